@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge.h"
+
+#include <linux/if_ether.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address_table.h"
+#include "frame.h"
+#include "port.h"
+
+/* Where an IP header has its addresses. */
+#define IPV4_FROM 12
+#define IPV4_TO 16
+#define IPV6_FROM 8
+#define IPV6_TO 24
+
+SLIST_HEAD(touched, port);
+
+struct bridge *bridge_new(const char *name, uint32_t id, bool hub)
+{
+	struct bridge *bridge = calloc(1, sizeof(*bridge));
+
+	if (!bridge)
+		return NULL;
+	if (!hub) {
+		bridge->addresses = address_table_new();
+		if (!bridge->addresses) {
+			free(bridge);
+			return NULL;
+		}
+	}
+	strlcpy(bridge->name, name, sizeof(bridge->name));
+	bridge->id = id;
+	LIST_INIT(&bridge->ports);
+	return bridge;
+}
+
+void bridge_free(struct bridge *bridge)
+{
+	address_table_free(bridge->addresses);
+	free(bridge);
+}
+
+void bridge_join(struct bridge *bridge, struct port *port, enum memtun_mode mode)
+{
+	bridge->mode = mode;
+	bridge->port_count++;
+	LIST_INSERT_HEAD(&bridge->ports, port, in_bridge);
+	port->bridge = bridge;
+}
+
+void bridge_leave(struct port *port)
+{
+	struct bridge *bridge = port->bridge;
+
+	if (bridge->addresses)
+		address_table_forget(bridge->addresses, port);
+	LIST_REMOVE(port, in_bridge);
+	port->bridge = NULL;
+	if (--bridge->port_count == 0)
+		bridge->mode = 0;
+}
+
+/* ------------------------------------------------------------------------- what frames say */
+
+/* A frame's addresses as a bridge sees them. */
+struct addresses {
+	struct address from, to;
+	bool learn; /* `from` is one host's */
+	bool flood; /* `to` is not one host's, or can't be told */
+};
+
+static void ethernet_addresses(const struct frame *frame, struct addresses *addresses)
+{
+	static const unsigned char zero[ETH_ALEN];
+	const unsigned char *data = frame->data;
+	uint32_t kind = ADDRESS_ETHERNET;
+
+	/* The id of an outer tag, 802.1Q's or 802.1ad's. */
+	if (((data[12] == 0x81 && data[13] == 0x00) || (data[12] == 0x88 && data[13] == 0xa8)) &&
+	    frame->length >= 16)
+		kind |= (uint32_t)(data[14] << 8 | data[15]) & 0xfff;
+	addresses->from = (struct address){.kind = kind};
+	addresses->to = (struct address){.kind = kind};
+	memcpy(addresses->to.words, data, ETH_ALEN);
+	memcpy(addresses->from.words, data + ETH_ALEN, ETH_ALEN);
+	addresses->flood = data[0] & 1;
+	addresses->learn = !(data[ETH_ALEN] & 1) && memcmp(data + ETH_ALEN, zero, ETH_ALEN) != 0;
+}
+
+static void ipv4_addresses(const unsigned char *data, struct addresses *addresses)
+{
+	static const unsigned char unspecified[4];
+
+	addresses->from = (struct address){.kind = ADDRESS_IPV4};
+	addresses->to = (struct address){.kind = ADDRESS_IPV4};
+	memcpy(addresses->from.words, data + IPV4_FROM, 4);
+	memcpy(addresses->to.words, data + IPV4_TO, 4);
+	/* 224.0.0.0/4 is multicast, and what is above it never one host's. */
+	addresses->flood = data[IPV4_TO] >= 224;
+	addresses->learn = data[IPV4_FROM] < 224 && memcmp(data + IPV4_FROM, unspecified, 4) != 0;
+}
+
+static void ipv6_addresses(const unsigned char *data, struct addresses *addresses)
+{
+	static const unsigned char unspecified[16];
+	const unsigned char *from = data + IPV6_FROM;
+
+	addresses->from = (struct address){.kind = ADDRESS_IPV6};
+	addresses->to = (struct address){.kind = ADDRESS_IPV6};
+	memcpy(addresses->from.words, from, 16);
+	memcpy(addresses->to.words, data + IPV6_TO, 16);
+	addresses->flood = data[IPV6_TO] == 0xff;
+	/* fe80::/10 says on which link a host is, and so not which port. */
+	addresses->learn = from[0] != 0xff && !(from[0] == 0xfe && (from[1] & 0xc0) == 0x80) &&
+			   memcmp(from, unspecified, 16) != 0;
+}
+
+/* The frame was checked when it came in: its version holds, its fixed header is there. */
+static void frame_addresses(enum memtun_mode mode, const struct frame *frame,
+			    struct addresses *addresses)
+{
+	if (mode == MEMTUN_TAP)
+		ethernet_addresses(frame, addresses);
+	else if (frame->data[0] >> 4 == 4)
+		ipv4_addresses(frame->data, addresses);
+	else
+		ipv6_addresses(frame->data, addresses);
+}
+
+/* ------------------------------------------------------------------------------ forwarding */
+
+static void port_touch(struct touched *touched, struct port *port, uint32_t bits)
+{
+	if (!port->pending)
+		SLIST_INSERT_HEAD(touched, port, in_touched);
+	port->pending |= bits;
+}
+
+static void bridge_flood(struct port *source, struct touched *touched, uint32_t bits)
+{
+	struct port *port;
+
+	LIST_FOREACH(port, &source->bridge->ports, in_bridge) {
+		if (port != source)
+			port_touch(touched, port, bits);
+	}
+}
+
+/* Learns from each frame, sends it on or adds it to the flood; returns what went nowhere. */
+static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
+				 uint32_t mask, uint32_t *flood, double now)
+{
+	struct bridge *bridge = source->bridge;
+	unsigned int nowhere = 0;
+
+	for (; mask; mask &= mask - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(mask);
+		struct port *port = NULL;
+		struct addresses addresses;
+
+		frame_addresses(bridge->mode, &batch->frames[i], &addresses);
+		if (addresses.learn)
+			address_table_learn(bridge->addresses, &addresses.from, source, now);
+		if (!addresses.flood)
+			port = address_table_find(bridge->addresses, &addresses.to, now);
+		if (!port)
+			*flood |= UINT32_C(1) << i;
+		else if (port == source)
+			nowhere++;
+		else
+			port_touch(touched, port, UINT32_C(1) << i);
+	}
+	return nowhere;
+}
+
+void bridge_forward(struct port *source, struct batch *batch, uint32_t mask, double now)
+{
+	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
+	struct bridge *bridge = source->bridge;
+	unsigned int nowhere = 0;
+	uint32_t flood = 0;
+	struct port *port;
+
+	if (!bridge || bridge->port_count < 2) {
+		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION,
+			   (uint64_t)__builtin_popcount(mask));
+		return;
+	}
+	if (bridge->addresses)
+		nowhere = bridge_route(source, &touched, batch, mask, &flood, now);
+	else
+		flood = mask;
+	if (flood)
+		bridge_flood(source, &touched, flood);
+	if (nowhere)
+		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION, nowhere);
+	/* One send a port for the whole batch; bits go in order, so each port's frames do. */
+	while ((port = SLIST_FIRST(&touched))) {
+		uint32_t pending = port->pending;
+
+		SLIST_REMOVE_HEAD(&touched, in_touched);
+		port->pending = 0;
+		port->operations->send(port, source, batch, pending);
+	}
+}

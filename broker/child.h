@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command that a private broker is for, `memtund -- CMD ARG...`: started once the broker
+ * listens, with MEMTUN_SOCKET set; when it ends the broker does, with its status.
+ */
+#ifndef MEMTUN_CHILD_H
+#define MEMTUN_CHILD_H
+
+#include <ev.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* The exit statuses of env(1), timeout(1) and others of their kind. */
+#define CHILD_OURS 125
+#define CHILD_CANNOT_RUN 126
+#define CHILD_NOT_FOUND 127
+#define CHILD_SIGNAL 128
+
+struct child {
+	pid_t pid;
+	ev_child watcher;
+	struct ev_loop *loop;
+	int status; /* to exit with, once it has ended */
+};
+
+/*
+ * Starts it on ev_default_loop(), which is `loop`; breaks the loop when it ends. files: the limit
+ * it is to have. -1 with errno if there can be no new process.
+ */
+int child_start(struct child *child, struct ev_loop *loop, char *const command[],
+		const char *address, const struct rlimit *files);
+
+/* Passes a signal on. */
+void child_signal(const struct child *child, int signal);
+
+#endif

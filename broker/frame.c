@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "frame.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "checksum.h"
+
+struct batch *batch_new(void)
+{
+	struct batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return NULL;
+	/* Pages that no frame has reached yet cost nothing. */
+	batch->buffers = mmap(NULL, (size_t)BATCH_FRAMES * BATCH_STRIDE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (batch->buffers == MAP_FAILED) {
+		free(batch);
+		return NULL;
+	}
+	return batch;
+}
+
+void batch_free(struct batch *batch)
+{
+	if (!batch)
+		return;
+	munmap(batch->buffers, (size_t)BATCH_FRAMES * BATCH_STRIDE);
+	free(batch);
+}
+
+void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uint32_t length)
+{
+	batch->frames[index] = (struct frame){.data = data, .length = length};
+}
+
+void batch_clear(struct batch *batch, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (batch->frames[i].copy)
+			frame_release(batch->frames[i].copy);
+		batch->frames[i].copy = NULL;
+	}
+}
+
+struct frame *frame_keep(struct frame *frame)
+{
+	struct frame *copy = frame->copy;
+
+	if (frame->references) {
+		frame->references++;
+		return frame;
+	}
+	if (!copy) {
+		copy = malloc(sizeof(*copy) + frame->length);
+		if (!copy)
+			return NULL;
+		copy->data = (unsigned char *)(copy + 1);
+		copy->length = frame->length;
+		copy->references = 1; /* the batch's */
+		copy->offload = frame->offload;
+		copy->copy = NULL;
+		memcpy(copy->data, frame->data, frame->length);
+		frame->copy = copy;
+	}
+	copy->references++;
+	return copy;
+}
+
+void frame_release(struct frame *frame)
+{
+	if (--frame->references == 0)
+		free(frame);
+}
+
+void frame_complete_checksum(struct frame *frame)
+{
+	struct virtio_net_hdr *offload = &frame->offload;
+	uint16_t sum;
+
+	if (!(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return;
+	/* The field holds the pseudo header's sum already, as the sender of such a frame left it.
+	 * A result of zero is sent as its other form: zero would mean "no checksum" to UDP. */
+	sum = checksum_fold(checksum_add(0, frame->data + offload->csum_start,
+					 frame->length - offload->csum_start));
+	if (sum == 0)
+		sum = 0xffff;
+	memcpy(frame->data + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
+	offload->flags &= (uint8_t)~VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	if (frame->copy)
+		frame_complete_checksum(frame->copy);
+}

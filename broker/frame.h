@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames on their way through the broker. A read fills one batch, whose frames lie in buffers that
+ * the next read uses again; what must wait is copied once, and the copy counted by reference, so
+ * that a flood to many full queues costs one copy. Nothing is allocated for a frame that passes.
+ */
+#ifndef MEMTUN_FRAME_H
+#define MEMTUN_FRAME_H
+
+#include <linux/virtio_net.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memtun/protocol.h"
+
+/* The largest frame: what QEMU takes, 64 KiB of GSO and some headers (NET_BUFSIZE). */
+#define FRAME_MAX 69632
+
+/* Frames a batch: recvmmsg and sendmmsg gain little beyond it, and a mask of them is one word. */
+#define BATCH_FRAMES 32
+
+/* One frame, without the headers that only encode it for a queue. */
+struct frame {
+	unsigned char *data;
+	uint32_t length;
+	uint32_t references;           /* 0: lies in a batch, not in a copy */
+	struct virtio_net_hdr offload; /* host byte order */
+	struct frame *copy;            /* of a batch's frame, if it was copied */
+};
+
+struct batch {
+	struct frame frames[BATCH_FRAMES];
+	unsigned char *buffers;
+};
+
+/* Distance of two frames' buffers. Off the page size, so that small frames don't all fall into the
+ * same cache sets. */
+#define BATCH_STRIDE (FRAME_MAX + 192)
+
+struct batch *batch_new(void);
+void batch_free(struct batch *batch);
+
+/* The buffer a frame is read into: FRAME_MAX bytes. The buffers follow each other. */
+static inline unsigned char *batch_buffer(const struct batch *batch, unsigned int index)
+{
+	return batch->buffers + (size_t)index * BATCH_STRIDE;
+}
+
+/* Makes entry `index` a frame of these bytes, with no offload. */
+void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uint32_t length);
+
+/* Lets go of what the batch's frames were copied to. */
+void batch_clear(struct batch *batch, unsigned int count);
+
+/* A reference to a copy of the frame, made now or before; NULL with ENOMEM. */
+struct frame *frame_keep(struct frame *frame);
+
+/* Gives a reference back. */
+void frame_release(struct frame *frame);
+
+/* Does it need to be cut into segments before a network could carry it? */
+static inline bool frame_is_gso(const struct frame *frame)
+{
+	return frame->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+}
+
+/* Writes the checksum that the sender left to others, if it did, in the frame and in its copy. */
+void frame_complete_checksum(struct frame *frame);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtund: reads the command line, puts a broker on its loop and a listener before it, and sees to
+ * signals.
+ */
+#include <ev.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "child.h"
+#include "config.h"
+#include "confine.h"
+#include "control_socket.h"
+#include "descriptor.h"
+#include "handoff.h"
+#include "listener.h"
+#include "log.h"
+
+#define EXIT_USAGE 2
+
+/* libev's table of descriptors is made for so many at the start, as it aborts where it can't be
+ * made larger later. */
+#define LOOP_DESCRIPTORS 65536
+
+struct settings {
+	const char *address;
+	const char *handoffs[16];
+	int handoff_count;
+	int ready_fd;
+	enum log_level level;
+	char **command; /* NULL: a broker for everybody */
+};
+
+/* What runs. */
+struct daemon {
+	struct broker *broker;
+	struct listener listener;
+	struct handoff *handoffs[16];
+	struct child child;
+	struct rlimit files; /* as they were */
+	char directory[CONTROL_ADDRESS_SIZE];
+	char address[CONTROL_ADDRESS_SIZE];
+	ev_signal signals[3];
+};
+
+static const char usage[] =
+	"Usage: memtund [OPTIONS] [-- COMMAND [ARG...]]\n"
+	"Owns memory-backed TUN and TAP tunnels and hands their ends to clients as descriptors.\n"
+	"With COMMAND: a private broker for it, that ends with it and passes its status on.\n"
+	"\n"
+	"  -s, --socket ADDRESS     listen there: a path, or @NAME (abstract namespace)\n"
+	"  -H, --handoff PATH=SPEC  hand out the tunnel SPEC, NAME[:KEY=VALUE,...], by one byte\n"
+	"                           with one descriptor to whoever connects to the stream socket\n"
+	"                           PATH; may be given several times\n"
+	"  -r, --ready-fd FD        write a newline to descriptor FD, and close it, once "
+	"listening\n"
+	"  -l, --log-level LEVEL    error, warning (default), info or debug\n"
+	"  -h, --help               this text\n"
+	"  -V, --version            the version\n"
+	"\n"
+	"Without --socket: $MEMTUN_SOCKET, $XDG_RUNTIME_DIR/memtun/control or\n"
+	"/tmp/memtun-UID/control; with COMMAND, a new private directory.\n";
+
+static void say_usage_hint(void)
+{
+	fprintf(stderr, "memtund: see memtund --help\n");
+}
+
+/* -1: go on; else the status to exit with. */
+static int settings_parse(struct settings *settings, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"handoff", required_argument, NULL, 'H'},
+		{"ready-fd", required_argument, NULL, 'r'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *wrong;
+	int option, level;
+
+	*settings = (struct settings){.ready_fd = -1, .level = LOG_LEVEL_WARNING};
+	while ((option = getopt_long(argc, argv, "+s:H:r:l:hV", options, NULL)) >= 0) {
+		switch (option) {
+		case 's':
+			settings->address = optarg;
+			break;
+		case 'H':
+			if (settings->handoff_count == 16) {
+				fprintf(stderr, "memtund: more than 16 handoffs\n");
+				return EXIT_USAGE;
+			}
+			settings->handoffs[settings->handoff_count++] = optarg;
+			break;
+		case 'r':
+			settings->ready_fd = (int)strtonum(optarg, 0, 1 << 20, &wrong);
+			if (wrong) {
+				fprintf(stderr, "memtund: --ready-fd %s: %s\n", optarg, wrong);
+				return EXIT_USAGE;
+			}
+			break;
+		case 'l':
+			level = log_level_parse(optarg);
+			if (level < 0) {
+				fprintf(stderr, "memtund: --log-level %s: not a level\n", optarg);
+				return EXIT_USAGE;
+			}
+			settings->level = (enum log_level)level;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("memtund " PACKAGE_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			say_usage_hint();
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	if (strcmp(argv[optind - 1], "--") != 0) {
+		fprintf(stderr, "memtund: what is '%s'? A command goes after --\n", argv[optind]);
+		say_usage_hint();
+		return EXIT_USAGE;
+	}
+	settings->command = argv + optind;
+	return -1;
+}
+
+/* ------------------------------------------------------------------------------ preparing */
+
+/* As many descriptors as the system lets us have: a tunnel is one. */
+static int raise_limit(struct rlimit *files)
+{
+	struct rlimit raised;
+
+	if (getrlimit(RLIMIT_NOFILE, files) < 0)
+		return -1;
+	raised = (struct rlimit){files->rlim_max, files->rlim_max};
+	return setrlimit(RLIMIT_NOFILE, &raised);
+}
+
+static void loop_never(struct ev_loop *loop, ev_io *io, int events)
+{
+	(void)loop;
+	(void)io;
+	(void)events;
+}
+
+/* Makes libev's table as large as it may have to be. */
+static void loop_presize(struct ev_loop *loop, rlim_t most)
+{
+	int last = (int)(most < LOOP_DESCRIPTORS ? most : LOOP_DESCRIPTORS) - 1;
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, last);
+	ev_io io;
+
+	if (fd < 0)
+		return;
+	ev_io_init(&io, loop_never, fd, EV_READ);
+	ev_io_start(loop, &io);
+	ev_io_stop(loop, &io);
+	close(fd);
+}
+
+/* A directory of its own for a private broker's socket: found by those who are told of it. */
+static int private_address(struct daemon *daemon, struct fault *fault)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	int length;
+
+	if (!base || base[0] != '/' || access(base, W_OK) < 0)
+		base = "/tmp";
+	length = snprintf(daemon->directory, sizeof(daemon->directory), "%s/memtun-XXXXXX", base);
+	if (length < 0 || (size_t)length >= sizeof(daemon->directory) - sizeof("/control"))
+		snprintf(daemon->directory, sizeof(daemon->directory), "/tmp/memtun-XXXXXX");
+	if (!mkdtemp(daemon->directory)) {
+		fault_set(fault, errno, "cannot make a directory %s: %s", daemon->directory,
+			  strerror(errno));
+		daemon->directory[0] = '\0';
+		return -1;
+	}
+	snprintf(daemon->address, sizeof(daemon->address), "%.90s/control", daemon->directory);
+	return 0;
+}
+
+static int daemon_listen(struct daemon *daemon, const struct settings *settings,
+			 struct fault *fault)
+{
+	struct control_socket control;
+
+	if (settings->address) {
+		if (strlcpy(daemon->address, settings->address, sizeof(daemon->address)) >=
+		    sizeof(daemon->address))
+			return fault_set(fault, ENAMETOOLONG, "--socket %.60s...: too long",
+					 settings->address);
+	} else if (settings->command ? private_address(daemon, fault) < 0
+				     : control_socket_default(daemon->address, fault) < 0) {
+		return -1;
+	}
+	if (control_socket_listen(&control, daemon->address, SOCK_SEQPACKET, fault) < 0)
+		return -1;
+	listener_start(&daemon->listener, daemon->broker, &control, listener_accept_session, NULL);
+	for (int i = 0; i < settings->handoff_count; i++) {
+		daemon->handoffs[i] = handoff_new(daemon->broker, settings->handoffs[i], fault);
+		if (!daemon->handoffs[i])
+			return -1;
+	}
+	return 0;
+}
+
+static void daemon_stop(struct daemon *daemon)
+{
+	for (int i = 0; i < 16 && daemon->handoffs[i]; i++)
+		handoff_free(daemon->handoffs[i]);
+	if (daemon->listener.broker)
+		listener_stop(&daemon->listener);
+	broker_free(daemon->broker);
+	if (daemon->directory[0])
+		rmdir(daemon->directory);
+}
+
+/* ------------------------------------------------------------------------------ running */
+
+/*
+ * TERM, INT and HUP end the broker. With a command that is the command's to decide: it is passed
+ * on, but for INT, which the terminal sends to both.
+ */
+static void signal_came(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	struct daemon *daemon = watcher->data;
+
+	(void)events;
+	if (daemon->child.pid <= 0)
+		ev_break(loop, EVBREAK_ALL);
+	else if (watcher->signum != SIGINT)
+		child_signal(&daemon->child, watcher->signum);
+}
+
+static void signals_watch(struct daemon *daemon)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (int i = 0; i < 3; i++) {
+		struct sigaction action;
+
+		/* As nohup(1) wants it: what was ignored stays ignored. */
+		if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &action) == 0 &&
+		    action.sa_handler == SIG_IGN)
+			continue;
+		ev_signal_init(&daemon->signals[i], signal_came, numbers[i]);
+		daemon->signals[i].data = daemon;
+		ev_signal_start(daemon->broker->loop, &daemon->signals[i]);
+	}
+}
+
+static int say_ready(int fd)
+{
+	if (fd < 0)
+		return 0;
+	if (write(fd, "\n", 1) != 1)
+		return -1;
+	return close(fd);
+}
+
+static int daemon_run(struct daemon *daemon, const struct settings *settings)
+{
+	struct fault fault = {0};
+
+	if (daemon_listen(daemon, settings, &fault) < 0) {
+		log_line(LOG_LEVEL_ERROR, "%s", fault.text);
+		return settings->command ? CHILD_OURS : EXIT_FAILURE;
+	}
+	signals_watch(daemon);
+	if (say_ready(settings->ready_fd) < 0) {
+		log_line(LOG_LEVEL_ERROR, "cannot write to --ready-fd %d: %s", settings->ready_fd,
+			 strerror(errno));
+		return settings->command ? CHILD_OURS : EXIT_FAILURE;
+	}
+	if (settings->command &&
+	    child_start(&daemon->child, daemon->broker->loop, settings->command, daemon->address,
+			&daemon->files) < 0) {
+		log_line(LOG_LEVEL_ERROR, "cannot start %s: %s", settings->command[0],
+			 strerror(errno));
+		return CHILD_OURS;
+	}
+	/* After the command's start: what it may do is no business of ours. */
+	if (confine() < 0)
+		log_line(LOG_LEVEL_WARNING, "cannot give up privileges: %s", strerror(errno));
+	log_line(LOG_LEVEL_INFO, "listening on %s", daemon->address);
+	ev_run(daemon->broker->loop, 0);
+	return settings->command ? daemon->child.status : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = {.child.pid = -1};
+	struct settings settings;
+	int status = settings_parse(&settings, argc, argv);
+
+	if (status >= 0)
+		return status;
+	log_open("memtund", settings.level);
+	/* The end of whoever reads the log must not be the broker's. */
+	signal(SIGPIPE, SIG_IGN);
+	if (raise_limit(&daemon.files) < 0)
+		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
+			 strerror(errno));
+	/* ev_child works on the default loop only. */
+	daemon.broker = broker_new(ev_default_loop(EVFLAG_AUTO));
+	if (!daemon.broker) {
+		log_line(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
+		return settings.command ? CHILD_OURS : EXIT_FAILURE;
+	}
+	loop_presize(daemon.broker->loop, daemon.files.rlim_max);
+	status = daemon_run(&daemon, &settings);
+	daemon_stop(&daemon);
+	return status;
+}

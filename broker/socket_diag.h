@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asks the kernel about UNIX sockets by inode (sock_diag(7), unprivileged). For DGRAM sockets this
+ * is the only way to learn that the other end is gone: no hang-up is ever reported.
+ */
+#ifndef MEMTUN_SOCKET_DIAG_H
+#define MEMTUN_SOCKET_DIAG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct socket_diag {
+	int fd; /* -1: the kernel can't be asked */
+	uint32_t sequence;
+};
+
+enum socket_peer {
+	SOCKET_PEER_THERE,
+	SOCKET_PEER_GONE,
+	SOCKET_PEER_UNKNOWN, /* the kernel can't be asked, or didn't answer */
+};
+
+/* Never fails: where the kernel can't be asked, every answer is "unknown". */
+void socket_diag_open(struct socket_diag *diag);
+void socket_diag_close(struct socket_diag *diag);
+
+/* Is the socket with that inode there, and its peer too? */
+enum socket_peer socket_diag_peer(struct socket_diag *diag, ino_t inode);
+
+/* Is the socket with that inode there, whatever its peer? */
+enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode);
+
+#endif

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+#include "tunnel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge.h"
+#include "broker.h"
+#include "descriptor.h"
+#include "flow.h"
+#include "frame.h"
+#include "pair.h"
+#include "queue.h"
+#include "tunnel_name.h"
+#include "valve.h"
+
+int tunnel_compare_name(struct tunnel *one, struct tunnel *other)
+{
+	return strcmp(one->name, other->name);
+}
+
+int tunnel_compare_id(struct tunnel *one, struct tunnel *other)
+{
+	return one->id < other->id ? -1 : one->id > other->id;
+}
+
+RB_GENERATE(tunnel_tree_name, tunnel, by_name, tunnel_compare_name)
+RB_GENERATE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
+
+struct tunnel *tunnel_find(struct broker *broker, const char *name)
+{
+	struct tunnel key;
+
+	strlcpy(key.name, name, sizeof(key.name));
+	return RB_FIND(tunnel_tree_name, &broker->tunnels, &key);
+}
+
+struct tunnel *tunnel_next(struct broker *broker, uint32_t id)
+{
+	struct tunnel key = {.id = id + 1};
+
+	return RB_NFIND(tunnel_tree_id, &broker->tunnels_by_id, &key);
+}
+
+int tunnel_admit(const struct tunnel *tunnel, uid_t uid, struct fault *fault)
+{
+	if (uid == 0 || uid == tunnel->owner)
+		return 0;
+	return fault_set(fault, EPERM, "'%s' belongs to user %u", tunnel->name, tunnel->owner);
+}
+
+static void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id)
+{
+	struct attribute_set set;
+
+	if (LIST_EMPTY(&tunnel->broker->watching))
+		return;
+	tunnel_describe(tunnel, false, &set);
+	if (queue_id)
+		attribute_set_put_number(&set, MEMTUN_A_QUEUE_ID, queue_id);
+	broker_publish(tunnel->broker, event, &set);
+}
+
+/* ------------------------------------------------------------------------------ as a port */
+
+static void tunnel_send(struct port *port, struct port *source, struct batch *batch, uint32_t mask)
+{
+	struct tunnel *tunnel = (struct tunnel *)port;
+	struct queue *queue = LIST_FIRST(&tunnel->queues);
+	unsigned int frames = (unsigned int)__builtin_popcount(mask);
+
+	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
+	if (!queue) {
+		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, frames);
+		return;
+	}
+	if (tunnel->queue_count == 1) {
+		queue_send(queue, source, batch, mask);
+		return;
+	}
+	/* One queue a flow, so that no flow's frames overtake each other. */
+	for (unsigned int i = 0; i < tunnel->queue_count;
+	     i++, queue = LIST_NEXT(queue, in_tunnel)) {
+		uint32_t here = 0;
+
+		for (uint32_t rest = mask; rest; rest &= rest - 1) {
+			uint32_t bit = rest & -rest;
+			struct frame *frame = &batch->frames[__builtin_ctz(rest)];
+
+			if (flow_hash(tunnel->mode, frame) % tunnel->queue_count == i)
+				here |= bit;
+		}
+		if (here)
+			queue_send(queue, source, batch, here);
+	}
+}
+
+static void tunnel_set_reading(struct port *port, bool reading)
+{
+	struct tunnel *tunnel = (struct tunnel *)port;
+	struct queue *queue;
+
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		queue_set_reading(queue, reading);
+	}
+}
+
+static const struct port_operations tunnel_port_operations = {
+	.send = tunnel_send,
+	.set_reading = tunnel_set_reading,
+};
+
+/* ------------------------------------------------------------------------------ bridges */
+
+static void tunnel_leave_bridge(struct tunnel *tunnel)
+{
+	struct bridge *bridge = tunnel->port.bridge;
+
+	if (!bridge)
+		return;
+	valve_forget(&tunnel->port);
+	bridge_leave(&tunnel->port);
+	broker_settle_bridge(tunnel->broker, bridge);
+}
+
+/* Moves it to the bridge of that name, which is made if it isn't there; "" is none. */
+static int tunnel_join_bridge(struct tunnel *tunnel, const char *name, struct fault *fault)
+{
+	struct bridge *bridge = NULL;
+
+	if (name[0] != '\0') {
+		bridge = broker_find_bridge(tunnel->broker, name);
+		if (!bridge)
+			bridge = broker_add_bridge(tunnel->broker, name, false, false);
+		if (!bridge)
+			return fault_set(fault, errno, "cannot make bridge '%s': %s", name,
+					 strerror(errno));
+		if (bridge->mode && bridge->mode != tunnel->mode)
+			return fault_set(fault, EINVAL,
+					 "bridge '%s' joins %s tunnels, and '%s' is a %s", name,
+					 bridge->mode == MEMTUN_TAP ? "tap" : "tun", tunnel->name,
+					 tunnel->mode == MEMTUN_TAP ? "tap" : "tun");
+	}
+	if (bridge == tunnel->port.bridge)
+		return 0;
+	tunnel_leave_bridge(tunnel);
+	if (bridge)
+		bridge_join(bridge, &tunnel->port, tunnel->mode);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ names */
+
+/* The lowest free name of a template. -1: none is free. */
+static int template_expand(struct broker *broker, const char *template, char name[])
+{
+	struct tunnel_template *last = &broker->template;
+
+	if (strcmp(last->text, template) != 0) {
+		strlcpy(last->text, template, sizeof(last->text));
+		last->below = 0;
+	}
+	while (tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, last->below)) {
+		if (!tunnel_find(broker, name))
+			return 0;
+		last->below++;
+	}
+	errno = ENFILE;
+	return -1;
+}
+
+/* A name has become free. */
+static void template_note_free(struct broker *broker, const char *name)
+{
+	struct tunnel_template *last = &broker->template;
+	unsigned int number;
+
+	if (last->text[0] && tunnel_name_matches(name, last->text, &number) && number < last->below)
+		last->below = number;
+}
+
+/* ------------------------------------------------------------------------------ making */
+
+static uint64_t option(const struct attribute_set *options, enum memtun_attribute which,
+		       uint64_t fallback)
+{
+	return attribute_set_has(options, which) ? attribute_set_number(options, which) : fallback;
+}
+
+static struct tunnel *tunnel_new(struct broker *broker, const char *name,
+				 const struct attribute_set *options, uid_t uid)
+{
+	struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
+
+	if (!tunnel)
+		return NULL;
+	tunnel->port.operations = &tunnel_port_operations;
+	tunnel->broker = broker;
+	tunnel->id = broker_next_id(broker);
+	tunnel->owner = uid;
+	tunnel->mode = (enum memtun_mode)option(options, MEMTUN_A_MODE, MEMTUN_TAP);
+	tunnel->socket = (enum memtun_socket)option(options, MEMTUN_A_SOCKET, MEMTUN_SEQPACKET);
+	tunnel->overflow =
+		(enum memtun_overflow)option(options, MEMTUN_A_OVERFLOW, MEMTUN_DROP_TAIL);
+	tunnel->mtu = (uint32_t)option(options, MEMTUN_A_MTU, TUNNEL_MTU);
+	tunnel->queue_limit = (uint32_t)option(options, MEMTUN_A_QUEUE_LIMIT, TUNNEL_QUEUE_LIMIT);
+	tunnel->format.packet_information = attribute_set_number(options, MEMTUN_A_PI);
+	tunnel->format.vnet_size = attribute_set_number(options, MEMTUN_A_VNET_HDR)
+					   ? sizeof(struct virtio_net_hdr)
+					   : 0;
+	tunnel->multi_queue = attribute_set_number(options, MEMTUN_A_MULTI_QUEUE);
+	strlcpy(tunnel->name, name, sizeof(tunnel->name));
+	RB_INSERT(tunnel_tree_name, &broker->tunnels, tunnel);
+	RB_INSERT(tunnel_tree_id, &broker->tunnels_by_id, tunnel);
+	broker->generation++;
+	return tunnel;
+}
+
+/* Takes it out of everything and frees it. */
+static void tunnel_free(struct tunnel *tunnel)
+{
+	struct broker *broker = tunnel->broker;
+
+	if (tunnel->pair)
+		pair_free(tunnel->pair);
+	tunnel_leave_bridge(tunnel);
+	RB_REMOVE(tunnel_tree_name, &broker->tunnels, tunnel);
+	RB_REMOVE(tunnel_tree_id, &broker->tunnels_by_id, tunnel);
+	template_note_free(broker, tunnel->name);
+	broker->generation++;
+	free(tunnel);
+}
+
+void tunnel_delete(struct tunnel *tunnel)
+{
+	struct tunnel *peer = tunnel->pair ? pair_other(tunnel) : NULL;
+	struct queue *queue;
+
+	tunnel->persistent = true; /* so that its last queue leaves that to this */
+	while ((queue = LIST_FIRST(&tunnel->queues)))
+		queue_free(queue);
+	tunnel_publish(tunnel, MEMTUN_EVENT_DELETED, 0);
+	if (peer)
+		tunnel_publish(peer, MEMTUN_EVENT_DELETED, 0);
+	tunnel_free(tunnel);
+	if (peer)
+		tunnel_free(peer);
+}
+
+void tunnel_queue_ended(struct tunnel *tunnel, uint32_t queue_id)
+{
+	tunnel_publish(tunnel, MEMTUN_EVENT_CLOSED, queue_id);
+	if (tunnel->queue_count == 0 && !tunnel->persistent)
+		tunnel_delete(tunnel);
+}
+
+/* Is the name free for this user? Clients that are already gone don't count. */
+static int name_check_free(struct broker *broker, const char *name, uid_t uid, struct fault *fault)
+{
+	struct tunnel *tunnel = tunnel_find(broker, name);
+	struct queue *queue = tunnel ? LIST_FIRST(&tunnel->queues) : NULL;
+
+	while (queue) {
+		struct queue *next = LIST_NEXT(queue, in_tunnel);
+
+		queue_retire(queue);
+		queue = next;
+	}
+	if (!queue && tunnel)
+		tunnel = tunnel_find(broker, name); /* it may have gone with them */
+	if (!tunnel)
+		return 0;
+	if (tunnel_admit(tunnel, uid, fault) < 0)
+		return -1;
+	return fault_set(fault, EBUSY, "'%s' exists", name);
+}
+
+/* Makes the tunnel at the other end, and the wire. */
+static int tunnel_add_peer(struct tunnel *tunnel, const char *name,
+			   const struct attribute_set *options, struct fault *fault)
+{
+	struct tunnel *peer;
+
+	if (tunnel_name_is_template(name))
+		return fault_set(fault, EINVAL, "peer '%s' has a '%%'", name);
+	if (attribute_set_has(options, MEMTUN_A_BRIDGE))
+		return fault_set(fault, EINVAL, "a tunnel has a peer or a bridge, not both");
+	if (tunnel->multi_queue)
+		return fault_set(fault, EINVAL, "a tunnel with a peer has one queue");
+	if (name_check_free(tunnel->broker, name, tunnel->owner, fault) < 0)
+		return -1;
+	peer = tunnel_new(tunnel->broker, name, options, tunnel->owner);
+	if (peer && pair_new(tunnel, peer) == 0) {
+		peer->persistent = true;
+		tunnel->persistent = true;
+		tunnel_publish(peer, MEMTUN_EVENT_ADDED, 0);
+		return 0;
+	}
+	if (peer)
+		tunnel_free(peer);
+	return fault_set(fault, ENOMEM, "cannot wire '%s' to '%s': out of memory", tunnel->name,
+			 name);
+}
+
+struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
+			  bool persistent, struct fault *fault)
+{
+	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
+	const char *peer = attribute_set_string(options, MEMTUN_A_PEER);
+	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
+	char expanded[MEMTUN_NAME_SIZE];
+	struct tunnel *tunnel;
+
+	if (tunnel_name_is_template(name)) {
+		if (template_expand(broker, name, expanded) < 0) {
+			fault_set(fault, ENFILE, "no number is free for '%s'", name);
+			return NULL;
+		}
+		name = expanded;
+	} else if (name_check_free(broker, name, uid, fault) < 0) {
+		return NULL;
+	}
+	tunnel = tunnel_new(broker, name, options, uid);
+	if (!tunnel) {
+		fault_set(fault, ENOMEM, "cannot make '%s': out of memory", name);
+		return NULL;
+	}
+	tunnel->persistent = persistent;
+	if ((peer && tunnel_add_peer(tunnel, peer, options, fault) < 0) ||
+	    (bridge && tunnel_join_bridge(tunnel, bridge, fault) < 0)) {
+		tunnel_free(tunnel);
+		return NULL;
+	}
+	tunnel_publish(tunnel, MEMTUN_EVENT_ADDED, 0);
+	return tunnel;
+}
+
+/* ------------------------------------------------------------------------------ opening */
+
+/* Is the tunnel what the options say? */
+static int tunnel_agrees(struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	struct attribute_set is;
+
+	tunnel_describe(tunnel, false, &is);
+	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
+		enum memtun_attribute which = (enum memtun_attribute)i;
+		char wanted[32], found[32];
+
+		if (!(TUNNEL_OPTIONS & ATTRIBUTE_BIT(which)) || !attribute_set_has(options, which))
+			continue;
+		attribute_format(options, which, wanted, sizeof(wanted));
+		found[0] = '\0';
+		if (attribute_set_has(&is, which))
+			attribute_format(&is, which, found, sizeof(found));
+		if (strcmp(wanted, found) != 0)
+			return fault_set(fault, EINVAL, "'%s' exists with %s %s, not %s",
+					 tunnel->name, attributes[which].word,
+					 found[0] ? found : "none", wanted);
+	}
+	return 0;
+}
+
+/* May one more queue be opened? Those whose clients are gone are retired first. */
+static int tunnel_has_room(struct tunnel *tunnel, struct fault *fault)
+{
+	bool persistent = tunnel->persistent;
+	struct queue *queue, *next;
+
+	tunnel->persistent = true; /* for now: the last of them would take it along */
+	LIST_FOREACH_SAFE(queue, &tunnel->queues, in_tunnel, next) {
+		queue_retire(queue);
+	}
+	tunnel->persistent = persistent;
+	if (tunnel->queue_count && !tunnel->multi_queue)
+		return fault_set(fault, EBUSY, "'%s' is open", tunnel->name);
+	if (tunnel->queue_count >= TUNNEL_MOST_QUEUES)
+		return fault_set(fault, E2BIG, "'%s' is open %u times", tunnel->name,
+				 TUNNEL_MOST_QUEUES);
+	return 0;
+}
+
+/* Finds the tunnel to open, with room for one more, or makes it. */
+static struct tunnel *tunnel_obtain(struct broker *broker, const struct attribute_set *options,
+				    uid_t uid, struct fault *fault)
+{
+	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
+	struct tunnel *tunnel = NULL;
+
+	if (!tunnel_name_is_template(name))
+		tunnel = tunnel_find(broker, name);
+	if (!tunnel)
+		return tunnel_add(broker, options, uid,
+				  attribute_set_number(options, MEMTUN_A_PERSISTENT), fault);
+	if (tunnel_admit(tunnel, uid, fault) < 0)
+		return NULL;
+	if (attribute_set_number(options, MEMTUN_A_EXCLUSIVE)) {
+		fault_set(fault, EBUSY, "'%s' exists", name);
+		return NULL;
+	}
+	/* Room first: a tunnel that only dead clients hold open may differ, and goes. */
+	if (tunnel_has_room(tunnel, fault) < 0)
+		return NULL;
+	if (tunnel->queue_count == 0 && !tunnel->persistent) {
+		tunnel_delete(tunnel);
+		return tunnel_obtain(broker, options, uid, fault);
+	}
+	return tunnel_agrees(tunnel, options, fault) < 0 ? NULL : tunnel;
+}
+
+/* Undoes tunnel_obtain() where the open then fails. */
+static void tunnel_settle(struct tunnel *tunnel)
+{
+	if (tunnel->queue_count == 0 && !tunnel->persistent)
+		tunnel_delete(tunnel);
+}
+
+struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *options, uid_t uid,
+			   struct queue **queue, int *client_fd, struct fault *fault)
+{
+	struct tunnel *tunnel = tunnel_obtain(broker, options, uid, fault);
+
+	*queue = NULL;
+	if (!tunnel)
+		return NULL;
+	if (tunnel->pair) {
+		if (pair_take(tunnel, client_fd) == 0) {
+			tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, 0);
+			return tunnel;
+		}
+		if (errno == EBUSY)
+			fault_set(fault, EBUSY, "'%s' is open, and its peer '%s' is not yet",
+				  tunnel->name, pair_other(tunnel)->name);
+		else
+			fault_set(fault, errno, "cannot open '%s': %s", tunnel->name,
+				  strerror(errno));
+		return NULL;
+	}
+	*queue = queue_new(broker, tunnel->socket, &tunnel->format, client_fd);
+	if (!*queue) {
+		fault_set(fault, errno, "cannot open '%s': %s", tunnel->name, strerror(errno));
+		tunnel_settle(tunnel);
+		return NULL;
+	}
+	queue_attach(*queue, tunnel);
+	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, (*queue)->id);
+	return tunnel;
+}
+
+struct tunnel *tunnel_attach(struct broker *broker, const struct attribute_set *options, uid_t uid,
+			     struct queue *queue, struct fault *fault)
+{
+	struct tunnel *tunnel;
+
+	if (queue->tunnel) {
+		fault_set(fault, EEXIST, "queue %u is attached to '%s'", queue->id,
+			  queue->tunnel->name);
+		return NULL;
+	}
+	tunnel = tunnel_obtain(broker, options, uid, fault);
+	if (!tunnel)
+		return NULL;
+	if (tunnel->pair || tunnel->socket != queue->socket) {
+		if (tunnel->pair)
+			fault_set(fault, EINVAL, "'%s' has a peer: it can only be opened",
+				  tunnel->name);
+		else
+			fault_set(fault, EINVAL, "'%s' and queue %u have other socket types",
+				  tunnel->name, queue->id);
+		tunnel_settle(tunnel);
+		return NULL;
+	}
+	queue->format = tunnel->format;
+	queue_attach(queue, tunnel);
+	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, queue->id);
+	return tunnel;
+}
+
+/* ------------------------------------------------------------------------------ changing */
+
+int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault)
+{
+	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
+
+	if (bridge && tunnel->pair)
+		return fault_set(fault, EINVAL, "'%s' has a peer, so it has no bridge",
+				 tunnel->name);
+	if (tunnel->pair && attribute_set_has(options, MEMTUN_A_PERSISTENT))
+		return fault_set(fault, EINVAL, "'%s' has a peer, so it stays until deleted",
+				 tunnel->name);
+	/* The only one that can fail goes first. */
+	if (bridge && tunnel_join_bridge(tunnel, bridge, fault) < 0)
+		return -1;
+	tunnel->mtu = (uint32_t)option(options, MEMTUN_A_MTU, tunnel->mtu);
+	tunnel->queue_limit = (uint32_t)option(options, MEMTUN_A_QUEUE_LIMIT, tunnel->queue_limit);
+	tunnel->overflow =
+		(enum memtun_overflow)option(options, MEMTUN_A_OVERFLOW, tunnel->overflow);
+	tunnel->persistent = option(options, MEMTUN_A_PERSISTENT, tunnel->persistent);
+	tunnel_publish(tunnel, MEMTUN_EVENT_CHANGED, 0);
+	tunnel_settle(tunnel);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ telling */
+
+static void tunnel_describe_counters(struct tunnel *tunnel, struct attribute_set *set)
+{
+	struct queue *queue;
+	uint64_t queued = 0;
+
+	if (tunnel->pair)
+		return; /* no frame of it is seen here */
+	for (int i = PORT_FIRST_COUNTER; i <= PORT_LAST_COUNTER; i++)
+		attribute_set_put_number(set, (enum memtun_attribute)i,
+					 tunnel->port.counters[i - PORT_FIRST_COUNTER]);
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		queued += queue->backlog.count;
+	}
+	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, queued);
+}
+
+void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_set *set)
+{
+	unsigned int queues = tunnel->pair ? pair_is_open(tunnel) : tunnel->queue_count;
+
+	set->present = 0;
+	attribute_set_put_number(set, MEMTUN_A_ID, tunnel->id);
+	attribute_set_put_string(set, MEMTUN_A_NAME, tunnel->name);
+	attribute_set_put_number(set, MEMTUN_A_MODE, tunnel->mode);
+	attribute_set_put_number(set, MEMTUN_A_SOCKET, tunnel->socket);
+	if (tunnel->port.bridge)
+		attribute_set_put_string(set, MEMTUN_A_BRIDGE, tunnel->port.bridge->name);
+	if (tunnel->pair)
+		attribute_set_put_string(set, MEMTUN_A_PEER, pair_other(tunnel)->name);
+	attribute_set_put_number(set, MEMTUN_A_MTU, tunnel->mtu);
+	attribute_set_put_number(set, MEMTUN_A_QUEUE_LIMIT, tunnel->queue_limit);
+	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, tunnel->overflow);
+	attribute_set_put_number(set, MEMTUN_A_PI, tunnel->format.packet_information);
+	attribute_set_put_number(set, MEMTUN_A_VNET_HDR, tunnel->format.vnet_size > 0);
+	attribute_set_put_number(set, MEMTUN_A_MULTI_QUEUE, tunnel->multi_queue);
+	attribute_set_put_number(set, MEMTUN_A_PERSISTENT, tunnel->persistent);
+	attribute_set_put_number(set, MEMTUN_A_OWNER, tunnel->owner);
+	attribute_set_put_number(set, MEMTUN_A_QUEUES, queues);
+	attribute_set_put_number(set, MEMTUN_A_STATE, queues ? MEMTUN_OPEN : MEMTUN_CLOSED);
+	if (tunnel->socket == MEMTUN_DGRAM)
+		attribute_set_put_number(set, MEMTUN_A_HANGUP_SEEN, tunnel->broker->diag.fd >= 0);
+	if (statistics)
+		tunnel_describe_counters(tunnel, set);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "control_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "descriptor.h"
+
+/* Clients that may wait to be accepted: what the kernel allows by default (somaxconn). */
+#define BACKLOG 4096
+
+static int address_parse(const char *address, struct sockaddr_un *name, socklen_t *size,
+			 struct fault *fault)
+{
+	size_t length = strlen(address);
+
+	memset(name, 0, sizeof(*name));
+	name->sun_family = AF_UNIX;
+	if (length == 0 || strcmp(address, "@") == 0)
+		return fault_set(fault, EINVAL, "the socket's address is empty");
+	if (length >= sizeof(name->sun_path))
+		return fault_set(fault, ENAMETOOLONG, "the socket's address '%s' is too long",
+				 address);
+	memcpy(name->sun_path, address, length);
+	if (address[0] == '@')
+		name->sun_path[0] = '\0';
+	/* In the abstract namespace every byte of the size counts. */
+	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length +
+			    (address[0] == '@' ? 0 : 1));
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ listening */
+
+/* Is the lock that is held the one that others would find? */
+static bool lock_is_at(int lock, const char *path)
+{
+	struct stat held, found;
+
+	return fstat(lock, &held) == 0 && lstat(path, &found) == 0 && held.st_ino == found.st_ino &&
+	       held.st_dev == found.st_dev;
+}
+
+static int lock_take(const char *address, struct fault *fault)
+{
+	char path[CONTROL_ADDRESS_SIZE + sizeof(".lock")];
+
+	snprintf(path, sizeof(path), "%s.lock", address);
+	for (;;) {
+		descriptor_owned lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (lock < 0)
+			return fault_set(fault, errno, "cannot make %s: %s", path, strerror(errno));
+		if (flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+			return fault_set(fault, EADDRINUSE, "a broker listens on %s already",
+					 address);
+		/* Whoever held it may just have removed it. */
+		if (lock_is_at(lock, path))
+			return descriptor_take(&lock);
+	}
+}
+
+static void lock_release(int *lock, const char *address)
+{
+	char path[CONTROL_ADDRESS_SIZE + sizeof(".lock")];
+
+	snprintf(path, sizeof(path), "%s.lock", address);
+	if (*lock >= 0)
+		unlink(path);
+	descriptor_close(lock);
+}
+
+/* Removes a dead broker's socket; the lock is held. */
+static int socket_clear(const char *path, const struct sockaddr_un *name, socklen_t size, int type,
+			struct fault *fault)
+{
+	descriptor_owned probe = -1;
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return errno == ENOENT ? 0
+				       : fault_set(fault, errno, "cannot look at %s: %s", path,
+						   strerror(errno));
+	if (!S_ISSOCK(status.st_mode))
+		return fault_set(fault, EEXIST, "%s exists and is no socket", path);
+	probe = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
+	/* EAGAIN: somebody listens, with a full backlog; EPROTOTYPE: with another type. */
+	if (connect(probe, (const struct sockaddr *)name, size) == 0 || errno != ECONNREFUSED)
+		return fault_set(fault, EADDRINUSE, "somebody listens on %s already", path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return fault_set(fault, errno, "cannot remove the dead socket %s: %s", path,
+				 strerror(errno));
+	return 0;
+}
+
+static int socket_bind(int fd, const char *address, const struct sockaddr_un *name, socklen_t size,
+		       struct fault *fault)
+{
+	/* The mode is set before the name is there, so that nobody connects in between. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)name, size) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return fault_set(fault, errno, "cannot listen on %s: %s", address,
+				 errno == EADDRINUSE ? "somebody does already" : strerror(errno));
+	return 0;
+}
+
+int control_socket_listen(struct control_socket *control, const char *address, int type,
+			  struct fault *fault)
+{
+	descriptor_owned lock = -1;
+	descriptor_owned fd = -1;
+	struct sockaddr_un name;
+	socklen_t size;
+
+	if (address_parse(address, &name, &size, fault) < 0)
+		return -1;
+	if (address[0] != '@') {
+		lock = lock_take(address, fault);
+		if (lock < 0)
+			return -1;
+	}
+	if (lock >= 0 && socket_clear(address, &name, size, type, fault) < 0)
+		goto fail;
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
+		goto fail;
+	}
+	if (socket_bind(fd, address, &name, size, fault) < 0)
+		goto fail;
+	control->path[0] = '\0';
+	if (lock >= 0)
+		snprintf(control->path, sizeof(control->path), "%s", address);
+	control->fd = descriptor_take(&fd);
+	control->lock = descriptor_take(&lock);
+	return 0;
+
+fail:
+	lock_release(&lock, address);
+	return -1;
+}
+
+void control_socket_move(struct control_socket *to, struct control_socket *from)
+{
+	*to = *from;
+	from->fd = -1;
+	from->lock = -1;
+	from->path[0] = '\0';
+}
+
+void control_socket_close(struct control_socket *control)
+{
+	if (control->path[0])
+		unlink(control->path);
+	descriptor_close(&control->fd);
+	lock_release(&control->lock, control->path);
+}
+
+/* ------------------------------------------------------------------------------ places */
+
+static void place_runtime(char address[CONTROL_ADDRESS_SIZE])
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	int length = 0;
+
+	if (runtime && runtime[0] == '/')
+		length = snprintf(address, CONTROL_ADDRESS_SIZE, "%s/memtun/control", runtime);
+	if (length <= 0 || (size_t)length >= CONTROL_ADDRESS_SIZE)
+		address[0] = '\0';
+}
+
+static void place_temporary(char address[CONTROL_ADDRESS_SIZE])
+{
+	snprintf(address, CONTROL_ADDRESS_SIZE, "/tmp/memtun-%u/control", geteuid());
+}
+
+/* Makes the directory that the address is in, if it isn't there, and sees that it is ours alone. */
+static int directory_check(const char *address, bool make, struct fault *fault)
+{
+	char directory[CONTROL_ADDRESS_SIZE];
+	struct stat status;
+
+	snprintf(directory, sizeof(directory), "%s", address);
+	*strrchr(directory, '/') = '\0';
+	if (make && mkdir(directory, 0700) < 0 && errno != EEXIST)
+		return fault_set(fault, errno, "cannot make %s: %s", directory, strerror(errno));
+	if (lstat(directory, &status) < 0)
+		return fault_set(fault, errno, "cannot look at %s: %s", directory, strerror(errno));
+	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
+		return fault_set(fault, EPERM, "%s is not a directory of this user alone",
+				 directory);
+	return 0;
+}
+
+int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fault)
+{
+	const char *given = getenv("MEMTUN_SOCKET");
+
+	if (given && given[0]) {
+		if (strlen(given) >= CONTROL_ADDRESS_SIZE)
+			return fault_set(fault, ENAMETOOLONG, "MEMTUN_SOCKET '%s' is too long",
+					 given);
+		snprintf(address, CONTROL_ADDRESS_SIZE, "%s", given);
+		return 0;
+	}
+	place_runtime(address);
+	if (!address[0])
+		place_temporary(address);
+	return directory_check(address, true, fault);
+}
+
+/* ------------------------------------------------------------------------------ connecting */
+
+/* Whom this user may trust as a broker; root may also name another user's. */
+static int peer_check(int fd, const char *address, bool named, struct fault *fault)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return fault_set(fault, errno, "cannot tell whose broker is on %s: %s", address,
+				 strerror(errno));
+	if (peer.uid == geteuid() || peer.uid == 0 || (geteuid() == 0 && named))
+		return 0;
+	return fault_set(fault, EPERM, "the broker on %s is user %u's", address, peer.uid);
+}
+
+static int connect_to(const char *address, bool named, struct fault *fault)
+{
+	descriptor_owned fd = -1;
+	struct sockaddr_un name;
+	socklen_t size;
+
+	if (address_parse(address, &name, &size, fault) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&name, size) < 0)
+		return fault_set(fault, errno, "cannot connect to %s: %s", address,
+				 errno == ENOENT || errno == ECONNREFUSED
+					 ? "no broker listens there; memtund starts one"
+					 : strerror(errno));
+	if (peer_check(fd, address, named, fault) < 0)
+		return -1;
+	return descriptor_take(&fd);
+}
+
+int control_socket_connect(const char *address, struct fault *fault)
+{
+	const char *given = address ? address : getenv("MEMTUN_SOCKET");
+	char places[3][CONTROL_ADDRESS_SIZE] = {"", "", "/run/memtun/control"};
+	int fd;
+
+	if (given && (address || given[0]))
+		return connect_to(given, true, fault);
+	place_runtime(places[0]);
+	place_temporary(places[1]);
+	for (int i = 0; i < 3; i++) {
+		struct fault passed;
+
+		if (!places[i][0] || access(places[i], F_OK) < 0)
+			continue;
+		if (i == 1 && directory_check(places[i], false, fault) < 0)
+			return -1;
+		fd = connect_to(places[i], false, &passed);
+		if (fd >= 0)
+			return fd;
+		if (passed.error != ECONNREFUSED && passed.error != ENOENT) {
+			*fault = passed;
+			errno = passed.error;
+			return -1;
+		}
+	}
+	return fault_set(fault, ENOENT, "no broker is running for this user; memtund starts one");
+}

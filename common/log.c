@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+
+/* Enough to see what goes on, too few to fill a disk. */
+#define BRAKE_LINES_A_SECOND 10
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+static const char *log_program = "memtun";
+static enum log_level log_most = LOG_LEVEL_WARNING;
+
+void log_open(const char *program, enum log_level most)
+{
+	log_program = program;
+	log_most = most;
+}
+
+int log_level_parse(const char *name)
+{
+	for (int i = 0; i <= LOG_LEVEL_DEBUG; i++) {
+		if (strcmp(level_names[i], name) == 0)
+			return i;
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+/* One write for the whole line, so that lines of several processes don't mix. */
+static void log_write(enum log_level level, const char *format, va_list arguments)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	fprintf(stderr, "%s: %s: %s\n", log_program, level_names[level], text);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	if (level > log_most)
+		return;
+	va_start(arguments, format);
+	log_write(level, format, arguments);
+	va_end(arguments);
+}
+
+void log_braked(struct log_brake *brake, enum log_level level, const char *format, ...)
+{
+	va_list arguments;
+	int64_t now;
+
+	if (level > log_most)
+		return;
+	now = clock_now();
+	if (now - brake->since >= CLOCK_SECOND) {
+		if (brake->held)
+			log_line(level, "%u lines like the next were not written", brake->held);
+		*brake = (struct log_brake){.since = now};
+	}
+	if (brake->passed >= BRAKE_LINES_A_SECOND) {
+		brake->held++;
+		return;
+	}
+	brake->passed++;
+	va_start(arguments, format);
+	log_write(level, format, arguments);
+	va_end(arguments);
+}

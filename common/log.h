@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log: lines with a level on standard error, and a brake for what a peer could cause at will.
+ */
+#ifndef MEMTUN_LOG_H
+#define MEMTUN_LOG_H
+
+#include <stdint.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
+
+/* The program's name before each line, and the last level that is written. */
+void log_open(const char *program, enum log_level most);
+
+/* The level of that name (error, warning, info, debug), or -1 with EINVAL. */
+int log_level_parse(const char *name);
+
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A brake: lets ten lines a second pass; says how many it held back. Starts as {0}. */
+struct log_brake {
+	int64_t since;
+	unsigned int passed;
+	unsigned int held;
+};
+
+void log_braked(struct log_brake *brake, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

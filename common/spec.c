@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "spec.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Finds the key among those allowed, and sets its value. */
+static int spec_set(struct attribute_set *set, const char *key, const char *value, uint64_t allowed,
+		    struct fault *fault)
+{
+	enum memtun_attribute which = attribute_find(key);
+
+	if (strcmp(key, "nobridge") == 0 && !value && (allowed & ATTRIBUTE_BIT(MEMTUN_A_BRIDGE))) {
+		which = MEMTUN_A_BRIDGE;
+		value = "";
+	}
+	if (which == MEMTUN_A_UNSPEC || !(allowed & ATTRIBUTE_BIT(which)))
+		return fault_set(fault, EINVAL, "there is no option '%.40s' here", key);
+	if (attribute_set_has(set, which))
+		return fault_set(fault, EINVAL, "%s is there twice", attributes[which].word);
+	return attribute_set_parse(set, which, value, fault);
+}
+
+int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set, struct fault *fault)
+{
+	char *part;
+
+	while ((part = strsep(&text, ","))) {
+		char *value = strchr(part, '=');
+
+		if (value)
+			*value++ = '\0';
+		if (part[0] == '\0')
+			return fault_set(fault, EINVAL, "an option is empty");
+		if (spec_set(set, part, value, allowed, fault) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int spec_parse(char *text, uint64_t allowed, struct attribute_set *set, struct fault *fault)
+{
+	char *options = strchr(text, ':');
+
+	if (options)
+		*options++ = '\0';
+	if (spec_set(set, "name", text, ATTRIBUTE_BIT(MEMTUN_A_NAME), fault) < 0)
+		return -1;
+	return options ? spec_parse_options(options, allowed, set, fault) : 0;
+}
+
+int spec_parse_words(char *const words[], int count, uint64_t allowed, struct attribute_set *set,
+		     struct fault *fault)
+{
+	for (int i = 0; i < count; i++) {
+		enum memtun_attribute which = attribute_find(words[i]);
+		const char *key = words[i];
+		const char *value = NULL;
+		bool is_flag =
+			strcmp(key, "nobridge") == 0 ||
+			(which != MEMTUN_A_UNSPEC && attributes[which].type == ATTRIBUTE_FLAG);
+
+		if (i + 1 < count && (!is_flag || (strcmp(words[i + 1], "on") == 0 ||
+						   strcmp(words[i + 1], "off") == 0)))
+			value = words[++i];
+		if (spec_set(set, key, value, allowed, fault) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tunnel in one word, `NAME[:key=value,flag,…]`, as `memtun exec -t` and `memtund --handoff` take
+ * it; and `KEY VALUE` pairs as the commands take them.
+ */
+#ifndef MEMTUN_SPEC_H
+#define MEMTUN_SPEC_H
+
+#include "attribute.h"
+
+/*
+ * Splits text, which is written to and which the set's strings then point into. -1 with the fault
+ * filled: EINVAL. allowed: attributes that may be set, as bits.
+ */
+int spec_parse(char *text, uint64_t allowed, struct attribute_set *set, struct fault *fault);
+
+/* The same for what follows the name: `key=value,flag,…`. */
+int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set,
+		       struct fault *fault);
+
+/*
+ * Takes `KEY VALUE…` words; a flag's value, on or off, may be left out. `nobridge` stands for an
+ * empty bridge. -1 with the fault filled: EINVAL.
+ */
+int spec_parse_words(char *const words[], int count, uint64_t allowed, struct attribute_set *set,
+		     struct fault *fault);
+
+#endif

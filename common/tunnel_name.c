@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "tunnel_name.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "memtun/protocol.h"
+
+const char *tunnel_name_fault(const char *name, bool template_allowed)
+{
+	size_t length = strlen(name);
+	const char *percent = strchr(name, '%');
+
+	if (length == 0)
+		return "is empty";
+	if (length >= MEMTUN_NAME_SIZE)
+		return "is longer than 15 bytes";
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return "stands for a directory";
+	for (const char *byte = name; *byte; byte++) {
+		unsigned char value = (unsigned char)*byte;
+
+		if (value == '/' || value == ':')
+			return "has a '/' or ':'";
+		if (value == ' ')
+			return "has a space";
+		if (value < 0x80 && (isspace(value) || iscntrl(value)))
+			return "has white space or a control character";
+	}
+	if (percent && !template_allowed)
+		return "has a '%'";
+	if (percent && (percent[1] != 'd' || strchr(percent + 1, '%')))
+		return "has a '%' that is not its only %d";
+	return NULL;
+}
+
+bool tunnel_name_is_template(const char *name)
+{
+	return strchr(name, '%') != NULL;
+}
+
+bool tunnel_name_expand(char name[], size_t size, const char *template, unsigned int number)
+{
+	const char *percent = strchr(template, '%');
+	int length = snprintf(name, size, "%.*s%u%s", (int)(percent - template), template, number,
+			      percent + 2);
+
+	return length > 0 && (size_t)length < size;
+}
+
+bool tunnel_name_matches(const char *name, const char *template, unsigned int *number)
+{
+	size_t prefix = strcspn(template, "%");
+	char again[MEMTUN_NAME_SIZE];
+	int digits = 0;
+
+	if (strncmp(name, template, prefix) != 0 || !isdigit((unsigned char)name[prefix]) ||
+	    sscanf(name + prefix, "%9u%n", number, &digits) != 1)
+		return false;
+	/* The number again, so that tap007 isn't taken for tap%d's. */
+	return tunnel_name_expand(again, sizeof(again), template, *number) &&
+	       strcmp(again, name) == 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Joins lwIP to a tunnel's descriptor. A frame is one write(2) or read(2), as on /dev/net/tun, so
+ * this also works on a descriptor of a real TUN or TAP device.
+ *
+ * lwIP writes from whichever thread holds its core lock. A thread of ours reads, and hands each
+ * frame to lwIP's own thread. The reader never takes the core lock: a write that waits for room
+ * holds it, and two stacks that wait for each other would otherwise stop for ever.
+ *
+ * Surprising: a tunnel ends with a hang-up, not with a read of 0, which may be an empty frame; and
+ * a write then raises SIGPIPE, so the program must ignore that signal.
+ */
+#define _GNU_SOURCE 1 /* POLLRDHUP */
+#include "lwip-tunnel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <lwip/err.h>
+#include <lwip/etharp.h>
+#include <lwip/tcpip.h>
+
+enum {
+	FIRST_PASSED_DESCRIPTOR = 3, /* SD_LISTEN_FDS_START in sd_listen_fds(3) */
+	ETHERNET_MTU = 1500,         /* more gains nothing: lwIP's TCP_MSS is built in as 1460 */
+	PIECES_MAX = 16,             /* pbufs in a frame to send; Debian's lwIP makes one */
+};
+
+int lwip_tunnel_init(struct lwip_tunnel *tunnel, const char *address)
+{
+	memset(tunnel, 0, sizeof(*tunnel));
+	tunnel->fd = -1;
+	tunnel->ethernet = true;
+	return lwip_tunnel_option(tunnel, "address", address);
+}
+
+static int address_parse(struct lwip_tunnel *tunnel, const char *text)
+{
+	char address[INET_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	const char *reason;
+	long long prefix;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(address))
+		goto invalid;
+	memcpy(address, text, slash - text);
+	address[slash - text] = '\0';
+	prefix = strtonum(slash + 1, 1, 32, &reason);
+	if (reason || !ip4addr_aton(address, &tunnel->address))
+		goto invalid;
+	tunnel->netmask.addr = htonl(UINT32_MAX << (32 - prefix));
+	return 0;
+invalid:
+	errno = EINVAL;
+	return -1;
+}
+
+int lwip_tunnel_option(struct lwip_tunnel *tunnel, const char *key, const char *value)
+{
+	if (!strcmp(key, "address"))
+		return address_parse(tunnel, value);
+	if (strcmp(key, "mode") || (strcmp(value, "tap") && strcmp(value, "tun"))) {
+		errno = EINVAL;
+		return -1;
+	}
+	tunnel->ethernet = !strcmp(value, "tap");
+	return 0;
+}
+
+int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel)
+{
+	const char *pid = getenv("LISTEN_PID");
+	const char *count = getenv("LISTEN_FDS");
+
+	/* Variables with another's pid were inherited, and number 3 is then something else. */
+	if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (fcntl(FIRST_PASSED_DESCRIPTOR, F_SETFD, FD_CLOEXEC) == -1)
+		return -1;
+	tunnel->fd = FIRST_PASSED_DESCRIPTOR;
+	return 0;
+}
+
+/* lwIP to tunnel: called with the core lock held. */
+static err_t frame_write(struct netif *netif, struct pbuf *frame)
+{
+	struct lwip_tunnel *tunnel = netif->state;
+	struct pollfd room = {.fd = tunnel->fd, .events = POLLOUT};
+	struct iovec pieces[PIECES_MAX];
+	int count = 0;
+
+	for (struct pbuf *piece = frame; piece; piece = piece->next) {
+		if (count == PIECES_MAX)
+			return ERR_BUF;
+		pieces[count++] = (struct iovec){piece->payload, piece->len};
+	}
+	while (writev(tunnel->fd, pieces, count) == -1) {
+		/* A non-blocking descriptor makes us wait as well: TCP prefers late to lost. */
+		if (errno == EAGAIN && poll(&room, 1, -1) == 1)
+			continue;
+		if (errno == EINTR)
+			continue;
+		/* No memory, too long, or the end: lost, as a network card would lose it. */
+		return errno == ENOBUFS ? ERR_MEM : ERR_IF;
+	}
+	return ERR_OK;
+}
+
+static err_t packet_write(struct netif *netif, struct pbuf *packet, const ip4_addr_t *next_hop)
+{
+	LWIP_UNUSED_ARG(next_hop); /* a TUN has one neighbour, whoever that is */
+	return frame_write(netif, packet);
+}
+
+/* How long the next frame in tunnel->frame is, or -1 at the tunnel's end. */
+static ssize_t frame_read(struct lwip_tunnel *tunnel)
+{
+	struct pollfd end = {.fd = tunnel->fd, .events = POLLIN | POLLRDHUP};
+	ssize_t length;
+
+	for (;;) {
+		length = read(tunnel->fd, tunnel->frame, sizeof(tunnel->frame));
+		if (length > 0)
+			return length;
+		/* After ECONNRESET, frames that were sent before the end can still be read. */
+		if (length == -1 && (errno == EINTR || errno == ECONNRESET))
+			continue;
+		if (length == -1 && errno != EAGAIN)
+			return -1;
+		/* An empty frame, the end, or nothing yet: only poll can tell. */
+		if (poll(&end, 1, length == 0 ? 0 : -1) == -1 && errno != EINTR)
+			return -1;
+		if (length == 0 && end.revents & (POLLHUP | POLLRDHUP | POLLERR))
+			return -1;
+	}
+}
+
+/* Aborts the tunnel's connections, so that whoever waits for one of them wakes up. */
+static void tunnel_unplug(void *arg)
+{
+	struct lwip_tunnel *tunnel = arg;
+
+	atomic_store(&tunnel->ended, true);
+	netif_remove(&tunnel->netif);
+}
+
+static void tunnel_read(void *arg)
+{
+	struct lwip_tunnel *tunnel = arg;
+	ssize_t length;
+
+	while ((length = frame_read(tunnel)) != -1) {
+		/*
+		 * PBUF_POOL is customary here, but is broken in Debian's lwIP 2.1.3: its pool was
+		 * built for 592 bytes and pbuf_alloc() for 1536, so a long frame smashes the heap.
+		 */
+		struct pbuf *frame = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
+
+		if (!frame)
+			continue; /* lost, as a network card would lose it */
+		pbuf_take(frame, tunnel->frame, (u16_t)length);
+		if (tunnel->netif.input(frame, &tunnel->netif) != ERR_OK)
+			pbuf_free(frame); /* lwIP's queue is full */
+	}
+	/* By way of lwIP's queue: the frames that are already in it come first. */
+	tcpip_callback(tunnel_unplug, tunnel);
+}
+
+static err_t netif_init_tunnel(struct netif *netif)
+{
+	struct lwip_tunnel *tunnel = netif->state;
+
+	netif->name[0] = 't';
+	netif->name[1] = tunnel->ethernet ? 'a' : 'u';
+	netif->mtu = ETHERNET_MTU;
+	netif->flags = NETIF_FLAG_LINK_UP;
+	netif->output = packet_write;
+	if (!tunnel->ethernet)
+		return ERR_OK;
+	netif->flags |= NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+	netif->output = etharp_output;
+	netif->linkoutput = frame_write;
+	/* Locally administered, and different wherever the address is: 02:00 and its four bytes. */
+	netif->hwaddr_len = ETH_HWADDR_LEN;
+	netif->hwaddr[0] = 0x02;
+	netif->hwaddr[1] = 0x00;
+	memcpy(netif->hwaddr + 2, &tunnel->address.addr, sizeof(tunnel->address.addr));
+	return ERR_OK;
+}
+
+struct plug {
+	struct lwip_tunnel *tunnel;
+	sys_sem_t done;
+};
+
+static void tunnel_plug(void *arg)
+{
+	struct plug *plug = arg;
+	struct lwip_tunnel *tunnel = plug->tunnel;
+	ip4_addr_t no_gateway = {0};
+
+	/* tcpip_input is for both: it looks at the flags to tell a frame from a packet. */
+	netif_add(&tunnel->netif, &tunnel->address, &tunnel->netmask, &no_gateway, tunnel,
+		  netif_init_tunnel, tcpip_input);
+	netif_set_default(&tunnel->netif);
+	netif_set_up(&tunnel->netif);
+	sys_sem_signal(&plug->done);
+}
+
+int lwip_tunnel_start(struct lwip_tunnel *tunnel)
+{
+	struct plug plug = {.tunnel = tunnel};
+	unsigned int seed;
+	err_t error;
+
+	/*
+	 * lwIP picks its first port with rand(). Unseeded, each run would pick the same one, and
+	 * a server refuses it for the two minutes that it remembers the last run's connection.
+	 */
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -1;
+	srand(seed);
+	tcpip_init(NULL, NULL);
+
+	/* netif_add asserts that it runs in lwIP's thread or with its core lock. */
+	error = sys_sem_new(&plug.done, 0);
+	if (error == ERR_OK)
+		error = tcpip_callback(tunnel_plug, &plug);
+	if (error != ERR_OK) {
+		errno = err_to_errno(error);
+		return -1;
+	}
+	sys_sem_wait(&plug.done);
+	sys_sem_free(&plug.done);
+	sys_thread_new("tunnel", tunnel_read, tunnel, DEFAULT_THREAD_STACKSIZE,
+		       DEFAULT_THREAD_PRIO);
+	return 0;
+}

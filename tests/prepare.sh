@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086 # lists of packages are split on purpose
+# What ./check, ./demo and .ci/run share: Debian's packages, steps with a log, and the build in
+# build/. Sourced by bash in the source directory; it runs nothing by itself.
+
+# Needed to build everything and run the tests. gcc only recommends libc6-dev.
+build_packages="gcc libc6-dev make autoconf automake libtool pkg-config
+	libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev
+	libcmocka-dev libseccomp-dev liblwip-dev mandoc python3"
+
+# Real programs that some tests talk to, and skip where they are missing.
+peer_packages="python3-twisted qemu-system-x86 ipxe-qemu"
+
+builddir=$PWD/build
+
+fail() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# --- steps: a label, what is going on (on a terminal), and how long it took ---
+
+step_label() {
+	printf '  %-14s ' "$1"
+}
+
+# Prints the last line of its input, over and over in the same place.
+show_progress() {
+	local line width=$((${COLUMNS:-$(tput cols 2>/dev/null || echo 80)} - 18))
+
+	while IFS= read -r line; do
+		printf '\r\033[K  %-14s %s' "$1" "${line:0:width}"
+	done
+	printf '\r\033[K'
+	step_label "$1"
+}
+
+step_log() {
+	echo "$builddir/${1// /-}.log"
+}
+
+# step_run LABEL COMMAND...: runs it with its output in its log. Returns its status.
+step_run() {
+	local label=$1 log start=$SECONDS status
+	shift
+	log=$(step_log "$label")
+	mkdir -p "$builddir"
+	step_label "$label"
+	if [ -t 1 ]; then
+		"$@" 2>&1 </dev/null | tee "$log" | show_progress "$label"
+		status=${PIPESTATUS[0]}
+	else
+		"$@" >"$log" 2>&1 </dev/null
+		status=$?
+	fi
+	if [ "$status" -eq 0 ]; then
+		echo "done, $((SECONDS - start)) s"
+	else
+		echo "FAILED after $((SECONDS - start)) s"
+	fi
+	return "$status"
+}
+
+show_log_end() {
+	echo
+	tail -n 40 "$1" | sed 's/^/    /'
+	echo
+	echo "  All of it: $1"
+}
+
+# The same; shows the log's end if it fails.
+step() {
+	step_run "$@" && return
+	show_log_end "$(step_log "$1")"
+	return 1
+}
+
+# --- packages ---
+
+packages_lacking() {
+	local package
+
+	for package in "$@"; do
+		[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+			printf ' %s' "$package"
+	done
+}
+
+packages_fetch() {
+	"$@" apt-get update &&
+		"$@" env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y --no-install-recommends $lacking
+}
+
+# Installs those of PACKAGE... that are missing; ends with the line to run where it can't.
+packages_install() {
+	local lacking as_root=
+
+	step_label packages
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+		echo "not Debian; the build needs what Debian calls: $*"
+		return 0
+	fi
+	lacking=$(packages_lacking "$@")
+	if [ -z "$lacking" ]; then
+		echo "all $# installed"
+		return 0
+	fi
+	echo "lacking:$lacking"
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root=sudo
+		# On a terminal sudo may ask for a password; anywhere else that would hang.
+		if ! command -v sudo >/dev/null || { ! [ -t 0 ] && ! sudo -n true 2>/dev/null; } ||
+			! sudo -v; then
+			echo
+			echo "  Installing them takes root. Run this, then ${0##*/} again:"
+			echo
+			echo "    apt-get update && apt-get install -y --no-install-recommends$lacking"
+			exit 1
+		fi
+	fi
+	step install packages_fetch $as_root && [ -z "$(packages_lacking "$@")" ] || {
+		echo "  Install them by hand, then run ${0##*/} again:"
+		echo
+		echo "    apt-get update && apt-get install -y --no-install-recommends$lacking"
+		exit 1
+	}
+}
+
+# --- the build ---
+
+# Whether any of what configure and Makefile.in are made from is newer than they are.
+autoreconf_is_due() {
+	local source made
+
+	for made in configure Makefile.in; do
+		[ -e $made ] || return 0
+		for source in configure.ac Makefile.am */Makefile.inc; do
+			[ "$source" -nt $made ] && return 0
+		done
+	done
+	return 1
+}
+
+# configure_in DIRECTORY [ARGUMENT...]
+configure_in() {
+	local source=$PWD
+
+	mkdir -p "$1" && cd "$1" && shift && "$source/configure" "$@"
+}
+
+build() {
+	if autoreconf_is_due; then
+		step autoreconf autoreconf -fi || exit 1
+	fi
+	if [ ! -e "$builddir/config.status" ] || [ configure -nt "$builddir/config.status" ]; then
+		(step configure configure_in "$builddir") || exit 1
+	fi
+	step build make -C "$builddir" -j"$(nproc)" || exit 1
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each test is wrapped: its setup, itself and its teardown are called by ours, which list
+ * /proc/self/fd before the setup and after the teardown. A descriptor is known by its number and
+ * what it leads to, so that closing a foreign one and reusing its number is noticed as well. A test
+ * that has already failed is not compared: the jump out of it leaves things open.
+ */
+#include "runner.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What automake's test driver takes for "skipped". */
+#define EXIT_SKIPPED 77
+
+struct open_fd {
+	int fd;
+	char target[64]; /* such as "socket:[123]"; a longer path is cut */
+};
+
+struct open_fds {
+	struct open_fd *fds;
+	size_t count;
+};
+
+struct wrapped {
+	const struct CMUnitTest *test;
+	void *state;
+	struct open_fds before;
+	bool compare;
+};
+
+static size_t skipped;
+static struct wrapped *running;
+
+static int open_fd_order(const void *one, const void *other)
+{
+	return ((const struct open_fd *)one)->fd - ((const struct open_fd *)other)->fd;
+}
+
+/* Lists what is open, in the order of the numbers, without the directory that is read for it. */
+static int open_fds_list(struct open_fds *list)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t room = 0;
+	struct dirent *file;
+
+	list->fds = NULL;
+	list->count = 0;
+	if (!directory)
+		return -1;
+	while ((file = readdir(directory))) {
+		struct open_fd *found;
+		ssize_t length;
+		char *end;
+		long fd = strtol(file->d_name, &end, 10);
+
+		if (end == file->d_name || *end || fd == dirfd(directory))
+			continue;
+		if (list->count == room) {
+			room = room ? room * 2 : 64;
+			found = realloc(list->fds, room * sizeof(*found));
+			if (!found)
+				abort();
+			list->fds = found;
+		}
+		found = &list->fds[list->count++];
+		found->fd = (int)fd;
+		length = readlinkat(dirfd(directory), file->d_name, found->target,
+				    sizeof(found->target) - 1);
+		found->target[length < 0 ? 0 : length] = '\0';
+	}
+	closedir(directory);
+	qsort(list->fds, list->count, sizeof(*list->fds), open_fd_order);
+	return 0;
+}
+
+static void open_fds_free(struct open_fds *list)
+{
+	free(list->fds);
+	list->fds = NULL;
+	list->count = 0;
+}
+
+static bool open_fds_has(const struct open_fds *list, const struct open_fd *wanted)
+{
+	const struct open_fd *found =
+		bsearch(wanted, list->fds, list->count, sizeof(*wanted), open_fd_order);
+
+	return found && strcmp(found->target, wanted->target) == 0;
+}
+
+/* Names what is in `list` and not in `other`; returns how many those are. */
+static size_t open_fds_report(const struct open_fds *list, const struct open_fds *other,
+			      const char *test, const char *what)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (open_fds_has(other, &list->fds[i]))
+			continue;
+		print_error("%s %s descriptor %d (%s)\n", test, what, list->fds[i].fd,
+			    list->fds[i].target);
+		count++;
+	}
+	return count;
+}
+
+static int wrapped_compare(const struct wrapped *wrapped)
+{
+	struct open_fds after;
+	size_t differences;
+
+	if (open_fds_list(&after) < 0) {
+		print_error("%s left no descriptor free to list /proc/self/fd\n",
+			    wrapped->test->name);
+		return -1;
+	}
+	differences = open_fds_report(&after, &wrapped->before, wrapped->test->name, "left open");
+	differences += open_fds_report(&wrapped->before, &after, wrapped->test->name, "closed");
+	open_fds_free(&after);
+	return differences ? -1 : 0;
+}
+
+static int wrapped_setup(void **state)
+{
+	struct wrapped *wrapped = *state;
+
+	running = wrapped;
+	wrapped->compare = false;
+	wrapped->state = wrapped->test->initial_state;
+	if (open_fds_list(&wrapped->before) < 0) {
+		print_error("cannot list /proc/self/fd\n");
+		return -1;
+	}
+	if (wrapped->test->setup_func && wrapped->test->setup_func(&wrapped->state) != 0) {
+		open_fds_free(&wrapped->before);
+		return -1;
+	}
+	return 0;
+}
+
+static void wrapped_test(void **state)
+{
+	struct wrapped *wrapped = *state;
+
+	wrapped->test->test_func(&wrapped->state);
+	wrapped->compare = true;
+}
+
+static int wrapped_teardown(void **state)
+{
+	struct wrapped *wrapped = *state;
+	int result = 0;
+
+	if (wrapped->test->teardown_func)
+		result = wrapped->test->teardown_func(&wrapped->state);
+	if (wrapped->compare && wrapped_compare(wrapped) < 0)
+		result = -1;
+	open_fds_free(&wrapped->before);
+	return result;
+}
+
+int runner_run(const char *name, const struct CMUnitTest *tests, size_t count,
+	       CMFixtureFunction group_setup, CMFixtureFunction group_teardown)
+{
+	struct wrapped *wrapped = calloc(count, sizeof(*wrapped));
+	struct CMUnitTest *copies = calloc(count, sizeof(*copies));
+	int failures;
+
+	if (!wrapped || !copies)
+		abort();
+	for (size_t i = 0; i < count; i++) {
+		wrapped[i].test = &tests[i];
+		copies[i] = (struct CMUnitTest){
+			.name = tests[i].name,
+			.test_func = wrapped_test,
+			.setup_func = wrapped_setup,
+			.teardown_func = wrapped_teardown,
+			.initial_state = &wrapped[i],
+		};
+	}
+	skipped = 0;
+	failures = _cmocka_run_group_tests(name, copies, count, group_setup, group_teardown);
+	free(copies);
+	free(wrapped);
+	/* Not the number itself: 77 failures would be a skip, and 256 a success. */
+	if (failures)
+		return EXIT_FAILURE;
+	return count && skipped == count ? EXIT_SKIPPED : EXIT_SUCCESS;
+}
+
+void test_skip(const char *why)
+{
+	print_message("skipped: %s\n", why);
+	skipped++;
+	running->compare = true;
+	skip();
+	abort();
+}
