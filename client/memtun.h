@@ -130,7 +130,7 @@ struct memtun_reply {
 	/* One object of the answer; NULL: the answer is complete, and error says how it ended. */
 	const struct memtun_record *record;
 	int fd;    /* with a record of QUEUE_OPEN: the descriptor, now the callee's; else -1 */
-	int error; /* 0 or errno */
+	int error; /* 0 or errno; with a record, EMFILE: its descriptor was lost */
 	const char *text; /* the error in words */
 };
 

@@ -77,12 +77,14 @@ step() {
 
 # --- packages ---
 
+# A PACKAGE may name its architecture, as in libev-dev:i386.
 packages_lacking() {
-	local package
+	local package native
 
+	native=$(dpkg --print-architecture)
 	for package in "$@"; do
-		[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-			printf ' %s' "$package"
+		dpkg-query -W -f='${db:Status-Status} ${Architecture}\n' "$package" 2>/dev/null |
+			grep -qE "^installed (all|${package##*:}|$native)\$" || printf ' %s' "$package"
 	done
 }
 
@@ -113,7 +115,7 @@ packages_install() {
 		if ! command -v sudo >/dev/null || { ! [ -t 0 ] && ! sudo -n true 2>/dev/null; } ||
 			! sudo -v; then
 			echo
-			echo "  Installing them takes root. Run this, then ${0##*/} again:"
+			echo "  Installing them takes root. Run this as root, then ${0##*/} again:"
 			echo
 			echo "    apt-get update && apt-get install -y --no-install-recommends$lacking"
 			exit 1

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun monitor: events as they come, a line each.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "memtun.h"
+#include "table.h"
+
+struct monitor {
+	bool json;
+	bool failed; /* the output can't be written any more */
+};
+
+static const char *or_nothing(const char *text)
+{
+	return text ? text : "";
+}
+
+static void monitor_event(const struct memtun_record *record, void *context)
+{
+	struct monitor *monitor = context;
+	const char *bridge = memtun_record_string(record, "bridge");
+	const char *peer = memtun_record_string(record, "peer");
+	uint64_t time = 0;
+
+	if (monitor->json) {
+		monitor->failed |= table_print_line(record) < 0;
+		return;
+	}
+	memtun_record_number(record, "time", &time);
+	printf("%" PRIu64 ".%06" PRIu64 " %s %s %s%s%s%s%s\n", time / 1000000000,
+	       time / 1000 % 1000000, or_nothing(memtun_record_string(record, "event")),
+	       or_nothing(memtun_record_string(record, "name")),
+	       or_nothing(memtun_record_string(record, "mode")), bridge ? " bridge " : "",
+	       or_nothing(bridge), peer ? " peer " : "", or_nothing(peer));
+	monitor->failed |= fflush(stdout) == EOF;
+}
+
+int command_monitor(const struct invocation *invocation, int count, char **words)
+{
+	struct monitor monitor = {.json = invocation->json};
+	struct memtun *memtun;
+	int status;
+
+	if (count)
+		return command_fail(EXIT_USAGE, "monitor takes no '%s'", words[0]);
+	memtun = command_connect(invocation, &status);
+	if (!memtun)
+		return status;
+	if (memtun_watch(memtun, monitor_event, &monitor) == 0) {
+		while (!monitor.failed && (memtun_wait(memtun, -1) >= 0 || errno == EINTR))
+			;
+	}
+	status = monitor.failed ? EXIT_REFUSED
+				: command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	memtun_free(memtun);
+	return status;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection to a broker: requests on their way, and what is called for their answers. It owns
+ * the transport and every descriptor that has come and was not handed over yet. The blocking calls,
+ * in calls.c, drive the same machine.
+ */
+#ifndef MEMTUN_CONNECTION_H
+#define MEMTUN_CONNECTION_H
+
+#include <sys/queue.h>
+
+#include "attribute.h"
+#include "memtun.h"
+#include "memtun/transport.h"
+#include "message.h"
+
+/* Events that are kept while blocking calls run; beyond it they are lost, and that is told. */
+#define CONNECTION_MOST_EVENTS 4096
+
+struct pending; /* a request without its answer yet */
+struct event;   /* an event that waits for memtun_dispatch() */
+
+struct memtun {
+	struct memtun_transport *transport; /* NULL: not connected */
+	STAILQ_HEAD(, pending) pending;
+	STAILQ_HEAD(, event) events;
+	unsigned int event_count;
+	bool events_lost;
+	bool blocking; /* a blocking call is under way: events wait */
+	bool dispatching;
+	uint32_t sequence;
+	int end; /* errno the connection ended with; 0: it hasn't */
+	int fds[MEMTUN_TRANSPORT_MAX_FDS];
+	size_t fd_count;
+	memtun_record_function *watcher;
+	void *watcher_context;
+	struct fault fault;
+	struct message_builder builder;
+};
+
+/* Waits for what the connection waits for, and dispatches. -1 with errno: it has ended, now at the
+ * latest. */
+int connection_wait(struct memtun *memtun);
+
+#endif

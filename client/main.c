@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun: finds the command, and holds what all commands use.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "config.h"
+#include "memtun.h"
+
+static const char usage[] =
+	"Usage: memtun [-s] [-j] [--socket ADDRESS] COMMAND ...\n"
+	"TUN and TAP tunnels without /dev/net/tun, from a memtund.\n"
+	"\n"
+	"  add NAME [KEY VALUE]...   make a tunnel that stays; a %d in NAME is the lowest free "
+	"number\n"
+	"  set NAME KEY VALUE...     change it: bridge B, nobridge, mtu, queue, overflow, "
+	"persistent\n"
+	"  del NAME                  delete it\n"
+	"  show [NAME]               list tunnels\n"
+	"  bridge add B [hub]        make a bridge that stays; a hub floods\n"
+	"  bridge del B\n"
+	"  bridge show [B]\n"
+	"  exec [-t SPEC]... -- CMD [ARG]...\n"
+	"                            run CMD with descriptors of tunnels from 3 up;\n"
+	"                            {NAME} in an ARG is that tunnel's number\n"
+	"  monitor                   print events as they come\n"
+	"\n"
+	"Keys: mode tap|tun, bridge B, peer NAME2, socket seqpacket|dgram|stream, mtu BYTES,\n"
+	"      queue FRAMES, overflow drop-tail|drop-head|block, count N,\n"
+	"      and the flags pi, vnet_hdr, multi_queue, each [on|off]\n"
+	"SPEC: NAME[:KEY=VALUE,FLAG,...]\n"
+	"\n"
+	"  -s, --statistics      show counters\n"
+	"  -j, --json            print JSON\n"
+	"      --socket ADDRESS  the broker's socket: a path, or @NAME\n"
+	"  -h, --help            this text\n"
+	"  -V, --version         the version\n"
+	"\n"
+	"Exit status: 0; 1 refused or failed; 2 usage; 3 no broker; exec: CMD's own, 125 if "
+	"memtun\n"
+	"failed, 126 if CMD can't be run, 127 if it isn't found.\n";
+
+static const struct {
+	const char *name;
+	command_function *run;
+} commands[] = {
+	{"add", command_add},         {"set", command_set},       {"del", command_delete},
+	{"show", command_show},       {"bridge", command_bridge}, {"exec", command_exec},
+	{"monitor", command_monitor},
+};
+
+int command_fail(int status, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("memtun: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	return status;
+}
+
+struct memtun *command_connect(const struct invocation *invocation, int *status)
+{
+	struct memtun *memtun = memtun_new();
+
+	if (!memtun) {
+		*status = command_fail(EXIT_REFUSED, "out of memory");
+		return NULL;
+	}
+	if (memtun_connect(memtun, invocation->socket) == 0)
+		return memtun;
+	*status = command_fail(errno == ENOENT || errno == ECONNREFUSED ? EXIT_NO_BROKER
+									: EXIT_REFUSED,
+			       "%s", memtun_error(memtun));
+	memtun_free(memtun);
+	return NULL;
+}
+
+struct memtun_options *command_options(int count, char **words)
+{
+	struct memtun_options *options = memtun_options_new();
+
+	if (!options) {
+		command_fail(EXIT_REFUSED, "out of memory");
+		return NULL;
+	}
+	for (int i = 0; i < count; i++) {
+		const char *value = i + 1 < count ? words[i + 1] : NULL;
+		bool is_flag = memtun_options_set(options, words[i], NULL) == 0;
+		bool switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
+
+		if (is_flag && !switched)
+			continue;
+		if (memtun_options_set(options, words[i], value) < 0) {
+			command_fail(EXIT_USAGE, "%s", memtun_options_error(options));
+			memtun_options_free(options);
+			return NULL;
+		}
+		i++;
+	}
+	return options;
+}
+
+/* -1: go on; else the status to exit with. */
+static int invocation_parse(struct invocation *invocation, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, 'S'}, {"json", no_argument, NULL, 'j'},
+		{"statistics", no_argument, NULL, 's'},   {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+	};
+	int option;
+
+	*invocation = (struct invocation){.arguments = argv};
+	while ((option = getopt_long(argc, argv, "+jshV", options, NULL)) >= 0) {
+		switch (option) {
+		case 'S':
+			invocation->socket = optarg;
+			break;
+		case 'j':
+			invocation->json = true;
+			break;
+		case 's':
+			invocation->statistics = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("memtun " PACKAGE_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			fputs("memtun: see memtun --help\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind == argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct invocation invocation;
+	int status = invocation_parse(&invocation, argc, argv);
+
+	if (status >= 0)
+		return status;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, argv[optind]) == 0) {
+			int first = optind + 1;
+
+			status = commands[i].run(&invocation, argc - first, argv + first);
+			if (fflush(stdout) == EOF || ferror(stdout))
+				return command_fail(EXIT_REFUSED, "cannot write the output: %s",
+						    strerror(errno));
+			return status;
+		}
+	}
+	return command_fail(EXIT_USAGE, "there is no command '%s'; see memtun --help",
+			    argv[optind]);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "descriptor.h"
+#include "spec.h"
+
+#define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
+
+const uint64_t options_allowed = BIT(MODE) | BIT(SOCKET) | BIT(BRIDGE) | BIT(PEER) | BIT(MTU) |
+				 BIT(QUEUE_LIMIT) | BIT(OVERFLOW) | BIT(PI) | BIT(VNET_HDR) |
+				 BIT(MULTI_QUEUE) | BIT(EXCLUSIVE) | BIT(PERSISTENT) | BIT(COUNT) |
+				 BIT(HUB) | BIT(QUEUE_ID) | BIT(STATISTICS);
+
+struct memtun_options *memtun_options_new(void)
+{
+	return calloc(1, sizeof(struct memtun_options));
+}
+
+void memtun_options_free(struct memtun_options *options)
+{
+	free(options);
+}
+
+const char *memtun_options_error(const struct memtun_options *options)
+{
+	return options->fault.text;
+}
+
+void options_import(struct memtun_options *options, const struct attribute_set *set)
+{
+	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
+		enum memtun_attribute which = (enum memtun_attribute)i;
+
+		if (!attribute_set_has(set, which))
+			continue;
+		if (attributes[which].type != ATTRIBUTE_NAME) {
+			attribute_set_put_number(&options->set, which, set->values[which].number);
+			continue;
+		}
+		/* Names were checked to fit. */
+		strlcpy(options->strings[which], set->values[which].string, MEMTUN_NAME_SIZE);
+		attribute_set_put_string(&options->set, which, options->strings[which]);
+	}
+}
+
+int memtun_options_set(struct memtun_options *options, const char *key, const char *value)
+{
+	char *words[] = {(char *)(uintptr_t)key, (char *)(uintptr_t)value};
+	struct attribute_set set = {0};
+
+	options->fault.text[0] = '\0';
+	if (spec_parse_words(words, value ? 2 : 1, options_allowed, &set, &options->fault) < 0)
+		return -1;
+	options_import(options, &set);
+	return 0;
+}
+
+int memtun_options_set_number(struct memtun_options *options, const char *key, uint64_t number)
+{
+	enum memtun_attribute which = attribute_find(key);
+
+	options->fault.text[0] = '\0';
+	if (which == MEMTUN_A_UNSPEC || !(options_allowed & ATTRIBUTE_BIT(which)) ||
+	    attributes[which].type == ATTRIBUTE_NAME)
+		return fault_set(&options->fault, EINVAL,
+				 "there is no option '%.40s' with a number", key);
+	if (attribute_check_number(which, number, &options->fault) < 0)
+		return -1;
+	attribute_set_put_number(&options->set, which, number);
+	return 0;
+}
+
+int memtun_options_parse(struct memtun_options *options, const char *text)
+{
+	memory_owned char *copy = NULL;
+	struct attribute_set set = {0};
+
+	options->fault.text[0] = '\0';
+	if (text[0] == '\0')
+		return 0;
+	copy = strdup(text);
+	if (!copy)
+		return fault_set(&options->fault, ENOMEM, "out of memory");
+	if (spec_parse_options(copy, options_allowed, &set, &options->fault) < 0)
+		return -1;
+	options_import(options, &set);
+	return 0;
+}

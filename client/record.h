@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A record of an answer or an event, as its reader sees it: values by their words.
+ */
+#ifndef MEMTUN_RECORD_H
+#define MEMTUN_RECORD_H
+
+#include "attribute.h"
+#include "memtun.h"
+
+struct memtun_record {
+	struct attribute_set set;     /* borrows from the message */
+	char texts[MEMTUN_A_END][24]; /* of numbers that were asked for as text */
+};
+
+#endif
