@@ -14,6 +14,7 @@
 #include "attribute.h"
 #include "bridge.h"
 #include "message.h"
+#include "name_template.h"
 #include "queue.h"
 #include "socket_diag.h"
 #include "tunnel.h"
@@ -34,7 +35,7 @@ struct broker {
 	bool default_buffer_fits; /* a new socket's send buffer is QUEUE_SOCKET_BUFFER already */
 	struct tunnel_tree_name tunnels;
 	struct tunnel_tree_id tunnels_by_id;
-	struct tunnel_template template;
+	struct name_templates templates;
 	struct bridge_tree bridges;
 	struct queue_tree queues;
 	LIST_HEAD(, queue) unseen; /* whose clients' deaths must be looked for */

@@ -11,6 +11,7 @@
 #include "descriptor.h"
 #include "flow.h"
 #include "frame.h"
+#include "name_template.h"
 #include "pair.h"
 #include "queue.h"
 #include "tunnel_name.h"
@@ -151,36 +152,6 @@ static int tunnel_join_bridge(struct tunnel *tunnel, const char *name, struct fa
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------ names */
-
-/* The lowest free name of a template. -1: none is free. */
-static int template_expand(struct broker *broker, const char *template, char name[])
-{
-	struct tunnel_template *last = &broker->template;
-
-	if (strcmp(last->text, template) != 0) {
-		strlcpy(last->text, template, sizeof(last->text));
-		last->below = 0;
-	}
-	while (tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, last->below)) {
-		if (!tunnel_find(broker, name))
-			return 0;
-		last->below++;
-	}
-	errno = ENFILE;
-	return -1;
-}
-
-/* A name has become free. */
-static void template_note_free(struct broker *broker, const char *name)
-{
-	struct tunnel_template *last = &broker->template;
-	unsigned int number;
-
-	if (last->text[0] && tunnel_name_matches(name, last->text, &number) && number < last->below)
-		last->below = number;
-}
-
 /* ------------------------------------------------------------------------------ making */
 
 static uint64_t option(const struct attribute_set *options, enum memtun_attribute which,
@@ -228,7 +199,7 @@ static void tunnel_free(struct tunnel *tunnel)
 	tunnel_leave_bridge(tunnel);
 	RB_REMOVE(tunnel_tree_name, &broker->tunnels, tunnel);
 	RB_REMOVE(tunnel_tree_id, &broker->tunnels_by_id, tunnel);
-	template_note_free(broker, tunnel->name);
+	name_template_note_free(broker, tunnel->name);
 	broker->generation++;
 	free(tunnel);
 }
@@ -314,7 +285,7 @@ struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *opt
 	struct tunnel *tunnel;
 
 	if (tunnel_name_is_template(name)) {
-		if (template_expand(broker, name, expanded) < 0) {
+		if (name_template_expand(broker, name, expanded) < 0) {
 			fault_set(fault, ENFILE, "no number is free for '%s'", name);
 			return NULL;
 		}

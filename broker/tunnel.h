@@ -58,12 +58,6 @@ int tunnel_compare_id(struct tunnel *one, struct tunnel *other);
 RB_PROTOTYPE(tunnel_tree_name, tunnel, by_name, tunnel_compare_name)
 RB_PROTOTYPE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
 
-/* The template that was used last, and a number below which none of its names is free. */
-struct tunnel_template {
-	char text[MEMTUN_NAME_SIZE];
-	unsigned int below;
-};
-
 /* Attributes that make a tunnel, and those of them that can be changed. */
 #define TUNNEL_CHANGES                                                            \
 	(ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) |           \
