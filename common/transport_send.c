@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sending side of a transport: its queue.
+ *
+ * It owns every descriptor in it: a queue of borrowed numbers would send another file once the
+ * number was closed and reused. An entry is bytes plus descriptors and is allocated before anything
+ * is sent, so that no failure can come between the two. Descriptors go with an entry's first byte,
+ * and never without one (on STREAM they would vanish).
+ */
+#include "transport_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "descriptor.h"
+
+struct entry {
+	STAILQ_ENTRY(entry) link;
+	size_t length;
+	size_t sent;
+	size_t fd_count; /* 0 once they have gone with the first byte */
+	unsigned char *bytes;
+	int fds[];
+};
+
+static struct entry *entry_new(const void *data, size_t length, size_t fd_count)
+{
+	struct entry *entry = malloc(sizeof(*entry) + fd_count * sizeof(int) + length);
+
+	if (!entry)
+		return NULL;
+	entry->length = length;
+	entry->sent = 0;
+	entry->fd_count = 0;
+	entry->bytes = (unsigned char *)(entry->fds + fd_count);
+	memcpy(entry->bytes, data, length);
+	return entry;
+}
+
+static void entry_close_fds(struct entry *entry)
+{
+	for (size_t i = 0; i < entry->fd_count; i++)
+		descriptor_close(&entry->fds[i]);
+	entry->fd_count = 0;
+}
+
+static void entry_free(struct entry *entry)
+{
+	entry_close_fds(entry);
+	free(entry);
+}
+
+void transport_drop_queue(struct memtun_transport *transport)
+{
+	struct entry *entry;
+
+	while ((entry = STAILQ_FIRST(&transport->queue))) {
+		STAILQ_REMOVE_HEAD(&transport->queue, link);
+		entry_free(entry);
+	}
+	transport->queued_bytes = 0;
+	transport->queued_fds = 0;
+}
+
+/* One sendmsg of an entry: its rest, and its descriptors if this is its first byte. */
+static ssize_t entry_send(struct entry *entry, int fd)
+{
+	union {
+		char room[CMSG_SPACE(MEMTUN_TRANSPORT_MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec bytes = {
+		.iov_base = entry->bytes + entry->sent,
+		.iov_len = entry->length - entry->sent,
+	};
+	struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+	ssize_t sent;
+
+	if (entry->fd_count) {
+		size_t size = entry->fd_count * sizeof(int);
+		struct cmsghdr *header;
+
+		memset(control.room, 0, CMSG_SPACE(size));
+		message.msg_control = control.room;
+		message.msg_controllen = CMSG_SPACE(size);
+		header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(header), entry->fds, size);
+	}
+	do {
+		sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
+void transport_flush(struct memtun_transport *transport)
+{
+	struct entry *entry;
+
+	for (int i = 0; i < TRANSPORT_TURN && (entry = STAILQ_FIRST(&transport->queue)); i++) {
+		ssize_t sent = entry_send(entry, transport->fd);
+
+		if (sent < 0 && errno == EAGAIN)
+			return;
+		if (sent < 0 && transport_is_weather(errno)) {
+			transport_wait(transport, &transport->send_backoff, errno);
+			return;
+		}
+		if (sent < 0) {
+			transport->write_error = errno;
+			transport_drop_queue(transport);
+			return;
+		}
+		transport_wait_over(&transport->send_backoff);
+		transport->queued_fds -= entry->fd_count;
+		entry_close_fds(entry);
+		entry->sent += (size_t)sent;
+		transport->queued_bytes -= (size_t)sent;
+		if (entry->sent == entry->length) {
+			STAILQ_REMOVE_HEAD(&transport->queue, link);
+			entry_free(entry);
+		}
+	}
+}
+
+/* Queues an entry whose descriptors are already its own. */
+static void transport_queue(struct memtun_transport *transport, struct entry *entry)
+{
+	bool was_empty = STAILQ_EMPTY(&transport->queue);
+
+	STAILQ_INSERT_TAIL(&transport->queue, entry, link);
+	transport->queued_bytes += entry->length;
+	transport->queued_fds += entry->fd_count;
+	if (was_empty)
+		transport_flush(transport);
+	if (!transport->paused && (transport->queued_fds > transport->bounds.pause_fds ||
+				   transport->queued_bytes > transport->bounds.pause_bytes)) {
+		transport->paused = true;
+		if (transport->handlers->pause)
+			transport->handlers->pause(transport, transport->context);
+	}
+}
+
+/* What every send checks before it takes anything: -1 with errno. */
+static int transport_admit(const struct memtun_transport *transport, size_t length, size_t count)
+{
+	if (length == 0 || count > MEMTUN_TRANSPORT_MAX_FDS)
+		errno = EINVAL;
+	else if (transport->closed || transport->write_error)
+		errno = EPIPE;
+	else if (length > transport->largest_record)
+		errno = EMSGSIZE;
+	else if (transport->queued_fds + count > transport->bounds.hard_fds ||
+		 length > transport->bounds.hard_bytes ||
+		 transport->queued_bytes > transport->bounds.hard_bytes - length)
+		errno = ENOBUFS;
+	else
+		return 0;
+	return -1;
+}
+
+/* A number that is no descriptor would only be found by sendmsg, and end the connection. */
+static int fds_check(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i] < 0) {
+			errno = EBADF;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int memtun_transport_send(struct memtun_transport *transport, const void *data, size_t length,
+			  const int *fds, size_t count)
+{
+	struct entry *entry;
+
+	if (transport_admit(transport, length, count) < 0 || fds_check(fds, count) < 0)
+		return -1;
+	entry = entry_new(data, length, count);
+	if (!entry)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		entry->fds[i] = fds[i];
+	entry->fd_count = count;
+	transport_queue(transport, entry);
+	return 0;
+}
+
+int memtun_transport_send_copies(struct memtun_transport *transport, const void *data,
+				 size_t length, const int *fds, size_t count)
+{
+	struct entry *entry;
+
+	if (transport_admit(transport, length, count) < 0)
+		return -1;
+	entry = entry_new(data, length, count);
+	if (!entry)
+		return -1;
+	while (entry->fd_count < count) {
+		int copy = fcntl(fds[entry->fd_count], F_DUPFD_CLOEXEC, 0);
+
+		if (copy < 0) {
+			entry_free(entry);
+			return -1;
+		}
+		entry->fds[entry->fd_count++] = copy;
+	}
+	transport_queue(transport, entry);
+	return 0;
+}
