@@ -85,11 +85,13 @@ void session_send(struct session *session, int fd)
 		descriptor_take(&owned);
 		return;
 	}
+	/* Of a client that has gone, what it had still asked for is done, and then the transport
+	 * ends. */
+	if (errno == EPIPE)
+		return;
 	/* An answer that can't be sent leaves a client that waits for ever: better it sees the end.
-	 * One that has gone already is not worth a line. */
-	if (errno != EPIPE)
-		log_line(LOG_LEVEL_WARNING, "cannot answer client %d: %s", session->pid,
-			 strerror(errno));
+	 */
+	log_line(LOG_LEVEL_WARNING, "cannot answer client %d: %s", session->pid, strerror(errno));
 	session->ended = true;
 }
 

@@ -68,6 +68,8 @@ RB_PROTOTYPE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
 	 ATTRIBUTE_BIT(MEMTUN_A_PEER) | ATTRIBUTE_BIT(MEMTUN_A_PI) |                      \
 	 ATTRIBUTE_BIT(MEMTUN_A_VNET_HDR) | ATTRIBUTE_BIT(MEMTUN_A_MULTI_QUEUE))
 
+extern const struct port_operations tunnel_port_operations;
+
 /* The tunnel of that name, or NULL. */
 struct tunnel *tunnel_find(struct broker *broker, const char *name);
 
@@ -101,6 +103,12 @@ int tunnel_admit(const struct tunnel *tunnel, uid_t uid, struct fault *fault);
 
 /* Ends its queues and deletes it, and its peer. */
 void tunnel_delete(struct tunnel *tunnel);
+
+/* Tells those who watch; queue_id: the queue it is about, 0 for none. */
+void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id);
+
+/* Deletes it if nobody has it open and nobody made it to stay. */
+void tunnel_settle(struct tunnel *tunnel);
 
 /* A queue is gone; the tunnel goes with it if it was its last and nobody made it to stay. */
 void tunnel_queue_ended(struct tunnel *tunnel, uint32_t queue_id);

@@ -214,8 +214,10 @@ int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fau
 		return 0;
 	}
 	place_runtime(address);
-	if (!address[0])
-		place_temporary(address);
+	/* After su(1) the variable may name what is another user's, or isn't there any more. */
+	if (address[0] && directory_check(address, true, fault) == 0)
+		return 0;
+	place_temporary(address);
 	return directory_check(address, true, fault);
 }
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a tunnel: finding it, or making it, and putting a queue on it.
+ *
+ * libev runs what is pending last in, first out, so that a request can be seen before the hang-up
+ * that came first. A tunnel that looks open is therefore asked whether its clients still are.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "broker.h"
+#include "pair.h"
+#include "queue.h"
+#include "tunnel.h"
+#include "tunnel_name.h"
+
+/* Is the tunnel what the options say? */
+static int tunnel_agrees(struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	struct attribute_set is;
+
+	tunnel_describe(tunnel, false, &is);
+	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
+		enum memtun_attribute which = (enum memtun_attribute)i;
+		char wanted[32], found[32];
+
+		if (!(TUNNEL_OPTIONS & ATTRIBUTE_BIT(which)) || !attribute_set_has(options, which))
+			continue;
+		attribute_format(options, which, wanted, sizeof(wanted));
+		found[0] = '\0';
+		if (attribute_set_has(&is, which))
+			attribute_format(&is, which, found, sizeof(found));
+		if (strcmp(wanted, found) != 0)
+			return fault_set(fault, EINVAL, "'%s' exists with %s %s, not %s",
+					 tunnel->name, attributes[which].word,
+					 found[0] ? found : "none", wanted);
+	}
+	return 0;
+}
+
+/* May one more queue be opened? Those whose clients are gone are retired first. */
+static int tunnel_has_room(struct tunnel *tunnel, struct fault *fault)
+{
+	bool persistent = tunnel->persistent;
+	struct queue *queue, *next;
+
+	tunnel->persistent = true; /* for now: the last of them would take it along */
+	LIST_FOREACH_SAFE(queue, &tunnel->queues, in_tunnel, next) {
+		queue_retire(queue);
+	}
+	tunnel->persistent = persistent;
+	if (tunnel->queue_count && !tunnel->multi_queue)
+		return fault_set(fault, EBUSY, "'%s' is open", tunnel->name);
+	if (tunnel->queue_count >= TUNNEL_MOST_QUEUES)
+		return fault_set(fault, E2BIG, "'%s' is open %u times", tunnel->name,
+				 TUNNEL_MOST_QUEUES);
+	return 0;
+}
+
+/* Finds the tunnel to open, with room for one more, or makes it. */
+static struct tunnel *tunnel_obtain(struct broker *broker, const struct attribute_set *options,
+				    uid_t uid, struct fault *fault)
+{
+	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
+	struct tunnel *tunnel = NULL;
+
+	if (!tunnel_name_is_template(name))
+		tunnel = tunnel_find(broker, name);
+	if (!tunnel)
+		return tunnel_add(broker, options, uid,
+				  attribute_set_number(options, MEMTUN_A_PERSISTENT), fault);
+	if (tunnel_admit(tunnel, uid, fault) < 0)
+		return NULL;
+	if (attribute_set_number(options, MEMTUN_A_EXCLUSIVE)) {
+		fault_set(fault, EBUSY, "'%s' exists", name);
+		return NULL;
+	}
+	/* Room first: a tunnel that only dead clients hold open may differ, and goes. */
+	if (tunnel_has_room(tunnel, fault) < 0)
+		return NULL;
+	if (tunnel->queue_count == 0 && !tunnel->persistent) {
+		tunnel_delete(tunnel);
+		return tunnel_obtain(broker, options, uid, fault);
+	}
+	return tunnel_agrees(tunnel, options, fault) < 0 ? NULL : tunnel;
+}
+
+struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *options, uid_t uid,
+			   struct queue **queue, int *client_fd, struct fault *fault)
+{
+	struct tunnel *tunnel = tunnel_obtain(broker, options, uid, fault);
+
+	*queue = NULL;
+	if (!tunnel)
+		return NULL;
+	if (tunnel->pair) {
+		if (pair_take(tunnel, client_fd) == 0) {
+			tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, 0);
+			return tunnel;
+		}
+		if (errno == EBUSY)
+			fault_set(fault, EBUSY, "'%s' is open, and its peer '%s' is not yet",
+				  tunnel->name, pair_other(tunnel)->name);
+		else
+			fault_set(fault, errno, "cannot open '%s': %s", tunnel->name,
+				  strerror(errno));
+		return NULL;
+	}
+	*queue = queue_new(broker, tunnel->socket, &tunnel->format, client_fd);
+	if (!*queue) {
+		fault_set(fault, errno, "cannot open '%s': %s", tunnel->name, strerror(errno));
+		tunnel_settle(tunnel);
+		return NULL;
+	}
+	queue_attach(*queue, tunnel);
+	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, (*queue)->id);
+	return tunnel;
+}
+
+struct tunnel *tunnel_attach(struct broker *broker, const struct attribute_set *options, uid_t uid,
+			     struct queue *queue, struct fault *fault)
+{
+	struct tunnel *tunnel;
+
+	if (queue->tunnel) {
+		fault_set(fault, EEXIST, "queue %u is attached to '%s'", queue->id,
+			  queue->tunnel->name);
+		return NULL;
+	}
+	tunnel = tunnel_obtain(broker, options, uid, fault);
+	if (!tunnel)
+		return NULL;
+	if (tunnel->pair || tunnel->socket != queue->socket) {
+		if (tunnel->pair)
+			fault_set(fault, EINVAL, "'%s' has a peer: it can only be opened",
+				  tunnel->name);
+		else
+			fault_set(fault, EINVAL, "'%s' and queue %u have other socket types",
+				  tunnel->name, queue->id);
+		tunnel_settle(tunnel);
+		return NULL;
+	}
+	queue->format = tunnel->format;
+	queue_attach(queue, tunnel);
+	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, queue->id);
+	return tunnel;
+}
