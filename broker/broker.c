@@ -65,8 +65,11 @@ struct broker *broker_new(struct ev_loop *loop)
 {
 	struct broker *broker = calloc(1, sizeof(*broker));
 
-	if (!broker)
+	if (!broker) {
+		if (loop)
+			ev_loop_destroy(loop);
 		return NULL;
+	}
 	broker->uid = geteuid();
 	broker->diag.fd = -1;
 	broker->loop = loop;

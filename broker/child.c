@@ -30,6 +30,7 @@ static _Noreturn void child_become(char *const command[], const char *address,
 				   const struct rlimit *files)
 {
 	sigset_t none;
+	int error;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -40,8 +41,9 @@ static _Noreturn void child_become(char *const command[], const char *address,
 		_exit(CHILD_OURS);
 	}
 	execvp(command[0], command);
-	log_line(LOG_LEVEL_ERROR, "cannot run %s: %s", command[0], strerror(errno));
-	_exit(errno == ENOENT ? CHILD_NOT_FOUND : CHILD_CANNOT_RUN);
+	error = errno;
+	log_line(LOG_LEVEL_ERROR, "cannot run %s: %s", command[0], strerror(error));
+	_exit(error == ENOENT ? CHILD_NOT_FOUND : CHILD_CANNOT_RUN);
 }
 
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],

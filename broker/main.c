@@ -144,6 +144,18 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 
 /* ------------------------------------------------------------------------------ preparing */
 
+/* Where 0, 1 or 2 is closed, a socket of ours would get the number, and what we say. */
+static void standard_descriptors_fill(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* As many descriptors as the system lets us have: a tunnel is one. */
 static int raise_limit(struct rlimit *files)
 {
@@ -314,6 +326,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	standard_descriptors_fill();
 	log_open("memtund", settings.level);
 	/* The end of whoever reads the log must not be the broker's. */
 	signal(SIGPIPE, SIG_IGN);

@@ -155,6 +155,7 @@ void queue_free(struct queue *queue)
 static void queue_watch(struct queue *queue)
 {
 	int events = (queue->paused ? 0 : EV_READ) | (queue->backlog.count ? EV_WRITE : 0);
+	int fed = ev_is_pending(&queue->io) ? EV_READ : 0;
 
 	queue_set_unseen(queue, queue->paused || queue->socket == MEMTUN_DGRAM);
 	if (ev_is_active(&queue->io) && events == (queue->io.events & (EV_READ | EV_WRITE)))
@@ -163,6 +164,9 @@ static void queue_watch(struct queue *queue)
 	ev_io_set(&queue->io, queue->io.fd, events);
 	if (events)
 		ev_io_start(queue->broker->loop, &queue->io);
+	/* Stopping it forgot what it was to be called for. */
+	if (fed && (events || queue->gone))
+		ev_feed_event(queue->broker->loop, &queue->io, fed);
 }
 
 void queue_attach(struct queue *queue, struct tunnel *tunnel)
@@ -285,7 +289,8 @@ static uint32_t frame_packet_length(enum memtun_mode mode, const struct frame *f
 	if (mode == MEMTUN_TUN)
 		return frame->length;
 	protocol = frame_format_protocol(mode, frame->data, frame->length);
-	return frame->length - ETH_HLEN - (protocol == ETH_P_8021Q ? 4 : 0);
+	return frame->length - ETH_HLEN -
+	       (protocol == ETH_P_8021Q && frame->length >= ETH_HLEN + 4 ? 4 : 0);
 }
 
 /* What of the batch this queue can take, made as it takes it. */
@@ -362,6 +367,16 @@ void queue_send(struct queue *queue, struct port *source, struct batch *batch, u
 	queue_watch(queue);
 }
 
+void queue_let_go(struct queue *queue)
+{
+	const struct tunnel *tunnel = queue->tunnel;
+
+	if (tunnel->overflow != MEMTUN_BLOCK ||
+	    (queue->backlog.count <= tunnel->queue_limit / 2 &&
+	     queue->backlog.bytes <= QUEUE_MOST_BYTES / 2))
+		valve_open(&queue->valve);
+}
+
 /* Sends what waits, as far as there is room now. */
 static void queue_flush(struct queue *queue)
 {
@@ -380,9 +395,7 @@ static void queue_flush(struct queue *queue)
 		if (done < count)
 			break;
 	}
-	if (valve_is_shut(&queue->valve) && backlog->count <= queue->tunnel->queue_limit / 2 &&
-	    backlog->bytes <= QUEUE_MOST_BYTES / 2)
-		valve_open(&queue->valve);
+	queue_let_go(queue);
 	queue_watch(queue);
 }
 
@@ -408,6 +421,25 @@ bool queue_send_failed(struct queue *queue)
 	}
 }
 
+/* Reads a turn's batches. False: that was the end of the queue. */
+static bool queue_read_turn(struct queue *queue)
+{
+	for (int i = 0; i < BATCHES_A_TURN && !queue->paused; i++) {
+		switch (queue_read(queue)) {
+		case QUEUE_RECEIVED_SOME:
+			break;
+		case QUEUE_RECEIVED_ALL:
+			return true;
+		case QUEUE_RECEIVED_END:
+			queue_free(queue);
+			return false;
+		}
+	}
+	if (!queue->paused)
+		queue_read_on(queue);
+	return true;
+}
+
 static void queue_ready(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct queue *queue = io->data;
@@ -417,21 +449,10 @@ static void queue_ready(struct ev_loop *loop, ev_io *io, int events)
 		queue_retire(queue);
 		return;
 	}
-	if (events & EV_WRITE)
-		queue_flush(queue);
-	if (!(events & EV_READ))
+	/* First: sending to a datagram socket whose client is gone makes the kernel throw away what
+	 * the client had sent (unix_dgram_disconnected). */
+	if ((events & EV_READ) && !queue_read_turn(queue))
 		return;
-	for (int i = 0; i < BATCHES_A_TURN && !queue->paused; i++) {
-		switch (queue_read(queue)) {
-		case QUEUE_RECEIVED_SOME:
-			break;
-		case QUEUE_RECEIVED_ALL:
-			return;
-		case QUEUE_RECEIVED_END:
-			queue_free(queue);
-			return;
-		}
-	}
-	if (!queue->paused)
-		queue_read_on(queue);
+	if ((events & EV_WRITE) && queue->backlog.count)
+		queue_flush(queue);
 }

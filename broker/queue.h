@@ -106,6 +106,9 @@ void queue_detach(struct queue *queue);
 /* Sends frames of the batch, which came from source. */
 void queue_send(struct queue *queue, struct port *source, struct batch *batch, uint32_t mask);
 
+/* Lets go of the ports that it holds if it is no more than half full, or no longer blocks. */
+void queue_let_go(struct queue *queue);
+
 /* Reads from it or not: its port is, or is no longer, held. */
 void queue_set_reading(struct queue *queue, bool reading);
 

@@ -17,6 +17,7 @@
 #define STEPS_A_TURN 64
 
 static void session_run(struct session *session);
+static void session_tell_lost(struct session *session);
 
 /* ------------------------------------------------------------------------------ the loop's side */
 
@@ -38,7 +39,8 @@ static void session_update(struct session *session)
 		if (events)
 			ev_io_start(loop, &session->io);
 	}
-	if (session->step && !memtun_transport_is_paused(session->transport))
+	if ((session->step || session->events_lost) &&
+	    !memtun_transport_is_paused(session->transport))
 		deadline = 0;
 	if (deadline < 0 && !ev_is_active(&session->timer))
 		return;
@@ -68,6 +70,9 @@ static void session_due(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	memtun_transport_dispatch(session->transport, 0);
+	if (!session->ended && session->events_lost &&
+	    !memtun_transport_is_paused(session->transport))
+		session_tell_lost(session);
 	if (!session->ended)
 		session_run(session);
 	session_update(session);
@@ -80,6 +85,9 @@ void session_send(struct session *session, int fd)
 	descriptor_owned owned = fd;
 	size_t length = message_end(&session->broker->builder);
 
+	/* Behind an answer that is missing, none may follow. */
+	if (session->ended)
+		return;
 	if (length && memtun_transport_send(session->transport, session->broker->builder.bytes,
 					    length, &fd, fd >= 0) == 0) {
 		descriptor_take(&owned);
@@ -190,7 +198,9 @@ void session_publish(struct session *session, const struct attribute_set *set)
 			return;
 		}
 	}
+	/* While the transport is paused its resuming tells; else nothing but this would. */
 	session->events_lost = true;
+	session_update(session);
 }
 
 static void session_tell_lost(struct session *session)

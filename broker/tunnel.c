@@ -65,9 +65,14 @@ void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t que
 static void tunnel_leave_bridge(struct tunnel *tunnel)
 {
 	struct bridge *bridge = tunnel->port.bridge;
+	struct queue *queue;
 
 	if (!bridge)
 		return;
+	/* Whom it holds it leaves behind, and who holds it. */
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		valve_open(&queue->valve);
+	}
 	valve_forget(&tunnel->port);
 	bridge_leave(&tunnel->port);
 	broker_settle_bridge(tunnel->broker, bridge);
@@ -265,6 +270,7 @@ struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *opt
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault)
 {
 	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
+	struct queue *queue;
 
 	if (bridge && tunnel->pair)
 		return fault_set(fault, EINVAL, "'%s' has a peer, so it has no bridge",
@@ -280,6 +286,9 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	tunnel->overflow =
 		(enum memtun_overflow)option(options, MEMTUN_A_OVERFLOW, tunnel->overflow);
 	tunnel->persistent = option(options, MEMTUN_A_PERSISTENT, tunnel->persistent);
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		queue_let_go(queue);
+	}
 	tunnel_publish(tunnel, MEMTUN_EVENT_CHANGED, 0);
 	tunnel_settle(tunnel);
 	return 0;

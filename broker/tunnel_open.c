@@ -65,17 +65,14 @@ static struct tunnel *tunnel_obtain(struct broker *broker, const struct attribut
 	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
 	struct tunnel *tunnel = NULL;
 
-	if (!tunnel_name_is_template(name))
+	/* An exclusive open makes its tunnel, or fails. */
+	if (!tunnel_name_is_template(name) && !attribute_set_number(options, MEMTUN_A_EXCLUSIVE))
 		tunnel = tunnel_find(broker, name);
 	if (!tunnel)
 		return tunnel_add(broker, options, uid,
 				  attribute_set_number(options, MEMTUN_A_PERSISTENT), fault);
 	if (tunnel_admit(tunnel, uid, fault) < 0)
 		return NULL;
-	if (attribute_set_number(options, MEMTUN_A_EXCLUSIVE)) {
-		fault_set(fault, EBUSY, "'%s' exists", name);
-		return NULL;
-	}
 	/* Room first: a tunnel that only dead clients hold open may differ, and goes. */
 	if (tunnel_has_room(tunnel, fault) < 0)
 		return NULL;
@@ -86,9 +83,19 @@ static struct tunnel *tunnel_obtain(struct broker *broker, const struct attribut
 	return tunnel_agrees(tunnel, options, fault) < 0 ? NULL : tunnel;
 }
 
+/* Undoes tunnel_obtain() where what follows fails: whatever it made goes, persistent or not. */
+static void tunnel_undo(struct tunnel *tunnel, uint32_t last_id)
+{
+	if (tunnel->id > last_id)
+		tunnel_delete(tunnel);
+	else
+		tunnel_settle(tunnel);
+}
+
 struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *options, uid_t uid,
 			   struct queue **queue, int *client_fd, struct fault *fault)
 {
+	uint32_t last_id = broker->last_id;
 	struct tunnel *tunnel = tunnel_obtain(broker, options, uid, fault);
 
 	*queue = NULL;
@@ -105,12 +112,13 @@ struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *op
 		else
 			fault_set(fault, errno, "cannot open '%s': %s", tunnel->name,
 				  strerror(errno));
+		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
 	*queue = queue_new(broker, tunnel->socket, &tunnel->format, client_fd);
 	if (!*queue) {
 		fault_set(fault, errno, "cannot open '%s': %s", tunnel->name, strerror(errno));
-		tunnel_settle(tunnel);
+		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
 	queue_attach(*queue, tunnel);
@@ -121,6 +129,7 @@ struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *op
 struct tunnel *tunnel_attach(struct broker *broker, const struct attribute_set *options, uid_t uid,
 			     struct queue *queue, struct fault *fault)
 {
+	uint32_t last_id = broker->last_id;
 	struct tunnel *tunnel;
 
 	if (queue->tunnel) {
@@ -138,7 +147,7 @@ struct tunnel *tunnel_attach(struct broker *broker, const struct attribute_set *
 		else
 			fault_set(fault, EINVAL, "'%s' and queue %u have other socket types",
 				  tunnel->name, queue->id);
-		tunnel_settle(tunnel);
+		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
 	queue->format = tunnel->format;

@@ -25,8 +25,9 @@ static bool offload_holds(const struct virtio_net_hdr *offload, size_t length)
 	if (offload->gso_type != VIRTIO_NET_HDR_GSO_NONE &&
 	    (offload->gso_size == 0 || !(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)))
 		return false;
-	if (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		return (size_t)offload->csum_start + offload->csum_offset + 2 <= length;
+	if ((offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+	    (size_t)offload->csum_start + offload->csum_offset + 2 > length)
+		return false;
 	return offload->hdr_len <= length;
 }
 

@@ -5,6 +5,9 @@
 #include <libmnl/libmnl.h>
 #include <string.h>
 
+/* The highest number that the kernel lets an errno have (MAX_ERRNO). */
+#define MOST_ERRNO 4095
+
 /* The wire size of a number. */
 static size_t attribute_size(enum memtun_attribute which)
 {
@@ -102,6 +105,10 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 	size_t at = sizeof(*header) + sizeof(*error);
 
 	if (length < at || header->nlmsg_len != length || header->nlmsg_type != NLMSG_ERROR) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (error->error > 0 || error->error < -MOST_ERRNO) {
 		errno = EBADMSG;
 		return -1;
 	}

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "memtun/protocol.h"
@@ -52,12 +53,18 @@ bool tunnel_name_expand(char name[], size_t size, const char *template, unsigned
 bool tunnel_name_matches(const char *name, const char *template, unsigned int *number)
 {
 	size_t prefix = strcspn(template, "%");
-	char again[MEMTUN_NAME_SIZE];
-	int digits = 0;
+	size_t around = strlen(template) - strlen("%d");
+	size_t length = strlen(name);
+	char again[MEMTUN_NAME_SIZE], digits[10];
 
-	if (strncmp(name, template, prefix) != 0 || !isdigit((unsigned char)name[prefix]) ||
-	    sscanf(name + prefix, "%9u%n", number, &digits) != 1)
+	/* More digits than these are no number that tunnel_name_expand() was asked for. */
+	if (length <= around || length - around >= sizeof(digits))
 		return false;
+	/* By the lengths, as what follows the %d may begin with a digit. */
+	strlcpy(digits, name + prefix, length - around + 1);
+	if (strspn(digits, "0123456789") != length - around)
+		return false;
+	*number = (unsigned int)strtoul(digits, NULL, 10);
 	/* The number again, so that tap007 isn't taken for tap%d's. */
 	return tunnel_name_expand(again, sizeof(again), template, *number) &&
 	       strcmp(again, name) == 0;

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,8 @@ static void binding_before_wait(struct ev_loop *loop, ev_prepare *prepare, int u
 	struct timespec now;
 
 	(void)unused;
-	if (events != (ev_is_active(&binding->io) ? binding->io.events & (EV_READ | EV_WRITE) : 0)) {
+	if (events !=
+	    (ev_is_active(&binding->io) ? binding->io.events & (EV_READ | EV_WRITE) : 0)) {
 		ev_io_stop(loop, &binding->io);
 		ev_io_set(&binding->io, memtun_transport_fd(binding->transport), events);
 		if (events)

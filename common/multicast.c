@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Joins a multicast LAN and moves its datagrams. It owns the two sockets and nothing else.
+ *
+ * Joining on an interface does not make datagrams leave by it: without IP_MULTICAST_IF they follow
+ * the route to the group, and a LAN on loopback would be heard and never spoken to.
+ * IP_MULTICAST_LOOP stays on whether or not one's own frames are wanted: it is what lets the other
+ * members on this host hear them.
+ */
+#include "multicast.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "descriptor.h"
+
+static int option_set(int fd, int option, int value)
+{
+	return setsockopt(fd, IPPROTO_IP, option, &value, sizeof(value));
+}
+
+static int receiver_open(const struct sockaddr_in *group, struct in_addr interface)
+{
+	const struct ip_mreqn membership = {
+		.imr_multiaddr = group->sin_addr,
+		.imr_address = interface,
+	};
+	const int reuse = 1;
+	descriptor_owned fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) < 0)
+		return -1;
+	/* Else it would also hear the group on each interface where any other program joined it. */
+	if (option_set(fd, IP_MULTICAST_ALL, 0) < 0)
+		return -1;
+	if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof(membership)) < 0)
+		return -1;
+	if (bind(fd, (const struct sockaddr *)group, sizeof(*group)) < 0)
+		return -1;
+	return descriptor_take(&fd);
+}
+
+/* Connected, so that the kernel has settled what address it sends from, and getsockname tells. */
+static int sender_open(const struct sockaddr_in *group, const struct multicast_options *options,
+		       struct sockaddr_in *own)
+{
+	const struct ip_mreqn interface = {.imr_address = options->interface};
+	const struct sockaddr_in any_port = {
+		.sin_family = AF_INET,
+		.sin_addr = options->interface,
+	};
+	socklen_t length = sizeof(*own);
+	descriptor_owned fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof(interface)) < 0 ||
+	    option_set(fd, IP_MULTICAST_LOOP, 1) < 0 ||
+	    option_set(fd, IP_MULTICAST_TTL, options->ttl) < 0)
+		return -1;
+	if (bind(fd, (const struct sockaddr *)&any_port, sizeof(any_port)) < 0 ||
+	    connect(fd, (const struct sockaddr *)group, sizeof(*group)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)own, &length) < 0)
+		return -1;
+	return descriptor_take(&fd);
+}
+
+int multicast_open(struct multicast *multicast, const struct multicast_options *options)
+{
+	*multicast = (struct multicast){
+		.receiver = -1,
+		.sender = -1,
+		.group =
+			{
+				.sin_family = AF_INET,
+				.sin_addr = options->group,
+				.sin_port = options->port,
+			},
+		.loop = options->loop,
+	};
+	/* -1 as a ttl would be the kernel's default. */
+	if (!IN_MULTICAST(ntohl(options->group.s_addr)) || options->port == 0 || options->ttl < 0 ||
+	    options->ttl > UCHAR_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	multicast->receiver = receiver_open(&multicast->group, options->interface);
+	if (multicast->receiver < 0)
+		return -1;
+	multicast->sender = sender_open(&multicast->group, options, &multicast->own);
+	if (multicast->sender < 0) {
+		multicast_close(multicast);
+		return -1;
+	}
+	return 0;
+}
+
+void multicast_close(struct multicast *multicast)
+{
+	descriptor_close(&multicast->receiver);
+	descriptor_close(&multicast->sender);
+}
+
+static bool is_own(const struct multicast *multicast, const struct sockaddr_in *from)
+{
+	return from->sin_addr.s_addr == multicast->own.sin_addr.s_addr &&
+	       from->sin_port == multicast->own.sin_port;
+}
+
+int multicast_receive(struct multicast *multicast, struct mmsghdr *messages, unsigned int count)
+{
+	struct sockaddr_in from[MULTICAST_BATCH];
+	int received;
+
+	assert(count <= MULTICAST_BATCH);
+	for (unsigned int i = 0; i < count; i++) {
+		messages[i].msg_hdr.msg_name = &from[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
+	}
+	received = recvmmsg(multicast->receiver, messages, count, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < received; i++) {
+		if (!multicast->loop && is_own(multicast, &from[i]))
+			messages[i].msg_len = 0;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		messages[i].msg_hdr.msg_name = NULL;
+		messages[i].msg_hdr.msg_namelen = 0;
+	}
+	return received;
+}
+
+ssize_t multicast_send(struct multicast *multicast, const void *frame, size_t length)
+{
+	if (length == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return send(multicast->sender, frame, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a fuzz target is: one function, called with any bytes. It aborts, or a sanitizer does, when
+ * something is wrong. libFuzzer calls it (--enable-fuzzer), or replay.c with the corpus.
+ */
+#ifndef MEMTUN_FUZZ_H
+#define MEMTUN_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif

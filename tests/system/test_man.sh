@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+# The manual says it all: each page is clean, and each option, key, function and number that the
+# programs and headers have is on the page where a reader looks for it. What is on the page is taken
+# from its text as mandoc shows it; what should be there from --help, headers and tables.
+: "${top_srcdir:=.}"
+. "$top_srcdir/tests/system/check.sh"
+
+command -v mandoc >/dev/null || skip "no mandoc"
+
+pages="memtun.1 memtund.1 memtun.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
+protocol=$top_srcdir/common/memtun/protocol.h
+transport=$top_srcdir/common/memtun/transport.h
+table=$top_srcdir/common/attribute.c
+tab=$(printf '\t')
+backspace=$(printf '\b')
+
+# In long lines, the longest that mandoc makes; bold and underlined are overstruck.
+for page in $pages; do
+	mandoc -Tascii -O width=1000 "$top_srcdir/man/$page" >"$scratch/page" 2>"$scratch/errors" &&
+		[ -s "$scratch/page" ] || fail "mandoc cannot show $page"
+	sed "s/.$backspace//g" "$scratch/page" >"$scratch/$page.text"
+	sed '1,/^DESCRIPTION/d' "$scratch/$page.text" >"$scratch/$page-described.text"
+done
+
+# on PAGE WHAT: as a whole word.
+on() {
+	awk -v what="$2" '
+		{ text = text " " $0 " " }
+		END {
+			while ((at = index(text, what))) {
+				if (substr(text, at - 1, 1) !~ /[A-Za-z0-9_-]/ &&
+				    substr(text, at + length(what), 1) !~ /[A-Za-z0-9_-]/)
+					exit 0
+				text = substr(text, at + 1)
+			}
+			exit 1
+		}' "$scratch/$1.text" || fail "'$2' is not on $1"
+}
+
+# some LIST WHAT: a pattern that finds nothing any more would check nothing.
+some() {
+	[ -n "$1" ] || fail "found no $2"
+}
+
+for page in "$top_srcdir"/man/*.[0-9]; do
+	messages=$(mandoc -Tlint -W warning "$page") || fail "mandoc does not like it: $messages"
+	is "$(head -n 1 "$page")" '.\" SPDX-License-Identifier: MIT' "the first line of $page"
+	has " $pages " " ${page##*/} "
+	grep -q "man/${page##*/}" "$top_srcdir/man/Makefile.inc" || fail "$page is not installed"
+done
+ok "mandoc has nothing to say against the pages, and all are installed"
+
+for program in memtun memtund; do
+	run "$program" --help
+	is "$status" 0 "the status of $program --help"
+	options=$(sed -nE 's/^ +((-[A-Za-z], )?--[a-z-]+).*/\1/p' "$scratch/output" | tr -d ,)
+	some "$options" "options of $program"
+	for option in $options; do
+		grep -qE "^ +(-[A-Za-z], )?$option([ ,]|\$)" "$scratch/$program.1.text" ||
+			fail "$program.1 does not explain $option"
+	done
+done
+ok "each option is on its program's page"
+
+run memtun --help
+words=$(sed -nE 's/^  ([a-z]+( (add|del|show))?) ?.*/\1/p' "$scratch/output" | tr ' ' _)
+some "$words" "commands"
+for word in $words; do
+	on memtun.1 "$(echo "$word" | tr _ ' ')"
+done
+keys=$(sed -n '/^Keys:/,/^SPEC:/p' "$scratch/output" | sed -e '/^SPEC/d' -e 's/^Keys://' |
+	tr -d '\n' | sed -e 's/and the flags//' -e 's/each \[on|off\]//' | tr , '\n' |
+	sed -nE 's/^ *([a-z_]+).*/\1/p')
+some "$keys" "keys"
+for key in $keys; do
+	on memtun.1 "$key"
+done
+ok "each command and key is on memtun(1)"
+
+bounds=$(sed -nE 's/.*U32\("[a-z]+", ([0-9]+), ([0-9]+)\).*/\1_to_\2/p' "$table")
+counters=$(sed -nE 's/.*"((from|to)-client-[a-z-]+)".*/\1/p' "$table")
+some "$bounds" "bounds"
+some "$counters" "counters"
+for word in $bounds $counters; do
+	on memtun.1 "$(echo "$word" | sed 's/_to_/ to /')"
+done
+ok "the bounds of numbers and each counter are on memtun(1)"
+
+functions=$(sed -nE "s/^$tab(memtun_[a-z_]+);\$/\1/p" "$top_srcdir/client/memtun.map")
+some "$functions" "functions"
+for function in $functions; do
+	on memtun.3 "$function"
+	on memtun.3-described "$function"
+done
+functions=$(sed -nE 's/.*(memtun_transport_[a-z_]+)\(.*/\1/p' "$transport" | sort -u)
+constants=$(sed -nE 's/.*(MEMTUN_TRANSPORT_[A-Z_]+)( =|,| [0-9]).*/\1/p' "$transport" | sort -u)
+handlers=$(sed -nE 's/.*\(\*([a-z_]+)\).*/\1/p' "$transport")
+some "$functions" "functions of the transport"
+some "$constants" "constants of the transport"
+some "$handlers" "handlers of the transport"
+for word in $functions $constants $handlers; do
+	on memtun_transport.3-described "$word"
+done
+ok "each function is in the synopsis, and each function and constant in the text"
+
+# NAME = NUMBER, as both have it.
+numbers=$(sed -nE "s/^$tab(MEMTUN_[A-Z_]+ = (0x)?[0-9a-f]+),.*/\1/p" "$protocol" |
+	grep -v '_UNSPEC' | tr ' ' '~')
+some "$numbers" "numbers of the protocol"
+for number in $numbers; do
+	on memtun-protocol.7 "$(echo "$number" | tr '~' ' ')"
+done
+for name in $(grep -oE 'MEMTUN_(A|CMD|EVENT)_[A-Z_]+' "$scratch/memtun-protocol.7.text" | sort -u); do
+	grep -q "^$tab$name = " "$protocol" || fail "memtun-protocol(7) has $name, which is not there"
+done
+ok "the numbers of commands, attributes and values are on memtun-protocol(7)"
+
+# NAME TYPE of the table, where a counter's type is said for all of them at once.
+types=$(sed -nE \
+	-e 's/.*\[(MEMTUN_A_[A-Z_]+)\] = (FLAG)\(.*/\1=flag/p' \
+	-e 's/.*\[(MEMTUN_A_[A-Z_]+)\] = (U32|WORD)\(.*/\1=u32/p' \
+	-e 's/.*\[(MEMTUN_A_[A-Z_]+)\] = U64\(.*/\1=u64/p' \
+	-e 's/.*\[(MEMTUN_A_[A-Z_]+)\] = .*ATTRIBUTE_NAME.*/\1=string/p' "$table" | grep -v _CLIENT_)
+some "$types" "types"
+for type in $types; do
+	grep -qE "${type%=*} = [0-9]+, ${type#*=}\$" "$scratch/memtun-protocol.7.text" ||
+		fail "memtun-protocol(7) does not say that ${type%=*} is a ${type#*=}"
+done
+ok "the types of attributes are on memtun-protocol(7)"
+
+compiler=${CC:-cc}
+if ! command -v "${compiler%% *}" >/dev/null; then
+	ok "no compiler: the example programs were not compiled"
+	exit 0
+fi
+programs=0
+for page in memtun.3 memtun_transport.3; do
+	# Literal blocks that begin with an #include are whole programs.
+	awk -v into="$scratch/${page%.3}" '
+		/^\.Bd -literal/ { first = 1; next }
+		/^\.Ed/ { file = ""; first = 0 }
+		first { first = 0; if (/^#include/) file = into "-" ++count ".c" }
+		file { gsub(/\\e/, "\\"); print >file }' "$top_srcdir/man/$page"
+	for program in "$scratch/${page%.3}"-*.c; do
+		# shellcheck disable=SC2086 # a compiler may have options with it
+		$compiler -fsyntax-only -Wall -Wextra -Werror -I"$top_srcdir/common" \
+			-I"$top_srcdir/client" "$program" 2>"$scratch/errors" ||
+			fail "a program on $page does not compile"
+		programs=$((programs + 1))
+	done
+done
+is "$programs" 3 "the number of programs in the manual"
+ok "the manual's programs compile"

@@ -1,0 +1,233 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The memtun command: what it prints, what it answers, and what exec hands over.
+. "${top_srcdir:-.}/tests/system/check.sh" || exit 1
+
+have_python || skip "no Python here to read JSON with"
+
+# --- usage, and no broker ---
+
+ends_with 0 memtun --help
+has "$output" "Usage: memtun"
+ends_with 0 memtun --version
+for wrong in "" "nonsense" "--nonsense" "add" "add tap0 color green" "add tap0 mtu" \
+	"add tap0 mtu large" "add tap0 mode tin" "set tap0" "del" "del a b" "show a b" "bridge grow" \
+	"bridge add" "bridge del" "bridge add a b" "monitor now"; do
+	# shellcheck disable=SC2086 # words
+	ends_with 2 memtun $wrong
+	is "$output" "" "what 'memtun $wrong' prints"
+	[ -n "$errors" ] || fail "memtun $wrong: nothing was said"
+done
+for wrong in "add tap0 mtu large" "add tap0 mode tin" "del a b" "bridge grow"; do
+	# shellcheck disable=SC2086 # words
+	ends_with 2 memtun $wrong
+	says "memtun: "
+done
+ok "usage errors exit with 2 and say what is wrong"
+
+for command in "add a" "set a mtu 1400" "del a" "show" "bridge show" "monitor"; do
+	# shellcheck disable=SC2086 # words
+	ends_with 3 memtun --socket "$scratch/none" $command
+	says "memtund starts one"
+done
+ends_with 125 memtun --socket "$scratch/none" exec -- true
+ok "without a broker it exits with 3"
+
+broker_start
+
+# --- tables and JSON ---
+
+for list in "show" "bridge show" "bridge" "-s show"; do
+	# shellcheck disable=SC2086 # words
+	ends_with 0 memtun -j $list
+	is "$output" "[]" "what memtun -j $list prints of nothing"
+done
+ends_with 0 memtun add left bridge lab mtu 1400
+is "$output" "" "what memtun add prints"
+ends_with 0 memtun add vpn mode tun overflow block queue 50 pi
+ends_with 0 memtun -j show
+json '",".join(sorted(t["name"] for t in d))' >"$scratch/said"
+is "$(cat "$scratch/said")" "left,vpn" "the names in JSON"
+ends_with 0 memtun --json show left
+is "$(json 'len(d), d[0]["mode"], d[0]["bridge"], d[0]["mtu"], d[0]["persistent"], d[0]["state"],
+	d[0]["socket"], d[0]["owner"], d[0]["overflow"], d[0]["pi"]')" \
+	"1 tap lab 1400 True closed seqpacket $(id -u) drop-tail False" "left in JSON"
+ends_with 0 memtun -j show vpn
+is "$(json 'len(d), d[0]["mode"], d[0]["overflow"], d[0]["queue"], d[0]["pi"], "bridge" in d[0]')" \
+	"1 tun block 50 True False" "vpn in JSON"
+ends_with 0 memtun -j -s show left
+is "$(json 'd[0]["from-client-frames"], d[0]["to-client-bytes"],
+	[k for k in d[0] if k.startswith(("rx", "tx"))],
+	[k for k, v in d[0].items() if isinstance(v, (dict, list))]')" \
+	"0 0 [] []" "counters in JSON"
+ends_with 0 memtun -j bridge show
+is "$(json 'len(d), d[0]["name"], d[0]["ports"], d[0]["hub"]')" "1 lab 1 False" "the bridge in JSON"
+ends_with 0 memtun show
+is "$(sed -n 1p "$scratch/output" | tr -s ' ')" \
+	"NAME MODE STATE BRIDGE PEER SOCKET MTU PERSISTENT OWNER" "the table's heading"
+is "$(wc -l <"$scratch/output")" 3 "the table's lines"
+ends_with 0 memtun -s show left
+has "$output" "FROM-CLIENT-FRAMES"
+ok "show prints tables, and arrays of flat JSON"
+
+# --- changing ---
+
+ends_with 0 memtun set left mtu 9000 nobridge
+ends_with 0 memtun -j show left
+is "$(json 'd[0]["mtu"], "bridge" in d[0]')" "9000 False" "left after set"
+ends_with 0 memtun -j bridge show
+is "$output" "[]" "the bridges after the last port left"
+ends_with 0 memtun bridge add hub0 hub
+ends_with 0 memtun -j bridge show hub0
+is "$(json 'd[0]["hub"], d[0]["ports"]')" "True 0" "the hub"
+ends_with 0 memtun bridge del hub0
+ends_with 0 memtun add 'eth%d' count 3
+is "$output" "eth0
+eth1
+eth2" "names by template"
+ends_with 0 memtun add a peer b
+ends_with 0 memtun -j show b
+is "$(json 'd[0]["peer"]')" "a" "b's peer"
+for name in left vpn eth0 eth1 eth2 a; do
+	ends_with 0 memtun del $name
+done
+ends_with 0 memtun -j show
+is "$output" "[]" "what is left"
+ok "add, set and del do what they say"
+
+# --- refusals: one line, status 1 ---
+
+ends_with 0 memtun add taken
+while read -r pattern command; do
+	# shellcheck disable=SC2086 # words
+	ends_with 1 memtun $command
+	says "memtun: "
+	has "$errors" "$pattern"
+done <<'END'
+taken add taken
+gone del gone
+gone show gone
+gone set gone mtu 1400
+gone bridge del gone
+gone bridge show gone
+1*5 add a-name-of-16-byte
+a/b add a/b
+tap%s add tap%s
+%d add x count 2
+END
+ends_with 1 memtun add "with space"
+says "with space"
+ends_with 0 memtun del taken
+ok "what the broker refuses is said in one line, with status 1"
+
+# --- exec ---
+
+# shellcheck disable=SC2016 # the shell that exec starts expands it
+ends_with 0 memtun exec -t one -t b-2:bridge=lab -- sh -c '
+	echo "$LISTEN_FDS $LISTEN_FDNAMES $MEMTUN_FD_one $MEMTUN_FD_b_2 $(($$ - LISTEN_PID)) $*"
+	stat -Lc "%n %F" /proc/$$/fd/3 /proc/$$/fd/4 | sed "s,/.*/,,"' - 'a={one},b={b-2},{c},{' '{b-2}{one}'
+is "$output" "2 one:b-2 3 4 0 a=3,b=4,{c},{ 43
+3 socket
+4 socket" "what exec hands over"
+run sh -c 'ls /proc/$$/fd'
+without=$output
+ends_with 0 memtun exec -t one -- sh -c 'ls /proc/$$/fd'
+is "$output" "$without
+3" "the list of CMD's descriptors"
+ends_with 0 memtun exec -- sh -c 'echo $LISTEN_FDNAMES; memtun -j show'
+has "$output" "tap0"
+ends_with 0 memtun exec -t 'vm%d' -- sh -c 'echo $LISTEN_FDNAMES $1' - '{vm%d}{vm0}'
+is "$output" "vm0 33" "a template's name, and its placeholders"
+ends_with 0 memtun exec -t x:mode=tun -- memtun -j show x
+is "$(json 'd[0]["mode"], d[0]["state"], d[0]["persistent"]')" "tun open False" "x while it is open"
+turns_until sh -c '[ "$(memtun -j show)" = "[]" ]'
+ok "exec hands over descriptors from 3 up, their names and numbers, and nothing else"
+
+if have_python; then
+	"${PYTHON:-python3}" - <<'END' || fail "the order of descriptors"
+import json, os, subprocess
+script = "import os,json; print(json.dumps([os.fstat(3).st_ino, os.fstat(4).st_ino, os.fstat(5).st_ino]))"
+memtun = ["memtun", "exec", "-t", "z", "-t", "a", "-t", "m", "--", "sh", "-c",
+          "memtun -j show; stat -Lc %i /proc/$$/fd/3 /proc/$$/fd/4 /proc/$$/fd/5"]
+said = subprocess.run(memtun, capture_output=True, text=True, check=True).stdout
+tunnels, _, inodes = said.rpartition("]")
+by_name = {t["name"]: t for t in json.loads(tunnels + "]")}
+assert set(by_name) == {"z", "a", "m"}, by_name
+inodes = [int(i) for i in inodes.split()]
+assert len(set(inodes)) == 3, inodes
+END
+fi
+
+ends_with 1 memtun show nothing
+ends_with 125 memtun exec -t a-b -t a+b -- true
+says "'a-b' and 'a+b' would both be MEMTUN_FD_a_b"
+ends_with 125 memtun exec -t a -t a -- true
+says "a"
+ends_with 125 memtun exec -t a:mode=tin -- true
+says "mode is one of tun, tap, not 'tin'"
+ends_with 125 memtun exec -t
+says "exec takes -t SPEC"
+ends_with 125 memtun exec
+says "exec needs a command"
+ends_with 127 memtun exec -- "$scratch/no-such-command"
+says "cannot run $scratch/no-such-command: No such file"
+: >"$scratch/no-program"
+ends_with 126 memtun exec -- "$scratch/no-program"
+says "cannot run $scratch/no-program: Permission denied"
+ends_with 7 memtun exec -t a -- sh -c 'exit 7'
+turns_until sh -c '[ "$(memtun -j show)" = "[]" ]'
+ok "exec's own failures are 125, 126 and 127, and leave no tunnel"
+
+# --- exec without a broker ---
+
+mkdir "$scratch/runtime"
+ends_with 9 env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/runtime" memtun exec -t a -t b:peer=a -- \
+	sh -c 'echo "$MEMTUN_SOCKET $LISTEN_FDNAMES"; memtun -j show a; exit 9'
+has "$output" "$scratch/runtime/memtun-*/control a:b"
+is "$(ls "$scratch/runtime")" "" "what a private broker leaves behind"
+ok "exec starts a private broker where there is none"
+
+# --- monitor ---
+
+memtun -j monitor >"$scratch/events" &
+monitor=$!
+started="$started $monitor"
+memtun monitor >"$scratch/lines" &
+lines=$!
+started="$started $lines"
+# It watches from some turn on.
+turns_until sh -c 'memtun bridge add first && memtun bridge del first
+	[ -s "$0/events" ] && [ -s "$0/lines" ]' "$scratch"
+ends_with 0 memtun add watched bridge lab
+ends_with 0 memtun set watched mtu 1400
+ends_with 0 memtun exec -t watched -- true
+ends_with 0 memtun del watched
+turns_until grep -q '"deleted"' "$scratch/events"
+turns_until grep -q ' deleted watched' "$scratch/lines"
+"${PYTHON:-python3}" - "$scratch/events" <<'END' || fail "the events: $(cat "$scratch/events")"
+import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+mine = [e for e in events if e["name"] == "watched"]
+kinds = [e["event"] for e in mine]
+assert kinds == ["added", "changed", "opened", "closed", "deleted"], kinds
+assert mine[1]["mtu"] == 1400 and mine[0]["bridge"] == "lab", mine
+assert all(isinstance(e["time"], int) and isinstance(e["id"], int) for e in events), events
+assert [e["time"] for e in events] == sorted(e["time"] for e in events), events
+END
+kill "$broker"
+wait "$monitor"
+is $? 1 "the monitor's status when the broker ends"
+wait "$lines"
+is $? 1 "the monitor's status when the broker ends"
+ok "monitor prints events, as lines or as JSON Lines"
+
+# --- output that can't be written ---
+
+if [ -w /dev/full ]; then
+	broker_start
+	ends_with 0 memtun add tap0
+	run sh -c 'memtun show >/dev/full'
+	is "$status" 1 "status with a full disk"
+	says "cannot write"
+	ok "output that can't be written is a failure"
+fi
