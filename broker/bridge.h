@@ -16,6 +16,7 @@
 
 struct address_table;
 struct batch;
+struct capture;
 struct port;
 
 struct bridge {
@@ -26,6 +27,7 @@ struct bridge {
 	bool persistent;       /* made by name, not by being named: stays when empty */
 	unsigned int port_count;
 	LIST_HEAD(, port) ports;
+	LIST_HEAD(, capture) captures;   /* of all that its ports see */
 	struct address_table *addresses; /* NULL: a hub, which floods */
 };
 

@@ -9,6 +9,7 @@
 
 #include "address_table.h"
 #include "bridge.h"
+#include "capture.h"
 #include "descriptor.h"
 #include "frame.h"
 #include "packet_io.h"
@@ -195,6 +196,7 @@ void broker_delete_bridge(struct broker *broker, struct bridge *bridge)
 		valve_forget(port);
 		bridge_leave(port);
 	}
+	capture_end_bridge(bridge);
 	RB_REMOVE(bridge_tree, &broker->bridges, bridge);
 	broker->generation++;
 	bridge_publish(broker, bridge, MEMTUN_EVENT_BRIDGE_DELETED);

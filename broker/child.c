@@ -26,17 +26,19 @@ static void child_ended(struct ev_loop *loop, ev_child *watcher, int events)
 }
 
 /* In the new process: everything as it was for us, and MEMTUN_SOCKET besides. */
-static _Noreturn void child_become(char *const command[], const char *address,
-				   const struct rlimit *files)
+static _Noreturn void child_become(char *const command[],
+				   const struct child_surroundings *surroundings)
 {
 	sigset_t none;
 	int error;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	signal(SIGPIPE, surroundings->broken_pipe);
+	signal(SIGINT, surroundings->interrupt);
 	/* Limits that were raised for the broker would upset programs that use select(2). */
-	if (setrlimit(RLIMIT_NOFILE, files) < 0 || setenv("MEMTUN_SOCKET", address, 1) < 0) {
+	if (setrlimit(RLIMIT_NOFILE, &surroundings->files) < 0 ||
+	    setenv("MEMTUN_SOCKET", surroundings->address, 1) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot start %s: %s", command[0], strerror(errno));
 		_exit(CHILD_OURS);
 	}
@@ -47,14 +49,14 @@ static _Noreturn void child_become(char *const command[], const char *address,
 }
 
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
-		const char *address, const struct rlimit *files)
+		const struct child_surroundings *surroundings)
 {
 	child->loop = loop;
 	child->pid = fork();
 	if (child->pid < 0)
 		return -1;
 	if (child->pid == 0)
-		child_become(command, address, files);
+		child_become(command, surroundings);
 	ev_child_init(&child->watcher, child_ended, child->pid, 0);
 	child->watcher.data = child;
 	ev_child_start(loop, &child->watcher);

@@ -23,12 +23,20 @@ struct child {
 	int status; /* to exit with, once it has ended */
 };
 
+/* What it is to find: as it was for us, not as we have made it for ourselves. */
+struct child_surroundings {
+	const char *address;      /* of the broker */
+	struct rlimit files;      /* RLIMIT_NOFILE */
+	void (*broken_pipe)(int); /* what SIGPIPE did */
+	void (*interrupt)(int);   /* what SIGINT did */
+};
+
 /*
- * Starts it on ev_default_loop(), which is `loop`; breaks the loop when it ends. files: the limit
- * it is to have. -1 with errno if there can be no new process.
+ * Starts it on ev_default_loop(), which is `loop`; breaks the loop when it ends. -1 with errno if
+ * there can be no new process.
  */
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
-		const char *address, const struct rlimit *files);
+		const struct child_surroundings *surroundings);
 
 /* Passes a signal on. */
 void child_signal(const struct child *child, int signal);

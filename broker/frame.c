@@ -46,6 +46,19 @@ void batch_clear(struct batch *batch, unsigned int count)
 	}
 }
 
+struct frame *frame_new(uint32_t length)
+{
+	struct frame *frame = malloc(sizeof(*frame) + length);
+
+	if (frame)
+		*frame = (struct frame){
+			.data = (unsigned char *)(frame + 1),
+			.length = length,
+			.references = 1,
+		};
+	return frame;
+}
+
 struct frame *frame_keep(struct frame *frame)
 {
 	struct frame *copy = frame->copy;
@@ -55,14 +68,10 @@ struct frame *frame_keep(struct frame *frame)
 		return frame;
 	}
 	if (!copy) {
-		copy = malloc(sizeof(*copy) + frame->length);
+		copy = frame_new(frame->length); /* its reference is the batch's */
 		if (!copy)
 			return NULL;
-		copy->data = (unsigned char *)(copy + 1);
-		copy->length = frame->length;
-		copy->references = 1; /* the batch's */
 		copy->offload = frame->offload;
-		copy->copy = NULL;
 		memcpy(copy->data, frame->data, frame->length);
 		frame->copy = copy;
 	}
@@ -91,6 +100,9 @@ void frame_complete_checksum(struct frame *frame)
 		sum = 0xffff;
 	memcpy(frame->data + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
 	offload->flags &= (uint8_t)~VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	/* The copy stays as it is: a queue may have sent its header already, and it says "needed".
+	 */
 	if (frame->copy)
-		frame_complete_checksum(frame->copy);
+		frame_release(frame->copy);
+	frame->copy = NULL;
 }

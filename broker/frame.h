@@ -53,6 +53,9 @@ void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uin
 /* Lets go of what the batch's frames were copied to. */
 void batch_clear(struct batch *batch, unsigned int count);
 
+/* A frame of its own, its bytes still to be written, and a reference to it; NULL with ENOMEM. */
+struct frame *frame_new(uint32_t length);
+
 /* A reference to a copy of the frame, made now or before; NULL with ENOMEM. */
 struct frame *frame_keep(struct frame *frame);
 
@@ -65,7 +68,8 @@ static inline bool frame_is_gso(const struct frame *frame)
 	return frame->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 }
 
-/* Writes the checksum that the sender left to others, if it did, in the frame and in its copy. */
+/* Writes the checksum that the sender left to others, if it did. Copies made before don't change.
+ */
 void frame_complete_checksum(struct frame *frame);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"
+#include "queue.h"
 
 #define EXIT_USAGE 2
 
@@ -48,7 +50,7 @@ struct daemon {
 	struct listener listener;
 	struct handoff *handoffs[16];
 	struct child child;
-	struct rlimit files; /* as they were */
+	struct child_surroundings surroundings;
 	char directory[CONTROL_ADDRESS_SIZE];
 	char address[CONTROL_ADDRESS_SIZE];
 	ev_signal signals[3];
@@ -303,9 +305,8 @@ static int daemon_run(struct daemon *daemon, const struct settings *settings)
 			 strerror(errno));
 		return settings->command ? CHILD_OURS : EXIT_FAILURE;
 	}
-	if (settings->command &&
-	    child_start(&daemon->child, daemon->broker->loop, settings->command, daemon->address,
-			&daemon->files) < 0) {
+	if (settings->command && child_start(&daemon->child, daemon->broker->loop,
+					     settings->command, &daemon->surroundings) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot start %s: %s", settings->command[0],
 			 strerror(errno));
 		return CHILD_OURS;
@@ -327,10 +328,16 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	standard_descriptors_fill();
+	/* Frames that wait come and go by the megabyte: to give their memory back to the kernel and
+	 * ask for it again would cost more than to copy them. */
+	mallopt(M_TRIM_THRESHOLD, 2 * QUEUE_MOST_BYTES);
 	log_open("memtund", settings.level);
 	/* The end of whoever reads the log must not be the broker's. */
-	signal(SIGPIPE, SIG_IGN);
-	if (raise_limit(&daemon.files) < 0)
+	daemon.surroundings.broken_pipe = signal(SIGPIPE, SIG_IGN);
+	/* A shell's background job has it ignored. */
+	daemon.surroundings.interrupt = signal(SIGINT, SIG_DFL);
+	daemon.surroundings.address = daemon.address;
+	if (raise_limit(&daemon.surroundings.files) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
 			 strerror(errno));
 	/* ev_child works on the default loop only. */
@@ -339,7 +346,7 @@ int main(int argc, char **argv)
 		log_line(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 		return settings.command ? CHILD_OURS : EXIT_FAILURE;
 	}
-	loop_presize(daemon.broker->loop, daemon.files.rlim_max);
+	loop_presize(daemon.broker->loop, daemon.surroundings.files.rlim_max);
 	status = daemon_run(&daemon, &settings);
 	daemon_stop(&daemon);
 	return status;

@@ -14,6 +14,7 @@
 
 struct batch;
 struct bridge;
+struct capture;
 struct hold;
 struct port;
 
@@ -39,6 +40,8 @@ struct port {
 	unsigned int holds;           /* full queues that wait for this port to be quiet */
 	LIST_HEAD(, hold) held_by;    /* those, see valve.h */
 	unsigned int addresses;       /* that its bridge has learned from it */
+	bool patient;                 /* what it sends is never dropped: it is held instead */
+	LIST_HEAD(, capture) captures;
 	uint64_t counters[PORT_LAST_COUNTER - PORT_FIRST_COUNTER + 1];
 };
 

@@ -212,40 +212,18 @@ bool queue_hung_up(const struct queue *queue)
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP));
 }
 
-/* The shortest frame that has the headers a bridge looks at. 0: no frame of this mode at all. */
-static uint32_t frame_least(enum memtun_mode mode, const struct frame *frame)
-{
-	if (mode == MEMTUN_TAP)
-		return ETH_HLEN;
-	switch (frame->length ? frame->data[0] >> 4 : 4) {
-	case 4:
-		return 20;
-	case 6:
-		return 40;
-	default:
-		return 0;
-	}
-}
-
 bool queue_check(struct queue *queue, struct frame *frame, const void *headers)
 {
 	enum memtun_attribute reason;
-	uint32_t least;
 
 	if (!queue->tunnel)
 		return false; /* as the kernel's before TUNSETIFF: goes nowhere */
-	least = frame_least(queue->tunnel->mode, frame);
-	if (frame->length < least)
-		reason = MEMTUN_A_FROM_CLIENT_DROPPED_RUNT;
-	else if (least == 0 ||
-		 frame_format_decode(&queue->format, headers, frame->length, &frame->offload) < 0)
-		reason = MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED;
-	else {
-		port_count(&queue->tunnel->port, MEMTUN_A_FROM_CLIENT_FRAMES, 1);
-		port_count(&queue->tunnel->port, MEMTUN_A_FROM_CLIENT_BYTES, frame->length);
+	reason = tunnel_frame_fault(queue->tunnel->mode, frame);
+	if (!reason &&
+	    frame_format_decode(&queue->format, headers, frame->length, &frame->offload) == 0)
 		return true;
-	}
-	port_count(&queue->tunnel->port, reason, 1);
+	port_count(&queue->tunnel->port, reason ? reason : MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED,
+		   1);
 	return false;
 }
 
@@ -259,7 +237,7 @@ static enum queue_received queue_read(struct queue *queue)
 
 	received = queue->link->receive(queue, &count, &mask);
 	if (mask)
-		bridge_forward(&queue->tunnel->port, broker->batch, mask, ev_now(broker->loop));
+		tunnel_forward(queue->tunnel, mask);
 	batch_clear(broker->batch, count);
 	return received;
 }
@@ -325,13 +303,33 @@ static bool backlog_is_full(const struct queue *queue)
 	       queue->backlog.bytes >= QUEUE_MOST_BYTES;
 }
 
+static bool backlog_is_half_empty(const struct queue *queue)
+{
+	return queue->backlog.count <= queue->tunnel->queue_limit / 2 &&
+	       queue->backlog.bytes <= QUEUE_MOST_BYTES / 2;
+}
+
+/* Must nothing of this source's be dropped here? */
+static bool queue_blocks(const struct queue *queue, const struct port *source)
+{
+	return queue->tunnel->overflow == MEMTUN_BLOCK || source->patient;
+}
+
+/* Ends it at the loop's next turn: frames that the client had still sent come before. */
+static void queue_give_up(struct queue *queue)
+{
+	if (!queue->gone)
+		ev_feed_event(queue->broker->loop, &queue->io, EV_READ);
+	queue->gone = true;
+}
+
 /* Keeps a frame that the socket has no room for, or makes what the tunnel wants give way. */
-static void queue_keep(struct queue *queue, struct frame *frame)
+static void queue_keep(struct queue *queue, const struct port *source, struct frame *frame)
 {
 	struct tunnel *tunnel = queue->tunnel;
 	struct frame *copy;
 
-	if (tunnel->overflow != MEMTUN_BLOCK && backlog_is_full(queue)) {
+	if (!queue_blocks(queue, source) && backlog_is_full(queue)) {
 		port_count(&tunnel->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
 		/* A frame that is half out on a stream can't be taken back. */
 		if (tunnel->overflow == MEMTUN_DROP_TAIL ||
@@ -348,6 +346,9 @@ static void queue_keep(struct queue *queue, struct frame *frame)
 	if (copy)
 		frame_release(copy);
 	port_count(&tunnel->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
+	/* Without the rest of a frame that is half out, what follows on a stream means nothing. */
+	if (queue->sent_of_first && queue->backlog.count == 0)
+		queue_give_up(queue);
 }
 
 void queue_send(struct queue *queue, struct port *source, struct batch *batch, uint32_t mask)
@@ -356,24 +357,24 @@ void queue_send(struct queue *queue, struct port *source, struct batch *batch, u
 	unsigned int count = queue_select(queue, batch, mask, frames);
 	unsigned int done = 0;
 
+	if (queue->gone) {
+		port_count(&queue->tunnel->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, count);
+		return;
+	}
 	if (queue->backlog.count == 0)
 		done = queue->link->send(queue, frames, count);
 	if (done == count)
 		return;
 	for (; done < count; done++)
-		queue_keep(queue, frames[done]);
-	if (queue->tunnel->overflow == MEMTUN_BLOCK && backlog_is_full(queue))
+		queue_keep(queue, source, frames[done]);
+	if (queue_blocks(queue, source) && backlog_is_full(queue))
 		valve_shut(&queue->valve, source);
 	queue_watch(queue);
 }
 
 void queue_let_go(struct queue *queue)
 {
-	const struct tunnel *tunnel = queue->tunnel;
-
-	if (tunnel->overflow != MEMTUN_BLOCK ||
-	    (queue->backlog.count <= tunnel->queue_limit / 2 &&
-	     queue->backlog.bytes <= QUEUE_MOST_BYTES / 2))
+	if (queue->tunnel->overflow != MEMTUN_BLOCK || backlog_is_half_empty(queue))
 		valve_open(&queue->valve);
 }
 
@@ -395,7 +396,8 @@ static void queue_flush(struct queue *queue)
 		if (done < count)
 			break;
 	}
-	queue_let_go(queue);
+	if (valve_is_shut(&queue->valve) && backlog_is_half_empty(queue))
+		valve_open(&queue->valve);
 	queue_watch(queue);
 }
 
@@ -409,10 +411,7 @@ bool queue_send_failed(struct queue *queue)
 	case ECONNREFUSED:
 	case ENOTCONN:
 		/* Its reading end tells the rest, frames that it had still sent among them. */
-		if (!queue->gone) {
-			queue->gone = true;
-			ev_feed_event(queue->broker->loop, &queue->io, EV_READ);
-		}
+		queue_give_up(queue);
 		port_count(&queue->tunnel->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, 1);
 		return true;
 	default:

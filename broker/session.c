@@ -138,7 +138,8 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 static void session_finish(struct session *session, const struct fault *fault)
 {
 	struct message_builder *builder = &session->broker->builder;
-	bool interrupted = (session->request.flags & NLM_F_DUMP) &&
+	/* A batch changes what there is itself; only a list has a cursor. */
+	bool interrupted = session->cursor && (session->request.flags & NLM_F_DUMP) &&
 			   session->generation != session->broker->generation;
 
 	if (fault) {
@@ -206,7 +207,7 @@ void session_publish(struct session *session, const struct attribute_set *set)
 static void session_tell_lost(struct session *session)
 {
 	struct message event = {.type = MEMTUN_CMD_EVENT};
-	struct fault fault;
+	struct fault fault = {0};
 
 	fault_set(&fault, ENOBUFS, "events were lost: the client was too slow");
 	message_build_error(&session->broker->builder, &event, &fault);

@@ -2,11 +2,15 @@
 #include "tunnel.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "bridge.h"
 #include "broker.h"
+#include "capture.h"
+#include "injector.h"
 #include "name_template.h"
 #include "pair.h"
 #include "queue.h"
@@ -148,6 +152,9 @@ static void tunnel_free(struct tunnel *tunnel)
 
 	if (tunnel->pair)
 		pair_free(tunnel->pair);
+	while (!LIST_EMPTY(&tunnel->injectors))
+		injector_free(LIST_FIRST(&tunnel->injectors));
+	capture_end_port(&tunnel->port);
 	tunnel_leave_bridge(tunnel);
 	RB_REMOVE(tunnel_tree_name, &broker->tunnels, tunnel);
 	RB_REMOVE(tunnel_tree_id, &broker->tunnels_by_id, tunnel);
@@ -159,11 +166,13 @@ static void tunnel_free(struct tunnel *tunnel)
 void tunnel_delete(struct tunnel *tunnel)
 {
 	struct tunnel *peer = tunnel->pair ? pair_other(tunnel) : NULL;
+	bool persistent = tunnel->persistent;
 	struct queue *queue;
 
 	tunnel->persistent = true; /* so that its last queue leaves that to this */
 	while ((queue = LIST_FIRST(&tunnel->queues)))
 		queue_free(queue);
+	tunnel->persistent = persistent;
 	tunnel_publish(tunnel, MEMTUN_EVENT_DELETED, 0);
 	if (peer)
 		tunnel_publish(peer, MEMTUN_EVENT_DELETED, 0);
@@ -298,8 +307,9 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 
 static void tunnel_describe_counters(struct tunnel *tunnel, struct attribute_set *set)
 {
+	struct injector *injector;
 	struct queue *queue;
-	uint64_t queued = 0;
+	uint64_t queued = 0, unread = 0;
 
 	if (tunnel->pair)
 		return; /* no frame of it is seen here */
@@ -307,9 +317,22 @@ static void tunnel_describe_counters(struct tunnel *tunnel, struct attribute_set
 		attribute_set_put_number(set, (enum memtun_attribute)i,
 					 tunnel->port.counters[i - PORT_FIRST_COUNTER]);
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		int bytes = 0;
+
 		queued += queue->backlog.count;
+		if (ioctl(queue->io.fd, SIOCOUTQ, &bytes) == 0)
+			unread += (uint64_t)bytes;
+	}
+	/* What was injected and not taken yet is on its way to the client too. */
+	LIST_FOREACH(injector, &tunnel->injectors, of_tunnel) {
+		int bytes = 0;
+
+		if (injector->direction == MEMTUN_TO_CLIENT &&
+		    ioctl(injector->io.fd, SIOCINQ, &bytes) == 0)
+			unread += (uint64_t)bytes;
 	}
 	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, queued);
+	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_UNREAD, unread);
 }
 
 void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_set *set)

@@ -19,6 +19,8 @@
 #include "port.h"
 
 struct broker;
+struct frame;
+struct injector;
 struct pair;
 struct queue;
 
@@ -36,6 +38,7 @@ struct tunnel {
 	struct broker *broker;
 	struct pair *pair; /* NULL: not wired to a peer */
 	LIST_HEAD(, queue) queues;
+	LIST_HEAD(, injector) injectors;
 	unsigned int queue_count;
 	uint32_t id;
 	uint32_t mtu;
@@ -69,6 +72,13 @@ RB_PROTOTYPE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
 	 ATTRIBUTE_BIT(MEMTUN_A_VNET_HDR) | ATTRIBUTE_BIT(MEMTUN_A_MULTI_QUEUE))
 
 extern const struct port_operations tunnel_port_operations;
+
+/* Why bytes are no frame of that mode, as a counter's attribute; MEMTUN_A_UNSPEC if they are one.
+ */
+enum memtun_attribute tunnel_frame_fault(enum memtun_mode mode, const struct frame *frame);
+
+/* Forwards those of the broker's batch that its client has sent, and counts them. */
+void tunnel_forward(struct tunnel *tunnel, uint32_t mask);
 
 /* The tunnel of that name, or NULL. */
 struct tunnel *tunnel_find(struct broker *broker, const char *name);

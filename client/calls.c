@@ -80,7 +80,7 @@ int memtun_open_named(struct memtun *memtun, const char *name, const struct memt
 			       : "tap%d";
 	if (options && attribute_set_has(&options->set, MEMTUN_A_COUNT))
 		return fault_set(&memtun->fault, EINVAL,
-				 "memtun_open opens one: use memtun_request for a count");
+				 "one descriptor is asked for, so there is no count");
 	if (call_make(memtun, &call, MEMTUN_CMD_QUEUE_OPEN, name, options) < 0)
 		return -1;
 	strlcpy(opened, call.name, MEMTUN_NAME_SIZE);
@@ -126,6 +126,34 @@ int memtun_show(struct memtun *memtun, const char *name, bool statistics,
 	if (statistics)
 		attribute_set_put_number(&options.set, MEMTUN_A_STATISTICS, 1);
 	return call_simple(memtun, MEMTUN_CMD_TUNNEL_SHOW, name, &options, function, context);
+}
+
+int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
+		   enum memtun_direction direction, bool plain)
+{
+	struct memtun_options options = {0};
+	struct call call = {0};
+
+	if (is_bridge)
+		attribute_set_put_string(&options.set, MEMTUN_A_BRIDGE, name);
+	if (direction)
+		attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
+	if (plain)
+		attribute_set_put_number(&options.set, MEMTUN_A_PLAIN, 1);
+	if (call_make(memtun, &call, MEMTUN_CMD_CAPTURE, is_bridge ? NULL : name, &options) < 0)
+		return -1;
+	return call.fd;
+}
+
+int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction)
+{
+	struct memtun_options options = {0};
+	struct call call = {0};
+
+	attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
+	if (call_make(memtun, &call, MEMTUN_CMD_INJECT, name, &options) < 0)
+		return -1;
+	return call.fd;
 }
 
 int memtun_bridge_add(struct memtun *memtun, const char *name, bool hub)

@@ -6,14 +6,17 @@
 #define MEMTUN_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-struct memtun;
-struct memtun_options;
+#include "memtun.h"
 
 enum {
 	EXIT_REFUSED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NO_BROKER = 3,
+	EXIT_ENDED = 4,
+	EXIT_LIMIT = 5,
+	EXIT_TIMEOUT = 124,
 	/* Of commands that run another, as env(1) and others have them. */
 	EXIT_OURS = 125,
 	EXIT_CANNOT_RUN = 126,
@@ -31,13 +34,25 @@ struct invocation {
 typedef int command_function(const struct invocation *invocation, int count, char **words);
 
 command_function command_add, command_set, command_delete, command_show, command_bridge,
-	command_exec, command_monitor;
+	command_exec, command_monitor, command_inject, command_expect, command_wait,
+	command_capture;
 
 /* Writes `memtun: …` to standard error, and returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Connects; NULL after saying why not, with *status what to exit with. */
 struct memtun *command_connect(const struct invocation *invocation, int *status);
+
+/* Parses the number that an option takes; else says what is wrong and returns EXIT_USAGE. */
+int command_number(const char *option, const char *value, uint64_t least, uint64_t most,
+		   uint64_t *number);
+
+/* The same for seconds, maybe with a fraction, into milliseconds. */
+int command_seconds(const char *option, const char *value, int *milliseconds);
+
+/* A tunnel's mode. -1 with errno; or, the second, says why and returns EXIT_REFUSED. */
+int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
+int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
 
 /* Parses `KEY VALUE…` into new options; NULL after saying what is wrong. */
 struct memtun_options *command_options(int count, char **words);

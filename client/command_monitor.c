@@ -25,6 +25,7 @@ static void monitor_event(const struct memtun_record *record, void *context)
 {
 	struct monitor *monitor = context;
 	const char *bridge = memtun_record_string(record, "bridge");
+	const char *mode = memtun_record_string(record, "mode");
 	const char *peer = memtun_record_string(record, "peer");
 	uint64_t time = 0;
 
@@ -33,11 +34,11 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		return;
 	}
 	memtun_record_number(record, "time", &time);
-	printf("%" PRIu64 ".%06" PRIu64 " %s %s %s%s%s%s%s\n", time / 1000000000,
+	printf("%" PRIu64 ".%06" PRIu64 " %s %s%s%s%s%s%s%s\n", time / 1000000000,
 	       time / 1000 % 1000000, or_nothing(memtun_record_string(record, "event")),
-	       or_nothing(memtun_record_string(record, "name")),
-	       or_nothing(memtun_record_string(record, "mode")), bridge ? " bridge " : "",
-	       or_nothing(bridge), peer ? " peer " : "", or_nothing(peer));
+	       or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
+	       bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
+	       or_nothing(peer));
 	monitor->failed |= fflush(stdout) == EOF;
 }
 

@@ -60,7 +60,12 @@ static void pending_end(struct memtun *memtun, int error, const char *text)
 	/* Called first and removed then would let a new request of the function's be removed. */
 	STAILQ_REMOVE_HEAD(&memtun->pending, link);
 	if (pending->function) {
-		struct memtun_reply reply = {.fd = -1, .error = error, .text = text};
+		struct memtun_reply reply = {
+			.fd = -1,
+			.error = error,
+			.text = text,
+			.interrupted = memtun->interrupted,
+		};
 
 		pending->function(memtun, &reply, pending->context);
 	}
@@ -192,6 +197,7 @@ static void connection_answer(struct memtun *memtun, const struct message *messa
 	struct fault fault = {0};
 	uint32_t sequence;
 
+	memtun->interrupted = message->flags & NLM_F_DUMP_INTR;
 	if (message->type == NLMSG_DONE) {
 		pending_end(memtun, 0, "");
 	} else if (message->type != NLMSG_ERROR) {
@@ -227,7 +233,6 @@ static void connection_data(struct memtun_transport *transport, const void *data
 	struct fault fault;
 	bool is_error;
 
-	(void)transport;
 	if (memtun->end)
 		return;
 	/* The body of an error has its own form. */
@@ -243,6 +248,9 @@ static void connection_data(struct memtun_transport *transport, const void *data
 	else
 		connection_answer(memtun, &message, data, length, flags);
 	connection_close_fds(memtun);
+	/* A blocking call has what it waits for: another read would only find nothing. */
+	if (memtun->blocking && STAILQ_EMPTY(&memtun->pending))
+		memtun_transport_set_reading(transport, false);
 }
 
 static void connection_closed(struct memtun_transport *transport, int error, void *context)
@@ -352,7 +360,8 @@ static size_t request_build(struct memtun *memtun, enum memtun_command command, 
 			    const struct memtun_options *options)
 {
 	struct message_builder *builder = &memtun->builder;
-	bool is_list = command == MEMTUN_CMD_TUNNEL_SHOW && !name;
+	bool is_list =
+		!name && (command == MEMTUN_CMD_TUNNEL_SHOW || command == MEMTUN_CMD_BRIDGE_SHOW);
 
 	message_begin(builder, (uint16_t)command,
 		      (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | (is_list ? NLM_F_DUMP : 0)),
@@ -411,7 +420,8 @@ short memtun_events(const struct memtun *memtun)
 
 int64_t memtun_deadline(const struct memtun *memtun)
 {
-	if (memtun->event_count || memtun->events_lost)
+	/* Those that wait are delivered once no call blocks. */
+	if (!memtun->blocking && (memtun->event_count || memtun->events_lost))
 		return 0;
 	return memtun->transport && !memtun->end ? memtun_transport_deadline(memtun->transport)
 						 : -1;
@@ -438,6 +448,8 @@ int memtun_dispatch(struct memtun *memtun)
 	if (memtun->transport && !memtun->end)
 		memtun_transport_dispatch(memtun->transport,
 					  memtun_transport_events(memtun->transport));
+	if (memtun->transport)
+		memtun_transport_set_reading(memtun->transport, true);
 	memtun->dispatching = false;
 	return connection_check(memtun);
 }

@@ -28,6 +28,7 @@ struct memtun {
 	bool events_lost;
 	bool blocking; /* a blocking call is under way: events wait */
 	bool dispatching;
+	bool interrupted; /* the answer that ends was a list that changed while it was made */
 	uint32_t sequence;
 	int end; /* errno the connection ended with; 0: it hasn't */
 	int fds[MEMTUN_TRANSPORT_MAX_FDS];

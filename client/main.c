@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,14 @@ static const char usage[] =
 	"                            run CMD with descriptors of tunnels from 3 up;\n"
 	"                            {NAME} in an ARG is that tunnel's number\n"
 	"  monitor                   print events as they come\n"
+	"  inject NAME [--as-client] --udp HOST:PORT [--from HOST:PORT] TEXT | --hex BYTES |\n"
+	"         --pcap FILE [--rate N]\n"
+	"                            put frames on a tunnel: to its client, or as its client\n"
+	"  expect NAME [--to-client] [--timeout S] [--limit N] FILTER...\n"
+	"                            wait for a frame from its client that a filter matches\n"
+	"  wait NAME open|closed|drained [--timeout S]\n"
+	"  capture NAME|B [-w FILE|-] [-c COUNT] [FILTER]\n"
+	"                            write a tunnel's or a bridge's frames as pcapng, or as lines\n"
 	"\n"
 	"Keys: mode tap|tun, bridge B, peer NAME2, socket seqpacket|dgram|stream, mtu BYTES,\n"
 	"      queue FRAMES, overflow drop-tail|drop-head|block, count N,\n"
@@ -44,15 +53,17 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0; 1 refused or failed; 2 usage; 3 no broker; exec: CMD's own, 125 if "
 	"memtun\n"
-	"failed, 126 if CMD can't be run, 127 if it isn't found.\n";
+	"failed, 126 if CMD can't be run, 127 if it isn't found; expect and wait: 124 timeout,\n"
+	"4 the tunnel has ended, 5 limit.\n";
 
 static const struct {
 	const char *name;
 	command_function *run;
 } commands[] = {
-	{"add", command_add},         {"set", command_set},       {"del", command_delete},
-	{"show", command_show},       {"bridge", command_bridge}, {"exec", command_exec},
-	{"monitor", command_monitor},
+	{"add", command_add},         {"set", command_set},         {"del", command_delete},
+	{"show", command_show},       {"bridge", command_bridge},   {"exec", command_exec},
+	{"monitor", command_monitor}, {"inject", command_inject},   {"expect", command_expect},
+	{"wait", command_wait},       {"capture", command_capture},
 };
 
 int command_fail(int status, const char *format, ...)
@@ -82,6 +93,52 @@ struct memtun *command_connect(const struct invocation *invocation, int *status)
 			       "%s", memtun_error(memtun));
 	memtun_free(memtun);
 	return NULL;
+}
+
+int command_number(const char *option, const char *value, uint64_t least, uint64_t most,
+		   uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(value, &end, 10);
+	if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && *number >= least &&
+	    *number <= most)
+		return 0;
+	return command_fail(EXIT_USAGE,
+			    "%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", option,
+			    least, most, value);
+}
+
+int command_seconds(const char *option, const char *value, int *milliseconds)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+
+	if (end == value || *end != '\0' || !(seconds >= 0 && seconds <= 1000000))
+		return command_fail(EXIT_USAGE, "%s takes seconds, not '%s'", option, value);
+	*milliseconds = (int)(seconds * 1000);
+	return 0;
+}
+
+static void mode_record(const struct memtun_record *record, void *context)
+{
+	uint64_t mode = 0;
+
+	memtun_record_number(record, "mode", &mode);
+	*(enum memtun_mode *)context = (enum memtun_mode)mode;
+}
+
+int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode)
+{
+	return memtun_show(memtun, name, false, mode_record, mode);
+}
+
+int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode)
+{
+	if (command_find_mode(memtun, name, mode) == 0)
+		return 0;
+	return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 }
 
 struct memtun_options *command_options(int count, char **words)

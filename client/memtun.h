@@ -118,6 +118,22 @@ int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_fu
 		       void *context);
 
 /*
+ * Copies of a tunnel's frames, or (is_bridge) of those of each tunnel on a bridge, as a descriptor
+ * to read: the caller's, one record a read, the end as for a tunnel. direction: 0 for both. plain:
+ * a record is just a frame; else there is struct memtun_capture_header before it. A slow reader
+ * slows nobody: it misses frames, and the header says how many. EINVAL too: the tunnel has a peer.
+ */
+int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
+		   enum memtun_direction direction, bool plain);
+
+/*
+ * A descriptor to write frames to, one a write, that go to the tunnel's client (MEMTUN_TO_CLIENT)
+ * or are taken as if the client had sent them (MEMTUN_FROM_CLIENT). The caller's; a write waits
+ * until there is room. EINVAL too: the tunnel has a peer.
+ */
+int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction);
+
+/*
  * Asks for events: from now on memtun_dispatch() calls function for each, with the key `event`. An
  * event `lost` says that this connection was too slow and that some are missing.
  */
@@ -129,9 +145,11 @@ int memtun_watch(struct memtun *memtun, memtun_record_function *function, void *
 struct memtun_reply {
 	/* One object of the answer; NULL: the answer is complete, and error says how it ended. */
 	const struct memtun_record *record;
-	int fd;    /* with a record of QUEUE_OPEN: the descriptor, now the callee's; else -1 */
-	int error; /* 0 or errno; with a record, EMFILE: its descriptor was lost */
+	int fd; /* with a record of QUEUE_OPEN, CAPTURE or INJECT: the descriptor, now the callee's;
+		   else -1 */
+	int error;        /* 0 or errno; with a record, EMFILE: its descriptor was lost */
 	const char *text; /* the error in words */
+	bool interrupted; /* at the end of a list: it changed while it was made */
 };
 
 /* May make requests; may not free the connection. */

@@ -13,7 +13,8 @@
 const uint64_t options_allowed = BIT(MODE) | BIT(SOCKET) | BIT(BRIDGE) | BIT(PEER) | BIT(MTU) |
 				 BIT(QUEUE_LIMIT) | BIT(OVERFLOW) | BIT(PI) | BIT(VNET_HDR) |
 				 BIT(MULTI_QUEUE) | BIT(EXCLUSIVE) | BIT(PERSISTENT) | BIT(COUNT) |
-				 BIT(HUB) | BIT(QUEUE_ID) | BIT(STATISTICS);
+				 BIT(HUB) | BIT(DIRECTION) | BIT(PLAIN) | BIT(QUEUE_ID) |
+				 BIT(STATISTICS);
 
 struct memtun_options *memtun_options_new(void)
 {

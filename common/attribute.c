@@ -13,6 +13,7 @@
 static const char *const mode_words[] = {"tun", "tap", NULL};
 static const char *const socket_words[] = {"seqpacket", "dgram", "stream", NULL};
 static const char *const overflow_words[] = {"drop-tail", "drop-head", "block", NULL};
+static const char *const direction_words[] = {"from-client", "to-client", NULL};
 static const char *const state_words[] = {"closed", "open", NULL};
 static const char *const event_words[] = {
 	"added",        "changed",        "deleted", "opened", "closed",
@@ -70,6 +71,7 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_PORTS] = U32("ports", 0, UINT32_MAX),
 	[MEMTUN_A_ADDRESSES] = U32("addresses", 0, UINT32_MAX),
 	[MEMTUN_A_HANGUP_SEEN] = FLAG("hangup-seen"),
+	[MEMTUN_A_DIRECTION] = WORD("direction", direction_words),
 	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
 	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),
@@ -87,6 +89,8 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION] =
 		U64("to-client-dropped-needs-segmentation"),
 	[MEMTUN_A_TO_CLIENT_DROPPED_REFUSED] = U64("to-client-dropped-refused"),
+	[MEMTUN_A_TO_CLIENT_UNREAD] = U64("to-client-unread"),
+	[MEMTUN_A_PLAIN] = FLAG("plain"),
 };
 
 _Static_assert(MEMTUN_A_END <= 64, "attribute_set.present has a bit an attribute");

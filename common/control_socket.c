@@ -27,7 +27,7 @@ static int address_parse(const char *address, struct sockaddr_un *name, socklen_
 	if (length == 0 || strcmp(address, "@") == 0)
 		return fault_set(fault, EINVAL, "the socket's address is empty");
 	if (length >= sizeof(name->sun_path))
-		return fault_set(fault, ENAMETOOLONG, "the socket's address '%s' is too long",
+		return fault_set(fault, ENAMETOOLONG, "the socket's address '%.40s...' is too long",
 				 address);
 	memcpy(name->sun_path, address, length);
 	if (address[0] == '@')
@@ -59,9 +59,12 @@ static int lock_take(const char *address, struct fault *fault)
 
 		if (lock < 0)
 			return fault_set(fault, errno, "cannot make %s: %s", path, strerror(errno));
-		if (flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-			return fault_set(fault, EADDRINUSE, "a broker listens on %s already",
-					 address);
+		if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EWOULDBLOCK)
+				return fault_set(fault, EADDRINUSE,
+						 "a broker listens on %s already", address);
+			return fault_set(fault, errno, "cannot lock %s: %s", path, strerror(errno));
+		}
 		/* Whoever held it may just have removed it. */
 		if (lock_is_at(lock, path))
 			return descriptor_take(&lock);
@@ -107,11 +110,15 @@ static int socket_bind(int fd, const char *address, const struct sockaddr_un *na
 		       struct fault *fault)
 {
 	/* The mode is set before the name is there, so that nobody connects in between. */
-	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)name, size) < 0 ||
-	    listen(fd, BACKLOG) < 0)
+	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)name, size) < 0)
 		return fault_set(fault, errno, "cannot listen on %s: %s", address,
 				 errno == EADDRINUSE ? "somebody does already" : strerror(errno));
-	return 0;
+	if (listen(fd, BACKLOG) == 0)
+		return 0;
+	fault_set(fault, errno, "cannot listen on %s: %s", address, strerror(errno));
+	if (address[0] != '@')
+		unlink(address);
+	return -1;
 }
 
 int control_socket_listen(struct control_socket *control, const char *address, int type,
@@ -208,8 +215,8 @@ int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fau
 
 	if (given && given[0]) {
 		if (strlen(given) >= CONTROL_ADDRESS_SIZE)
-			return fault_set(fault, ENAMETOOLONG, "MEMTUN_SOCKET '%s' is too long",
-					 given);
+			return fault_set(fault, ENAMETOOLONG,
+					 "MEMTUN_SOCKET '%.40s...' is too long", given);
 		snprintf(address, CONTROL_ADDRESS_SIZE, "%s", given);
 		return 0;
 	}
@@ -278,7 +285,9 @@ int control_socket_connect(const char *address, struct fault *fault)
 		fd = connect_to(places[i], false, &passed);
 		if (fd >= 0)
 			return fd;
-		if (passed.error != ECONNREFUSED && passed.error != ENOENT) {
+		/* EACCES: root's own, which is none for this user. */
+		if (passed.error != ECONNREFUSED && passed.error != ENOENT &&
+		    passed.error != EACCES) {
 			*fault = passed;
 			errno = passed.error;
 			return -1;

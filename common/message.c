@@ -170,20 +170,29 @@ void message_put_number(struct message_builder *builder, enum memtun_attribute w
 	builder->too_long |= !fits;
 }
 
+/* libmnl before 1.0.5 leaves what was in the buffer in the padding, which a peer then reads. */
+static bool string_put(struct nlmsghdr *header, uint16_t type, const char *string)
+{
+	size_t length = strlen(string) + 1;
+	size_t padding = MNL_ALIGN(length) - length;
+
+	if (!mnl_attr_put_strz_check(header, MEMTUN_PROTOCOL_MAX_RECORD, type, string))
+		return false;
+	memset((char *)mnl_nlmsg_get_payload_tail(header) - padding, 0, padding);
+	return true;
+}
+
 void message_put_string(struct message_builder *builder, enum memtun_attribute which,
 			const char *string)
 {
-	builder->too_long |= !mnl_attr_put_strz_check(builder_header(builder),
-						      sizeof(builder->bytes), which, string);
+	builder->too_long |= !string_put(builder_header(builder), (uint16_t)which, string);
 }
 
 void message_put_set(struct message_builder *builder, const struct attribute_set *set)
 {
-	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
-		enum memtun_attribute which = (enum memtun_attribute)i;
+	for (uint64_t rest = set->present; rest; rest &= rest - 1) {
+		enum memtun_attribute which = (enum memtun_attribute)__builtin_ctzll(rest);
 
-		if (!attribute_set_has(set, which))
-			continue;
 		if (attributes[which].type == ATTRIBUTE_NAME)
 			message_put_string(builder, which, set->values[which].string);
 		else
@@ -218,7 +227,7 @@ void message_build_error(struct message_builder *builder, const struct message *
 		.nlmsg_seq = request->sequence,
 	};
 	if (fault)
-		mnl_attr_put_strz(header, NLMSGERR_ATTR_MSG, fault->text);
+		string_put(header, NLMSGERR_ATTR_MSG, fault->text);
 	if (fault && fault->offset)
 		mnl_attr_put_u32(header, NLMSGERR_ATTR_OFFS, fault->offset);
 }

@@ -12,7 +12,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "descriptor.h"
@@ -81,9 +80,8 @@ int multicast_open(struct multicast *multicast, const struct multicast_options *
 			},
 		.loop = options->loop,
 	};
-	/* -1 as a ttl would be the kernel's default. */
-	if (!IN_MULTICAST(ntohl(options->group.s_addr)) || options->port == 0 || options->ttl < 0 ||
-	    options->ttl > UCHAR_MAX) {
+	/* The kernel takes -1 for its default ttl, and refuses others that are out of bounds. */
+	if (!IN_MULTICAST(ntohl(options->group.s_addr)) || options->port == 0 || options->ttl < 0) {
 		errno = EINVAL;
 		return -1;
 	}

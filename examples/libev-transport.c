@@ -105,8 +105,8 @@ static void binding_stop(struct binding *binding, struct ev_loop *loop)
 /* --- the receiver --- */
 
 struct client {
-	struct binding binding; /* first: a client is freed as its binding */
-	int fd;                 /* received, its name not yet; or -1 */
+	struct binding binding;
+	int fd; /* received, its name not yet; or -1 */
 	unsigned int files;
 };
 

@@ -14,14 +14,16 @@ VERSION, NAME, MODE, BRIDGE, PEER, STATE = 1, 4, 5, 7, 8, 24  # attributes
 
 def connect():
     uid, named = os.geteuid(), os.environ.get("MEMTUN_SOCKET")
-    places = [os.environ.get("XDG_RUNTIME_DIR", "/nowhere") + "/memtun", f"/tmp/memtun-{uid}", "/run/memtun"]
-    for address in [named] if named else [place + "/control" for place in places]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "/nowhere") + "/memtun"
+    places = [place + "/control" for place in (runtime, f"/tmp/memtun-{uid}", "/run/memtun")]
+    for address in [named] if named else places:
         control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             control.connect("\0" + address[1:] if address[0] == "@" else address)
         except (FileNotFoundError, ConnectionRefusedError):
             continue
-        owner = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+        credentials = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        owner = struct.unpack("3I", credentials)[1]  # pid, uid, gid
         if owner not in (0, uid):
             sys.exit(f"the broker at {address} is user {owner}'s")
         list(request(control, HELLO, attribute(VERSION, struct.pack("=I", 0x10000))))

@@ -7,6 +7,8 @@
 #ifndef MEMTUN_PROTOCOL_H
 #define MEMTUN_PROTOCOL_H
 
+#include <stdint.h>
+
 /* The version a client says hello with: another major number is another protocol. */
 #define MEMTUN_PROTOCOL_MAJOR 1
 #define MEMTUN_PROTOCOL_MINOR 0
@@ -33,6 +35,8 @@ enum memtun_command {
 	MEMTUN_CMD_SUBSCRIBE = 0x1b,
 	/* From the broker only; its sequence number is 0. */
 	MEMTUN_CMD_EVENT = 0x1c,
+	MEMTUN_CMD_CAPTURE = 0x1d,
+	MEMTUN_CMD_INJECT = 0x1e,
 	MEMTUN_CMD_END
 };
 
@@ -60,6 +64,12 @@ enum memtun_overflow {
 enum memtun_state {
 	MEMTUN_CLOSED = 1,
 	MEMTUN_OPEN = 2,
+};
+
+/* The value of MEMTUN_A_DIRECTION. */
+enum memtun_direction {
+	MEMTUN_FROM_CLIENT = 1, /* what the tunnel's client writes */
+	MEMTUN_TO_CLIENT = 2,   /* what it is to read */
 };
 
 /* The value of MEMTUN_A_EVENT. */
@@ -108,6 +118,7 @@ enum memtun_attribute {
 	MEMTUN_A_PORTS = 28,       /* of a bridge */
 	MEMTUN_A_ADDRESSES = 29,   /* that a bridge has learned */
 	MEMTUN_A_HANGUP_SEEN = 30, /* flag: 0 if a killed client of this dgram queue goes unseen */
+	MEMTUN_A_DIRECTION = 31,   /* enum memtun_direction */
 	/* Counters of a tunnel, all u64, since it was made. */
 	MEMTUN_A_FROM_CLIENT_FRAMES = 32,
 	MEMTUN_A_FROM_CLIENT_BYTES = 33,
@@ -125,7 +136,17 @@ enum memtun_attribute {
 	MEMTUN_A_TO_CLIENT_DROPPED_MTU = 45,
 	MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION = 46,
 	MEMTUN_A_TO_CLIENT_DROPPED_REFUSED = 47, /* by the kernel, or memory was short */
+	MEMTUN_A_PLAIN = 48,                     /* flag: a capture without headers */
+	MEMTUN_A_TO_CLIENT_UNREAD = 49, /* u64: bytes that its client could read and has not yet */
 	MEMTUN_A_END
+};
+
+/* Before each frame that comes from a capture's descriptor; host byte order. */
+struct memtun_capture_header {
+	uint64_t time;      /* CLOCK_REALTIME nanoseconds */
+	uint64_t missed;    /* frames that this capture has missed so far, being too slow */
+	uint32_t port;      /* the tunnel's id */
+	uint32_t direction; /* enum memtun_direction */
 };
 
 #endif

@@ -43,7 +43,7 @@ enum step {
 #define MOST_TUNNELS 40
 
 /* Turns of the loop after each step, so that no input takes long. */
-#define TURNS 8
+#define TURNS 3
 
 struct clients {
 	struct broker *broker;

@@ -9,7 +9,7 @@
 : "${top_builddir:=$PWD}"
 
 if [ -z "$TEST_IS_BOUNDED" ]; then
-	TEST_IS_BOUNDED=yes exec timeout -k 5 "${TEST_SECONDS:-60}" "${SHELL:-/bin/sh}" "$0" "$@"
+	TEST_IS_BOUNDED=yes exec timeout -k 5 "${TEST_SECONDS:-60}" /bin/sh "$0" "$@"
 fi
 
 skip() {
@@ -17,7 +17,6 @@ skip() {
 	exit 77
 }
 
-# The exit in an EXIT trap keeps the status.
 fail() {
 	echo "FAILED: $*"
 	[ ! -s "$scratch/errors" ] || sed 's/^/  it said: /' "$scratch/errors"
@@ -28,7 +27,8 @@ fail() {
 started=
 scratch_end() {
 	for pid in $started; do
-		kill "$pid" 2>/dev/null
+		# A number that is not our child's any more may be anybody's.
+		[ "$(sed -n 's/^PPid:\t//p' "/proc/$pid/status" 2>/dev/null)" != $$ ] || kill "$pid"
 	done
 	# Their ends first, as what they leave behind is removed with the directory.
 	wait
@@ -37,7 +37,8 @@ scratch_end() {
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/memtun-test-XXXXXX") || exit 1
 trap scratch_end EXIT
-trap 'echo "FAILED: not done in time"; exit 1' HUP INT TERM
+# timeout(1) signals the shell twice, once as one of its group: the second must not stop the ending.
+trap 'trap "" HUP INT TERM; echo "FAILED: not done in time"; exit 1' HUP INT TERM
 
 # Copies, as an ordinary user may not be able to enter the build directory.
 chmod 755 "$scratch"

@@ -7,7 +7,7 @@
 
 command -v mandoc >/dev/null || skip "no mandoc"
 
-pages="memtun.1 memtund.1 memtun.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
+pages="memtun.1 memtund.1 memtun.3 memtun_connector.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
 protocol=$top_srcdir/common/memtun/protocol.h
 transport=$top_srcdir/common/memtun/transport.h
 table=$top_srcdir/common/attribute.c
@@ -101,6 +101,16 @@ some "$handlers" "handlers of the transport"
 for word in $functions $constants $handlers; do
 	on memtun_transport.3-described "$word"
 done
+# Functions, patterns and the members of a packet.
+connector=$(sed -nE -e 's/.*(memtun_connector_[a-z_]+)\(.*/\1/p' \
+	-e 's/^#define (MEMTUN_(FILTER|CALLBACK|EOF|TIMEOUT|LIMIT)).*/\1/p' \
+	-e 's/.*(MEMTUN_CONNECTOR_[A-Z_]+) =.*/\1/p' \
+	-e '/^struct memtun_packet/,/^}/s/.*[ *]([a-z0-9_]+);.*/\1/p' \
+	"$top_srcdir/client/memtun/connector.h" | sort -u)
+some "$connector" "words of connectors"
+for word in $connector; do
+	on memtun_connector.3-described "$word"
+done
 ok "each function is in the synopsis, and each function and constant in the text"
 
 # NAME = NUMBER, as both have it.
@@ -110,7 +120,9 @@ some "$numbers" "numbers of the protocol"
 for number in $numbers; do
 	on memtun-protocol.7 "$(echo "$number" | tr '~' ' ')"
 done
-for name in $(grep -oE 'MEMTUN_(A|CMD|EVENT)_[A-Z_]+' "$scratch/memtun-protocol.7.text" | sort -u); do
+names=$(grep -oE 'MEMTUN_(A|CMD|EVENT)_[A-Z_]+' "$scratch/memtun-protocol.7.text" | sort -u)
+some "$names" "names on memtun-protocol(7)"
+for name in $names; do
 	grep -q "^$tab$name = " "$protocol" || fail "memtun-protocol(7) has $name, which is not there"
 done
 ok "the numbers of commands, attributes and values are on memtun-protocol(7)"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2086,SC2119,SC3045 # scripts in quotes and words are meant
 # memtund as its user sees it.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
@@ -10,7 +11,6 @@ has "$output" "Usage: memtund"
 ends_with 0 memtund --version
 for wrong in "--nonsense" "--ready-fd x" "--ready-fd -1" "--log-level loud" "--socket" "command" \
 	"--handoff"; do
-	# shellcheck disable=SC2086 # words
 	ends_with 2 memtund $wrong
 	is "$output" "" "what 'memtund $wrong' prints"
 done
@@ -67,7 +67,7 @@ CapEff:	$mine
 NoNewPrivs:	$(sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)" "memtund's rights, and CMD's"
 ok "memtund gives up its capabilities, CMD keeps its own"
 
-run memtund -- sh -c 'trap "exit 9" TERM; kill -TERM $PPID; while :; do sleep 1; done'
+run memtund -- sh -c 'sleep 1000 & trap "kill $!; exit 9" TERM; kill -TERM $PPID; wait'
 is "$status" 9 "status when TERM came to memtund and CMD took it"
 run memtund -- sh -c 'kill -INT $PPID; memtun show >/dev/null && exit 5'
 is "$status" 5 "status when INT came to memtund alone"
@@ -194,6 +194,9 @@ fi
 silent=$!
 started="$started $silent"
 read -r _ <"$scratch/ready" || fail "memtund did not start without its output"
+# Else a socket would have the number that the log is written to.
+is "$(readlink /proc/$silent/fd/1 /proc/$silent/fd/2)" "/dev/null
+/dev/null" "what stands in for its output"
 ends_with 0 memtun --socket "$scratch/silent" add tap0
 ends_with 0 memtun --socket "$scratch/silent" exec -t tap0 -- true
 ends_with 0 memtun --socket "$scratch/silent" show tap0

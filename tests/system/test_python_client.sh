@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# examples/memtun-client.py, which was written from memtun-protocol(7) alone, against a real memtund:
-# what the page says is what the broker does.
+# examples/memtun-client.py, which was written from memtun-protocol(7) alone, against a real
+# memtund: what the page says is what the broker does.
 : "${top_srcdir:=.}"
 . "$top_srcdir/tests/system/check.sh"
 

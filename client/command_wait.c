@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun wait: returns when a tunnel is open, or closed, or when its client has read all there was
+ * for it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "command.h"
+#include "memtun.h"
+
+/* How often to look whether all was read: no event tells of it. Milliseconds. */
+#define LOOK_AGAIN 10
+
+struct waiting {
+	const char *name;
+	bool there;
+	bool has_counters;
+	bool open;
+	uint64_t unread; /* frames that wait, and bytes in sockets */
+};
+
+static void waiting_record(const struct memtun_record *record, void *context)
+{
+	struct waiting *waiting = context;
+	uint64_t queued = 0, unread = 0;
+
+	if (strcmp(memtun_record_string(record, "name"), waiting->name) != 0)
+		return;
+	waiting->has_counters = memtun_record_number(record, "to-client-queued", &queued) == 0;
+	memtun_record_number(record, "to-client-unread", &unread);
+	waiting->there = true;
+	waiting->open = strcmp(memtun_record_string(record, "state"), "open") == 0;
+	waiting->unread = queued + unread;
+}
+
+static void event_came(const struct memtun_record *record, void *context)
+{
+	/* Whatever it was: the tunnel is looked at again. */
+	(void)record;
+	(void)context;
+}
+
+/* Is it so? -1: it can't be told, or can't be so any more; *status says what to exit with. */
+static int waiting_look(struct memtun *memtun, const char *name, const char *state, int *status)
+{
+	struct waiting waiting = {.name = name};
+
+	if (memtun_show(memtun, name, true, waiting_record, &waiting) < 0 && errno != ENOENT) {
+		*status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		return -1;
+	}
+	if (strcmp(state, "open") == 0)
+		return waiting.open;
+	if (strcmp(state, "closed") == 0)
+		return !waiting.open;
+	if (!waiting.there) {
+		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
+		return -1;
+	}
+	if (!waiting.has_counters) {
+		*status =
+			command_fail(EXIT_REFUSED,
+				     "'%s' has a peer: the broker doesn't see what it reads", name);
+		return -1;
+	}
+	return waiting.unread == 0;
+}
+
+static int waiting_run(struct memtun *memtun, const char *name, const char *state, int timeout)
+{
+	int64_t until = timeout < 0 ? -1 : clock_now() + timeout * CLOCK_MILLISECOND;
+	bool by_event = strcmp(state, "drained") != 0;
+	int status = 0, looked;
+
+	if (memtun_watch(memtun, event_came, NULL) < 0)
+		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	while ((looked = waiting_look(memtun, name, state, &status)) == 0) {
+		int rest = clock_poll_timeout(until);
+
+		if (rest == 0)
+			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time", name, state);
+		if (!by_event && (rest < 0 || rest > LOOK_AGAIN))
+			rest = LOOK_AGAIN;
+		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
+			return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	}
+	return status;
+}
+
+int command_wait(const struct invocation *invocation, int count, char **words)
+{
+	const char *state = count > 1 ? words[1] : "";
+	int timeout = -1, status;
+	struct memtun *memtun;
+
+	if (count != 2 && !(count == 4 && strcmp(words[2], "--timeout") == 0))
+		return command_fail(EXIT_USAGE,
+				    "wait needs a NAME and open, closed or drained, and "
+				    "maybe --timeout S");
+	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
+	    strcmp(state, "drained") != 0)
+		return command_fail(EXIT_USAGE, "a tunnel is open, closed or drained, not '%s'",
+				    state);
+	if (count == 4 && command_seconds(words[2], words[3], &timeout))
+		return EXIT_USAGE;
+	memtun = command_connect(invocation, &status);
+	if (!memtun)
+		return status;
+	status = waiting_run(memtun, words[0], state, timeout);
+	memtun_free(memtun);
+	return status;
+}

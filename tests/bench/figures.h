@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The groups of figures, each with the processes that it needs. */
+#ifndef MEMTUN_BENCH_FIGURES_H
+#define MEMTUN_BENCH_FIGURES_H
+
+void figures_open(void);     /* open and close: one by one, and pipelined */
+void figures_frames(void);   /* through a bridge */
+void figures_peers(void);    /* between peers */
+void figures_memory(void);   /* of idle tunnels */
+void figures_requests(void); /* of many clients */
+
+#endif
