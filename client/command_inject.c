@@ -55,7 +55,8 @@ static int inject_frame(const struct inject *inject, const void *frame, size_t l
 	if (send(inject->fd, frame, length, MSG_NOSIGNAL) >= 0)
 		return 0;
 	return command_fail(EXIT_REFUSED, "cannot inject a frame of %zu bytes into %s: %s", length,
-			    inject->name, errno == EPIPE ? "it is gone" : strerror(errno));
+			    inject->name,
+			    errno == EPIPE || errno == ECONNRESET ? "it is gone" : strerror(errno));
 }
 
 /* HOST:PORT with numbers, IPv6 addresses in brackets. */

@@ -50,7 +50,7 @@ void options_import(struct memtun_options *options, const struct attribute_set *
 
 int memtun_options_set(struct memtun_options *options, const char *key, const char *value)
 {
-	char *words[] = {(char *)(uintptr_t)key, (char *)(uintptr_t)value};
+	const char *words[] = {key, value};
 	struct attribute_set set = {0};
 
 	options->fault.text[0] = '\0';

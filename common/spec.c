@@ -49,8 +49,8 @@ int spec_parse(char *text, uint64_t allowed, struct attribute_set *set, struct f
 	return options ? spec_parse_options(options, allowed, set, fault) : 0;
 }
 
-int spec_parse_words(char *const words[], int count, uint64_t allowed, struct attribute_set *set,
-		     struct fault *fault)
+int spec_parse_words(const char *const words[], int count, uint64_t allowed,
+		     struct attribute_set *set, struct fault *fault)
 {
 	for (int i = 0; i < count; i++) {
 		enum memtun_attribute which = attribute_find(words[i]);

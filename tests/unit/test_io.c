@@ -8,8 +8,6 @@
 #include <malloc.h>
 #include <net/if.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -715,72 +713,6 @@ static void a_million_frames_leave_nothing_behind(void **state)
 	memtun_io_close(*state, fd);
 }
 
-/* ------------------------------------------------------------------------------ blocking */
-
-struct reader {
-	struct memtun_io *io;
-	int fd;
-	ssize_t got;
-	char bytes[60];
-};
-
-static void *read_in_thread(void *context)
-{
-	struct reader *reader = context;
-
-	reader->got = memtun_io_read(reader->io, reader->fd, reader->bytes, sizeof(reader->bytes));
-	return NULL;
-}
-
-/* Waits until a thread of this process sleeps in recv: then it is sure that the read waits. */
-static void wait_until_asleep(pid_t thread)
-{
-	char path[64], text[16];
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", thread);
-	for (;;) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t got = read(fd, text, sizeof(text));
-
-		close(fd);
-		assert_true(got > 0);
-		/* A number once it sleeps in a call, "running" before. */
-		if (text[0] >= '0' && text[0] <= '9')
-			return;
-		sched_yield();
-	}
-}
-
-struct sleeper {
-	struct reader reader;
-	atomic_int thread;
-};
-
-static void *sleep_in_thread(void *context)
-{
-	struct sleeper *sleeper = context;
-
-	atomic_store(&sleeper->thread, gettid());
-	return read_in_thread(&sleeper->reader);
-}
-
-static void a_blocking_read_waits_for_a_frame(void **state)
-{
-	struct sleeper sleeper = {{*state, attach(*state, "", IFF_TUN | IFF_NO_PI, O_RDWR)}};
-	struct io_tunnel *tunnel = io_memory_find(*state, sleeper.reader.fd);
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, sleep_in_thread, &sleeper), 0);
-	while (!atomic_load(&sleeper.thread))
-		sched_yield();
-	wait_until_asleep(atomic_load(&sleeper.thread));
-	assert_int_equal(io_memory_inject(tunnel, packet4, 20), 1);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_int_equal(sleeper.reader.got, 20);
-	assert_memory_equal(sleeper.reader.bytes, packet4, 20);
-	memtun_io_close(*state, sleeper.reader.fd);
-}
-
 /* ------------------------------------------------------------------------------ interfaces */
 
 static void an_interface_goes_with_its_last_queue(void **state)
@@ -915,7 +847,6 @@ static const struct CMUnitTest tests[] = {
 	IN_MEMORY(written_frames_can_be_chosen_among),
 	IN_MEMORY(a_written_frame_knows_when),
 	IN_MEMORY(a_million_frames_leave_nothing_behind),
-	IN_MEMORY(a_blocking_read_waits_for_a_frame),
 	IN_MEMORY(an_interface_goes_with_its_last_queue),
 	IN_MEMORY(a_persistent_interface_stays_with_what_was_set),
 	IN_MEMORY(another_users_interface_is_not_to_be_had),

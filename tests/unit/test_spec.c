@@ -15,7 +15,7 @@ static int words_parse(const char *const words[], int count, struct attribute_se
 		       struct fault *fault)
 {
 	/* argv has no const either; nothing is written to. */
-	return spec_parse_words((char *const *)(uintptr_t)words, count, ALLOWED, set, fault);
+	return spec_parse_words(words, count, ALLOWED, set, fault);
 }
 
 static void a_name_alone_is_a_spec(void **state)
