@@ -4,7 +4,8 @@
  * frames from it and keeps, up to its bounds, those that its client is too slow for. The client's
  * end is given away and never kept: else the client's death could not be seen.
  *
- * How frames look on the socket is in queue_packet.c and queue_stream.c.
+ * queue.c has its life and what comes from its client, queue_deliver.c what goes there; how frames
+ * look on the socket is in queue_packet.c and queue_stream.c.
  */
 #ifndef MEMTUN_QUEUE_H
 #define MEMTUN_QUEUE_H
@@ -118,6 +119,10 @@ void queue_set_reading(struct queue *queue, bool reading);
  * type never says so, or a request came in the same turn.
  */
 bool queue_retire(struct queue *queue);
+
+/* Within the queue: waits for what is of use now, and sends what waits. */
+void queue_watch(struct queue *queue);
+void queue_flush(struct queue *queue);
 
 /* For the links: has the other end hung up or shut down its sending side? */
 bool queue_hung_up(const struct queue *queue);
