@@ -87,6 +87,16 @@ static bool capture_ended(struct capture *capture)
 	return received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* One of those that waited is lost: it is missing before each that still waits. */
+static void capture_tell_waiting(struct capture *capture)
+{
+	for (uint32_t i = 0; !capture->plain && i < capture->backlog.count; i++) {
+		struct frame *record = backlog_peek(&capture->backlog, i);
+
+		((struct memtun_capture_header *)(void *)record->data)->missed++;
+	}
+}
+
 static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct capture *capture = io->data;
@@ -99,10 +109,15 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 	while (capture->backlog.count) {
 		struct frame *record = backlog_peek(&capture->backlog, 0);
 		struct iovec part = {record->data, record->length};
+		uint64_t missed = capture->missed;
 
 		if (!capture_send(capture, &part, 1))
 			break;
 		backlog_pop(&capture->backlog, 1);
+		if (capture->missed > missed) {
+			capture_tell_waiting(capture);
+			break;
+		}
 	}
 	capture_watch(capture);
 }

@@ -53,6 +53,7 @@ struct daemon {
 	struct child_surroundings surroundings;
 	char directory[CONTROL_ADDRESS_SIZE];
 	char address[CONTROL_ADDRESS_SIZE];
+	char child_address[CONTROL_ADDRESS_SIZE];
 	ev_signal signals[3];
 };
 
@@ -61,7 +62,7 @@ static const char usage[] =
 	"Owns memory-backed TUN and TAP tunnels and hands their ends to clients as descriptors.\n"
 	"With COMMAND: a private broker for it, that ends with it and passes its status on.\n"
 	"\n"
-	"  -s, --socket ADDRESS     listen there: a path, or @NAME (abstract namespace)\n"
+	"      --socket ADDRESS     listen there: a path, or @NAME (abstract namespace)\n"
 	"  -H, --handoff PATH=SPEC  hand out the tunnel SPEC, NAME[:KEY=VALUE,...], by one byte\n"
 	"                           with one descriptor to whoever connects to the stream socket\n"
 	"                           PATH; may be given several times\n"
@@ -83,7 +84,7 @@ static void say_usage_hint(void)
 static int settings_parse(struct settings *settings, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'},
+		{"socket", required_argument, NULL, 'S'},
 		{"handoff", required_argument, NULL, 'H'},
 		{"ready-fd", required_argument, NULL, 'r'},
 		{"log-level", required_argument, NULL, 'l'},
@@ -95,9 +96,9 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 	int option, level;
 
 	*settings = (struct settings){.ready_fd = -1, .level = LOG_LEVEL_WARNING};
-	while ((option = getopt_long(argc, argv, "+s:H:r:l:hV", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+H:r:l:hV", options, NULL)) >= 0) {
 		switch (option) {
-		case 's':
+		case 'S':
 			settings->address = optarg;
 			break;
 		case 'H':
@@ -113,11 +114,20 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 				fprintf(stderr, "memtund: --ready-fd %s: %s\n", optarg, wrong);
 				return EXIT_USAGE;
 			}
+			/* Later the number may be a descriptor of our own. */
+			if (fcntl(settings->ready_fd, F_GETFD) < 0) {
+				fprintf(stderr, "memtund: --ready-fd %s: %s\n", optarg,
+					strerror(errno));
+				return EXIT_USAGE;
+			}
 			break;
 		case 'l':
 			level = log_level_parse(optarg);
 			if (level < 0) {
-				fprintf(stderr, "memtund: --log-level %s: not a level\n", optarg);
+				fprintf(stderr,
+					"memtund: --log-level is error, warning, info or debug, "
+					"not %s\n",
+					optarg);
 				return EXIT_USAGE;
 			}
 			settings->level = (enum log_level)level;
@@ -132,6 +142,11 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 			say_usage_hint();
 			return EXIT_USAGE;
 		}
+	}
+	if (optind == argc && strcmp(argv[argc - 1], "--") == 0) {
+		fprintf(stderr, "memtund: there is no command after --\n");
+		say_usage_hint();
+		return EXIT_USAGE;
 	}
 	if (optind == argc)
 		return -1;
@@ -208,7 +223,8 @@ static int private_address(struct daemon *daemon, struct fault *fault)
 		daemon->directory[0] = '\0';
 		return -1;
 	}
-	snprintf(daemon->address, sizeof(daemon->address), "%.90s/control", daemon->directory);
+	snprintf(daemon->address, sizeof(daemon->address), "%.*s/control",
+		 (int)(sizeof(daemon->address) - sizeof("/control")), daemon->directory);
 	return 0;
 }
 
@@ -231,8 +247,12 @@ static int daemon_listen(struct daemon *daemon, const struct settings *settings,
 	listener_start(&daemon->listener, daemon->broker, &control, listener_accept_session, NULL);
 	for (int i = 0; i < settings->handoff_count; i++) {
 		daemon->handoffs[i] = handoff_new(daemon->broker, settings->handoffs[i], fault);
-		if (!daemon->handoffs[i])
-			return -1;
+		if (!daemon->handoffs[i]) {
+			struct fault why = *fault;
+
+			return fault_set(fault, why.error, "--handoff %.60s: %.100s",
+					 settings->handoffs[i], why.text);
+		}
 	}
 	return 0;
 }
@@ -291,14 +311,32 @@ static int say_ready(int fd)
 	return close(fd);
 }
 
+/* The command may change its directory: it is told of the socket by its whole path, if that fits.
+ */
+static void child_address_set(struct daemon *daemon)
+{
+	const char *address = daemon->address;
+	char *directory = address[0] == '/' || address[0] == '@' ? NULL : getcwd(NULL, 0);
+	size_t size = sizeof(daemon->child_address);
+
+	if (!directory ||
+	    (size_t)snprintf(daemon->child_address, size, "%s/%s", directory, address) >= size)
+		strlcpy(daemon->child_address, address, size);
+	free(directory);
+	daemon->surroundings.address = daemon->child_address;
+}
+
 static int daemon_run(struct daemon *daemon, const struct settings *settings)
 {
 	struct fault fault = {0};
 
 	if (daemon_listen(daemon, settings, &fault) < 0) {
 		log_line(LOG_LEVEL_ERROR, "%s", fault.text);
-		return settings->command ? CHILD_OURS : EXIT_FAILURE;
+		if (settings->command)
+			return CHILD_OURS;
+		return fault.error == EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
+	child_address_set(daemon);
 	signals_watch(daemon);
 	if (say_ready(settings->ready_fd) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot write to --ready-fd %d: %s", settings->ready_fd,
@@ -336,7 +374,6 @@ int main(int argc, char **argv)
 	daemon.surroundings.broken_pipe = signal(SIGPIPE, SIG_IGN);
 	/* A shell's background job has it ignored. */
 	daemon.surroundings.interrupt = signal(SIGINT, SIG_DFL);
-	daemon.surroundings.address = daemon.address;
 	if (raise_limit(&daemon.surroundings.files) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
 			 strerror(errno));

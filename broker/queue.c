@@ -176,6 +176,9 @@ void queue_attach(struct queue *queue, struct tunnel *tunnel)
 
 void queue_detach(struct queue *queue)
 {
+	/* Of a frame that is half out on a stream the rest is dropped: nothing may follow it. */
+	if (queue->sent_of_first)
+		queue_give_up(queue);
 	queue_drop_backlog(queue);
 	LIST_REMOVE(queue, in_tunnel);
 	queue->tunnel->queue_count--;

@@ -107,6 +107,9 @@ void queue_detach(struct queue *queue);
 /* Sends frames of the batch, which came from source. */
 void queue_send(struct queue *queue, struct port *source, struct batch *batch, uint32_t mask);
 
+/* Ends it at the loop's next turn: frames that the client had still sent come before. */
+void queue_give_up(struct queue *queue);
+
 /* Lets go of the ports that it holds if it is no more than half full, or no longer blocks. */
 void queue_let_go(struct queue *queue);
 

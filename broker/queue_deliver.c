@@ -66,8 +66,7 @@ static bool queue_blocks(const struct queue *queue, const struct port *source)
 	return queue->tunnel->overflow == MEMTUN_BLOCK || source->patient;
 }
 
-/* Ends it at the loop's next turn: frames that the client had still sent come before. */
-static void queue_give_up(struct queue *queue)
+void queue_give_up(struct queue *queue)
 {
 	if (!queue->gone)
 		ev_feed_event(queue->broker->loop, &queue->io, EV_READ);

@@ -226,6 +226,8 @@ static int tunnel_add_peer(struct tunnel *tunnel, const char *name,
 		return fault_set(fault, EINVAL, "a tunnel has a peer or a bridge, not both");
 	if (tunnel->multi_queue)
 		return fault_set(fault, EINVAL, "a tunnel with a peer has one queue");
+	if (strcmp(name, tunnel->name) == 0)
+		return fault_set(fault, EINVAL, "a tunnel can't be its own peer");
 	if (name_check_free(tunnel->broker, name, tunnel->owner, fault) < 0)
 		return -1;
 	peer = tunnel_new(tunnel->broker, name, options, tunnel->owner);

@@ -51,7 +51,7 @@ static int tunnel_has_room(struct tunnel *tunnel, struct fault *fault)
 	}
 	tunnel->persistent = persistent;
 	if (tunnel->queue_count && !tunnel->multi_queue)
-		return fault_set(fault, EBUSY, "'%s' is open", tunnel->name);
+		return fault_set(fault, EBUSY, "'%s' is open, and not multi_queue", tunnel->name);
 	if (tunnel->queue_count >= TUNNEL_MOST_QUEUES)
 		return fault_set(fault, E2BIG, "'%s' is open %u times", tunnel->name,
 				 TUNNEL_MOST_QUEUES);

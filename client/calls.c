@@ -69,6 +69,17 @@ static int call_make(struct memtun *memtun, struct call *call, enum memtun_comma
 	return 0;
 }
 
+/* The same for the descriptor that it brings: the caller's. */
+static int call_for_fd(struct memtun *memtun, struct call *call, enum memtun_command command,
+		       const char *name, const struct memtun_options *options)
+{
+	if (call_make(memtun, call, command, name, options) < 0)
+		return -1;
+	if (call->fd < 0)
+		return fault_set(&memtun->fault, EPROTO, "the broker sent no descriptor");
+	return call->fd;
+}
+
 int memtun_open_named(struct memtun *memtun, const char *name, const struct memtun_options *options,
 		      char opened[MEMTUN_NAME_SIZE])
 {
@@ -81,7 +92,7 @@ int memtun_open_named(struct memtun *memtun, const char *name, const struct memt
 	if (options && attribute_set_has(&options->set, MEMTUN_A_COUNT))
 		return fault_set(&memtun->fault, EINVAL,
 				 "one descriptor is asked for, so there is no count");
-	if (call_make(memtun, &call, MEMTUN_CMD_QUEUE_OPEN, name, options) < 0)
+	if (call_for_fd(memtun, &call, MEMTUN_CMD_QUEUE_OPEN, name, options) < 0)
 		return -1;
 	strlcpy(opened, call.name, MEMTUN_NAME_SIZE);
 	return call.fd;
@@ -140,9 +151,7 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 		attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
 	if (plain)
 		attribute_set_put_number(&options.set, MEMTUN_A_PLAIN, 1);
-	if (call_make(memtun, &call, MEMTUN_CMD_CAPTURE, is_bridge ? NULL : name, &options) < 0)
-		return -1;
-	return call.fd;
+	return call_for_fd(memtun, &call, MEMTUN_CMD_CAPTURE, is_bridge ? NULL : name, &options);
 }
 
 int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction)
@@ -151,9 +160,7 @@ int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction
 	struct call call = {0};
 
 	attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
-	if (call_make(memtun, &call, MEMTUN_CMD_INJECT, name, &options) < 0)
-		return -1;
-	return call.fd;
+	return call_for_fd(memtun, &call, MEMTUN_CMD_INJECT, name, &options);
 }
 
 int memtun_bridge_add(struct memtun *memtun, const char *name, bool hub)

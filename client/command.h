@@ -50,6 +50,12 @@ int command_number(const char *option, const char *value, uint64_t least, uint64
 /* The same for seconds, maybe with a fraction, into milliseconds. */
 int command_seconds(const char *option, const char *value, int *milliseconds);
 
+/* Takes the value of --ready-fd: a descriptor, to be told by command_ready(). -1: there is none. */
+int command_ready_fd(const char *value, int *fd);
+
+/* Writes a newline there and closes it, so that a script can wait for what it started. */
+int command_ready(int fd);
+
 /* A tunnel's mode. -1 with errno; or, the second, says why and returns EXIT_REFUSED. */
 int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
 int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);

@@ -32,7 +32,8 @@ struct capture {
 	uint64_t most;         /* frames, 0: no limit */
 	uint64_t missed;       /* as the broker last said */
 	struct capture_file file;
-	int fd; /* frames come from there */
+	int fd;       /* frames come from there */
+	int ready_fd; /* -1: nobody waits */
 };
 
 /* ------------------------------------------------------------------------------ signals */
@@ -111,6 +112,8 @@ static void naming_record(const struct memtun_record *record, void *context)
 
 	memtun_record_number(record, "id", &id);
 	memtun_record_number(record, "mode", &mode);
+	if (!name)
+		return;
 	if (naming->port ? naming->port == id : where && strcmp(where, capture->name) == 0)
 		naming->status |= capture_file_add(&naming->capture->file, (uint32_t)id,
 						   (enum memtun_mode)mode, name);
@@ -222,10 +225,15 @@ static int capture_parse(struct capture *capture, int count, char **words)
 			if (command_number("-c", value, 1, UINT64_MAX / 2, &capture->most))
 				return EXIT_USAGE;
 			i++;
+		} else if (strcmp(words[i], "--ready-fd") == 0 && value) {
+			if (command_ready_fd(value, &capture->ready_fd))
+				return EXIT_USAGE;
+			i++;
 		} else if (words[i][0] == '-') {
-			return command_fail(EXIT_USAGE,
-					    "capture takes -w FILE and -c COUNT, not '%s'",
-					    words[i]);
+			return command_fail(
+				EXIT_USAGE,
+				"capture takes -w FILE, -c COUNT and --ready-fd FD, not '%s'",
+				words[i]);
 		} else if (!capture->name) {
 			capture->name = words[i];
 		} else {
@@ -275,7 +283,7 @@ static int capture_open(struct capture *capture)
 
 int command_capture(const struct invocation *invocation, int count, char **words)
 {
-	struct capture capture = {.fd = -1, .file.fd = -1};
+	struct capture capture = {.fd = -1, .file.fd = -1, .ready_fd = -1};
 	int status = capture_parse(&capture, count, words);
 
 	if (status == 0)
@@ -293,6 +301,8 @@ int command_capture(const struct invocation *invocation, int count, char **words
 		}
 		if (status == 0)
 			status = name_interfaces(&capture, 0);
+		if (status == 0)
+			status = command_ready(capture.ready_fd);
 		if (status == 0)
 			status = capture_run(&capture);
 	}

@@ -50,6 +50,10 @@ static int exec_add_spec(struct exec *exec, const char *spec)
 	if (length >= sizeof(opened->asked))
 		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
 				    spec);
+	/* A name may have them, but this is what somebody meant as options. */
+	if (strcspn(spec, ",=") < length)
+		return command_fail(EXIT_OURS,
+				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'", spec);
 	opened->spec = spec;
 	memcpy(opened->asked, spec, length);
 	opened->asked[length] = '\0';
@@ -68,7 +72,11 @@ static int exec_parse(struct exec *exec, int count, char **words)
 		if (strncmp(words[i], "-t", 2) == 0)
 			spec = words[i][2] ? words[i] + 2 : i + 1 < count ? words[++i] : NULL;
 		if (!spec)
-			return command_fail(EXIT_OURS, "exec takes -t SPEC, not '%s'", words[i]);
+			return command_fail(EXIT_OURS,
+					    strcmp(words[i], "-t") == 0
+						    ? "%s needs a NAME[:KEY=VALUE,...]"
+						    : "exec takes -t SPEC, not '%s'",
+					    words[i]);
 		if (exec_add_spec(exec, spec) != 0)
 			return EXIT_OURS;
 	}
@@ -126,6 +134,7 @@ static int exec_private_broker(const struct invocation *invocation)
 	command[1] = (char *)(uintptr_t) "--";
 	command[2] = self;
 	memcpy(command + 3, invocation->arguments + 1, count * sizeof(char *));
+	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
 	execv(broker, command);
 	/* Not beside this program: then wherever it is. */
 	execvp("memtund", command);

@@ -23,11 +23,12 @@ struct expect {
 	int timeout; /* milliseconds, -1: none */
 	uint64_t limit;
 	enum memtun_direction direction;
+	int ready_fd; /* -1: nobody waits */
 };
 
 static int expect_parse(struct expect *expect, int count, char **words)
 {
-	*expect = (struct expect){.timeout = -1, .direction = MEMTUN_FROM_CLIENT};
+	*expect = (struct expect){.timeout = -1, .direction = MEMTUN_FROM_CLIENT, .ready_fd = -1};
 	for (int i = 0; i < count; i++) {
 		const char *value = i + 1 < count ? words[i + 1] : NULL;
 
@@ -39,6 +40,12 @@ static int expect_parse(struct expect *expect, int count, char **words)
 			if (is_limit
 				    ? command_number(words[i], value, 1, 1000000000, &expect->limit)
 				    : command_seconds(words[i], value, &expect->timeout))
+				return EXIT_USAGE;
+			i++;
+		} else if (strcmp(words[i], "--ready-fd") == 0) {
+			if (!value)
+				return command_fail(EXIT_USAGE, "%s needs a value", words[i]);
+			if (command_ready_fd(value, &expect->ready_fd))
 				return EXIT_USAGE;
 			i++;
 		} else if (strcmp(words[i], "--to-client") == 0) {
@@ -94,7 +101,8 @@ static int expect_run(struct expect *expect, struct memtun_connector *connector)
 		return command_fail(EXIT_LIMIT, "%s: none of the frames was such a one",
 				    expect->name);
 	case EINVAL:
-		return command_fail(EXIT_USAGE, "%s", memtun_connector_error(connector));
+		return command_fail(EXIT_USAGE, "%s; a filter of several words is one argument",
+				    memtun_connector_error(connector));
 	default:
 		return command_fail(EXIT_REFUSED, "%s: %s", expect->name, strerror(errno));
 	}
@@ -128,6 +136,8 @@ int command_expect(const struct invocation *invocation, int count, char **words)
 			status = command_fail(EXIT_REFUSED, "cannot read frames: %s",
 					      strerror(errno));
 	}
+	if (status == 0)
+		status = command_ready(expect.ready_fd);
 	if (status == 0)
 		status = expect_run(&expect, connector);
 	memtun_connector_close(connector);

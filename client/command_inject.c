@@ -59,6 +59,14 @@ static int inject_frame(const struct inject *inject, const void *frame, size_t l
 			    errno == EPIPE || errno == ECONNRESET ? "it is gone" : strerror(errno));
 }
 
+/* The C library would take an empty one as 0, and a longer one modulo 65536. */
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits >= 1 && digits <= 5 && text[digits] == '\0' && atoi(text) <= UINT16_MAX;
+}
+
 /* HOST:PORT with numbers, IPv6 addresses in brackets. */
 static int address_parse(const char *text, struct sockaddr_storage *address)
 {
@@ -75,7 +83,7 @@ static int address_parse(const char *text, struct sockaddr_storage *address)
 		text++;
 		length -= 2;
 	}
-	if (!colon || length == 0 || length >= sizeof(host))
+	if (!colon || !is_port(colon + 1) || length == 0 || length >= sizeof(host))
 		return -1;
 	memcpy(host, text, length);
 	host[length] = '\0';

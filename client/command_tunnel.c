@@ -22,8 +22,10 @@ static void add_answered(struct memtun *memtun, const struct memtun_reply *reply
 
 	(void)memtun;
 	if (reply->record) {
-		if (add->print)
-			puts(memtun_record_string(reply->record, "name"));
+		const char *name = memtun_record_string(reply->record, "name");
+
+		if (add->print && name)
+			puts(name);
 		return;
 	}
 	add->done = true;

@@ -24,15 +24,17 @@ struct waiting {
 
 static void waiting_record(const struct memtun_record *record, void *context)
 {
+	const char *name = memtun_record_string(record, "name");
+	const char *state = memtun_record_string(record, "state");
 	struct waiting *waiting = context;
 	uint64_t queued = 0, unread = 0;
 
-	if (strcmp(memtun_record_string(record, "name"), waiting->name) != 0)
+	if (!name || !state || strcmp(name, waiting->name) != 0)
 		return;
 	waiting->has_counters = memtun_record_number(record, "to-client-queued", &queued) == 0;
 	memtun_record_number(record, "to-client-unread", &unread);
 	waiting->there = true;
-	waiting->open = strcmp(memtun_record_string(record, "state"), "open") == 0;
+	waiting->open = strcmp(state, "open") == 0;
 	waiting->unread = queued + unread;
 }
 

@@ -16,6 +16,7 @@
 struct pending {
 	STAILQ_ENTRY(pending) link;
 	uint32_t sequence;
+	bool brings_fds;
 	memtun_reply_function *function;
 	void *context;
 };
@@ -170,7 +171,9 @@ static void connection_record(struct memtun *memtun, const struct message *messa
 			      unsigned int flags)
 {
 	struct memtun_record record = {.set = message->set};
-	uint64_t count = attribute_set_number(&message->set, MEMTUN_A_FDS);
+	/* Who asked for no descriptor would not close one. */
+	bool brings_fds = STAILQ_FIRST(&memtun->pending)->brings_fds;
+	uint64_t count = brings_fds ? attribute_set_number(&message->set, MEMTUN_A_FDS) : 0;
 	int fd = -1;
 
 	if (count == 1 && memtun->fd_count) {
@@ -191,6 +194,15 @@ static void connection_record(struct memtun *memtun, const struct message *messa
 		pending_end(memtun, 0, "");
 }
 
+/* Terminals obey control characters, and root may ask another user's broker. */
+static void text_make_printable(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == '\x7f')
+			*text = '?';
+	}
+}
+
 static void connection_answer(struct memtun *memtun, const struct message *message,
 			      const void *data, size_t length, unsigned int flags)
 {
@@ -207,6 +219,7 @@ static void connection_answer(struct memtun *memtun, const struct message *messa
 	} else {
 		if (fault.error && fault.text[0] == '\0')
 			strlcpy(fault.text, strerror(fault.error), sizeof(fault.text));
+		text_make_printable(fault.text);
 		pending_end(memtun, fault.error, fault.text);
 	}
 }
@@ -393,6 +406,8 @@ int memtun_request(struct memtun *memtun, enum memtun_command command, const cha
 	if (!pending)
 		return fault_set(&memtun->fault, ENOMEM, "out of memory");
 	pending->sequence = memtun->sequence;
+	pending->brings_fds = command == MEMTUN_CMD_QUEUE_OPEN || command == MEMTUN_CMD_CAPTURE ||
+			      command == MEMTUN_CMD_INJECT;
 	pending->function = function;
 	pending->context = context;
 	if (memtun_transport_send(memtun->transport, memtun->builder.bytes, length, NULL, 0) < 0) {

@@ -13,7 +13,7 @@
 static int kernel_open(void *context, int flags, void **state)
 {
 	*state = NULL;
-	return open(context, flags & ~(O_CREAT | O_EXCL | O_TRUNC));
+	return open(context, flags & ~(O_CREAT | O_EXCL | O_TRUNC), 0);
 }
 
 static int kernel_ioctl(void *state, int fd, unsigned long request, void *argument)

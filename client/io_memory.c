@@ -165,7 +165,7 @@ static void drop_waiting(struct memory_tunnel *tunnel)
 	memory_drop_frames(&tunnel->waiting);
 	tunnel->waiting_count = 0;
 	tunnel->lengths_count = 0;
-	atomic_store(&tunnel->tunnel.has_waiting, false);
+	atomic_store(&tunnel->tunnel.has_waiting, !TAILQ_EMPTY(&tunnel->sorters));
 }
 
 static void detach(struct memory_tunnel *tunnel)
@@ -188,6 +188,8 @@ static void detach(struct memory_tunnel *tunnel)
 static void free_tunnel(struct memory_tunnel *tunnel)
 {
 	TAILQ_REMOVE(&memory_of(tunnel)->tunnels, tunnel, in_memory);
+	memory_sort(&tunnel->tunnel);
+	memory_end_sorters(tunnel);
 	detach(tunnel);
 	memory_drop_frames(&tunnel->waiting);
 	memory_drop_frames(&tunnel->written);
@@ -288,6 +290,7 @@ static int memory_open(void *context, int flags, struct io_tunnel **opened)
 	tunnel->network_fd = descriptor_take(&network_fd);
 	STAILQ_INIT(&tunnel->waiting);
 	STAILQ_INIT(&tunnel->written);
+	TAILQ_INIT(&tunnel->sorters);
 	TAILQ_INSERT_TAIL(&memory->tunnels, tunnel, in_memory);
 	*opened = &tunnel->tunnel;
 	tunnel = NULL;
@@ -329,6 +332,7 @@ static const struct io_tun_operations memory_operations = {
 	.open = memory_open,
 	.close = memory_close,
 	.before_read = memory_flush,
+	.after_write = memory_sort,
 	.make_room = memory_make_room,
 	.free = memory_free_kind,
 };

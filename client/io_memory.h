@@ -49,12 +49,30 @@ int io_memory_inject(struct io_tunnel *tunnel, const void *frame, size_t length)
 struct io_frame *io_memory_take(struct io_tunnel *tunnel);
 
 /*
- * Moves all that the program wrote out of the socket, where no one can choose among it, and returns
- * the oldest, or NULL; STAILQ_NEXT() leads to the others. They stay here until io_memory_remove(),
- * which makes one the caller's, as io_memory_take() does.
+ * The oldest of them that `chosen` says true of, which is called with the lock held; the caller's
+ * to free(). The others stay. NULL with EAGAIN.
  */
-struct io_frame *io_memory_written(struct io_tunnel *tunnel);
-void io_memory_remove(struct io_tunnel *tunnel, struct io_frame *frame);
+struct io_frame *io_memory_choose(struct io_tunnel *tunnel,
+				  bool (*chosen)(struct io_frame *frame, void *context),
+				  void *context);
+
+/*
+ * Takes frames from among those that the program wrote, when they come out of the socket. With one,
+ * they come out as they are written, and those of a plain write(2) at the next call for the tunnel.
+ * Each function is called with the lock held.
+ */
+struct io_sorter {
+	TAILQ_ENTRY(io_sorter) next;
+	/* Before it is asked about frames: false if it is to end. */
+	bool (*turn)(struct io_sorter *sorter);
+	/* True: the frame is its own, to be free()d. */
+	bool (*take)(struct io_sorter *sorter, struct io_frame *frame);
+	/* turn said so, or the tunnel has gone. */
+	void (*end)(struct io_sorter *sorter);
+};
+
+/* It is asked about what was written before, too, but after those that were added earlier. */
+void io_memory_add_sorter(struct io_tunnel *tunnel, struct io_sorter *sorter);
 
 /* How many frames wait for the program to read them, and how many it wrote that no one took. */
 unsigned int io_memory_count_unread(struct io_tunnel *tunnel);

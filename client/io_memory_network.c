@@ -56,7 +56,7 @@ static int send_frame(struct memory_tunnel *tunnel, struct iovec *parts, size_t 
 	return sent < 0 ? -1 : 0;
 }
 
-/* Puts what waits into the socket, as far as there is room. */
+/* Puts what waits into the socket, as far as there is room; and a call is a call, so it sorts. */
 void memory_flush(struct io_tunnel *tunnel)
 {
 	struct memory_tunnel *self = memory_of_tunnel(tunnel);
@@ -71,7 +71,9 @@ void memory_flush(struct io_tunnel *tunnel)
 		self->waiting_count--;
 		free(frame);
 	}
-	atomic_store(&tunnel->has_waiting, !STAILQ_EMPTY(&self->waiting));
+	memory_sort(tunnel);
+	atomic_store(&tunnel->has_waiting,
+		     !STAILQ_EMPTY(&self->waiting) || !TAILQ_EMPTY(&self->sorters));
 }
 
 static int wait_for_room(struct memory_tunnel *tunnel, const struct iovec parts[2])
@@ -245,21 +247,87 @@ static struct io_frame *receive_frame(struct memory_tunnel *tunnel)
 	return frame;
 }
 
-/* Moves up to `most` frames out of the socket; true if any. */
+static void sorters_turn(struct memory_tunnel *tunnel)
+{
+	struct io_sorter *sorter, *next;
+
+	for (sorter = TAILQ_FIRST(&tunnel->sorters); sorter; sorter = next) {
+		next = TAILQ_NEXT(sorter, next);
+		if (sorter->turn(sorter))
+			continue;
+		TAILQ_REMOVE(&tunnel->sorters, sorter, next);
+		sorter->end(sorter);
+	}
+	atomic_store(&tunnel->tunnel.is_sorted, !TAILQ_EMPTY(&tunnel->sorters));
+}
+
+void memory_end_sorters(struct memory_tunnel *tunnel)
+{
+	struct io_sorter *sorter;
+
+	while ((sorter = TAILQ_FIRST(&tunnel->sorters))) {
+		TAILQ_REMOVE(&tunnel->sorters, sorter, next);
+		sorter->end(sorter);
+	}
+}
+
+static bool sorters_take(struct memory_tunnel *tunnel, struct io_frame *frame)
+{
+	struct io_sorter *sorter;
+
+	TAILQ_FOREACH(sorter, &tunnel->sorters, next) {
+		if (sorter->take(sorter, frame))
+			return true;
+	}
+	return false;
+}
+
+/* Moves frames out of the socket, until `most` are kept here; true if any. */
 static bool collect(struct memory_tunnel *tunnel, unsigned int most)
 {
 	bool any = false;
 
+	sorters_turn(tunnel);
 	while (tunnel->written_count < most) {
 		struct io_frame *frame = receive_frame(tunnel);
 
 		if (!frame)
 			break;
+		any = true;
+		if (sorters_take(tunnel, frame))
+			continue;
 		STAILQ_INSERT_TAIL(&tunnel->written, frame, next);
 		tunnel->written_count++;
-		any = true;
 	}
 	return any;
+}
+
+void memory_sort(struct io_tunnel *tunnel)
+{
+	if (!TAILQ_EMPTY(&memory_of_tunnel(tunnel)->sorters))
+		collect(memory_of_tunnel(tunnel), IO_MEMORY_WRITTEN);
+}
+
+void io_memory_add_sorter(struct io_tunnel *tunnel, struct io_sorter *sorter)
+{
+	struct memory_tunnel *self = memory_of_tunnel(tunnel);
+	struct io_frames left = STAILQ_HEAD_INITIALIZER(left);
+	struct io_frame *frame;
+
+	pthread_mutex_lock(&tunnel->system->lock);
+	memory_sort(tunnel);
+	while ((frame = STAILQ_FIRST(&self->written))) {
+		STAILQ_REMOVE_HEAD(&self->written, next);
+		if (sorter->take(sorter, frame))
+			self->written_count--;
+		else
+			STAILQ_INSERT_TAIL(&left, frame, next);
+	}
+	STAILQ_CONCAT(&self->written, &left);
+	TAILQ_INSERT_TAIL(&self->sorters, sorter, next);
+	memory_sort(tunnel);
+	atomic_store(&tunnel->has_waiting, true);
+	pthread_mutex_unlock(&tunnel->system->lock);
 }
 
 bool memory_make_room(struct io_tunnel *tunnel)
@@ -273,39 +341,50 @@ struct io_frame *io_memory_take(struct io_tunnel *tunnel)
 	struct io_frame *frame;
 
 	pthread_mutex_lock(&tunnel->system->lock);
+	memory_sort(tunnel);
 	frame = STAILQ_FIRST(&self->written);
 	if (frame) {
 		STAILQ_REMOVE_HEAD(&self->written, next);
 		self->written_count--;
 	} else {
+		/* memory_sort() has taken all out, if there are sorters. */
 		frame = receive_frame(self);
 	}
 	pthread_mutex_unlock(&tunnel->system->lock);
 	return frame;
 }
 
-struct io_frame *io_memory_written(struct io_tunnel *tunnel)
+struct io_frame *io_memory_choose(struct io_tunnel *tunnel,
+				  bool (*chosen)(struct io_frame *frame, void *context),
+				  void *context)
 {
 	struct memory_tunnel *self = memory_of_tunnel(tunnel);
+	struct io_frame *frame;
 
 	pthread_mutex_lock(&tunnel->system->lock);
 	collect(self, UINT32_MAX);
+	STAILQ_FOREACH(frame, &self->written, next) {
+		if (chosen(frame, context))
+			break;
+	}
+	if (frame) {
+		STAILQ_REMOVE(&self->written, frame, io_frame, next);
+		self->written_count--;
+	}
 	pthread_mutex_unlock(&tunnel->system->lock);
-	return STAILQ_FIRST(&self->written);
-}
-
-void io_memory_remove(struct io_tunnel *tunnel, struct io_frame *frame)
-{
-	struct memory_tunnel *self = memory_of_tunnel(tunnel);
-
-	pthread_mutex_lock(&tunnel->system->lock);
-	STAILQ_REMOVE(&self->written, frame, io_frame, next);
-	self->written_count--;
-	pthread_mutex_unlock(&tunnel->system->lock);
+	if (!frame)
+		errno = EAGAIN;
+	return frame;
 }
 
 unsigned int io_memory_count_written(struct io_tunnel *tunnel)
 {
-	io_memory_written(tunnel);
-	return memory_of_tunnel(tunnel)->written_count;
+	struct memory_tunnel *self = memory_of_tunnel(tunnel);
+	unsigned int count;
+
+	pthread_mutex_lock(&tunnel->system->lock);
+	collect(self, UINT32_MAX);
+	count = self->written_count;
+	pthread_mutex_unlock(&tunnel->system->lock);
+	return count;
 }

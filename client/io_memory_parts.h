@@ -25,6 +25,7 @@ struct memory_tunnel {
 	bool closed;              /* none of the program's numbers is left that we know of */
 	struct io_frames waiting; /* to be read, and without room in the socket */
 	struct io_frames written; /* and not taken */
+	TAILQ_HEAD(, io_sorter) sorters;
 	unsigned int waiting_count;
 	unsigned int written_count;
 	/* The lengths of the last messages that went into the socket, a ring. */
@@ -47,7 +48,9 @@ static inline struct memory_tunnel *memory_of_tunnel(struct io_tunnel *tunnel)
 
 /* Operations of the kind that io_memory_network.c does; the lock is held. */
 void memory_flush(struct io_tunnel *tunnel);
+void memory_sort(struct io_tunnel *tunnel);
 bool memory_make_room(struct io_tunnel *tunnel);
 void memory_drop_frames(struct io_frames *frames);
+void memory_end_sorters(struct memory_tunnel *tunnel);
 
 #endif

@@ -10,6 +10,8 @@
  *	io_memory_network.c  its network's side, for tests: io_memory.h
  *	io_broker.c          the broker kind, in libmemtun
  *	io_kernel.c          the kernel kind
+ *	testing.c            the public names of what a test does: memtun/testing.h
+ *	testing_udp.c        and its datagrams
  *
  * The fast path, memtun_io_read() and memtun_io_write(), is a look into a table and the device's
  * function; whatever else may have to happen is behind one bit of `checks`.

@@ -69,8 +69,11 @@ static ssize_t tun_write(void *state, int fd, const struct iovec *parts, int cou
 	sent = send_parts(fd, parts, count, operations->make_room ? MSG_DONTWAIT : 0);
 	if (sent < 0)
 		sent = write_failed(tunnel, fd, parts, count);
-	if (sent >= 0 && tunnel->written)
-		tunnel->written(tunnel, tunnel->written_context);
+	if (sent >= 0 && atomic_load_explicit(&tunnel->is_sorted, memory_order_relaxed)) {
+		pthread_mutex_lock(&tunnel->system->lock);
+		operations->after_write(tunnel);
+		pthread_mutex_unlock(&tunnel->system->lock);
+	}
 	return sent;
 }
 

@@ -31,10 +31,7 @@ struct io_tunnel {
 	int error_when_empty;    /* of a non-blocking read; EAGAIN */
 	size_t send_size;        /* longer writes are ENOBUFS */
 	atomic_bool has_waiting; /* before_read has something to do */
-	/* If set: called after each memtun_io_write(), by the thread that wrote. No lock is held.
-	 */
-	void (*written)(struct io_tunnel *tunnel, void *context);
-	void *written_context;
+	atomic_bool is_sorted;   /* after_write has */
 };
 
 struct io_tun_operations {
@@ -46,6 +43,8 @@ struct io_tun_operations {
 	void (*close)(struct io_tunnel *tunnel);
 	/* Puts frames that had no room into the socket. NULL: none ever wait. */
 	void (*before_read)(struct io_tunnel *tunnel);
+	/* A frame was written, by memtun_io_write() or memtun_io_writev(). NULL: no one minds. */
+	void (*after_write)(struct io_tunnel *tunnel);
 	/* Takes frames out of a socket that was full: true if it did. NULL: writes wait, or not. */
 	bool (*make_room)(struct io_tunnel *tunnel);
 	/* After the last tunnel was closed. */

@@ -3,12 +3,14 @@
  * memtun: finds the command, and holds what all commands use.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "config.h"
@@ -34,10 +36,10 @@ static const char usage[] =
 	"  inject NAME [--as-client] --udp HOST:PORT [--from HOST:PORT] TEXT | --hex BYTES |\n"
 	"         --pcap FILE [--rate N]\n"
 	"                            put frames on a tunnel: to its client, or as its client\n"
-	"  expect NAME [--to-client] [--timeout S] [--limit N] FILTER...\n"
+	"  expect NAME [--to-client] [--timeout S] [--limit N] [--ready-fd FD] FILTER...\n"
 	"                            wait for a frame from its client that a filter matches\n"
 	"  wait NAME open|closed|drained [--timeout S]\n"
-	"  capture NAME|B [-w FILE|-] [-c COUNT] [FILTER]\n"
+	"  capture NAME|B [-w FILE|-] [-c COUNT] [--ready-fd FD] [FILTER]\n"
 	"                            write a tunnel's or a bridge's frames as pcapng, or as lines\n"
 	"\n"
 	"Keys: mode tap|tun, bridge B, peer NAME2, socket seqpacket|dgram|stream, mtu BYTES,\n"
@@ -59,11 +61,14 @@ static const char usage[] =
 static const struct {
 	const char *name;
 	command_function *run;
+	bool own_options; /* ours stand before its name only */
 } commands[] = {
-	{"add", command_add},         {"set", command_set},         {"del", command_delete},
-	{"show", command_show},       {"bridge", command_bridge},   {"exec", command_exec},
-	{"monitor", command_monitor}, {"inject", command_inject},   {"expect", command_expect},
-	{"wait", command_wait},       {"capture", command_capture},
+	{"add", command_add, false},         {"set", command_set, false},
+	{"del", command_delete, false},      {"show", command_show, false},
+	{"bridge", command_bridge, false},   {"exec", command_exec, true},
+	{"monitor", command_monitor, false}, {"inject", command_inject, true},
+	{"expect", command_expect, true},    {"wait", command_wait, true},
+	{"capture", command_capture, true},
 };
 
 int command_fail(int status, const char *format, ...)
@@ -121,6 +126,28 @@ int command_seconds(const char *option, const char *value, int *milliseconds)
 	return 0;
 }
 
+int command_ready_fd(const char *value, int *fd)
+{
+	uint64_t number;
+
+	if (command_number("--ready-fd", value, 0, 1 << 20, &number))
+		return EXIT_USAGE;
+	/* Later the number may be a descriptor of our own. */
+	if (fcntl((int)number, F_GETFD) < 0)
+		return command_fail(EXIT_USAGE, "--ready-fd %s: %s", value, strerror(errno));
+	*fd = (int)number;
+	return 0;
+}
+
+int command_ready(int fd)
+{
+	if (fd < 0)
+		return 0;
+	if (write(fd, "\n", 1) == 1 && close(fd) == 0)
+		return 0;
+	return command_fail(EXIT_REFUSED, "cannot write to --ready-fd %d: %s", fd, strerror(errno));
+}
+
 static void mode_record(const struct memtun_record *record, void *context)
 {
 	uint64_t mode = 0;
@@ -166,8 +193,11 @@ struct memtun_options *command_options(int count, char **words)
 	return options;
 }
 
-/* -1: go on; else the status to exit with. */
-static int invocation_parse(struct invocation *invocation, int argc, char **argv)
+/*
+ * Takes options from the words, up to the first that is none or, with flags "", wherever they
+ * stand. -1: go on, at optind; else the status to exit with.
+ */
+static int options_parse(struct invocation *invocation, int count, char **words, const char *flags)
 {
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 'S'}, {"json", no_argument, NULL, 'j'},
@@ -176,8 +206,8 @@ static int invocation_parse(struct invocation *invocation, int argc, char **argv
 	};
 	int option;
 
-	*invocation = (struct invocation){.arguments = argv};
-	while ((option = getopt_long(argc, argv, "+jshV", options, NULL)) >= 0) {
+	optind = 0; /* begin anew */
+	while ((option = getopt_long(count, words, flags, options, NULL)) >= 0) {
 		switch (option) {
 		case 'S':
 			invocation->socket = optarg;
@@ -199,31 +229,41 @@ static int invocation_parse(struct invocation *invocation, int argc, char **argv
 			return EXIT_USAGE;
 		}
 	}
-	if (optind == argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
 	return -1;
+}
+
+static int command_run(struct invocation *invocation, int count, char **words)
+{
+	int first = 1, status;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, words[0]) != 0)
+			continue;
+		if (!commands[i].own_options) {
+			status = options_parse(invocation, count, words, "jshV");
+			if (status >= 0)
+				return status;
+			first = optind;
+		}
+		status = commands[i].run(invocation, count - first, words + first);
+		if (fflush(stdout) == EOF || ferror(stdout))
+			return command_fail(EXIT_REFUSED, "cannot write the output: %s",
+					    strerror(errno));
+		return status;
+	}
+	return command_fail(EXIT_USAGE, "there is no command '%s'; see memtun --help", words[0]);
 }
 
 int main(int argc, char **argv)
 {
-	struct invocation invocation;
-	int status = invocation_parse(&invocation, argc, argv);
+	struct invocation invocation = {.arguments = argv};
+	int status = options_parse(&invocation, argc, argv, "+jshV");
 
 	if (status >= 0)
 		return status;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, argv[optind]) == 0) {
-			int first = optind + 1;
-
-			status = commands[i].run(&invocation, argc - first, argv + first);
-			if (fflush(stdout) == EOF || ferror(stdout))
-				return command_fail(EXIT_REFUSED, "cannot write the output: %s",
-						    strerror(errno));
-			return status;
-		}
+	if (optind == argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
 	}
-	return command_fail(EXIT_USAGE, "there is no command '%s'; see memtun --help",
-			    argv[optind]);
+	return command_run(&invocation, argc - optind, argv + optind);
 }

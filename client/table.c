@@ -143,16 +143,18 @@ int table_print(struct table *table)
 	return !array || puts(array) < 0 ? -1 : 0;
 }
 
-/* Takes out the line ends, and the blanks after them: none is inside a JSON string. */
+/* Makes one blank of a line end and the blanks after it: none is inside a JSON string. */
 static void text_join_lines(char *text)
 {
 	char *to = text;
 
 	for (const char *from = text; *from; from++) {
-		if (*from == '\n')
+		*to = *from;
+		if (*from == '\n') {
 			from += strspn(from, "\n \t") - 1;
-		else
-			*to++ = *from;
+			*to = ' ';
+		}
+		to++;
 	}
 	*to = '\0';
 }

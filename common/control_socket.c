@@ -204,8 +204,8 @@ static int directory_check(const char *address, bool make, struct fault *fault)
 	if (lstat(directory, &status) < 0)
 		return fault_set(fault, errno, "cannot look at %s: %s", directory, strerror(errno));
 	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
-		return fault_set(fault, EPERM, "%s is not a directory of this user alone",
-				 directory);
+		return fault_set(fault, EPERM,
+				 "%s is not a directory of this user alone (chmod 700)", directory);
 	return 0;
 }
 
@@ -258,7 +258,7 @@ static int connect_to(const char *address, bool named, struct fault *fault)
 	if (connect(fd, (const struct sockaddr *)&name, size) < 0)
 		return fault_set(fault, errno, "cannot connect to %s: %s", address,
 				 errno == ENOENT || errno == ECONNREFUSED
-					 ? "no broker listens there; memtund starts one"
+					 ? "no broker listens there; memtund --socket starts one"
 					 : strerror(errno));
 	if (peer_check(fd, address, named, fault) < 0)
 		return -1;

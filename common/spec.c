@@ -15,7 +15,8 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 		value = "";
 	}
 	if (which == MEMTUN_A_UNSPEC || !(allowed & ATTRIBUTE_BIT(which)))
-		return fault_set(fault, EINVAL, "there is no option '%.40s' here", key);
+		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
+				 strchr(key, '=') ? ": on the command line it is KEY VALUE" : "");
 	if (attribute_set_has(set, which))
 		return fault_set(fault, EINVAL, "%s is there twice", attributes[which].word);
 	return attribute_set_parse(set, which, value, fault);
@@ -44,6 +45,10 @@ int spec_parse(char *text, uint64_t allowed, struct attribute_set *set, struct f
 
 	if (options)
 		*options++ = '\0';
+	/* A name may have them, but this is what somebody meant as options. */
+	if (strpbrk(text, ",="))
+		return fault_set(fault, EINVAL,
+				 "options follow a colon: NAME:KEY=VALUE,... not '%.60s'", text);
 	if (spec_set(set, "name", text, ATTRIBUTE_BIT(MEMTUN_A_NAME), fault) < 0)
 		return -1;
 	return options ? spec_parse_options(options, allowed, set, fault) : 0;

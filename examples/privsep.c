@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Privilege separation: the parent asks memtund for a tunnel; the worker, which reads what
- *strangers send, has no rights. It gets the tunnel as a descriptor and answers ping on it, for any
- *address.
+ * strangers send, has no rights. It gets the tunnel as a descriptor and answers ping on it, for any
+ * address.
  *
  *	memtun add left peer right mode tun
  *	privsep right

@@ -28,7 +28,7 @@ struct group {
 
 static const struct group groups[] = {
 	{"open", figures_open},     {"requests", figures_requests}, {"memory", figures_memory},
-	{"frames", figures_frames}, {"peers", figures_peers},
+	{"frames", figures_frames}, {"peers", figures_peers},       {"io", figures_io},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -39,7 +39,7 @@ static const struct group *group_find(const char *name)
 		if (strcmp(groups[i].name, name) == 0)
 			return &groups[i];
 	}
-	errx(2, "there is no group '%s': open, requests, memory, frames or peers", name);
+	errx(2, "there is no group '%s': open, requests, memory, frames, peers or io", name);
 }
 
 int main(int argc, char **argv)
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	struct rlimit files;
 
 	if (argc < 2)
-		errx(2, "usage: bench MEMTUND [open] [requests] [memory] [frames] [peers]");
+		errx(2, "usage: bench MEMTUND [open] [requests] [memory] [frames] [peers] [io]");
 	process_memtund = argv[1];
 	alarm(LONGEST);
 	/* Many tunnels and clients are held at once. */

@@ -6,6 +6,7 @@
 void figures_open(void);     /* open and close: one by one, and pipelined */
 void figures_frames(void);   /* through a bridge */
 void figures_peers(void);    /* between peers */
+void figures_io(void);       /* the I/O system in memory */
 void figures_memory(void);   /* of idle tunnels */
 void figures_requests(void); /* of many clients */
 

@@ -28,7 +28,8 @@ started=
 scratch_end() {
 	for pid in $started; do
 		# A number that is not our child's any more may be anybody's.
-		[ "$(sed -n 's/^PPid:\t//p' "/proc/$pid/status" 2>/dev/null)" != $$ ] || kill "$pid"
+		[ "$(sed -n 's/^PPid:\t//p' "/proc/$pid/status" 2>/dev/null)" != $$ ] ||
+			kill "$pid" 2>/dev/null
 	done
 	# Their ends first, as what they leave behind is removed with the directory.
 	wait

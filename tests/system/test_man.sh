@@ -7,7 +7,7 @@
 
 command -v mandoc >/dev/null || skip "no mandoc"
 
-pages="memtun.1 memtund.1 memtun.3 memtun_connector.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
+pages="memtun.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
 protocol=$top_srcdir/common/memtun/protocol.h
 transport=$top_srcdir/common/memtun/transport.h
 table=$top_srcdir/common/attribute.c
@@ -86,7 +86,8 @@ for word in $bounds $counters; do
 done
 ok "the bounds of numbers and each counter are on memtun(1)"
 
-functions=$(sed -nE "s/^$tab(memtun_[a-z_]+);\$/\1/p" "$top_srcdir/client/memtun.map")
+functions=$(sed -nE "s/^$tab(memtun_[a-z_]+);\$/\1/p" "$top_srcdir/client/memtun.map" |
+	grep -v '^memtun_io_')
 some "$functions" "functions"
 for function in $functions; do
 	on memtun.3 "$function"
@@ -110,6 +111,19 @@ connector=$(sed -nE -e 's/.*(memtun_connector_[a-z_]+)\(.*/\1/p' \
 some "$connector" "words of connectors"
 for word in $connector; do
 	on memtun_connector.3-described "$word"
+done
+io=$(sed -nE -e 's/.*(memtun_io_[a-z_]+)(\(|;).*/\1/p' -e 's/.*(MEMTUN_IO_[A-Z]+).*/\1/p' \
+	"$top_srcdir/client/memtun/io.h" | grep -v _H | sort -u)
+some "$io" "words of I/O systems"
+for word in $io; do
+	on memtun_io.3-described "$word"
+done
+testing=$(sed -nE "s/^$tab(memtun_testing_[a-z_]+);\$/\1/p" "$top_srcdir/client/memtun-io.map")
+asserts=$(sed -nE 's/^#define (assert_[a-z_]+)\(.*/\1/p' "$top_srcdir/client/memtun/cmocka.h")
+some "$testing" "words of testing"
+some "$asserts" "assertions"
+for word in $testing $asserts; do
+	on memtun_testing.3-described "$word"
 done
 ok "each function is in the synopsis, and each function and constant in the text"
 

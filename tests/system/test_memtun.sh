@@ -26,7 +26,7 @@ ok "usage errors exit with 2 and say what is wrong"
 
 for command in "add a" "set a mtu 1400" "del a" "show" "bridge show" "monitor"; do
 	ends_with 3 memtun --socket "$scratch/none" $command
-	says "memtund starts one"
+	says "no broker listens there"
 done
 ends_with 125 memtun --socket "$scratch/none" exec -- true
 ok "without a broker it exits with 3"
@@ -157,7 +157,7 @@ says "a"
 ends_with 125 memtun exec -t a:mode=tin -- true
 says "mode is one of tun, tap, not 'tin'"
 ends_with 125 memtun exec -t
-says "exec takes -t SPEC"
+says "-t needs a NAME"
 ends_with 125 memtun exec
 says "exec needs a command"
 ends_with 127 memtun exec -- "$scratch/no-such-command"

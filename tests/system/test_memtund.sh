@@ -10,7 +10,7 @@ ends_with 0 memtund --help
 has "$output" "Usage: memtund"
 ends_with 0 memtund --version
 for wrong in "--nonsense" "--ready-fd x" "--ready-fd -1" "--log-level loud" "--socket" "command" \
-	"--handoff"; do
+	"--handoff" "--ready-fd 99" "--"; do
 	ends_with 2 memtund $wrong
 	is "$output" "" "what 'memtund $wrong' prints"
 done
@@ -31,6 +31,19 @@ ends_with 127 sh -c 'memtund -- "$0/no-such-command" 2>&-' "$scratch"
 ends_with 125 memtund --socket "$scratch/no-directory/control" -- true
 says "cannot make $scratch/no-directory/control"
 ok "CMD's status is passed on"
+
+mkdir "$scratch/elsewhere"
+ends_with 0 env -C "$scratch" memtund --socket relative -- sh -c 'cd elsewhere && memtun show'
+ok "CMD finds a socket of a relative path from everywhere"
+
+long=$scratch/$(printf '%090d' 0)
+for length in 77 80 83 86 90; do
+	directory=$(printf "%.${length}s" "$long")
+	[ "$directory" != "$scratch/" ] || continue
+	mkdir -p "$directory"
+	ends_with 0 env XDG_RUNTIME_DIR="$directory" memtund -- memtun show
+done
+ok "a private socket's directory may be long"
 
 ends_with 0 memtund -- sh -c 'echo "$MEMTUN_SOCKET"; stat -c "%a %F" "$MEMTUN_SOCKET" "${MEMTUN_SOCKET%/*}"'
 is "${output#*
@@ -98,7 +111,7 @@ kill -KILL "$broker"
 wait "$broker" 2>/dev/null
 [ -S "$MEMTUN_SOCKET" ] || fail "a killed broker's socket can't have gone"
 ends_with 3 memtun show
-says "no broker listens there; memtund starts one"
+says "no broker listens there; memtund --socket starts one"
 broker_start
 ends_with 0 memtun show
 ok "a killed broker's socket is replaced"
@@ -164,11 +177,11 @@ ok "a killed client's tunnel goes"
 
 # --- plain handoff ---
 
-ends_with 1 memtund --socket "$scratch/other" --handoff "$scratch/plain"
+ends_with 2 memtund --socket "$scratch/other" --handoff "$scratch/plain"
 says "a handoff is PATH=NAME"
-ends_with 1 memtund --socket "$scratch/other" --handoff "$scratch/plain=tap%d:mode=tin"
+ends_with 2 memtund --socket "$scratch/other" --handoff "$scratch/plain=tap%d:mode=tin"
 says "mode is one of tun, tap, not 'tin'"
-ends_with 1 memtund --socket "$scratch/other" --handoff "$scratch/plain=a/b"
+ends_with 2 memtund --socket "$scratch/other" --handoff "$scratch/plain=a/b"
 [ ! -e "$scratch/other" ] || fail "a memtund that did not start left its socket"
 kill "$broker"
 wait "$broker"

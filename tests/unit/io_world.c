@@ -99,10 +99,12 @@ static void start_broker(struct io_world *world)
 	char program[4096], path[64], number[16], byte;
 	int ready[2];
 
+	snprintf(program, sizeof(program), "%s/memtund", build ? build : ".");
+	if (access(program, X_OK) < 0)
+		fail_msg("there is no %s: top_builddir has to say where", program);
 	strcpy(world->directory, "/tmp/memtun-test-XXXXXX");
 	assert_non_null(mkdtemp(world->directory));
 	snprintf(path, sizeof(path), "%s/control", world->directory);
-	snprintf(program, sizeof(program), "%s/memtund", build ? build : ".");
 	assert_int_equal(pipe(ready), 0);
 	world->broker = fork();
 	assert_true(world->broker >= 0);
@@ -220,6 +222,15 @@ void io_world_send(struct io_world *world, const void *frame, size_t length)
 	else
 		assert_int_equal(
 			io_memory_inject(io_memory_find(world->io, world->fd), frame, length), 1);
+}
+
+void io_world_offer(struct io_world *world, const void *frame, size_t length)
+{
+	if (world->kind == IO_KERNEL)
+		send_by_kernel(world, frame, length);
+	else
+		assert_true(io_memory_inject(io_memory_find(world->io, world->fd), frame, length) >=
+			    0);
 }
 
 static ssize_t receive_in_memory(struct io_world *world, void *bytes, size_t size)

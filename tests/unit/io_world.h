@@ -47,6 +47,8 @@ void io_world_find_far(struct io_world *world, const char *name, bool tap);
 
 /* A frame without headers, in and out. */
 void io_world_send(struct io_world *world, const void *frame, size_t length);
+/* One that may be filtered; not of a broker. The program can read it, or never will. */
+void io_world_offer(struct io_world *world, const void *frame, size_t length);
 ssize_t io_world_receive(struct io_world *world, void *frame, size_t size);
 
 #endif

@@ -174,6 +174,25 @@ static void it_is_held_until_half_of_the_queue_has_gone(void **state)
 	close(injector);
 }
 
+static void what_it_has_not_taken_yet_is_unread(void **state)
+{
+	int fd = tunnel_opened(*state, "name=vm,queue=10");
+	int injector = injector_opened(*state, "name=vm,direction=to-client");
+	uint64_t offered, unread;
+
+	do {
+		offered = shown(*state, "vm", "to-client-offered");
+		assert_true(frame_send(injector, 1, 2, 0));
+		broker_settle(*state);
+	} while (shown(*state, "vm", "to-client-offered") > offered);
+	unread = shown(*state, "vm", "to-client-unread");
+	assert_true(frame_send(injector, 1, 2, 0));
+	broker_settle(*state);
+	assert_int_equal(shown(*state, "vm", "to-client-unread"), unread + FRAME_SIZE);
+	close(fd);
+	close(injector);
+}
+
 static void who_is_not_patient_is_not_held_by_it(void **state)
 {
 	int vm = tunnel_opened(*state, "name=vm,bridge=b,queue=10");
@@ -400,6 +419,7 @@ static const struct CMUnitTest tests[] = {
 	WITH_BROKER(where_nobody_has_it_open_it_counts_as_dropped),
 	WITH_BROKER(a_full_queue_holds_it_and_drops_nothing),
 	WITH_BROKER(it_is_held_until_half_of_the_queue_has_gone),
+	WITH_BROKER(what_it_has_not_taken_yet_is_unread),
 	WITH_BROKER(who_is_not_patient_is_not_held_by_it),
 	WITH_BROKER(as_the_client_it_is_learned_and_counted),
 	WITH_BROKER(it_is_held_with_its_tunnel),

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -54,7 +55,7 @@ struct call {
 	enum argument argument;
 	long value;
 	const char *text;
-	/* Not the kernel's answer here, and why; NULL: it is. Only in states of these flags. */
+	/* In memory it isn't what the kernel answers: the row of the manual. NULL: it is. */
 	const char *difference;
 };
 
@@ -155,6 +156,8 @@ static const struct call calls[] = {
 	{EACH(TUNGETFILTER), NOWHERE, 0, NULL, "TUNGETFILTER"},
 	{EACH(TUNSETSTEERINGEBPF), NOWHERE, 0, NULL, "TUNSETSTEERINGEBPF"},
 	{EACH(TUNSETFILTEREBPF), NOWHERE, 0, NULL, "TUNSETFILTEREBPF"},
+	{EACH(TUNGETDEVNETNS), NUMBER, 0, NULL, "TUNGETDEVNETNS"},
+	{EACH(SIOCGSKNS), NUMBER, 0, NULL, "SIOCGSKNS"},
 	{EACH(FIONREAD), INTEGER},
 	{EACH(TCGETS), NOWHERE},
 	{"a number that no one knows", _IOW('T', 250, int), NUMBER, 0},
@@ -250,6 +253,9 @@ static void run_call(struct memtun_io *io, int fd, const struct call *call, stru
 	}
 	result = memtun_io_ioctl(io, fd, call->request, argument);
 	outcome_set(outcome, result, argument, size);
+	/* These open a descriptor. */
+	if (result >= 0 && (call->request == TUNGETDEVNETNS || call->request == SIOCGSKNS))
+		close(result);
 }
 
 /* ------------------------------------------------------------------------------ comparing */
@@ -506,28 +512,23 @@ static void writes_and_empty_reads_answer_as_the_kernel_does(void **context)
 	assert_int_equal(wrong, 0);
 }
 
-/* A vnet header with each field that the kernel looks at, in front of 60 bytes. */
+/* Vnet headers with each field that the kernel looks at, in front of 60 bytes. */
+static const struct vnet {
+	unsigned char flags, type;
+	uint16_t header_length, segment, start, offset;
+	const char *difference;
+} headers[] = {
+	{0, 0, 0, 0, 0, 0},         {0, 0, 13, 0, 0, 0},
+	{0, 0, 14, 0, 0, 0},        {0, 0, 60, 0, 0, 0},
+	{0, 0, 61, 0, 0, 0},        {1, 0, 0, 0, 34, 16},
+	{1, 0, 0, 0, 42, 16},       {1, 0, 0, 0, 43, 16},
+	{1, 0, 0, 0, 65535, 65535}, {1, 1, 54, 0, 34, 16},
+	{1, 1, 54, 100, 34, 16},    {1, 4, 54, 100, 34, 16, "GSO types that contradict the packet"},
+	{1, 7, 54, 100, 34, 16},
+};
+
 static void vnet_headers_are_refused_as_the_kernel_refuses_them(void **context)
 {
-	static const struct {
-		unsigned char flags, type;
-		uint16_t header_length, segment, start, offset;
-		const char *difference;
-	} headers[] = {
-		{0, 0, 0, 0, 0, 0},
-		{0, 0, 13, 0, 0, 0},
-		{0, 0, 14, 0, 0, 0},
-		{0, 0, 60, 0, 0, 0},
-		{0, 0, 61, 0, 0, 0},
-		{1, 0, 0, 0, 34, 16},
-		{1, 0, 0, 0, 42, 16},
-		{1, 0, 0, 0, 43, 16},
-		{1, 0, 0, 0, 65535, 65535},
-		{1, 1, 54, 0, 34, 16},
-		{1, 1, 54, 100, 34, 16},
-		{1, 4, 54, 100, 34, 16, "GSO types that contradict the packet"},
-		{1, 7, 54, 100, 34, 16},
-	};
 	int fds[2], wrong = 0;
 	struct memtun_io *systems[2] = {memory, kernel};
 	struct ifreq request;
@@ -567,6 +568,38 @@ static void vnet_headers_are_refused_as_the_kernel_refuses_them(void **context)
 	assert_int_equal(wrong, 0);
 }
 
+/* ------------------------------------------------------------------------------ the manual */
+
+static void assert_in_manual(const char *page, const char *difference)
+{
+	if (difference && !strstr(page, difference))
+		fail_msg("memtun_io(3) doesn't say '%s'", difference);
+}
+
+static void each_difference_is_in_the_manual(void **context)
+{
+	const char *source = getenv("top_srcdir");
+	static char page[65536];
+	char path[4096];
+	ssize_t length;
+	int fd;
+
+	(void)context;
+	snprintf(path, sizeof(path), "%s/man/memtun_io.3", source ? source : ".");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		test_skip("the manual is not here: top_srcdir has to say where");
+	length = read(fd, page, sizeof(page) - 1);
+	close(fd);
+	assert_true(length > 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		assert_in_manual(page, calls[i].difference);
+	for (size_t i = 0; i < sizeof(namings) / sizeof(namings[0]); i++)
+		assert_in_manual(page, namings[i].difference);
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+		assert_in_manual(page, headers[i].difference);
+}
+
 /* ------------------------------------------------------------------------------ the program */
 
 /* A network of our own, and no packets in it but ours. */
@@ -602,6 +635,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(names_and_flags_are_taken_as_the_kernel_takes_them),
 	cmocka_unit_test(writes_and_empty_reads_answer_as_the_kernel_does),
 	cmocka_unit_test(vnet_headers_are_refused_as_the_kernel_refuses_them),
+	cmocka_unit_test(each_difference_is_in_the_manual),
 };
 
 int main(void)

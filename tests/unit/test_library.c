@@ -200,7 +200,7 @@ static void a_refusal_is_told_in_words(void **state)
 	errno = 0;
 	assert_int_equal(memtun_open(other->memtun, "it", NULL), -1);
 	assert_int_equal(errno, EBUSY);
-	assert_string_equal(memtun_error(other->memtun), "'it' is open");
+	assert_string_equal(memtun_error(other->memtun), "'it' is open, and not multi_queue");
 	assert_int_equal(memtun_open(other->memtun, "a/b", NULL), -1);
 	assert_int_equal(errno, EINVAL);
 	/* A call that succeeds leaves no word. */
@@ -447,6 +447,71 @@ static void play_garbler(struct control_socket *socket)
 	take_request(fd);
 }
 
+/* Answers a request with a descriptor, be it asked for or not. */
+static void answer_with_fd(int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct message_builder builder;
+	struct iovec bytes = {.iov_base = builder.bytes};
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, 0, take_request(fd));
+	message_put_number(&builder, MEMTUN_A_FDS, 1);
+	bytes.iov_len = message_end(&builder);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	(void)!sendmsg(fd, &message, 0);
+}
+
+static void play_generous(struct control_socket *socket)
+{
+	int fd = accept_one(socket);
+
+	answer_with_fd(fd); /* to hello */
+	answer_with_fd(fd);
+	take_request(fd);
+}
+
+static void play_miser(struct control_socket *socket)
+{
+	int fd = accept_one(socket);
+
+	answer_hello(fd);
+	for (;;) {
+		struct message_builder builder;
+		struct message request = {.sequence = take_request(fd)};
+
+		message_build_error(&builder, &request, NULL);
+		(void)!send(fd, builder.bytes, message_end(&builder), 0);
+	}
+}
+
+static void play_painter(struct control_socket *socket)
+{
+	int fd = accept_one(socket);
+	struct message_builder builder;
+	struct message request = {0};
+	struct fault fault;
+
+	answer_hello(fd);
+	request.sequence = take_request(fd);
+	fault_set(&fault, EINVAL, "%s", "red: \x1b[31m\x7f\n");
+	message_build_error(&builder, &request, &fault);
+	(void)!send(fd, builder.bytes, message_end(&builder), 0);
+	take_request(fd);
+}
+
 static void play_other_version(struct control_socket *socket)
 {
 	int fd = accept_one(socket);
@@ -626,6 +691,52 @@ static void a_broker_that_breaks_the_protocol_is_left(void **state)
 	}
 }
 
+/* The runner would see it open. */
+static void a_descriptor_that_was_not_asked_for_is_closed(void **state)
+{
+	struct seen seen = {0};
+	struct other other;
+
+	(void)state;
+	other_start(&other, play_generous);
+	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
+	assert_int_equal(memtun_show(other.memtun, "it", false, note, &seen), 0);
+	assert_int_equal(seen.count, 1);
+	other_end(&other);
+}
+
+static void a_success_without_the_descriptor_is_none(void **state)
+{
+	struct other other;
+
+	(void)state;
+	other_start(&other, play_miser);
+	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
+	assert_int_equal(memtun_open(other.memtun, "it", NULL), -1);
+	assert_int_equal(errno, EPROTO);
+	assert_string_not_equal(memtun_error(other.memtun), "");
+	errno = 0;
+	assert_int_equal(memtun_capture(other.memtun, "it", false, 0, true), -1);
+	assert_int_equal(errno, EPROTO);
+	errno = 0;
+	assert_int_equal(memtun_inject(other.memtun, "it", MEMTUN_TO_CLIENT), -1);
+	assert_int_equal(errno, EPROTO);
+	other_end(&other);
+}
+
+static void the_broker_s_words_have_no_control_characters(void **state)
+{
+	struct other other;
+
+	(void)state;
+	other_start(&other, play_painter);
+	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
+	assert_int_equal(memtun_add(other.memtun, "it", NULL), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_string_equal(memtun_error(other.memtun), "red: ?[31m??");
+	other_end(&other);
+}
+
 static void an_event_that_is_kept_hurries_nobody_while_a_call_blocks(void **state)
 {
 	struct seen seen = {0};
@@ -778,6 +889,9 @@ int main(void)
 		cmocka_unit_test(connecting_fails_with_what_is_wrong),
 		cmocka_unit_test(connecting_again_is_possible_after_a_failure_only),
 		cmocka_unit_test(a_broker_that_breaks_the_protocol_is_left),
+		cmocka_unit_test(a_descriptor_that_was_not_asked_for_is_closed),
+		cmocka_unit_test(a_success_without_the_descriptor_is_none),
+		cmocka_unit_test(the_broker_s_words_have_no_control_characters),
 		cmocka_unit_test(an_event_that_is_kept_hurries_nobody_while_a_call_blocks),
 		cmocka_unit_test(lost_events_are_an_event),
 		cmocka_unit_test(options_that_are_none_are_told),

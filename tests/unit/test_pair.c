@@ -210,7 +210,7 @@ static void what_a_wire_cannot_be_is_refused(void **state)
 	} cases[] = {
 		{"name=left,peer=right,bridge=b", EINVAL},
 		{"name=left,peer=right,multi_queue", EINVAL},
-		{"name=left,peer=left", EBUSY},
+		{"name=left,peer=left", EINVAL},
 		{"name=left,peer=taken", EBUSY},
 		{"name=taken,peer=right", EBUSY},
 	};

@@ -556,6 +556,34 @@ static void a_queue_is_attached_and_detached(void **state)
 	close(to);
 }
 
+/* Else what follows, of whichever tunnel, would be taken for the rest of that frame. */
+static void a_stream_that_is_detached_within_a_frame_ends(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	int from = tunnel_opened(fixture, "name=from,bridge=b");
+	uint64_t id;
+	int fd = unattached(fixture, "socket=stream", &id);
+	char options[32];
+
+	assert_int_equal(attach(*state, id, "name=vm,socket=stream,bridge=b,mtu=65000"), 0);
+	/* A frame of two buffers, of which only the first fits any more. */
+	for (uint32_t i = 0; i < 8; i++) {
+		unsigned char frame[60000];
+
+		frame_make(frame, sizeof(frame), 1, 0xff, i);
+		assert_int_equal(send(from, frame, sizeof(frame), MSG_DONTWAIT), sizeof(frame));
+		broker_settle(fixture);
+	}
+	assert_true(queue_find(fixture->broker, (uint32_t)id)->sent_of_first > 0);
+	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
+	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
+	broker_settle(*state);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), ENOENT);
+	assert_true(fd_ended(fd));
+	close(fd);
+	close(from);
+}
+
 static void an_attach_that_fails_leaves_the_queue_as_it_was(void **state)
 {
 	uint64_t id, stream_id;
@@ -626,6 +654,7 @@ int main(void)
 		WITH_BROKER(a_batch_that_fails_says_so_after_what_it_made),
 		WITH_BROKER(a_batch_waits_for_a_client_that_does_not_read),
 		WITH_BROKER(a_queue_is_attached_and_detached),
+		WITH_BROKER(a_stream_that_is_detached_within_a_frame_ends),
 		WITH_BROKER(an_attach_that_fails_leaves_the_queue_as_it_was),
 		WITH_BROKER(an_unattached_queue_takes_no_option_but_its_socket),
 		WITH_BROKER(an_unattached_queue_ends_with_its_client),

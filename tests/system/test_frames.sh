@@ -1,0 +1,436 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2010,SC2016,SC2046,SC2086,SC3045 # scripts in quotes and words are meant
+# Frames from the command line: inject, expect, wait and capture, against each other and tshark.
+. "${top_srcdir:-.}/tests/system/check.sh" || exit 1
+
+have_python || skip "no Python here to write frames with"
+python=${PYTHON:-python3}
+
+# --- usage ---
+
+while read -r wrong; do
+	ends_with 2 memtun $wrong
+	says "memtun: "
+done <<'END'
+inject
+inject vm
+inject vm --udp 10.0.0.1:7
+inject vm --udp
+inject vm --udp 10.0.0.1:7 text more
+inject vm --udp 10.0.0.1:7 text --hex 00
+inject vm --hex 00 --rate 5
+inject vm --hex 00 text
+inject vm --pcap
+inject vm --pcap file --rate 0
+inject vm --pcap file --rate fast
+inject vm --hex 00 --from 10.0.0.1:7
+inject vm --loud
+expect
+expect vm
+expect vm --timeout
+expect vm --timeout soon udp
+expect vm --timeout -1 udp
+expect vm --limit 0 udp
+expect vm --loud udp
+wait
+wait vm
+wait vm asleep
+wait vm open --timeout
+wait vm open --timeout nan
+wait vm open --often 5
+capture
+capture -c 5
+capture vm -c
+capture vm -c 0
+capture vm -w
+capture vm --loud
+END
+ok "what makes no command is a usage error"
+
+for command in "inject vm --hex 00" "expect vm udp" "wait vm open" "capture vm"; do
+	ends_with 3 memtun --socket "$scratch/none" $command
+	says "starts one"
+done
+
+broker_start
+for command in "inject none --hex 00" "expect none udp" "capture none" "wait tap%s open"; do
+	ends_with 1 memtun $command
+	says "memtun: "
+done
+ends_with 0 memtun add left peer right
+for command in "inject left --hex 00" "expect left udp" "capture left" "wait left drained"; do
+	ends_with 1 memtun $command
+	says "peer"
+done
+ends_with 0 memtun del left
+ok "what isn't there, or is wired to a peer, is refused"
+
+# --- a client: writes what it reads, as hex, to a file, one line a frame ---
+
+cat >"$scratch/client.py" <<'END'
+import os, sys
+fd, path = int(sys.argv[1]), sys.argv[2]
+with open(path, "w", buffering=1) as out:
+    while frame := os.read(fd, 70000):
+        out.write(frame.hex() + "\n")
+END
+# client_start NAME SPEC: reads that tunnel into $scratch/NAME.
+client_start() {
+	memtun exec -t "$2" -- "$python" "$scratch/client.py" "{$1}" "$scratch/$1" &
+	started="$started $!"
+	ends_with 0 memtun wait "$1" open --timeout 20
+}
+# has_read NAME NUMBER: its client has read so many frames, and has written them down.
+has_read() {
+	ends_with 0 memtun wait "$1" drained --timeout 20
+	[ -e "$scratch/$1" ] && [ "$(wc -l <"$scratch/$1")" = "$2" ]
+}
+
+# --- wait ---
+
+ends_with 124 memtun wait vm open --timeout 0.05
+says "vm is not open"
+ends_with 0 memtun wait vm closed
+ends_with 4 memtun wait vm drained
+memtun wait vm open --timeout 20 &
+waiter=$!
+client_start vm vm:bridge=lab
+wait "$waiter"
+is $? 0 "the status of who waited for the open"
+ends_with 0 memtun wait vm drained --timeout 20
+ends_with 124 memtun wait vm closed --timeout 0.05
+ok "wait sees a tunnel open and close, and its own time go by"
+
+# --- inject: one frame ---
+
+ends_with 0 memtun inject vm --udp 10.0.0.1:7 --from 10.0.0.2:53 hello
+ends_with 0 memtun inject vm --udp '[fd00::7]:7' hello
+ends_with 0 memtun inject vm --hex "$(printf 'ff:ff ff%018d 88b5' 0)"
+turns_until has_read vm 3
+client_start ip ip:mode=tun
+ends_with 0 memtun inject ip --udp 10.0.0.1:7 --from 10.0.0.2:53 hello
+ends_with 0 memtun inject ip --udp '[fd00::7]:7' --from '[fd00::8]:9' hello
+turns_until has_read ip 2
+"$python" - "$scratch/vm" "$scratch/ip" <<'END' || fail "$(cat "$scratch/vm" "$scratch/ip")"
+import ipaddress, struct, sys
+def total(data):
+    data += b"\0" * (len(data) % 2)
+    value = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while value >> 16:
+        value = (value & 0xffff) + (value >> 16)
+    return value
+def datagram(packet, source, target):
+    if packet[0] >> 4 == 4:
+        head, tail, pseudo = packet[:20], packet[20:], packet[12:20]
+        assert total(head) == 0xffff and head[9] == 17
+        addresses = packet[12:16], packet[16:20]
+    else:
+        head, tail, pseudo = packet[:40], packet[40:], packet[8:40]
+        assert head[6] == 17
+        addresses = packet[8:24], packet[24:40]
+    ports = struct.unpack("!HH", tail[:4])
+    assert total(pseudo + struct.pack("!HH", 17, len(tail)) + tail) == 0xffff
+    assert [(str(ipaddress.ip_address(a)), p) for a, p in zip(addresses, ports)] == \
+        [source, target], (addresses, ports)
+    assert tail[8:] == b"hello"
+vm, ip = [[bytes.fromhex(line) for line in open(path)] for path in sys.argv[1:]]
+assert vm[0][12:14] == b"\x08\x00" and vm[1][12:14] == b"\x86\xdd"
+datagram(vm[0][14:], ("10.0.0.2", 53), ("10.0.0.1", 7))
+datagram(vm[1][14:], ("fd00::1:2:3", 21345), ("fd00::7", 7))
+assert vm[2] == b"\xff\xff\xff" + bytes(9) + b"\x88\xb5"
+datagram(ip[0], ("10.0.0.2", 53), ("10.0.0.1", 7))
+datagram(ip[1], ("fd00::8", 9), ("fd00::7", 7))
+END
+ok "inject puts datagrams and bytes before a client, as Ethernet and as IP"
+
+while read -r status words; do
+	ends_with "$status" memtun inject $words
+	says "memtun: "
+done <<'END'
+2 vm --udp 10.0.0.1 x
+2 vm --udp host.example:7 x
+2 vm --udp 10.0.0.1: x
+2 vm --udp 10.0.0.1:65536 x
+2 vm --udp 10.0.0.1:seven x
+2 vm --udp [fd00::1:7 x
+2 vm --udp 10.0.0.1:7 --from [fd00::1]:7 x
+2 vm --hex 0
+2 vm --hex 0g
+2 vm --hex :
+1 vm --hex 00
+1 ip --hex 00000000000000000000000000000000000000000000000000
+1 vm --pcap /nonexistent
+1 vm --pcap /dev/null
+END
+ok "what makes no frame is said in one line"
+
+# --- inject: a file ---
+
+"$python" - "$scratch" <<'END'
+import struct, sys
+def pcap(name, link, frames):
+    with open(f"{sys.argv[1]}/{name}", "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link))
+        for number, frame in enumerate(frames):
+            out.write(struct.pack("<IIII", number, 0, len(frame), len(frame)) + frame)
+pcap("many.pcap", 1, [bytes(6) + b"\x02" + bytes(5) + b"\x88\xb5" + i.to_bytes(4, "big")
+                      for i in range(3000)])
+pcap("raw.pcap", 101, [bytes.fromhex("4500001400000000400066e70a0000010a000002")])
+with open(f"{sys.argv[1]}/cut.pcap", "wb") as out:
+    out.write(open(f"{sys.argv[1]}/many.pcap", "rb").read()[:100])
+END
+ends_with 0 memtun inject vm --pcap "$scratch/many.pcap"
+is "$errors" "" "what a bar is where there is no terminal"
+turns_until has_read vm 3003
+tail -n 3000 "$scratch/vm" | cut -c29-36 >"$scratch/numbers"
+"$python" -c 'print("\n".join("%08x" % i for i in range(3000)))' | cmp - "$scratch/numbers" ||
+	fail "not all frames of the file came, in order"
+ends_with 0 memtun -j -s show vm
+is "$(json 'd[0]["to-client-dropped-full"]')" 0 "frames dropped"
+begun=$(date +%s%N)
+ends_with 0 memtun inject ip --pcap "$scratch/raw.pcap" --rate 10
+head -c 280 "$scratch/many.pcap" >"$scratch/few.pcap" # 8 frames, the last of them cut
+ends_with 1 memtun inject vm --pcap "$scratch/few.pcap" --rate 20
+[ $(($(date +%s%N) - begun)) -ge 300000000 ] || fail "7 frames, 20 a second, took too little time"
+ends_with 1 memtun inject vm --pcap "$scratch/raw.pcap"
+says "raw.pcap has link type RAW, and vm is a tap"
+ends_with 1 memtun inject ip --pcap "$scratch/many.pcap"
+says "many.pcap has link type EN10MB, and ip is a tun"
+ends_with 1 memtun inject vm --pcap "$scratch/cut.pcap"
+says "cut.pcap"
+ok "inject plays a file, no faster than it is told to, and loses nothing"
+
+# --- expect ---
+
+mkfifo "$scratch/looks"
+# looks PID: it has its connection, and the socket that frames come from.
+looks() {
+	ends_with 0 memtun show
+	[ "$(ls -l "/proc/$1/fd" | grep -c ' socket:')" -ge 2 ]
+}
+# expect_start NAME OPTION-OR-FILTER...
+expect_start() {
+	memtun expect --ready-fd 3 "$@" 3>"$scratch/looks" \
+		>"$scratch/expected" 2>"$scratch/expect-errors" &
+	watcher=$!
+	started="$started $watcher"
+	read -r _ <"$scratch/looks" || fail "expect did not start"
+}
+# expect_ends STATUS
+expect_ends() {
+	wait "$watcher"
+	is $? "$1" "expect's status"
+	[ "$1" = 0 ] || is "$(wc -l <"$scratch/expect-errors")" 1 "the lines of its errors"
+}
+
+expect_start vm --timeout 20 'tcp' 'udp and dst port 53' 'udp'
+ends_with 0 memtun inject vm --udp 10.0.0.1:53 answer
+ends_with 0 memtun inject vm --as-client --udp 10.0.0.1:53 question
+expect_ends 0
+is "$(sed -n 1p "$scratch/expected")" 1 "the filter that matched"
+has "$(sed -n 2p "$scratch/expected")" "10.1.2.3 > 10.0.0.1 UDP 21345 > 53"
+has "$(sed 1,2d "$scratch/expected" | tr -d '\n')" \
+	"$(printf question | od -An -tx1 | tr -d ' \n')"
+expect_start vm --to-client udp
+ends_with 0 memtun inject vm --as-client --udp 10.0.0.1:53 question
+ends_with 0 memtun inject vm --udp 10.0.0.1:9 answer
+expect_ends 0
+has "$(sed -n 2p "$scratch/expected")" "21345 > 9"
+expect_start vm --limit 3 --timeout 20 tcp
+for _ in 1 2 3; do
+	ends_with 0 memtun inject vm --as-client --udp 10.0.0.1:53 question
+done
+expect_ends 5
+ends_with 0 memtun add short
+expect_start short tcp
+ends_with 0 memtun del short
+expect_ends 4
+ends_with 124 memtun expect vm --timeout 0.05 udp
+says "no such frame"
+ends_with 2 memtun expect vm 'udp und port'
+says "und"
+ends_with 2 memtun expect vm ip 'port nonsense'
+says "nonsense"
+ok "expect tells which filter matched what, and why none did"
+
+# --- capture ---
+
+# begun FILE: there is something in it, so frames are captured.
+begun() {
+	ends_with 0 memtun show
+	[ -s "$1" ]
+}
+# capture_start NAME FILE [OPTION-OR-FILTER...]
+capture_start() {
+	file=$scratch/$2
+	name=$1
+	shift 2
+	memtun capture "$name" -w "$file" "$@" 2>"$scratch/capture-errors" &
+	capture=$!
+	started="$started $capture"
+	turns_until begun "$file"
+}
+# capture_ends FRAMES: by itself; it says how many.
+capture_ends() {
+	wait "$capture"
+	is $? 0 "capture's status"
+	is "$(cat "$scratch/capture-errors")" "$1 frames captured, 0 missed" "what capture says"
+}
+
+client_start other other:bridge=lab
+capture_start lab lab.pcapng
+ends_with 0 memtun inject vm --as-client --udp 10.0.0.1:7 out
+ends_with 0 memtun inject vm --udp 10.0.0.2:7 in
+client_start third third:bridge=lab
+ends_with 0 memtun inject third --as-client --udp 10.0.0.3:7 out
+# What a client has read was captured before.
+turns_until has_read other 2
+kill -INT "$capture"
+capture_ends 6
+capture_start vm vm.pcapng -c 2 udp port 8
+ends_with 0 memtun inject vm --udp 10.0.0.1:7 no
+ends_with 0 memtun inject vm --udp 10.0.0.1:8 yes
+ends_with 0 memtun inject vm --udp 10.0.0.1:8 yes
+capture_ends 2
+capture_start ip ip.pcapng
+ends_with 0 memtun inject ip --udp 10.0.0.1:7 in
+turns_until has_read ip 4
+kill -TERM "$capture"
+capture_ends 1
+memtun capture vm -c 1 udp >"$scratch/captured" 2>"$scratch/capture-errors" &
+capture=$!
+started="$started $capture"
+turns_until looks "$capture"
+ends_with 0 memtun inject vm --udp 10.0.0.1:7 x
+capture_ends 1
+has "$(cat "$scratch/captured")" " vm to-client "
+has "$(cat "$scratch/captured")" "10.0.0.1 UDP 21345 > 7"
+capture_start vm again.pcapng -c 6
+ends_with 0 memtun inject vm --pcap "$scratch/lab.pcapng"
+capture_ends 6
+ok "capture ends as it is told to, and what it writes can be injected"
+
+ends_with 2 memtun capture vm -w "$scratch/none" udp und
+says "und"
+ends_with 1 memtun capture vm -w "$scratch/none/none"
+says "cannot write $scratch/none/none: No such file"
+[ ! -e "$scratch/none" ] || fail "a capture that was refused has made its file"
+if [ -w /dev/full ]; then
+	ends_with 1 memtun capture vm -w /dev/full
+	says "cannot write /dev/full: No space"
+fi
+ok "a capture that can't begin says why"
+
+# --- what holds up a reader holds up nobody else ---
+
+mkfifo "$scratch/pipe"
+"$python" -c 'import os, signal, sys
+pipe, out = os.open(sys.argv[1], os.O_RDONLY), open(sys.argv[2], "wb", 0)
+os.kill(os.getpid(), signal.SIGSTOP)
+while data := os.read(pipe, 65536):
+    out.write(data)' "$scratch/pipe" "$scratch/late.pcapng" &
+reader=$!
+started="$started $reader"
+memtun capture vm -w "$scratch/pipe" 2>"$scratch/capture-errors" &
+capture=$!
+started="$started $capture"
+# One that stands doesn't end before it goes on.
+trap 'kill -CONT "$reader" 2>/dev/null; scratch_end' EXIT
+stands() {
+	ends_with 0 memtun show
+	grep -q '^State:.T' "/proc/$reader/status" && looks "$capture"
+}
+turns_until stands
+# More than its pipe, its socket and the 8192 records that wait for it in the broker.
+for _ in 1 2 3 4 5; do
+	ends_with 0 memtun inject vm --pcap "$scratch/many.pcap"
+	ends_with 0 memtun wait vm drained --timeout 20
+done
+ends_with 0 memtun -j -s show vm
+is "$(json 'd[0]["to-client-offered"] - d[0]["to-client-frames"]')" 0 "what vm did not get"
+kill -CONT "$reader"
+sent=15000
+# A frame that there is room for again tells what was missed before it; one more, that all was
+# written which came before.
+room_again() {
+	ends_with 0 memtun inject vm --udp 10.0.0.1:7 room
+	sent=$((sent + 1))
+	grep -aq room "$scratch/late.pcapng"
+}
+turns_until room_again
+ends_with 0 memtun inject vm --udp 10.0.0.1:7 over
+sent=$((sent + 1))
+over() {
+	ends_with 0 memtun show
+	grep -aq over "$scratch/late.pcapng"
+}
+turns_until over
+kill -INT "$capture"
+wait "$capture"
+is $? 0 "the status of a capture with a slow reader"
+wait "$reader"
+frames=$(sed 's/ frames.*//' "$scratch/capture-errors")
+missed=$(sed -n 's/.* captured, \([0-9]*\) missed$/\1/p' "$scratch/capture-errors")
+[ "$missed" -gt 1000 ] || fail "only $missed frames were missed"
+is $((frames + missed)) $sent "frames that were captured or missed"
+ok "a capture whose reader stands still misses frames, counts them, and slows nobody"
+
+# A pipe that is open, and that nobody reads.
+mkfifo "$scratch/unread"
+exec 8<>"$scratch/unread"
+memtun capture vm -w "$scratch/unread" 2>"$scratch/capture-errors" 8<&- &
+capture=$!
+started="$started $capture"
+turns_until looks "$capture"
+ends_with 0 memtun inject vm --pcap "$scratch/many.pcap"
+ends_with 0 memtun wait vm drained --timeout 20
+ended_by_force() {
+	ends_with 0 memtun show
+	kill "$capture" 2>/dev/null
+	[ ! -e "/proc/$capture" ] || grep -q '^State:.Z' "/proc/$capture/status"
+}
+turns_until ended_by_force
+wait "$capture"
+is $? 143 "the status of a capture that was ended before it had written all"
+exec 8<&-
+ok "a capture that nobody reads can be ended"
+
+# --- the end of what is looked at ---
+
+capture_start lab end.pcapng
+ends_with 0 memtun bridge del lab
+capture_ends 0
+capture_start third third.pcapng
+ends_with 0 memtun del third
+capture_ends 0
+ok "a capture ends with its bridge or tunnel"
+
+# --- the files, as others read them ---
+
+if ! command -v tshark >/dev/null; then
+	ok "no tshark here: what it reads in the files was not checked"
+	exit 0
+fi
+# fields FILE NAME...: of each frame, sorted, in one line.
+fields() {
+	file=$scratch/$1
+	shift
+	HOME=$scratch/home tshark -r "$file" -T fields $(printf ' -e %s' "$@") 2>"$scratch/errors" |
+		sort | tr '\t\n' ' ;'
+}
+# A frame of a bridge is seen where it comes in (1) and wherever it goes out (2).
+seen="10.0.0.1 other 0x00000002;10.0.0.1 vm 0x00000001;10.0.0.2 vm 0x00000002;"
+seen="${seen}10.0.0.3 other 0x00000002;10.0.0.3 third 0x00000001;10.0.0.3 vm 0x00000002;"
+is "$(fields lab.pcapng ip.dst frame.interface_name frame.packet_flags_direction)" "$seen" \
+	"what tshark reads of the bridge's file"
+is "$(fields vm.pcapng frame.protocols udp.dstport data.data)" \
+	"eth:ethertype:ip:udp:data 8 796573;eth:ethertype:ip:udp:data 8 796573;" \
+	"what tshark reads of the filtered file"
+is "$(fields ip.pcapng frame.protocols udp.dstport)" "raw:ip:udp:echo 7;" \
+	"what tshark reads of the tun's file"
+seconds=$(fields ip.pcapng frame.time_epoch)
+[ $(($(date +%s) - ${seconds%%.*})) -lt 120 ] || fail "the frame's time is $seconds"
+is "$(fields late.pcapng frame.drop_count | tr ';' '\n' | awk '{ sum += $1 } END { print sum }')" \
+	"$missed" "the frames missed, as tshark reads them"
+ok "tshark reads each frame, its direction, interface and time, and how many were missed"
