@@ -27,6 +27,7 @@
 #include "handoff.h"
 #include "listener.h"
 #include "log.h"
+#include "loop_reserve.h"
 #include "queue.h"
 
 #define EXIT_USAGE 2
@@ -377,6 +378,7 @@ int main(int argc, char **argv)
 	if (raise_limit(&daemon.surroundings.files) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
 			 strerror(errno));
+	loop_reserve_prepare();
 	/* ev_child works on the default loop only. */
 	daemon.broker = broker_new(ev_default_loop(EVFLAG_AUTO));
 	if (!daemon.broker) {
