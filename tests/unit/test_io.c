@@ -595,7 +595,7 @@ static void frames_beyond_the_socket_wait_in_order(void **state)
 {
 	int fd = attach(*state, "", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
 	struct io_tunnel *tunnel = io_memory_find(*state, fd);
-	unsigned char bytes[60];
+	unsigned char bytes[60] = {0};
 
 	for (unsigned int i = 0; i < 2000; i++) {
 		memcpy(bytes, packet4, 20);
