@@ -17,8 +17,16 @@
 /* Events that are kept while blocking calls run; beyond it they are lost, and that is told. */
 #define CONNECTION_MOST_EVENTS 4096
 
-struct pending; /* a request without its answer yet */
-struct event;   /* an event that waits for memtun_dispatch() */
+/* A request without its answer yet. */
+struct pending {
+	STAILQ_ENTRY(pending) link;
+	uint32_t sequence;
+	bool brings_fds;
+	memtun_reply_function *function;
+	void *context;
+};
+
+struct event; /* an event that waits for memtun_dispatch() */
 
 struct memtun {
 	struct memtun_transport *transport; /* NULL: not connected */
@@ -42,5 +50,15 @@ struct memtun {
 /* Waits for what the connection waits for, and dispatches. -1 with errno: it has ended, now at the
  * latest. */
 int connection_wait(struct memtun *memtun);
+
+/* In connection_answer.c: what is called for what comes. */
+extern const struct memtun_transport_handlers connection_handlers;
+
+/* The connection can't go on: every request is answered with that. */
+void connection_end(struct memtun *memtun, int error, const char *text);
+
+/* Calls for the events that came during blocking calls; or forgets them. */
+void events_deliver(struct memtun *memtun);
+void events_drop(struct memtun *memtun);
 
 #endif
