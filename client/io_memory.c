@@ -185,16 +185,43 @@ static void detach(struct memory_tunnel *tunnel)
 		free_interface(interface);
 }
 
+/* Its interface and its socket go; what the program wrote is kept for a test that holds it. */
+static void end_tunnel(struct memory_tunnel *tunnel)
+{
+	struct tun_device *device = &tunnel->tunnel.device;
+
+	if (tunnel->network_fd < 0)
+		return;
+	if (tunnel->held)
+		memory_collect(tunnel);
+	else
+		memory_sort(&tunnel->tunnel);
+	memory_end_sorters(tunnel);
+	drop_waiting(tunnel);
+	/* Its frames still need to be understood. */
+	if (device->interface)
+		tunnel->last = *device->interface;
+	detach(tunnel);
+	if (device->interface)
+		device->interface = &tunnel->last;
+	descriptor_close(&tunnel->network_fd);
+}
+
 static void free_tunnel(struct memory_tunnel *tunnel)
 {
 	TAILQ_REMOVE(&memory_of(tunnel)->tunnels, tunnel, in_memory);
-	memory_sort(&tunnel->tunnel);
-	memory_end_sorters(tunnel);
-	detach(tunnel);
-	memory_drop_frames(&tunnel->waiting);
+	end_tunnel(tunnel);
 	memory_drop_frames(&tunnel->written);
-	descriptor_close(&tunnel->network_fd);
 	free(tunnel);
+}
+
+/* The program has closed it, and so has everybody else. */
+static void retire_tunnel(struct memory_tunnel *tunnel)
+{
+	if (tunnel->held)
+		end_tunnel(tunnel);
+	else
+		free_tunnel(tunnel);
 }
 
 static bool is_hung_up(const struct memory_tunnel *tunnel)
@@ -212,7 +239,7 @@ static void retire(struct memory *memory)
 	for (tunnel = TAILQ_FIRST(&memory->tunnels); tunnel; tunnel = next) {
 		next = TAILQ_NEXT(tunnel, in_memory);
 		if (tunnel->closed && is_hung_up(tunnel))
-			free_tunnel(tunnel);
+			retire_tunnel(tunnel);
 	}
 }
 
@@ -302,7 +329,7 @@ static void memory_close(struct io_tunnel *tunnel)
 	memory_of_tunnel(tunnel)->closed = true;
 	memory_of_tunnel(tunnel)->tunnel.fd = -1;
 	if (is_hung_up(memory_of_tunnel(tunnel)))
-		free_tunnel(memory_of_tunnel(tunnel));
+		retire_tunnel(memory_of_tunnel(tunnel));
 }
 
 /* ------------------------------------------------------------------------------ the system */
@@ -349,7 +376,12 @@ struct io_tunnel *io_memory_find(struct memtun_io *io, int fd)
 {
 	struct io_tunnel *tunnel = io_tunnel_find(io, fd);
 
-	return tunnel && is_memory(tunnel->system) ? tunnel : NULL;
+	if (!tunnel || !is_memory(tunnel->system))
+		return NULL;
+	pthread_mutex_lock(&tunnel->system->lock);
+	memory_of_tunnel(tunnel)->held = true;
+	pthread_mutex_unlock(&tunnel->system->lock);
+	return tunnel;
 }
 
 struct io_tunnel *io_memory_first(struct memtun_io *io)
@@ -364,6 +396,8 @@ struct io_tunnel *io_memory_first(struct memtun_io *io)
 		if (tunnel->tunnel.device.interface && !tunnel->closed)
 			break;
 	}
+	if (tunnel)
+		tunnel->held = true;
 	pthread_mutex_unlock(&system->lock);
 	if (tunnel)
 		return &tunnel->tunnel;

@@ -30,7 +30,11 @@ struct io_frame {
 	unsigned char bytes[];
 };
 
-/* The tunnel of a descriptor: NULL with EBADF, ENOTTY, or EOPNOTSUPP (not in memory). */
+/*
+ * What is given out here stays until the system is freed: once the program has closed it there are
+ * still the frames it wrote. The tunnel of a descriptor: NULL with EBADF, ENOTTY, or EOPNOTSUPP
+ * (not in memory).
+ */
 struct io_tunnel *io_memory_find(struct memtun_io *io, int fd);
 
 /* The tunnel that was attached first, of those that are; NULL with ENODEV or EOPNOTSUPP. */

@@ -103,6 +103,8 @@ static int inject_locked(struct memory_tunnel *tunnel, const void *frame, size_t
 	struct frame_format format = {0};
 	bool tap;
 
+	if (tunnel->network_fd < 0)
+		return failed(EPIPE);
 	if (!interface || tunnel->tunnel.device.detached)
 		return failed(ENODEV);
 	if (!interface->carrier)
@@ -231,7 +233,7 @@ static struct io_frame *receive_frame(struct memory_tunnel *tunnel)
 	part.iov_base = memory->message;
 	got = recvmsg(tunnel->network_fd, &message, MSG_DONTWAIT);
 	if (got <= 0) {
-		if (got == 0 || errno == ECONNRESET)
+		if (got == 0 || errno == ECONNRESET || tunnel->network_fd < 0)
 			errno = EAGAIN; /* closed; an empty message can't be told from it */
 		return NULL;
 	}
@@ -300,6 +302,11 @@ static bool collect(struct memory_tunnel *tunnel, unsigned int most)
 		tunnel->written_count++;
 	}
 	return any;
+}
+
+void memory_collect(struct memory_tunnel *tunnel)
+{
+	collect(tunnel, UINT32_MAX);
 }
 
 void memory_sort(struct io_tunnel *tunnel)

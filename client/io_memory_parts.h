@@ -21,10 +21,12 @@ struct memory_interface;
 struct memory_tunnel {
 	struct io_tunnel tunnel; /* first */
 	TAILQ_ENTRY(memory_tunnel) in_memory;
-	int network_fd;
-	bool closed;              /* none of the program's numbers is left that we know of */
-	struct io_frames waiting; /* to be read, and without room in the socket */
-	struct io_frames written; /* and not taken */
+	int network_fd;            /* -1: it has ended, and is here for a test that holds it */
+	bool held;                 /* a test was given it: it stays until the system is freed */
+	struct tun_interface last; /* what it was attached to, once it has ended */
+	bool closed;               /* none of the program's numbers is left that we know of */
+	struct io_frames waiting;  /* to be read, and without room in the socket */
+	struct io_frames written;  /* and not taken */
 	TAILQ_HEAD(, io_sorter) sorters;
 	unsigned int waiting_count;
 	unsigned int written_count;
@@ -50,6 +52,7 @@ static inline struct memory_tunnel *memory_of_tunnel(struct io_tunnel *tunnel)
 void memory_flush(struct io_tunnel *tunnel);
 void memory_sort(struct io_tunnel *tunnel);
 bool memory_make_room(struct io_tunnel *tunnel);
+void memory_collect(struct memory_tunnel *tunnel); /* all that is in the socket */
 void memory_drop_frames(struct io_frames *frames);
 void memory_end_sorters(struct memory_tunnel *tunnel);
 

@@ -17,6 +17,12 @@
 #ifndef MEMTUN_CMOCKA_H
 #define MEMTUN_CMOCKA_H
 
+#if !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
+#if defined(__STRICT_ANSI__)
+#error "memtun/cmocka.h needs <net/if.h> whole: define _DEFAULT_SOURCE, or compile with -std=gnu11"
+#endif
+#endif
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -244,6 +250,11 @@ static inline void memtun_check_udp(struct memtun_testing_tunnel *tunnel, const 
 static inline void memtun_check_no_frame(struct memtun_testing_tunnel *tunnel, const char *file,
 					 int line)
 {
+	if (!tunnel) {
+		print_error("there is no tunnel\n");
+		_fail(file, line);
+		return;
+	}
 	if (memtun_testing_count_written(tunnel) == 0)
 		return;
 	print_error("no frame was expected\n");

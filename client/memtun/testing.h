@@ -29,9 +29,9 @@ struct memtun_testing_frame;
 
 /*
  * The tunnel behind a descriptor of the program's; -1: of those that TUNSETIFF attached, the one
- * that was opened first. It is there until the program has closed it. NULL with errno: EBADF,
- * ENOTTY (the descriptor is another device's), ENODEV (none is attached), EOPNOTSUPP (the system is
- * a broker's or the kernel's).
+ * that was opened first. It is there until memtun_io_free(): when the program has closed it, what
+ * it wrote can still be taken. NULL with errno: EBADF, ENOTTY (the descriptor is another device's),
+ * ENODEV (none is attached), EOPNOTSUPP (the system is a broker's or the kernel's).
  *
  * The functions below fail with ENODEV if tunnel is NULL, as if it were not attached; those that
  * count say 0.

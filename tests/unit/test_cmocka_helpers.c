@@ -77,6 +77,12 @@ static void expects_a_datagram_to_no_address(void **state)
 	assert_udp_received(fixture->tunnel, "somewhere", 6000, "", 0);
 }
 
+static void expects_no_frame_of_no_tunnel(void **state)
+{
+	(void)state;
+	assert_no_frame((struct memtun_testing_tunnel *)NULL);
+}
+
 static void expects_no_frame_where_many_are(void **state)
 {
 	const struct memtun_fixture *fixture = *state;
@@ -197,6 +203,8 @@ static void frames_that_should_not_be_are_shown(void **state)
 	assert_printed("1 frame was received:\n");
 	assert_printed("  07f0  00");
 	assert_printed("  and 952 bytes more\n");
+	RUN_FAILING(expects_no_frame_of_no_tunnel, memtun_set_up_tun);
+	assert_printed("there is no tunnel\n");
 }
 
 static void what_is_expected_passes(void **state)
@@ -223,9 +231,35 @@ static void the_fixture_has_a_tunnel(void **state)
 	assert_int_equal(memtun_io_close(fixture->io, fixture->fd), 0);
 }
 
+static void what_was_written_can_be_taken_after_the_close(void **state)
+{
+	static const unsigned char packet[20] = {0x45, 0, 0, 20};
+	struct memtun_fixture *fixture = *state;
+
+	assert_int_equal(memtun_io_write(fixture->io, fixture->fd, packet, 20), 20);
+	assert_int_equal(memtun_io_close(fixture->io, fixture->fd), 0);
+	assert_int_equal(memtun_testing_mode(fixture->tunnel), MEMTUN_TUN);
+	assert_frame_received(fixture->tunnel, packet, 20);
+	assert_no_frame(fixture->tunnel);
+	assert_int_equal(memtun_testing_count_unread(fixture->tunnel), 0);
+	assert_int_equal(memtun_testing_add_frame(fixture->tunnel, packet, 20), -1);
+	assert_int_equal(errno, EPIPE);
+	/* Its name is free again. */
+	fixture->fd = memtun_io_open(fixture->io, MEMTUN_IO_TUN, O_RDWR | O_CLOEXEC);
+	{
+		struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+
+		memcpy(request.ifr_name, fixture->name, sizeof(request.ifr_name));
+		assert_int_equal(memtun_io_ioctl(fixture->io, fixture->fd, TUNSETIFF, &request), 0);
+	}
+	assert_ptr_not_equal(memtun_testing_tunnel(fixture->io, fixture->fd), fixture->tunnel);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_was_written_can_be_taken_after_the_close,
+						memtun_set_up_tun, memtun_tear_down),
 		cmocka_unit_test(a_missing_frame_is_shown),
 		cmocka_unit_test(a_different_frame_is_shown_with_the_one_expected),
 		cmocka_unit_test(a_missing_datagram_shows_what_is_there),
