@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "address_table.h"
 
-#include <stdbool.h>
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/random.h>
@@ -15,7 +16,7 @@ struct entry {
 	SLIST_ENTRY(entry) link;
 	struct address address;
 	struct port *port;
-	double seen;
+	int64_t seen;
 };
 
 struct address_table {
@@ -34,20 +35,32 @@ struct address_table *address_table_new(void)
 	return table;
 }
 
-static unsigned int address_hash(const struct address_table *table, const struct address *address)
+const char *address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
-	/* A multiplication by an odd constant spreads its input to the upper bits. */
-	uint64_t hash = table->seed ^ address->kind;
+	const unsigned char *bytes = (const unsigned char *)address->words;
 
-	hash = (hash ^ address->words[0]) * UINT64_C(0x9e3779b97f4a7c15);
-	hash = (hash ^ (hash >> 32) ^ address->words[1]) * UINT64_C(0xd6e8feb86659fd93);
-	return (unsigned int)(hash >> 54) % BUCKETS;
+	if (address->kind < ADDRESS_IPV4)
+		snprintf(text, ADDRESS_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0],
+			 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
+	else
+		inet_ntop(address->kind == ADDRESS_IPV4 ? AF_INET : AF_INET6, bytes, text,
+			  ADDRESS_TEXT_SIZE);
+	return text;
 }
 
-static bool address_equal(const struct address *one, const struct address *other)
+bool address_is_host(const struct address *address)
 {
-	return one->words[0] == other->words[0] && one->words[1] == other->words[1] &&
-	       one->kind == other->kind;
+	const unsigned char *bytes = (const unsigned char *)address->words;
+
+	if (address->words[0] == 0 && address->words[1] == 0)
+		return false;
+	/* 224.0.0.0/4 is multicast, and what is above it never one host's. */
+	return address->kind == ADDRESS_IPV4 ? bytes[0] < 224 : bytes[0] != 0xff;
+}
+
+static unsigned int table_bucket(const struct address_table *table, const struct address *address)
+{
+	return address_hash(table->seed, address) % BUCKETS;
 }
 
 static void entry_remove(struct address_table *table, unsigned int bucket, struct entry *entry)
@@ -59,7 +72,7 @@ static void entry_remove(struct address_table *table, unsigned int bucket, struc
 }
 
 /* Removes what `port` (NULL: any) had there and was last seen before `since`. */
-static void table_remove(struct address_table *table, const struct port *port, double since)
+static void table_remove(struct address_table *table, const struct port *port, int64_t since)
 {
 	for (unsigned int i = 0; i < BUCKETS; i++) {
 		struct entry *entry, *next;
@@ -76,7 +89,7 @@ void address_table_free(struct address_table *table)
 {
 	if (!table)
 		return;
-	table_remove(table, NULL, __builtin_inf());
+	table_remove(table, NULL, INT64_MAX);
 	free(table);
 }
 
@@ -93,9 +106,9 @@ static struct entry *table_find(struct address_table *table, const struct addres
 }
 
 void address_table_learn(struct address_table *table, const struct address *address,
-			 struct port *port, double now)
+			 struct port *port, int64_t now)
 {
-	unsigned int bucket = address_hash(table, address);
+	unsigned int bucket = table_bucket(table, address);
 	struct entry *entry = table_find(table, address, bucket);
 
 	if (entry) {
@@ -119,9 +132,9 @@ void address_table_learn(struct address_table *table, const struct address *addr
 }
 
 struct port *address_table_find(struct address_table *table, const struct address *address,
-				double now)
+				int64_t now)
 {
-	unsigned int bucket = address_hash(table, address);
+	unsigned int bucket = table_bucket(table, address);
 	struct entry *entry = table_find(table, address, bucket);
 
 	if (!entry)
@@ -136,10 +149,31 @@ struct port *address_table_find(struct address_table *table, const struct addres
 void address_table_forget(struct address_table *table, struct port *port)
 {
 	if (port->addresses)
-		table_remove(table, port, __builtin_inf());
+		table_remove(table, port, INT64_MAX);
 }
 
-unsigned int address_table_count(struct address_table *table, double now)
+bool address_table_next(struct address_table *table, uint32_t *cursor, int64_t now,
+			struct address_entry *next)
+{
+	/* The bucket, and how many of it were told. */
+	unsigned int bucket = *cursor >> 16, told = *cursor & 0xffff;
+
+	for (; bucket < BUCKETS; bucket++, told = 0) {
+		unsigned int i = 0;
+		struct entry *entry;
+
+		SLIST_FOREACH(entry, &table->buckets[bucket], link) {
+			if (entry->seen < now - ADDRESS_AGEING || i++ < told)
+				continue;
+			*next = (struct address_entry){entry->address, entry->port, entry->seen};
+			*cursor = bucket << 16 | (told + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+unsigned int address_table_count(struct address_table *table, int64_t now)
 {
 	table_remove(table, NULL, now - ADDRESS_AGEING);
 	return table->count;

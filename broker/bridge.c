@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter.h"
 #include "address_table.h"
+#include "capture.h"
+#include "clock.h"
 #include "frame.h"
 #include "port.h"
 
@@ -42,12 +45,55 @@ void bridge_free(struct bridge *bridge)
 	free(bridge);
 }
 
-void bridge_join(struct bridge *bridge, struct port *port, enum memtun_mode mode)
+static void bridge_drop_adapters(struct bridge *bridge)
 {
-	bridge->mode = mode;
+	struct port *port;
+
+	LIST_FOREACH(port, &bridge->ports, in_bridge) {
+		adapter_free(port->adapter);
+		port->adapter = NULL;
+	}
+}
+
+int bridge_admit(struct bridge *bridge, struct port *port, struct adapter **adapter)
+{
+	struct port *member;
+
+	*adapter = NULL;
+	if (port->mode == MEMTUN_TUN) {
+		if (bridge->mode == MEMTUN_TAP)
+			*adapter = adapter_new(port);
+		return bridge->mode == MEMTUN_TAP && !*adapter ? -1 : 0;
+	}
+	/* The first TAP among TUNs: now they need them. */
+	LIST_FOREACH(member, &bridge->ports, in_bridge) {
+		if (bridge->mode == MEMTUN_TAP)
+			break;
+		member->adapter = adapter_new(member);
+		if (!member->adapter) {
+			bridge_drop_adapters(bridge);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapter)
+{
+	struct port *member;
+
+	/* It was one of IP, and what it knows is IP addresses. */
+	if (bridge->mode == MEMTUN_TUN && port->mode == MEMTUN_TAP && bridge->addresses) {
+		LIST_FOREACH(member, &bridge->ports, in_bridge) {
+			address_table_forget(bridge->addresses, member);
+		}
+	}
+	if (bridge->mode != MEMTUN_TAP)
+		bridge->mode = port->mode;
 	bridge->port_count++;
 	LIST_INSERT_HEAD(&bridge->ports, port, in_bridge);
 	port->bridge = bridge;
+	port->adapter = adapter;
 }
 
 void bridge_leave(struct port *port)
@@ -56,6 +102,11 @@ void bridge_leave(struct port *port)
 
 	if (bridge->addresses)
 		address_table_forget(bridge->addresses, port);
+	adapter_free(port->adapter);
+	port->adapter = NULL;
+	if (port->speaking)
+		SLIST_REMOVE(&bridge->speaking, port, port, in_speaking);
+	port->speaking = false;
 	LIST_REMOVE(port, in_bridge);
 	port->bridge = NULL;
 	if (--bridge->port_count == 0)
@@ -150,7 +201,7 @@ static void bridge_flood(struct port *source, struct touched *touched, uint32_t 
 
 /* Learns from each frame, sends it on or adds it to the flood; returns what went nowhere. */
 static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
-				 uint32_t mask, uint32_t *flood, double now)
+				 uint32_t mask, uint32_t *flood, int64_t now)
 {
 	struct bridge *bridge = source->bridge;
 	unsigned int nowhere = 0;
@@ -175,7 +226,18 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 	return nowhere;
 }
 
-void bridge_forward(struct port *source, struct batch *batch, uint32_t mask, double now)
+/* One port's part of a batch. */
+static void bridge_send(struct port *port, struct port *source, struct batch *batch, uint32_t mask)
+{
+	if (!LIST_EMPTY(&port->bridge->captures))
+		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
+	if (port->adapter)
+		adapter_deliver(port->adapter, source, batch, mask);
+	else
+		port->operations->send(port, source, batch, mask);
+}
+
+void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
 {
 	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
 	struct bridge *bridge = source->bridge;
@@ -183,13 +245,15 @@ void bridge_forward(struct port *source, struct batch *batch, uint32_t mask, dou
 	uint32_t flood = 0;
 	struct port *port;
 
-	if (!bridge || bridge->port_count < 2) {
+	if (!LIST_EMPTY(&bridge->captures))
+		capture_bridge(source, batch, mask, MEMTUN_FROM_CLIENT);
+	if (bridge->port_count < 2) {
 		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION,
 			   (uint64_t)__builtin_popcount(mask));
 		return;
 	}
 	if (bridge->addresses)
-		nowhere = bridge_route(source, &touched, batch, mask, &flood, now);
+		nowhere = bridge_route(source, &touched, batch, mask, &flood, clock_now());
 	else
 		flood = mask;
 	if (flood)
@@ -202,6 +266,42 @@ void bridge_forward(struct port *source, struct batch *batch, uint32_t mask, dou
 
 		SLIST_REMOVE_HEAD(&touched, in_touched);
 		port->pending = 0;
-		port->operations->send(port, source, batch, pending);
+		bridge_send(port, source, batch, pending);
 	}
+}
+
+void bridge_hear(struct port *port)
+{
+	if (port->speaking)
+		return;
+	port->speaking = true;
+	SLIST_INSERT_HEAD(&port->bridge->speaking, port, in_speaking);
+}
+
+void bridge_speak(struct bridge *bridge)
+{
+	struct port *port;
+
+	while ((port = SLIST_FIRST(&bridge->speaking))) {
+		SLIST_REMOVE_HEAD(&bridge->speaking, in_speaking);
+		port->speaking = false;
+		adapter_speak(port->adapter);
+	}
+}
+
+void bridge_forward(struct port *source, struct batch *batch, uint32_t mask)
+{
+	struct bridge *bridge = source->bridge;
+
+	if (!bridge) {
+		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION,
+			   (uint64_t)__builtin_popcount(mask));
+		return;
+	}
+	if (source->adapter)
+		mask = adapter_wrap(source->adapter, batch, mask);
+	if (mask)
+		bridge_switch(source, batch, mask);
+	/* Not before, as each port's part of a batch is noted in the port. */
+	bridge_speak(bridge);
 }

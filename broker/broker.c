@@ -10,13 +10,14 @@
 #include "address_table.h"
 #include "bridge.h"
 #include "capture.h"
+#include "clock.h"
 #include "descriptor.h"
 #include "frame.h"
 #include "packet_io.h"
 #include "session.h"
 #include "valve.h"
 
-/* Seconds between two looks at the queues whose end nothing tells. */
+/* Seconds between two looks at what ends without telling. */
 #define UNSEEN_INTERVAL 1.
 
 int bridge_compare(struct bridge *one, struct bridge *other)
@@ -29,6 +30,7 @@ RB_GENERATE(bridge_tree, bridge, by_name, bridge_compare)
 static void unseen_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct broker *broker = timer->data;
+	struct kernel_tunnel *kernel, *next_kernel;
 	struct queue *queue, *next;
 
 	(void)loop;
@@ -36,11 +38,14 @@ static void unseen_look(struct ev_loop *loop, ev_timer *timer, int events)
 	LIST_FOREACH_SAFE(queue, &broker->unseen, in_unseen, next) {
 		queue_retire(queue);
 	}
+	LIST_FOREACH_SAFE(kernel, &broker->kernel_tunnels, in_broker, next_kernel) {
+		kernel_tunnel_look(kernel);
+	}
 }
 
 void broker_watch_unseen(struct broker *broker)
 {
-	if (LIST_EMPTY(&broker->unseen))
+	if (LIST_EMPTY(&broker->unseen) && LIST_EMPTY(&broker->kernel_tunnels))
 		ev_timer_stop(broker->loop, &broker->unseen_timer);
 	else if (!ev_is_active(&broker->unseen_timer))
 		ev_timer_again(broker->loop, &broker->unseen_timer);
@@ -93,6 +98,7 @@ void broker_free(struct broker *broker)
 	struct session *session;
 	struct bridge *bridge;
 	struct tunnel *tunnel;
+	struct uplink *uplink;
 	struct queue *queue;
 
 	if (!broker)
@@ -103,6 +109,8 @@ void broker_free(struct broker *broker)
 		tunnel_delete(tunnel);
 	while ((queue = RB_MIN(queue_tree, &broker->queues)))
 		queue_free(queue);
+	while ((uplink = RB_MIN(uplink_tree, &broker->uplinks)))
+		uplink_delete(uplink);
 	while ((bridge = RB_MIN(bridge_tree, &broker->bridges)))
 		broker_delete_bridge(broker, bridge);
 	socket_diag_close(&broker->diag);
@@ -116,6 +124,31 @@ void broker_free(struct broker *broker)
 uint32_t broker_next_id(struct broker *broker)
 {
 	return ++broker->last_id;
+}
+
+int broker_check_name(struct broker *broker, const char *name, uid_t uid, struct fault *fault)
+{
+	struct tunnel *tunnel = tunnel_find(broker, name);
+	struct queue *queue = tunnel ? LIST_FIRST(&tunnel->queues) : NULL;
+	struct uplink *uplink = uplink_find(broker, name);
+
+	while (queue) {
+		struct queue *next = LIST_NEXT(queue, in_tunnel);
+
+		queue_retire(queue);
+		queue = next;
+	}
+	if (tunnel)
+		tunnel = tunnel_find(broker, name); /* it may have gone with them */
+	if (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel))
+		tunnel = NULL;
+	if ((tunnel && tunnel_admit(tunnel, uid, fault) < 0) ||
+	    (uplink && uplink_admit(uplink, uid, fault) < 0))
+		return -1;
+	if (tunnel || uplink)
+		return fault_set(fault, EBUSY, "'%s' exists%s", name,
+				 uplink ? ", as an uplink" : "");
+	return 0;
 }
 
 void broker_publish(struct broker *broker, enum memtun_event event, struct attribute_set *set)
@@ -149,10 +182,9 @@ struct bridge *broker_next_bridge(struct broker *broker, uint32_t id)
 	return next;
 }
 
-void broker_describe_bridge(struct broker *broker, const struct bridge *bridge,
-			    struct attribute_set *set)
+void broker_describe_bridge(const struct bridge *bridge, struct attribute_set *set)
 {
-	set->present = 0;
+	attribute_set_clear(set);
 	attribute_set_put_number(set, MEMTUN_A_ID, bridge->id);
 	attribute_set_put_string(set, MEMTUN_A_NAME, bridge->name);
 	if (bridge->mode)
@@ -162,8 +194,7 @@ void broker_describe_bridge(struct broker *broker, const struct bridge *bridge,
 	attribute_set_put_number(set, MEMTUN_A_PORTS, bridge->port_count);
 	attribute_set_put_number(
 		set, MEMTUN_A_ADDRESSES,
-		bridge->addresses ? address_table_count(bridge->addresses, ev_now(broker->loop))
-				  : 0);
+		bridge->addresses ? address_table_count(bridge->addresses, clock_now()) : 0);
 }
 
 static void bridge_publish(struct broker *broker, const struct bridge *bridge,
@@ -171,7 +202,7 @@ static void bridge_publish(struct broker *broker, const struct bridge *bridge,
 {
 	struct attribute_set set;
 
-	broker_describe_bridge(broker, bridge, &set);
+	broker_describe_bridge(bridge, &set);
 	broker_publish(broker, event, &set);
 }
 

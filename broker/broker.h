@@ -13,11 +13,13 @@
 
 #include "attribute.h"
 #include "bridge.h"
+#include "kernel_tunnel.h"
 #include "message.h"
 #include "name_template.h"
 #include "queue.h"
 #include "socket_diag.h"
 #include "tunnel.h"
+#include "uplink.h"
 
 struct batch;
 struct packet_io;
@@ -30,19 +32,22 @@ RB_PROTOTYPE(bridge_tree, bridge, by_name, bridge_compare)
 
 struct broker {
 	struct ev_loop *loop;
-	uid_t uid; /* the user whom it serves, besides root */
+	uid_t uid;   /* the user whom it serves, besides root */
+	bool kernel; /* it makes interfaces of the kernel for clients: it has the right to */
 	uint32_t last_id;
 	bool default_buffer_fits; /* a new socket's send buffer is QUEUE_SOCKET_BUFFER already */
 	struct tunnel_tree_name tunnels;
 	struct tunnel_tree_id tunnels_by_id;
 	struct name_templates templates;
 	struct bridge_tree bridges;
+	struct uplink_tree uplinks;
 	struct queue_tree queues;
-	LIST_HEAD(, queue) unseen; /* whose clients' deaths must be looked for */
+	LIST_HEAD(, queue) unseen;                 /* whose clients' deaths must be looked for */
+	LIST_HEAD(, kernel_tunnel) kernel_tunnels; /* whose interfaces must be looked at */
 	ev_timer unseen_timer;
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, session) watching; /* those of them that want events */
-	unsigned int generation;       /* counts the tunnels and bridges that came and went */
+	unsigned int generation;       /* counts the objects that came and went */
 	struct socket_diag diag;
 	struct batch *batch;
 	struct packet_io *packet_io;
@@ -57,6 +62,12 @@ void broker_free(struct broker *broker);
 
 /* An id for a new object: never reused. */
 uint32_t broker_next_id(struct broker *broker);
+
+/*
+ * Is the name free for this user's new tunnel or uplink? Clients that are already gone don't count.
+ * -1 with the fault filled: EBUSY, EPERM.
+ */
+int broker_check_name(struct broker *broker, const char *name, uid_t uid, struct fault *fault);
 
 /* Looks once a second, while there is something to look for. */
 void broker_watch_unseen(struct broker *broker);
@@ -81,7 +92,6 @@ void broker_delete_bridge(struct broker *broker, struct bridge *bridge);
 struct bridge *broker_next_bridge(struct broker *broker, uint32_t id);
 
 /* What is said of a bridge. */
-void broker_describe_bridge(struct broker *broker, const struct bridge *bridge,
-			    struct attribute_set *set);
+void broker_describe_bridge(const struct bridge *bridge, struct attribute_set *set);
 
 #endif

@@ -14,7 +14,6 @@
 #include "broker.h"
 #include "frame.h"
 #include "queue.h"
-#include "tunnel.h"
 
 /* What waits for one reader at the most: a second or so of a busy tunnel. */
 #define MOST_FRAMES 8192
@@ -122,7 +121,7 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 	capture_watch(capture);
 }
 
-struct capture *capture_new(struct broker *broker, struct tunnel *tunnel, struct bridge *bridge,
+struct capture *capture_new(struct broker *broker, struct port *port, struct bridge *bridge,
 			    enum memtun_direction direction, bool plain, int *client_fd)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
@@ -141,8 +140,8 @@ struct capture *capture_new(struct broker *broker, struct tunnel *tunnel, struct
 	ev_io_init(&capture->io, capture_ready, ends[0], EV_READ);
 	capture->io.data = capture;
 	ev_io_start(broker->loop, &capture->io);
-	if (tunnel)
-		LIST_INSERT_HEAD(&tunnel->port.captures, capture, of_target);
+	if (port)
+		LIST_INSERT_HEAD(&port->captures, capture, of_target);
 	else
 		LIST_INSERT_HEAD(&bridge->captures, capture, of_target);
 	*client_fd = ends[1];
@@ -190,19 +189,20 @@ static void capture_frame(struct capture *capture, const struct frame *frame,
 	struct iovec *first = capture->plain ? parts + 1 : parts;
 	size_t count = capture->plain ? 1 : 2;
 
-	if (capture->direction && (uint32_t)capture->direction != header->direction)
+	if (capture->direction && capture->direction != header->direction)
 		return;
 	header->missed = capture->missed;
 	if (capture->backlog.count || !capture_send(capture, first, count))
 		capture_keep(capture, first, count);
 }
 
-void capture_batch(struct port *port, struct batch *batch, uint32_t mask,
-		   enum memtun_direction direction)
+static void capture_batch(struct captures *captures, const struct port *port, enum memtun_mode mode,
+			  struct batch *batch, uint32_t mask, enum memtun_direction direction)
 {
 	struct memtun_capture_header header = {
-		.port = ((struct tunnel *)port)->id,
-		.direction = direction,
+		.port = port->id,
+		.direction = (uint16_t)direction,
+		.mode = (uint16_t)mode,
 	};
 	struct capture *capture;
 	struct timespec now;
@@ -212,13 +212,20 @@ void capture_batch(struct port *port, struct batch *batch, uint32_t mask,
 	for (; mask; mask &= mask - 1) {
 		const struct frame *frame = &batch->frames[__builtin_ctz(mask)];
 
-		LIST_FOREACH(capture, &port->captures, of_target) {
-			capture_frame(capture, frame, &header);
-		}
-		if (!port->bridge)
-			continue;
-		LIST_FOREACH(capture, &port->bridge->captures, of_target) {
+		LIST_FOREACH(capture, captures, of_target) {
 			capture_frame(capture, frame, &header);
 		}
 	}
+}
+
+void capture_port(struct port *port, struct batch *batch, uint32_t mask,
+		  enum memtun_direction direction)
+{
+	capture_batch(&port->captures, port, port->mode, batch, mask, direction);
+}
+
+void capture_bridge(struct port *port, struct batch *batch, uint32_t mask,
+		    enum memtun_direction direction)
+{
+	capture_batch(&port->bridge->captures, port, port->bridge->mode, batch, mask, direction);
 }

@@ -66,6 +66,12 @@ static const struct command commands[MEMTUN_CMD_END] = {
 	[MEMTUN_CMD_SUBSCRIBE] = {"subscribe", run_subscribe, 0, 0},
 	[MEMTUN_CMD_CAPTURE] = {"capture", command_capture, 0,
 				TUNNEL_KEY | BIT(BRIDGE) | BIT(DIRECTION) | BIT(PLAIN)},
+	[MEMTUN_CMD_UPLINK_ADD] = {"uplink add", command_uplink_add,
+				   BIT(NAME) | BIT(BRIDGE) | BIT(TYPE), UPLINK_OPTIONS},
+	[MEMTUN_CMD_UPLINK_DELETE] = {"uplink del", command_uplink_delete, BIT(NAME), 0},
+	[MEMTUN_CMD_UPLINK_SHOW] = {"uplink show", command_uplink_show, 0,
+				    BIT(NAME) | BIT(STATISTICS)},
+	[MEMTUN_CMD_ADDRESS_SHOW] = {"address show", command_address_show, BIT(BRIDGE), 0},
 	[MEMTUN_CMD_INJECT] = {"inject", command_inject, BIT(DIRECTION), TUNNEL_KEY},
 };
 
@@ -77,7 +83,8 @@ static const char *first_word(uint64_t attributes_present)
 enum command_result command_run(struct session *session, struct fault *fault)
 {
 	unsigned int number = session->request.type;
-	uint64_t present = session->request.set.present;
+	const struct attribute_set *set = &session->request.set;
+	uint64_t present = set->present[0];
 	const struct command *command;
 
 	if (number >= MEMTUN_CMD_END || !commands[number].run) {
@@ -95,8 +102,11 @@ enum command_result command_run(struct session *session, struct fault *fault)
 		return COMMAND_FAILED;
 	}
 	present &= ~(command->required | command->allowed);
-	if (present) {
-		fault_set(fault, EINVAL, "%s takes no %s", command->name, first_word(present));
+	if (present || set->present[1]) {
+		fault_set(
+			fault, EINVAL, "%s takes no %s", command->name,
+			present ? first_word(present)
+				: attributes[attribute_set_next(set, ATTRIBUTE_ANSWERS - 1)].word);
 		return COMMAND_FAILED;
 	}
 	return command->run(session, fault);

@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 
+#include "address_table.h"
 #include "broker.h"
+#include "clock.h"
 #include "command_parts.h"
 #include "tunnel_name.h"
 
@@ -49,7 +51,7 @@ static void answer_bridge(struct session *session, const struct bridge *bridge)
 	struct message_builder *builder;
 	struct attribute_set set;
 
-	broker_describe_bridge(session->broker, bridge, &set);
+	broker_describe_bridge(bridge, &set);
 	builder = answer_begin(session);
 	message_put_set(builder, &set);
 	session_send(session, -1);
@@ -79,4 +81,55 @@ enum command_result command_bridge_show(struct session *session, struct fault *f
 		return COMMAND_FAILED;
 	answer_bridge(session, bridge);
 	return COMMAND_ANSWERED;
+}
+
+/* ------------------------------------------------------------------------------ addresses */
+
+static void answer_address(struct session *session, const struct bridge *bridge,
+			   const struct address_entry *entry, int64_t now)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	struct message_builder *builder = answer_begin(session);
+
+	message_put_string(builder, MEMTUN_A_NAME, entry->port->name);
+	message_put_string(builder, MEMTUN_A_BRIDGE, bridge->name);
+	message_put_string(builder, MEMTUN_A_ADDRESS, address_format(&entry->address, text));
+	if (address_vlan(&entry->address) >= 0)
+		message_put_number(builder, MEMTUN_A_VLAN, (uint64_t)address_vlan(&entry->address));
+	message_put_number(builder, MEMTUN_A_AGE, (uint64_t)(now - entry->seen));
+	session_send(session, -1);
+}
+
+static struct bridge *request_address_bridge(struct session *session, struct fault *fault)
+{
+	const char *name = attribute_set_string(request_set(session), MEMTUN_A_BRIDGE);
+	struct bridge *bridge = broker_find_bridge(session->broker, name);
+
+	if (!bridge)
+		fault_set(fault, ENOENT, "there is no bridge '%s'", name);
+	return bridge;
+}
+
+static int list_address_step(struct session *session, struct fault *fault)
+{
+	/* It may have gone since the last step. */
+	struct bridge *bridge = request_address_bridge(session, fault);
+	struct address_entry entry;
+	int64_t now = clock_now();
+
+	if (!bridge)
+		return -1;
+	if (!bridge->addresses ||
+	    !address_table_next(bridge->addresses, &session->cursor, now, &entry))
+		return 0;
+	answer_address(session, bridge, &entry, now);
+	return 1;
+}
+
+enum command_result command_address_show(struct session *session, struct fault *fault)
+{
+	if (!request_address_bridge(session, fault))
+		return COMMAND_FAILED;
+	return session_begin(session, list_address_step, fault) < 0 ? COMMAND_FAILED
+								    : COMMAND_ANSWERED;
 }

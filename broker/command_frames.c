@@ -9,6 +9,7 @@
 #include "capture.h"
 #include "command_parts.h"
 #include "injector.h"
+#include "uplink.h"
 
 /* Gives the client a descriptor that carries frames; fd -1: there is none, errno says why. */
 static enum command_result answer_frames(struct session *session, int fd, struct fault *fault)
@@ -32,11 +33,16 @@ static struct tunnel *request_wired_tunnel(struct session *session, struct fault
 
 	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0)
 		return NULL;
-	if (!tunnel->pair)
+	if (!tunnel->pair && !tunnel->kernel)
 		return tunnel;
-	fault_set(fault, EINVAL,
-		  "the frames of '%s' go straight to its peer, not through the broker",
-		  tunnel->name);
+	if (tunnel->kernel)
+		fault_set(fault, EINVAL,
+			  "the frames of '%s' go to the kernel, not through the broker",
+			  tunnel->port.name);
+	else
+		fault_set(fault, EINVAL,
+			  "the frames of '%s' go straight to its peer, not through the broker",
+			  tunnel->port.name);
 	return NULL;
 }
 
@@ -46,16 +52,29 @@ static enum memtun_direction request_direction(const struct session *session)
 							   MEMTUN_A_DIRECTION);
 }
 
+/* The port whose frames a request asks for: an uplink or a tunnel. */
+static struct port *request_captured_port(struct session *session, struct fault *fault)
+{
+	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
+	struct uplink *uplink = name ? uplink_find(session->broker, name) : NULL;
+	struct tunnel *tunnel;
+
+	if (uplink)
+		return uplink_admit(uplink, session->uid, fault) < 0 ? NULL : &uplink->port;
+	tunnel = request_wired_tunnel(session, fault);
+	return tunnel ? &tunnel->port : NULL;
+}
+
 enum command_result command_capture(struct session *session, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
 	const char *name = attribute_set_string(set, MEMTUN_A_BRIDGE);
-	struct tunnel *tunnel = NULL;
 	struct bridge *bridge = NULL;
+	struct port *port = NULL;
 	int fd = -1;
 
-	if (name && (set->present & TUNNEL_KEY)) {
-		fault_set(fault, EINVAL, "a tunnel or a bridge, not both");
+	if (name && (set->present[0] & TUNNEL_KEY)) {
+		fault_set(fault, EINVAL, "a tunnel, an uplink or a bridge, not several");
 		return COMMAND_FAILED;
 	}
 	if (name) {
@@ -63,11 +82,11 @@ enum command_result command_capture(struct session *session, struct fault *fault
 		if (!bridge)
 			fault_set(fault, ENOENT, "there is no bridge '%s'", name);
 	} else {
-		tunnel = request_wired_tunnel(session, fault);
+		port = request_captured_port(session, fault);
 	}
-	if (!bridge && !tunnel)
+	if (!bridge && !port)
 		return COMMAND_FAILED;
-	capture_new(session->broker, tunnel, bridge, request_direction(session),
+	capture_new(session->broker, port, bridge, request_direction(session),
 		    attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
 	return answer_frames(session, fd, fault);
 }

@@ -15,7 +15,8 @@ typedef enum command_result command_function(struct session *session, struct fau
 
 command_function command_tunnel_add, command_tunnel_set, command_tunnel_delete, command_tunnel_show,
 	command_queue_open, command_queue_attach, command_queue_detach, command_bridge_add,
-	command_bridge_delete, command_bridge_show, command_capture, command_inject;
+	command_bridge_delete, command_bridge_show, command_capture, command_inject,
+	command_uplink_add, command_uplink_delete, command_uplink_show, command_address_show;
 
 #define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
 

@@ -56,7 +56,9 @@ struct tunnel *request_tunnel(struct session *session, struct fault *fault)
 		tunnel = tunnel_find(session->broker, name);
 	else if (id)
 		tunnel = tunnel_next(session->broker, id - 1);
-	if (id && tunnel && tunnel->id != id)
+	if (id && tunnel && tunnel->port.id != id)
+		tunnel = NULL;
+	if (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel))
 		tunnel = NULL;
 	if (!tunnel && name)
 		fault_set(fault, ENOENT, "there is no tunnel '%s'", name);
@@ -154,12 +156,15 @@ enum command_result command_tunnel_delete(struct session *session, struct fault 
 
 static int list_tunnel_step(struct session *session, struct fault *fault)
 {
-	struct tunnel *tunnel = tunnel_next(session->broker, session->cursor);
+	struct tunnel *tunnel;
 
 	(void)fault;
+	do {
+		tunnel = tunnel_next(session->broker, session->cursor);
+	} while (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel));
 	if (!tunnel)
 		return 0;
-	session->cursor = tunnel->id;
+	session->cursor = tunnel->port.id;
 	answer_tunnel(session, tunnel,
 		      attribute_set_number(request_set(session), MEMTUN_A_STATISTICS));
 	return 1;
@@ -170,7 +175,7 @@ enum command_result command_tunnel_show(struct session *session, struct fault *f
 	bool all = (session->request.flags & NLM_F_DUMP) == NLM_F_DUMP;
 	struct tunnel *tunnel;
 
-	if (all && (request_set(session)->present & TUNNEL_KEY)) {
+	if (all && (request_set(session)->present[0] & TUNNEL_KEY)) {
 		fault_set(fault, EINVAL, "a list of all tunnels takes no name or id");
 		return COMMAND_FAILED;
 	}
@@ -196,7 +201,7 @@ static enum command_result open_unattached(struct session *session, struct fault
 	struct queue *queue;
 	int client_fd;
 
-	if (set->present & ~allowed) {
+	if (set->present[0] & ~allowed) {
 		fault_set(fault, EINVAL, "a queue without a name takes no option but socket");
 		return COMMAND_FAILED;
 	}

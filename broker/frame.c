@@ -2,6 +2,7 @@
 #include "frame.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,6 +36,15 @@ void batch_free(struct batch *batch)
 void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uint32_t length)
 {
 	batch->frames[index] = (struct frame){.data = data, .length = length};
+}
+
+void batch_set_read(struct batch *batch, unsigned int index, uint32_t length)
+{
+	batch->frames[index] = (struct frame){
+		.data = batch_buffer(batch, index),
+		.length = length,
+		.headroom = FRAME_HEADROOM,
+	};
 }
 
 void batch_clear(struct batch *batch, unsigned int count)
@@ -83,6 +93,30 @@ void frame_release(struct frame *frame)
 {
 	if (--frame->references == 0)
 		free(frame);
+}
+
+/* The shortest frame that has the headers a bridge looks at. 0: no frame of this mode at all. */
+static uint32_t frame_least(enum memtun_mode mode, const struct frame *frame)
+{
+	if (mode == MEMTUN_TAP)
+		return ETH_HLEN;
+	switch (frame->length ? frame->data[0] >> 4 : 4) {
+	case 4:
+		return 20;
+	case 6:
+		return 40;
+	default:
+		return 0;
+	}
+}
+
+enum memtun_attribute frame_fault(enum memtun_mode mode, const struct frame *frame)
+{
+	uint32_t least = frame_least(mode, frame);
+
+	if (least == 0)
+		return MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED;
+	return frame->length < least ? MEMTUN_A_FROM_CLIENT_DROPPED_RUNT : MEMTUN_A_UNSPEC;
 }
 
 void frame_complete_checksum(struct frame *frame)

@@ -26,6 +26,7 @@ struct frame {
 	uint32_t length;
 	uint32_t references;           /* 0: lies in a batch, not in a copy */
 	struct virtio_net_hdr offload; /* host byte order */
+	uint16_t headroom;             /* bytes before data that nobody uses */
 	struct frame *copy;            /* of a batch's frame, if it was copied */
 };
 
@@ -33,6 +34,9 @@ struct batch {
 	struct frame frames[BATCH_FRAMES];
 	unsigned char *buffers;
 };
+
+/* What is free before each buffer: room for headers that a frame is to get on its way. */
+#define FRAME_HEADROOM 64
 
 /* Distance of two frames' buffers. Off the page size, so that small frames don't all fall into the
  * same cache sets. */
@@ -44,11 +48,14 @@ void batch_free(struct batch *batch);
 /* The buffer a frame is read into: FRAME_MAX bytes. The buffers follow each other. */
 static inline unsigned char *batch_buffer(const struct batch *batch, unsigned int index)
 {
-	return batch->buffers + (size_t)index * BATCH_STRIDE;
+	return batch->buffers + (size_t)index * BATCH_STRIDE + FRAME_HEADROOM;
 }
 
-/* Makes entry `index` a frame of these bytes, with no offload. */
+/* Makes entry `index` a frame of these bytes, with no offload and no headroom. */
 void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uint32_t length);
+
+/* Makes it a frame of the first `length` bytes in its buffer. */
+void batch_set_read(struct batch *batch, unsigned int index, uint32_t length);
 
 /* Lets go of what the batch's frames were copied to. */
 void batch_clear(struct batch *batch, unsigned int count);
@@ -61,6 +68,10 @@ struct frame *frame_keep(struct frame *frame);
 
 /* Gives a reference back. */
 void frame_release(struct frame *frame);
+
+/* Why bytes are no frame of that mode, as a counter's attribute; MEMTUN_A_UNSPEC if they are one.
+ */
+enum memtun_attribute frame_fault(enum memtun_mode mode, const struct frame *frame);
 
 /* Does it need to be cut into segments before a network could carry it? */
 static inline bool frame_is_gso(const struct frame *frame)

@@ -11,6 +11,7 @@
 
 #include "bridge.h"
 #include "broker.h"
+#include "capture.h"
 #include "frame.h"
 #include "queue.h"
 #include "tunnel.h"
@@ -28,7 +29,7 @@ static const struct port_operations injector_port_operations = {
 
 void injector_set_reading(struct injector *injector, bool reading)
 {
-	struct ev_loop *loop = injector->tunnel->broker->loop;
+	struct ev_loop *loop = injector->tunnel->port.broker->loop;
 
 	if (reading && !injector->port.holds)
 		ev_io_start(loop, &injector->io);
@@ -39,7 +40,7 @@ void injector_set_reading(struct injector *injector, bool reading)
 void injector_free(struct injector *injector)
 {
 	valve_forget(&injector->port);
-	ev_io_stop(injector->tunnel->broker->loop, &injector->io);
+	ev_io_stop(injector->tunnel->port.broker->loop, &injector->io);
 	close(injector->io.fd);
 	LIST_REMOVE(injector, of_tunnel);
 	free(injector);
@@ -66,7 +67,7 @@ static enum memtun_attribute injector_frame_fault(const struct injector *injecto
 		return MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY;
 	if (frame->length > FRAME_MAX)
 		return MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE;
-	return tunnel_frame_fault(injector->tunnel->mode, frame);
+	return frame_fault(injector->tunnel->port.mode, frame);
 }
 
 /* Was what read as no bytes the end, and not an empty frame? */
@@ -82,7 +83,7 @@ static bool injector_ended(const struct injector *injector)
 /* Reads frames into the batch. False: the writer is gone. */
 static bool injector_receive(struct injector *injector, unsigned int *count, uint32_t *mask)
 {
-	struct batch *batch = injector->tunnel->broker->batch;
+	struct batch *batch = injector->tunnel->port.broker->batch;
 	enum memtun_attribute reason;
 
 	for (*count = 0; *count < BATCH_FRAMES; (*count)++) {
@@ -96,7 +97,7 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
 		if (length == 0 && injector_ended(injector))
 			return false;
-		batch_set(batch, *count, buffer, (uint32_t)length);
+		batch_set_read(batch, *count, (uint32_t)length);
 		reason = injector_frame_fault(injector, &batch->frames[*count]);
 		if (reason)
 			injector_count_fault(injector, reason);
@@ -106,11 +107,22 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 	return true;
 }
 
+/* Gives frames to the client, as if they came from its bridge. */
+static void injector_deliver(struct injector *injector, struct batch *batch, uint32_t mask)
+{
+	struct port *port = &injector->tunnel->port;
+
+	/* Behind an adapter they are not what the bridge's captures have. */
+	if (port->bridge && !port->adapter)
+		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
+	port->operations->send(port, &injector->port, batch, mask);
+}
+
 static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct injector *injector = io->data;
 	struct tunnel *tunnel = injector->tunnel;
-	struct batch *batch = tunnel->broker->batch;
+	struct batch *batch = tunnel->port.broker->batch;
 	unsigned int count;
 	uint32_t mask = 0;
 	bool there = injector_receive(injector, &count, &mask);
@@ -118,9 +130,9 @@ static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	if (mask && injector->direction == MEMTUN_TO_CLIENT)
-		tunnel->port.operations->send(&tunnel->port, &injector->port, batch, mask);
+		injector_deliver(injector, batch, mask);
 	else if (mask)
-		tunnel_forward(tunnel, mask);
+		port_forward(&tunnel->port, batch, mask);
 	batch_clear(batch, count);
 	if (!there)
 		injector_free(injector);
@@ -135,7 +147,7 @@ struct injector *injector_new(struct tunnel *tunnel, enum memtun_direction direc
 
 	if (!injector)
 		return NULL;
-	if (queue_socketpair(tunnel->broker, MEMTUN_SEQPACKET, ends, &inode) < 0) {
+	if (queue_socketpair(tunnel->port.broker, MEMTUN_SEQPACKET, ends, &inode) < 0) {
 		free(injector);
 		return NULL;
 	}

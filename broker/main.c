@@ -42,6 +42,7 @@ struct settings {
 	int handoff_count;
 	int ready_fd;
 	enum log_level level;
+	bool kernel;    /* keeps CAP_NET_ADMIN, for interfaces of the kernel */
 	char **command; /* NULL: a broker for everybody */
 };
 
@@ -67,6 +68,8 @@ static const char usage[] =
 	"  -H, --handoff PATH=SPEC  hand out the tunnel SPEC, NAME[:KEY=VALUE,...], by one byte\n"
 	"                           with one descriptor to whoever connects to the stream socket\n"
 	"                           PATH; may be given several times\n"
+	"  -k, --kernel             keep CAP_NET_ADMIN, which it needs, to make interfaces of the\n"
+	"                           kernel: uplinks of type kernel, tunnels with backend kernel\n"
 	"  -r, --ready-fd FD        write a newline to descriptor FD, and close it, once "
 	"listening\n"
 	"  -l, --log-level LEVEL    error, warning (default), info or debug\n"
@@ -87,6 +90,7 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 'S'},
 		{"handoff", required_argument, NULL, 'H'},
+		{"kernel", no_argument, NULL, 'k'},
 		{"ready-fd", required_argument, NULL, 'r'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
@@ -97,7 +101,7 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 	int option, level;
 
 	*settings = (struct settings){.ready_fd = -1, .level = LOG_LEVEL_WARNING};
-	while ((option = getopt_long(argc, argv, "+H:r:l:hV", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+H:kr:l:hV", options, NULL)) >= 0) {
 		switch (option) {
 		case 'S':
 			settings->address = optarg;
@@ -108,6 +112,9 @@ static int settings_parse(struct settings *settings, int argc, char **argv)
 				return EXIT_USAGE;
 			}
 			settings->handoffs[settings->handoff_count++] = optarg;
+			break;
+		case 'k':
+			settings->kernel = true;
 			break;
 		case 'r':
 			settings->ready_fd = (int)strtonum(optarg, 0, 1 << 20, &wrong);
@@ -351,7 +358,7 @@ static int daemon_run(struct daemon *daemon, const struct settings *settings)
 		return CHILD_OURS;
 	}
 	/* After the command's start: what it may do is no business of ours. */
-	if (confine() < 0)
+	if (confine(settings->kernel) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot give up privileges: %s", strerror(errno));
 	log_line(LOG_LEVEL_INFO, "listening on %s", daemon->address);
 	ev_run(daemon->broker->loop, 0);
@@ -369,8 +376,13 @@ int main(int argc, char **argv)
 	standard_descriptors_fill();
 	/* Frames that wait come and go by the megabyte: to give their memory back to the kernel and
 	 * ask for it again would cost more than to copy them. */
-	mallopt(M_TRIM_THRESHOLD, 2 * QUEUE_MOST_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 2 * LANE_MOST_BYTES);
 	log_open("memtund", settings.level);
+	if (settings.kernel && !confine_can_keep()) {
+		log_line(LOG_LEVEL_ERROR,
+			 "--kernel needs CAP_NET_ADMIN, which this process hasn't");
+		return settings.command ? CHILD_OURS : EXIT_FAILURE;
+	}
 	/* The end of whoever reads the log must not be the broker's. */
 	daemon.surroundings.broken_pipe = signal(SIGPIPE, SIG_IGN);
 	/* A shell's background job has it ignored. */
@@ -385,6 +397,7 @@ int main(int argc, char **argv)
 		log_line(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 		return settings.command ? CHILD_OURS : EXIT_FAILURE;
 	}
+	daemon.broker->kernel = settings.kernel;
 	loop_presize(daemon.broker->loop, daemon.surroundings.files.rlim_max);
 	status = daemon_run(&daemon, &settings);
 	daemon_stop(&daemon);

@@ -7,6 +7,7 @@
 #include "broker.h"
 #include "tunnel.h"
 #include "tunnel_name.h"
+#include "uplink.h"
 
 /* The place of a template, a fresh one if it has none. */
 static unsigned int template_place(struct name_templates *templates, const char *template)
@@ -30,7 +31,7 @@ int name_template_expand(struct broker *broker, const char *template, char name[
 	unsigned int *below = &broker->templates.used[place].below;
 
 	while (tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, *below)) {
-		if (!tunnel_find(broker, name))
+		if (!tunnel_find(broker, name) && !uplink_find(broker, name))
 			return 0;
 		++*below;
 	}

@@ -21,10 +21,10 @@ struct name_templates {
 	unsigned int next; /* the place that a new template takes */
 };
 
-/* Writes the template's lowest name that no tunnel has. -1 with ENFILE: none is free. */
+/* Writes the template's lowest name that no tunnel or uplink has. -1 with ENFILE: none is free. */
 int name_template_expand(struct broker *broker, const char *template, char name[MEMTUN_NAME_SIZE]);
 
-/* A tunnel's name has become free. */
+/* A tunnel's or an uplink's name has become free. */
 void name_template_note_free(struct broker *broker, const char *name);
 
 #endif

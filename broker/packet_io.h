@@ -17,9 +17,16 @@ struct packet_slot {
 	_Alignas(8) unsigned char headers[FRAME_FORMAT_MAX + 4];
 };
 
+/* Who sent a datagram, and what the kernel says of the others. */
+struct packet_from {
+	struct sockaddr_storage address;
+	_Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(sizeof(uint32_t))];
+};
+
 struct packet_io {
 	struct mmsghdr received[BATCH_FRAMES];
 	struct packet_slot receive[BATCH_FRAMES];
+	struct packet_from from[BATCH_FRAMES];
 	struct mmsghdr sent[BATCH_FRAMES];
 	struct packet_slot send[BATCH_FRAMES];
 };

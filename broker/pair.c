@@ -60,7 +60,7 @@ static bool pair_is_dead(struct pair *pair, int held)
 	if (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP)))
 		return true;
 	return tunnel->socket == MEMTUN_DGRAM &&
-	       socket_diag_peer(&tunnel->broker->diag, pair->inodes[held]) == SOCKET_PEER_GONE;
+	       socket_diag_peer(&tunnel->port.broker->diag, pair->inodes[held]) == SOCKET_PEER_GONE;
 }
 
 static int pair_make(struct pair *pair, int end, int *client_fd)
@@ -70,7 +70,7 @@ static int pair_make(struct pair *pair, int end, int *client_fd)
 	int ends[2];
 	ino_t inode;
 
-	if (queue_socketpair(tunnel->broker, tunnel->socket, ends, &inode) < 0)
+	if (queue_socketpair(tunnel->port.broker, tunnel->socket, ends, &inode) < 0)
 		return -1;
 	if (fstat(ends[0], &status) < 0) {
 		descriptor_close(&ends[0]);
@@ -113,5 +113,5 @@ bool pair_is_open(const struct tunnel *tunnel)
 	if (pair->held[!end] >= 0)
 		return !pair_is_dead(pair, !end);
 	/* The end's own socket: if it is there, somebody has it. */
-	return socket_diag_there(&tunnel->broker->diag, pair->inodes[end]) != SOCKET_PEER_GONE;
+	return socket_diag_there(&tunnel->port.broker->diag, pair->inodes[end]) != SOCKET_PEER_GONE;
 }

@@ -7,24 +7,24 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "bridge.h"
+#include "adapter.h"
 #include "broker.h"
 #include "capture.h"
 #include "injector.h"
+#include "kernel_tunnel.h"
 #include "name_template.h"
 #include "pair.h"
 #include "queue.h"
 #include "tunnel_name.h"
-#include "valve.h"
 
 int tunnel_compare_name(struct tunnel *one, struct tunnel *other)
 {
-	return strcmp(one->name, other->name);
+	return strcmp(one->port.name, other->port.name);
 }
 
 int tunnel_compare_id(struct tunnel *one, struct tunnel *other)
 {
-	return one->id < other->id ? -1 : one->id > other->id;
+	return one->port.id < other->port.id ? -1 : one->port.id > other->port.id;
 }
 
 RB_GENERATE(tunnel_tree_name, tunnel, by_name, tunnel_compare_name)
@@ -34,13 +34,13 @@ struct tunnel *tunnel_find(struct broker *broker, const char *name)
 {
 	struct tunnel key;
 
-	strlcpy(key.name, name, sizeof(key.name));
+	strlcpy(key.port.name, name, sizeof(key.port.name));
 	return RB_FIND(tunnel_tree_name, &broker->tunnels, &key);
 }
 
 struct tunnel *tunnel_next(struct broker *broker, uint32_t id)
 {
-	struct tunnel key = {.id = id + 1};
+	struct tunnel key = {.port.id = id + 1};
 
 	return RB_NFIND(tunnel_tree_id, &broker->tunnels_by_id, &key);
 }
@@ -49,63 +49,19 @@ int tunnel_admit(const struct tunnel *tunnel, uid_t uid, struct fault *fault)
 {
 	if (uid == 0 || uid == tunnel->owner)
 		return 0;
-	return fault_set(fault, EPERM, "'%s' belongs to user %u", tunnel->name, tunnel->owner);
+	return fault_set(fault, EPERM, "'%s' belongs to user %u", tunnel->port.name, tunnel->owner);
 }
 
 void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id)
 {
 	struct attribute_set set;
 
-	if (LIST_EMPTY(&tunnel->broker->watching))
+	if (LIST_EMPTY(&tunnel->port.broker->watching))
 		return;
 	tunnel_describe(tunnel, false, &set);
 	if (queue_id)
 		attribute_set_put_number(&set, MEMTUN_A_QUEUE_ID, queue_id);
-	broker_publish(tunnel->broker, event, &set);
-}
-
-/* ------------------------------------------------------------------------------ bridges */
-
-static void tunnel_leave_bridge(struct tunnel *tunnel)
-{
-	struct bridge *bridge = tunnel->port.bridge;
-	struct queue *queue;
-
-	if (!bridge)
-		return;
-	/* Whom it holds it leaves behind, and who holds it. */
-	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
-		valve_open(&queue->valve);
-	}
-	valve_forget(&tunnel->port);
-	bridge_leave(&tunnel->port);
-	broker_settle_bridge(tunnel->broker, bridge);
-}
-
-/* Moves it to the bridge of that name, which is made if it isn't there; "" is none. */
-static int tunnel_join_bridge(struct tunnel *tunnel, const char *name, struct fault *fault)
-{
-	struct bridge *bridge = NULL;
-
-	if (name[0] != '\0') {
-		bridge = broker_find_bridge(tunnel->broker, name);
-		if (!bridge)
-			bridge = broker_add_bridge(tunnel->broker, name, false, false);
-		if (!bridge)
-			return fault_set(fault, errno, "cannot make bridge '%s': %s", name,
-					 strerror(errno));
-		if (bridge->mode && bridge->mode != tunnel->mode)
-			return fault_set(fault, EINVAL,
-					 "bridge '%s' joins %s tunnels, and '%s' is a %s", name,
-					 bridge->mode == MEMTUN_TAP ? "tap" : "tun", tunnel->name,
-					 tunnel->mode == MEMTUN_TAP ? "tap" : "tun");
-	}
-	if (bridge == tunnel->port.bridge)
-		return 0;
-	tunnel_leave_bridge(tunnel);
-	if (bridge)
-		bridge_join(bridge, &tunnel->port, tunnel->mode);
-	return 0;
+	broker_publish(tunnel->port.broker, event, &set);
 }
 
 /* ------------------------------------------------------------------------------ making */
@@ -124,21 +80,16 @@ static struct tunnel *tunnel_new(struct broker *broker, const char *name,
 	if (!tunnel)
 		return NULL;
 	tunnel->port.operations = &tunnel_port_operations;
-	tunnel->broker = broker;
-	tunnel->id = broker_next_id(broker);
+	tunnel->port.mode = (enum memtun_mode)option(options, MEMTUN_A_MODE, MEMTUN_TAP);
+	tunnel->port.mtu = TUNNEL_MTU;
+	port_init(&tunnel->port, broker, name, options);
 	tunnel->owner = uid;
-	tunnel->mode = (enum memtun_mode)option(options, MEMTUN_A_MODE, MEMTUN_TAP);
 	tunnel->socket = (enum memtun_socket)option(options, MEMTUN_A_SOCKET, MEMTUN_SEQPACKET);
-	tunnel->overflow =
-		(enum memtun_overflow)option(options, MEMTUN_A_OVERFLOW, MEMTUN_DROP_TAIL);
-	tunnel->mtu = (uint32_t)option(options, MEMTUN_A_MTU, TUNNEL_MTU);
-	tunnel->queue_limit = (uint32_t)option(options, MEMTUN_A_QUEUE_LIMIT, TUNNEL_QUEUE_LIMIT);
 	tunnel->format.packet_information = attribute_set_number(options, MEMTUN_A_PI);
 	tunnel->format.vnet_size = attribute_set_number(options, MEMTUN_A_VNET_HDR)
 					   ? sizeof(struct virtio_net_hdr)
 					   : 0;
 	tunnel->multi_queue = attribute_set_number(options, MEMTUN_A_MULTI_QUEUE);
-	strlcpy(tunnel->name, name, sizeof(tunnel->name));
 	RB_INSERT(tunnel_tree_name, &broker->tunnels, tunnel);
 	RB_INSERT(tunnel_tree_id, &broker->tunnels_by_id, tunnel);
 	broker->generation++;
@@ -148,17 +99,20 @@ static struct tunnel *tunnel_new(struct broker *broker, const char *name,
 /* Takes it out of everything and frees it. */
 static void tunnel_free(struct tunnel *tunnel)
 {
-	struct broker *broker = tunnel->broker;
+	struct broker *broker = tunnel->port.broker;
 
 	if (tunnel->pair)
 		pair_free(tunnel->pair);
+	if (tunnel->kernel)
+		kernel_tunnel_free(tunnel->kernel);
 	while (!LIST_EMPTY(&tunnel->injectors))
 		injector_free(LIST_FIRST(&tunnel->injectors));
 	capture_end_port(&tunnel->port);
-	tunnel_leave_bridge(tunnel);
+	port_leave(&tunnel->port);
+	adapter_config_free(tunnel->port.adapter_config);
 	RB_REMOVE(tunnel_tree_name, &broker->tunnels, tunnel);
 	RB_REMOVE(tunnel_tree_id, &broker->tunnels_by_id, tunnel);
-	name_template_note_free(broker, tunnel->name);
+	name_template_note_free(broker, tunnel->port.name);
 	broker->generation++;
 	free(tunnel);
 }
@@ -183,7 +137,8 @@ void tunnel_delete(struct tunnel *tunnel)
 
 void tunnel_settle(struct tunnel *tunnel)
 {
-	if (tunnel->queue_count == 0 && !tunnel->persistent)
+	/* The kernel's goes with its interface. */
+	if (tunnel->queue_count == 0 && !tunnel->persistent && !tunnel->kernel)
 		tunnel_delete(tunnel);
 }
 
@@ -191,27 +146,6 @@ void tunnel_queue_ended(struct tunnel *tunnel, uint32_t queue_id)
 {
 	tunnel_publish(tunnel, MEMTUN_EVENT_CLOSED, queue_id);
 	tunnel_settle(tunnel);
-}
-
-/* Is the name free for this user? Clients that are already gone don't count. */
-static int name_check_free(struct broker *broker, const char *name, uid_t uid, struct fault *fault)
-{
-	struct tunnel *tunnel = tunnel_find(broker, name);
-	struct queue *queue = tunnel ? LIST_FIRST(&tunnel->queues) : NULL;
-
-	while (queue) {
-		struct queue *next = LIST_NEXT(queue, in_tunnel);
-
-		queue_retire(queue);
-		queue = next;
-	}
-	if (!queue && tunnel)
-		tunnel = tunnel_find(broker, name); /* it may have gone with them */
-	if (!tunnel)
-		return 0;
-	if (tunnel_admit(tunnel, uid, fault) < 0)
-		return -1;
-	return fault_set(fault, EBUSY, "'%s' exists", name);
 }
 
 /* Makes the tunnel at the other end, and the wire. */
@@ -226,11 +160,11 @@ static int tunnel_add_peer(struct tunnel *tunnel, const char *name,
 		return fault_set(fault, EINVAL, "a tunnel has a peer or a bridge, not both");
 	if (tunnel->multi_queue)
 		return fault_set(fault, EINVAL, "a tunnel with a peer has one queue");
-	if (strcmp(name, tunnel->name) == 0)
+	if (strcmp(name, tunnel->port.name) == 0)
 		return fault_set(fault, EINVAL, "a tunnel can't be its own peer");
-	if (name_check_free(tunnel->broker, name, tunnel->owner, fault) < 0)
+	if (broker_check_name(tunnel->port.broker, name, tunnel->owner, fault) < 0)
 		return -1;
-	peer = tunnel_new(tunnel->broker, name, options, tunnel->owner);
+	peer = tunnel_new(tunnel->port.broker, name, options, tunnel->owner);
 	if (peer && pair_new(tunnel, peer) == 0) {
 		peer->persistent = true;
 		tunnel->persistent = true;
@@ -239,26 +173,38 @@ static int tunnel_add_peer(struct tunnel *tunnel, const char *name,
 	}
 	if (peer)
 		tunnel_free(peer);
-	return fault_set(fault, ENOMEM, "cannot wire '%s' to '%s': out of memory", tunnel->name,
-			 name);
+	return fault_set(fault, ENOMEM, "cannot wire '%s' to '%s': out of memory",
+			 tunnel->port.name, name);
+}
+
+/* Finds a number for a template. */
+static int tunnel_expand(struct broker *broker, const char *template, bool kernel,
+			 char name[MEMTUN_NAME_SIZE], struct fault *fault)
+{
+	if ((kernel ? kernel_tunnel_expand(broker, template, name)
+		    : name_template_expand(broker, template, name)) < 0)
+		return fault_set(fault, ENFILE, "no number is free for '%s'", template);
+	return 0;
 }
 
 struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
 			  bool persistent, struct fault *fault)
 {
+	bool kernel = attribute_set_number(options, MEMTUN_A_BACKEND) == MEMTUN_KERNEL;
 	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
 	const char *peer = attribute_set_string(options, MEMTUN_A_PEER);
 	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
 	char expanded[MEMTUN_NAME_SIZE];
+	struct adapter_config *config;
 	struct tunnel *tunnel;
 
+	if (kernel && kernel_tunnel_check(broker, options, fault) < 0)
+		return NULL;
 	if (tunnel_name_is_template(name)) {
-		if (name_template_expand(broker, name, expanded) < 0) {
-			fault_set(fault, ENFILE, "no number is free for '%s'", name);
+		if (tunnel_expand(broker, name, kernel, expanded, fault) < 0)
 			return NULL;
-		}
 		name = expanded;
-	} else if (name_check_free(broker, name, uid, fault) < 0) {
+	} else if (broker_check_name(broker, name, uid, fault) < 0) {
 		return NULL;
 	}
 	tunnel = tunnel_new(broker, name, options, uid);
@@ -267,8 +213,14 @@ struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *opt
 		return NULL;
 	}
 	tunnel->persistent = persistent;
-	if ((peer && tunnel_add_peer(tunnel, peer, options, fault) < 0) ||
-	    (bridge && tunnel_join_bridge(tunnel, bridge, fault) < 0)) {
+	if (port_read_config(&tunnel->port, options, &config, fault) < 0) {
+		tunnel_free(tunnel);
+		return NULL;
+	}
+	port_take_config(&tunnel->port, config);
+	if ((kernel && kernel_tunnel_new(tunnel, fault) < 0) ||
+	    (peer && tunnel_add_peer(tunnel, peer, options, fault) < 0) ||
+	    (bridge && port_join(&tunnel->port, bridge, fault) < 0)) {
 		tunnel_free(tunnel);
 		return NULL;
 	}
@@ -281,24 +233,30 @@ struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *opt
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault)
 {
 	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
+	struct adapter_config *config;
 	struct queue *queue;
 
+	if (tunnel->kernel)
+		return fault_set(fault, EINVAL, "'%s' is the kernel's, see ip-link(8)",
+				 tunnel->port.name);
 	if (bridge && tunnel->pair)
 		return fault_set(fault, EINVAL, "'%s' has a peer, so it has no bridge",
-				 tunnel->name);
+				 tunnel->port.name);
 	if (tunnel->pair && attribute_set_has(options, MEMTUN_A_PERSISTENT))
 		return fault_set(fault, EINVAL, "'%s' has a peer, so it stays until deleted",
-				 tunnel->name);
-	/* The only one that can fail goes first. */
-	if (bridge && tunnel_join_bridge(tunnel, bridge, fault) < 0)
+				 tunnel->port.name);
+	/* What can fail goes first. */
+	if (port_read_config(&tunnel->port, options, &config, fault) < 0)
 		return -1;
-	tunnel->mtu = (uint32_t)option(options, MEMTUN_A_MTU, tunnel->mtu);
-	tunnel->queue_limit = (uint32_t)option(options, MEMTUN_A_QUEUE_LIMIT, tunnel->queue_limit);
-	tunnel->overflow =
-		(enum memtun_overflow)option(options, MEMTUN_A_OVERFLOW, tunnel->overflow);
+	if (bridge && port_join(&tunnel->port, bridge, fault) < 0) {
+		adapter_config_free(config);
+		return -1;
+	}
+	port_take_config(&tunnel->port, config);
+	port_set(&tunnel->port, options);
 	tunnel->persistent = option(options, MEMTUN_A_PERSISTENT, tunnel->persistent);
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
-		queue_let_go(queue);
+		lane_let_go(&queue->lane);
 	}
 	tunnel_publish(tunnel, MEMTUN_EVENT_CHANGED, 0);
 	tunnel_settle(tunnel);
@@ -313,16 +271,14 @@ static void tunnel_describe_counters(struct tunnel *tunnel, struct attribute_set
 	struct queue *queue;
 	uint64_t queued = 0, unread = 0;
 
-	if (tunnel->pair)
+	if (tunnel->pair || tunnel->kernel)
 		return; /* no frame of it is seen here */
-	for (int i = PORT_FIRST_COUNTER; i <= PORT_LAST_COUNTER; i++)
-		attribute_set_put_number(set, (enum memtun_attribute)i,
-					 tunnel->port.counters[i - PORT_FIRST_COUNTER]);
+	port_describe_counters(&tunnel->port, set);
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
 		int bytes = 0;
 
-		queued += queue->backlog.count;
-		if (ioctl(queue->io.fd, SIOCOUTQ, &bytes) == 0)
+		queued += queue->lane.backlog.count;
+		if (ioctl(queue->lane.io.fd, SIOCOUTQ, &bytes) == 0)
 			unread += (uint64_t)bytes;
 	}
 	/* What was injected and not taken yet is on its way to the client too. */
@@ -341,18 +297,11 @@ void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_se
 {
 	unsigned int queues = tunnel->pair ? pair_is_open(tunnel) : tunnel->queue_count;
 
-	set->present = 0;
-	attribute_set_put_number(set, MEMTUN_A_ID, tunnel->id);
-	attribute_set_put_string(set, MEMTUN_A_NAME, tunnel->name);
-	attribute_set_put_number(set, MEMTUN_A_MODE, tunnel->mode);
+	attribute_set_clear(set);
+	port_describe(&tunnel->port, set);
 	attribute_set_put_number(set, MEMTUN_A_SOCKET, tunnel->socket);
-	if (tunnel->port.bridge)
-		attribute_set_put_string(set, MEMTUN_A_BRIDGE, tunnel->port.bridge->name);
 	if (tunnel->pair)
-		attribute_set_put_string(set, MEMTUN_A_PEER, pair_other(tunnel)->name);
-	attribute_set_put_number(set, MEMTUN_A_MTU, tunnel->mtu);
-	attribute_set_put_number(set, MEMTUN_A_QUEUE_LIMIT, tunnel->queue_limit);
-	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, tunnel->overflow);
+		attribute_set_put_string(set, MEMTUN_A_PEER, pair_other(tunnel)->port.name);
 	attribute_set_put_number(set, MEMTUN_A_PI, tunnel->format.packet_information);
 	attribute_set_put_number(set, MEMTUN_A_VNET_HDR, tunnel->format.vnet_size > 0);
 	attribute_set_put_number(set, MEMTUN_A_MULTI_QUEUE, tunnel->multi_queue);
@@ -360,8 +309,11 @@ void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_se
 	attribute_set_put_number(set, MEMTUN_A_OWNER, tunnel->owner);
 	attribute_set_put_number(set, MEMTUN_A_QUEUES, queues);
 	attribute_set_put_number(set, MEMTUN_A_STATE, queues ? MEMTUN_OPEN : MEMTUN_CLOSED);
+	if (tunnel->kernel)
+		kernel_tunnel_describe(tunnel->kernel, set);
 	if (tunnel->socket == MEMTUN_DGRAM)
-		attribute_set_put_number(set, MEMTUN_A_HANGUP_SEEN, tunnel->broker->diag.fd >= 0);
+		attribute_set_put_number(set, MEMTUN_A_HANGUP_SEEN,
+					 tunnel->port.broker->diag.fd >= 0);
 	if (statistics)
 		tunnel_describe_counters(tunnel, set);
 }

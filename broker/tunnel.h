@@ -3,7 +3,7 @@
  * A tunnel: a TUN or TAP endpoint with a name, and its queues, the opens of it. It is the port that
  * a bridge sees; frames to it go to one of its queues, the same one for the same flow. A tunnel
  * that isn't persistent goes with its last queue. One that is wired to a peer has no queues: see
- * pair.h.
+ * pair.h. Nor has one whose backend is the kernel: see kernel_tunnel.h.
  */
 #ifndef MEMTUN_TUNNEL_H
 #define MEMTUN_TUNNEL_H
@@ -21,36 +21,30 @@
 struct broker;
 struct frame;
 struct injector;
+struct kernel_tunnel;
 struct pair;
 struct queue;
 
 /* As the kernel's MAX_TAP_QUEUES. */
 #define TUNNEL_MOST_QUEUES 256
 
-/* What a queue holds unless told otherwise, frames; and what packets may be, bytes. */
-#define TUNNEL_QUEUE_LIMIT 1000
+/* What packets may be unless told otherwise, bytes. */
 #define TUNNEL_MTU 1500
 
 struct tunnel {
 	struct port port; /* first: a tunnel's port is the tunnel */
 	RB_ENTRY(tunnel) by_name;
 	RB_ENTRY(tunnel) by_id;
-	struct broker *broker;
-	struct pair *pair; /* NULL: not wired to a peer */
+	struct pair *pair;            /* NULL: not wired to a peer */
+	struct kernel_tunnel *kernel; /* NULL: its backend is memory */
 	LIST_HEAD(, queue) queues;
 	LIST_HEAD(, injector) injectors;
 	unsigned int queue_count;
-	uint32_t id;
-	uint32_t mtu;
-	uint32_t queue_limit;
 	uid_t owner;
-	enum memtun_mode mode;
 	enum memtun_socket socket;
-	enum memtun_overflow overflow;
 	struct frame_format format; /* that its queues have */
 	bool persistent;
 	bool multi_queue;
-	char name[MEMTUN_NAME_SIZE];
 };
 
 RB_HEAD(tunnel_tree_name, tunnel);
@@ -65,20 +59,15 @@ RB_PROTOTYPE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
 #define TUNNEL_CHANGES                                                            \
 	(ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) |           \
 	 ATTRIBUTE_BIT(MEMTUN_A_QUEUE_LIMIT) | ATTRIBUTE_BIT(MEMTUN_A_OVERFLOW) | \
-	 ATTRIBUTE_BIT(MEMTUN_A_PERSISTENT))
+	 ATTRIBUTE_BIT(MEMTUN_A_PERSISTENT) | ATTRIBUTE_BIT(MEMTUN_A_ADDRESS) |   \
+	 ATTRIBUTE_BIT(MEMTUN_A_GATEWAY))
 #define TUNNEL_OPTIONS                                                                    \
 	(TUNNEL_CHANGES | ATTRIBUTE_BIT(MEMTUN_A_MODE) | ATTRIBUTE_BIT(MEMTUN_A_SOCKET) | \
 	 ATTRIBUTE_BIT(MEMTUN_A_PEER) | ATTRIBUTE_BIT(MEMTUN_A_PI) |                      \
-	 ATTRIBUTE_BIT(MEMTUN_A_VNET_HDR) | ATTRIBUTE_BIT(MEMTUN_A_MULTI_QUEUE))
+	 ATTRIBUTE_BIT(MEMTUN_A_VNET_HDR) | ATTRIBUTE_BIT(MEMTUN_A_MULTI_QUEUE) |         \
+	 ATTRIBUTE_BIT(MEMTUN_A_BACKEND))
 
 extern const struct port_operations tunnel_port_operations;
-
-/* Why bytes are no frame of that mode, as a counter's attribute; MEMTUN_A_UNSPEC if they are one.
- */
-enum memtun_attribute tunnel_frame_fault(enum memtun_mode mode, const struct frame *frame);
-
-/* Forwards those of the broker's batch that its client has sent, and counts them. */
-void tunnel_forward(struct tunnel *tunnel, uint32_t mask);
 
 /* The tunnel of that name, or NULL. */
 struct tunnel *tunnel_find(struct broker *broker, const char *name);
@@ -88,7 +77,8 @@ struct tunnel *tunnel_next(struct broker *broker, uint32_t id);
 
 /*
  * Makes a tunnel, and its peer if one is asked for. NULL with the fault filled: EBUSY (taken),
- * EPERM (taken by another user), EINVAL, ENOMEM, ENFILE (no number is free for the template).
+ * EPERM (taken by another user), EINVAL, ENOMEM, ENFILE (no number is free for the template); with
+ * backend kernel also what kernel_device_open() says.
  */
 struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
 			  bool persistent, struct fault *fault);
@@ -96,7 +86,7 @@ struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *opt
 /*
  * Opens a tunnel, which is made if it doesn't exist, and gives its client's end to *client_fd. NULL
  * with the fault filled: as tunnel_add(), and EBUSY (open already), E2BIG, EMFILE. *queue is NULL
- * for a tunnel that is wired to a peer.
+ * for a tunnel that is wired to a peer or the kernel's.
  */
 struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *options, uid_t uid,
 			   struct queue **queue, int *client_fd, struct fault *fault);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "kernel_tunnel.h"
 #include "pair.h"
 #include "queue.h"
 #include "tunnel.h"
@@ -21,9 +22,11 @@ static int tunnel_agrees(struct tunnel *tunnel, const struct attribute_set *opti
 	struct attribute_set is;
 
 	tunnel_describe(tunnel, false, &is);
-	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
+	if (!tunnel->kernel)
+		attribute_set_put_number(&is, MEMTUN_A_BACKEND, MEMTUN_MEMORY);
+	for (int i = MEMTUN_A_UNSPEC + 1; i < ATTRIBUTE_ANSWERS; i++) {
 		enum memtun_attribute which = (enum memtun_attribute)i;
-		char wanted[32], found[32];
+		char wanted[MEMTUN_TEXT_SIZE], found[MEMTUN_TEXT_SIZE];
 
 		if (!(TUNNEL_OPTIONS & ATTRIBUTE_BIT(which)) || !attribute_set_has(options, which))
 			continue;
@@ -33,7 +36,7 @@ static int tunnel_agrees(struct tunnel *tunnel, const struct attribute_set *opti
 			attribute_format(&is, which, found, sizeof(found));
 		if (strcmp(wanted, found) != 0)
 			return fault_set(fault, EINVAL, "'%s' exists with %s %s, not %s",
-					 tunnel->name, attributes[which].word,
+					 tunnel->port.name, attributes[which].word,
 					 found[0] ? found : "none", wanted);
 	}
 	return 0;
@@ -51,11 +54,20 @@ static int tunnel_has_room(struct tunnel *tunnel, struct fault *fault)
 	}
 	tunnel->persistent = persistent;
 	if (tunnel->queue_count && !tunnel->multi_queue)
-		return fault_set(fault, EBUSY, "'%s' is open, and not multi_queue", tunnel->name);
+		return fault_set(fault, EBUSY, "'%s' is open, and not multi_queue",
+				 tunnel->port.name);
 	if (tunnel->queue_count >= TUNNEL_MOST_QUEUES)
-		return fault_set(fault, E2BIG, "'%s' is open %u times", tunnel->name,
+		return fault_set(fault, E2BIG, "'%s' is open %u times", tunnel->port.name,
 				 TUNNEL_MOST_QUEUES);
 	return 0;
+}
+
+/* The tunnel of that name. One of the kernel's whose interface has gone goes now. */
+static struct tunnel *tunnel_look_up(struct broker *broker, const char *name)
+{
+	struct tunnel *tunnel = tunnel_find(broker, name);
+
+	return tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel) ? NULL : tunnel;
 }
 
 /* Finds the tunnel to open, with room for one more, or makes it. */
@@ -67,12 +79,15 @@ static struct tunnel *tunnel_obtain(struct broker *broker, const struct attribut
 
 	/* An exclusive open makes its tunnel, or fails. */
 	if (!tunnel_name_is_template(name) && !attribute_set_number(options, MEMTUN_A_EXCLUSIVE))
-		tunnel = tunnel_find(broker, name);
+		tunnel = tunnel_look_up(broker, name);
 	if (!tunnel)
 		return tunnel_add(broker, options, uid,
 				  attribute_set_number(options, MEMTUN_A_PERSISTENT), fault);
 	if (tunnel_admit(tunnel, uid, fault) < 0)
 		return NULL;
+	/* Of the kernel's room the kernel decides. */
+	if (tunnel->kernel)
+		return tunnel_agrees(tunnel, options, fault) < 0 ? NULL : tunnel;
 	/* Room first: a tunnel that only dead clients hold open may differ, and goes. */
 	if (tunnel_has_room(tunnel, fault) < 0)
 		return NULL;
@@ -86,7 +101,7 @@ static struct tunnel *tunnel_obtain(struct broker *broker, const struct attribut
 /* Undoes tunnel_obtain() where what follows fails: whatever it made goes, persistent or not. */
 static void tunnel_undo(struct tunnel *tunnel, uint32_t last_id)
 {
-	if (tunnel->id > last_id)
+	if (tunnel->port.id > last_id)
 		tunnel_delete(tunnel);
 	else
 		tunnel_settle(tunnel);
@@ -108,16 +123,24 @@ struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *op
 		}
 		if (errno == EBUSY)
 			fault_set(fault, EBUSY, "'%s' is open, and its peer '%s' is not yet",
-				  tunnel->name, pair_other(tunnel)->name);
+				  tunnel->port.name, pair_other(tunnel)->port.name);
 		else
-			fault_set(fault, errno, "cannot open '%s': %s", tunnel->name,
+			fault_set(fault, errno, "cannot open '%s': %s", tunnel->port.name,
 				  strerror(errno));
+		tunnel_undo(tunnel, last_id);
+		return NULL;
+	}
+	if (tunnel->kernel) {
+		if (kernel_tunnel_take(tunnel, client_fd, fault) == 0) {
+			tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, 0);
+			return tunnel;
+		}
 		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
 	*queue = queue_new(broker, tunnel->socket, &tunnel->format, client_fd);
 	if (!*queue) {
-		fault_set(fault, errno, "cannot open '%s': %s", tunnel->name, strerror(errno));
+		fault_set(fault, errno, "cannot open '%s': %s", tunnel->port.name, strerror(errno));
 		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
@@ -134,23 +157,30 @@ struct tunnel *tunnel_attach(struct broker *broker, const struct attribute_set *
 
 	if (queue->tunnel) {
 		fault_set(fault, EEXIST, "queue %u is attached to '%s'", queue->id,
-			  queue->tunnel->name);
+			  queue->tunnel->port.name);
+		return NULL;
+	}
+	if (attribute_set_number(options, MEMTUN_A_BACKEND) == MEMTUN_KERNEL) {
+		fault_set(fault, EINVAL, "a tunnel with backend kernel can only be opened");
 		return NULL;
 	}
 	tunnel = tunnel_obtain(broker, options, uid, fault);
 	if (!tunnel)
 		return NULL;
-	if (tunnel->pair || tunnel->socket != queue->socket) {
-		if (tunnel->pair)
+	if (tunnel->pair || tunnel->kernel || tunnel->socket != queue->socket) {
+		if (tunnel->kernel)
+			fault_set(fault, EINVAL, "'%s' is the kernel's: it can only be opened",
+				  tunnel->port.name);
+		else if (tunnel->pair)
 			fault_set(fault, EINVAL, "'%s' has a peer: it can only be opened",
-				  tunnel->name);
+				  tunnel->port.name);
 		else
 			fault_set(fault, EINVAL, "'%s' and queue %u have other socket types",
-				  tunnel->name, queue->id);
+				  tunnel->port.name, queue->id);
 		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
-	queue->format = tunnel->format;
+	queue->lane.format = tunnel->format;
 	queue_attach(queue, tunnel);
 	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, queue->id);
 	return tunnel;

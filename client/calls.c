@@ -183,6 +183,41 @@ int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_fu
 	return call_simple(memtun, MEMTUN_CMD_BRIDGE_SHOW, name, NULL, function, context);
 }
 
+int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
+		      memtun_record_function *function, void *context)
+{
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_ADD, name, options, function, context);
+}
+
+int memtun_uplink_delete(struct memtun *memtun, const char *name)
+{
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_DELETE, name, NULL, NULL, NULL);
+}
+
+int memtun_uplink_show(struct memtun *memtun, const char *name, bool statistics,
+		       memtun_record_function *function, void *context)
+{
+	struct memtun_options options = {0};
+
+	if (statistics)
+		attribute_set_put_number(&options.set, MEMTUN_A_STATISTICS, 1);
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_SHOW, name, &options, function, context);
+}
+
+int memtun_address_show(struct memtun *memtun, const char *bridge, memtun_record_function *function,
+			void *context)
+{
+	struct memtun_options options = {0};
+
+	attribute_set_put_string(&options.set, MEMTUN_A_BRIDGE, bridge);
+	return call_simple(memtun, MEMTUN_CMD_ADDRESS_SHOW, NULL, &options, function, context);
+}
+
+bool memtun_interrupted(const struct memtun *memtun)
+{
+	return memtun->interrupted;
+}
+
 int memtun_watch(struct memtun *memtun, memtun_record_function *function, void *context)
 {
 	memtun->watcher = function;

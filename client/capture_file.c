@@ -56,10 +56,11 @@ int capture_file_add(struct capture_file *file, uint32_t port, enum memtun_mode 
 	return file->path && pcapng_write_interface(file->fd, name, mode) < 0 ? file_fail(file) : 0;
 }
 
-struct capture_interface *capture_file_find(const struct capture_file *file, uint32_t port)
+struct capture_interface *capture_file_find(const struct capture_file *file, uint32_t port,
+					    enum memtun_mode mode)
 {
 	for (uint32_t i = 0; i < file->interface_count; i++) {
-		if (file->interfaces[i].port == port)
+		if (file->interfaces[i].port == port && file->interfaces[i].mode == mode)
 			return &file->interfaces[i];
 	}
 	return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memtun capture makes of frames: pcapng with an interface for each tunnel, or lines on
+ * What memtun capture makes of frames: pcapng with an interface for each port, or lines on
  * standard output. Each function says itself what failed, and returns what to exit with.
  */
 #ifndef MEMTUN_CAPTURE_FILE_H
@@ -11,7 +11,7 @@
 #include "memtun.h"
 
 struct capture_interface {
-	uint32_t port; /* the tunnel's id */
+	uint32_t port; /* its id */
 	enum memtun_mode mode;
 	char name[MEMTUN_NAME_SIZE];
 	uint64_t captured;
@@ -32,8 +32,12 @@ int capture_file_open(struct capture_file *file, const char *path);
 int capture_file_add(struct capture_file *file, uint32_t port, enum memtun_mode mode,
 		     const char *name);
 
-/* The interface of that port, good until the next one is added; NULL: it has none yet. */
-struct capture_interface *capture_file_find(const struct capture_file *file, uint32_t port);
+/*
+ * The interface of that port for frames of that mode, good until the next one is added; NULL: it
+ * has none yet.
+ */
+struct capture_interface *capture_file_find(const struct capture_file *file, uint32_t port,
+					    enum memtun_mode mode);
 
 int capture_file_write(struct capture_file *file, struct capture_interface *interface,
 		       const struct memtun_capture_header *header, const void *data,

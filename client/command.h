@@ -27,6 +27,7 @@ struct invocation {
 	const char *socket; /* NULL: not given */
 	bool json;
 	bool statistics;
+	bool dot;
 	char **arguments; /* the whole command line */
 };
 
@@ -35,7 +36,7 @@ typedef int command_function(const struct invocation *invocation, int count, cha
 
 command_function command_add, command_set, command_delete, command_show, command_bridge,
 	command_exec, command_monitor, command_inject, command_expect, command_wait,
-	command_capture;
+	command_capture, command_host, command_top, command_uplink;
 
 /* Writes `memtun: …` to standard error, and returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -56,9 +57,16 @@ int command_ready_fd(const char *value, int *fd);
 /* Writes a newline there and closes it, so that a script can wait for what it started. */
 int command_ready(int fd);
 
-/* A tunnel's mode. -1 with errno; or, the second, says why and returns EXIT_REFUSED. */
+/* The mode of a tunnel or an uplink. -1 with errno; or, the second, says why and returns
+ * EXIT_REFUSED. */
 int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
 int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
+
+/*
+ * Takes the option that the words begin with, a flag or a key and its value: returns how many words
+ * that are, or -1 after saying what is wrong.
+ */
+int command_option(struct memtun_options *options, int count, char **words);
 
 /* Parses `KEY VALUE…` into new options; NULL after saying what is wrong. */
 struct memtun_options *command_options(int count, char **words);

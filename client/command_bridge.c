@@ -3,44 +3,26 @@
  * memtun bridge add, del, show.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "bridge_view.h"
 #include "command.h"
+#include "inventory.h"
 #include "memtun.h"
-#include "table.h"
-
-static const char *const bridge_keys[] = {
-	"name", "mode", "hub", "persistent", "ports", "addresses", NULL,
-};
-static const char *const no_keys[] = {NULL};
-
-struct listing {
-	struct table *table;
-	bool failed;
-};
-
-static void bridge_record(const struct memtun_record *record, void *context)
-{
-	struct listing *listing = context;
-
-	if (table_add(listing->table, record) < 0)
-		listing->failed = true;
-}
 
 static int bridge_show(const struct invocation *invocation, struct memtun *memtun, const char *name)
 {
-	struct listing listing = {0};
-	int status = 0;
+	struct inventory inventory;
+	int status;
 
-	listing.table = table_new(invocation->json ? no_keys : bridge_keys, invocation->json);
-	if (!listing.table)
-		return command_fail(EXIT_REFUSED, "out of memory");
-	if (memtun_bridge_show(memtun, name, bridge_record, &listing) < 0)
-		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	else if (listing.failed || table_print(listing.table) < 0)
-		status = command_fail(EXIT_REFUSED, "cannot print the table: %s", strerror(errno));
-	table_free(listing.table);
+	if (inventory_read(&inventory, memtun, name, invocation->statistics) < 0)
+		status = command_fail(EXIT_REFUSED, "%s",
+				      errno == ENOMEM ? "out of memory" : memtun_error(memtun));
+	else if (invocation->dot)
+		status = bridge_dot_print(&inventory);
+	else
+		status = bridge_tree_print(invocation, memtun, &inventory);
+	inventory_free(&inventory);
 	return status;
 }
 
@@ -67,6 +49,9 @@ int command_bridge(const struct invocation *invocation, int count, char **words)
 				    show                       ? "one name, or none"
 				    : strcmp(verb, "add") == 0 ? "a name, and maybe the word hub"
 							       : "one name");
+	if (invocation->dot && (!show || invocation->json || invocation->statistics))
+		return command_fail(EXIT_USAGE,
+				    "--dot goes with bridge show, and not with -j or -s");
 	memtun = command_connect(invocation, &status);
 	if (!memtun)
 		return status;

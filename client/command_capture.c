@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun capture: the frames of a tunnel, or of all tunnels of a bridge, until they are gone, or as
+ * memtun capture: the frames of a port, or of all ports of a bridge, until they are gone, or as
  * many as were asked for are there, or a signal says that it is enough.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "command.h"
 #include "descriptor.h"
 #include "memtun.h"
+#include "stop.h"
 
 /* The longest frame that the broker takes, 68 KiB, and its header. */
 #define MOST_RECORD (sizeof(struct memtun_capture_header) + 69632)
@@ -35,43 +35,6 @@ struct capture {
 	int fd;       /* frames come from there */
 	int ready_fd; /* -1: nobody waits */
 };
-
-/* ------------------------------------------------------------------------------ signals */
-
-static volatile sig_atomic_t stopped;
-static struct timespec stopped_at;
-
-static void stop(int signal)
-{
-	(void)signal;
-	clock_gettime(CLOCK_REALTIME, &stopped_at);
-	stopped = 1;
-}
-
-/* The first signal ends the file as it should end; the next ends the process. */
-static void stop_prepare(void)
-{
-	struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART | SA_RESETHAND};
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* Waits for a frame, or for a signal that may have come just before. */
-static void wait_for_frame(int fd)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	sigset_t ends, before;
-
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigprocmask(SIG_BLOCK, &ends, &before);
-	if (!stopped)
-		ppoll(&poll_fd, 1, NULL, &before);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-}
 
 /* ------------------------------------------------------------------------------ the filter */
 
@@ -98,7 +61,8 @@ static int filter_compile(struct capture *capture, enum memtun_mode mode)
 
 struct naming {
 	struct capture *capture;
-	uint32_t port; /* 0: all those of the capture */
+	uint32_t port;         /* 0: all those of the capture */
+	enum memtun_mode mode; /* of its frames, 0: of those of its kind */
 	int status;
 };
 
@@ -115,34 +79,42 @@ static void naming_record(const struct memtun_record *record, void *context)
 	if (!name)
 		return;
 	if (naming->port ? naming->port == id : where && strcmp(where, capture->name) == 0)
-		naming->status |= capture_file_add(&naming->capture->file, (uint32_t)id,
-						   (enum memtun_mode)mode, name);
+		naming->status |= capture_file_add(
+			&naming->capture->file, (uint32_t)id,
+			naming->mode ? naming->mode : (enum memtun_mode)mode, name);
 }
 
-static int name_interfaces(struct capture *capture, uint32_t port)
+static int name_interfaces(struct capture *capture, uint32_t port, enum memtun_mode mode)
 {
-	struct naming naming = {.capture = capture, .port = port};
+	struct naming naming = {.capture = capture, .port = port, .mode = mode};
+	struct memtun *memtun = capture->memtun;
 
-	if (memtun_show(capture->memtun, NULL, false, naming_record, &naming) < 0)
-		return command_fail(EXIT_REFUSED, "%s", memtun_error(capture->memtun));
+	if (memtun_show(memtun, NULL, false, naming_record, &naming) < 0 ||
+	    memtun_uplink_show(memtun, NULL, false, naming_record, &naming) < 0)
+		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	return naming.status;
 }
 
-/* The port's interface; that of a new one is made. NULL: *status says why. */
-static struct capture_interface *interface_of(struct capture *capture, uint32_t port, int *status)
+/*
+ * The interface of the frame's port; that of a new one is made. NULL: *status says why. A bridge of
+ * TUNs becomes one of Ethernet when a TAP joins it, and then its ports have frames of both.
+ */
+static struct capture_interface *
+interface_of(struct capture *capture, const struct memtun_capture_header *header, int *status)
 {
-	struct capture_interface *interface = capture_file_find(&capture->file, port);
+	enum memtun_mode mode = (enum memtun_mode)header->mode;
+	struct capture_interface *interface = capture_file_find(&capture->file, header->port, mode);
 	char name[MEMTUN_NAME_SIZE];
 
 	if (!interface) {
-		*status = name_interfaces(capture, port);
-		interface = capture_file_find(&capture->file, port);
+		*status = name_interfaces(capture, header->port, mode);
+		interface = capture_file_find(&capture->file, header->port, mode);
 	}
 	if (!interface && *status == 0) {
 		/* It has gone by now. */
-		snprintf(name, sizeof(name), "port-%u", port);
-		*status = capture_file_add(&capture->file, port, capture->mode, name);
-		interface = capture_file_find(&capture->file, port);
+		snprintf(name, sizeof(name), "port-%u", header->port);
+		*status = capture_file_add(&capture->file, header->port, mode, name);
+		interface = capture_file_find(&capture->file, header->port, mode);
 	}
 	return *status == 0 ? interface : NULL;
 }
@@ -153,10 +125,10 @@ static int capture_frame(struct capture *capture, const struct memtun_capture_he
 			 const void *data, uint32_t length)
 {
 	int status = 0;
-	struct capture_interface *interface = interface_of(capture, header->port, &status);
+	struct capture_interface *interface = interface_of(capture, header, &status);
 
 	capture->missed = header->missed;
-	/* A bridge that had no tunnels may have got some of the other mode. */
+	/* A bridge that had no ports may have got some of the other mode. */
 	if (interface && interface->mode != capture->mode)
 		status = filter_compile(capture, interface->mode);
 	if (status != 0 ||
@@ -168,14 +140,17 @@ static int capture_frame(struct capture *capture, const struct memtun_capture_he
 /* Was it captured only after the signal? */
 static bool comes_too_late(const struct memtun_capture_header *header)
 {
-	return stopped && header->time > (uint64_t)stopped_at.tv_sec * 1000000000 +
-						 (uint64_t)stopped_at.tv_nsec;
+	struct timespec at = stop_time();
+
+	return stop_requested() &&
+	       header->time > (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
 }
 
 static int capture_run(struct capture *capture)
 {
 	_Alignas(8) static unsigned char record[MOST_RECORD];
 	const struct memtun_capture_header *header = (const void *)record;
+	struct pollfd poll_fd = {.fd = capture->fd, .events = POLLIN};
 	int status = 0;
 
 	while (status == 0 && (!capture->most || capture->file.frames < capture->most)) {
@@ -184,10 +159,10 @@ static int capture_run(struct capture *capture)
 		if (length >= (ssize_t)sizeof(*header) && !comes_too_late(header))
 			status = capture_frame(capture, header, record + sizeof(*header),
 					       (uint32_t)(length - (ssize_t)sizeof(*header)));
-		else if (length >= 0 || errno != EAGAIN || stopped)
+		else if (length >= 0 || errno != EAGAIN || stop_requested())
 			break; /* or what was captured is gone */
 		else
-			wait_for_frame(capture->fd);
+			stop_poll(&poll_fd, 1, -1);
 	}
 	return status ? status : capture_file_end(&capture->file, capture->missed);
 }
@@ -241,7 +216,8 @@ static int capture_parse(struct capture *capture, int count, char **words)
 		}
 	}
 	if (!capture->name)
-		return command_fail(EXIT_USAGE, "capture needs the NAME of a tunnel or a bridge");
+		return command_fail(EXIT_USAGE,
+				    "capture needs the NAME of a tunnel, an uplink or a bridge");
 	if (i == count)
 		return 0;
 	capture->filter = words_join(count - i, words + i);
@@ -259,7 +235,7 @@ static void bridge_mode(const struct memtun_record *record, void *context)
 		capture->mode = (enum memtun_mode)mode;
 }
 
-/* Finds what is to be captured: a tunnel of that name, else a bridge. */
+/* Finds what is to be captured: a tunnel or uplink of that name, else a bridge. */
 static int capture_find(struct capture *capture)
 {
 	struct memtun *memtun = capture->memtun;
@@ -268,7 +244,8 @@ static int capture_find(struct capture *capture)
 	if (command_find_mode(memtun, capture->name, &capture->mode) < 0 &&
 	    memtun_bridge_show(memtun, capture->name, bridge_mode, capture) < 0)
 		return command_fail(EXIT_REFUSED,
-				    errno == ENOENT ? "there is no tunnel or bridge '%s'" : "%s",
+				    errno == ENOENT ? "there is no tunnel, uplink or bridge '%s'"
+						    : "%s",
 				    errno == ENOENT ? capture->name : memtun_error(memtun));
 	return 0;
 }
@@ -296,11 +273,11 @@ int command_capture(const struct invocation *invocation, int count, char **words
 			status = capture_open(&capture);
 		/* From here on: who sees the file begin knows that frames are captured. */
 		if (status == 0) {
-			stop_prepare();
+			stop_prepare(true);
 			status = capture_file_open(&capture.file, capture.path);
 		}
 		if (status == 0)
-			status = name_interfaces(&capture, 0);
+			status = name_interfaces(&capture, 0, capture.is_bridge ? capture.mode : 0);
 		if (status == 0)
 			status = command_ready(capture.ready_fd);
 		if (status == 0)

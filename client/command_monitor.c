@@ -10,6 +10,7 @@
 #include "command.h"
 #include "memtun.h"
 #include "table.h"
+#include "uplink_joined.h"
 
 struct monitor {
 	bool json;
@@ -27,6 +28,9 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	const char *bridge = memtun_record_string(record, "bridge");
 	const char *mode = memtun_record_string(record, "mode");
 	const char *peer = memtun_record_string(record, "peer");
+	const char *type = memtun_record_string(record, "type");
+	const char *reason = memtun_record_string(record, "reason");
+	char joined[UPLINK_JOINED_SIZE];
 	uint64_t time = 0;
 
 	if (monitor->json) {
@@ -34,11 +38,14 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		return;
 	}
 	memtun_record_number(record, "time", &time);
-	printf("%" PRIu64 ".%06" PRIu64 " %s %s%s%s%s%s%s%s\n", time / 1000000000,
+	printf("%" PRIu64 ".%06" PRIu64 " %s %s%s%s%s%s%s%s", time / 1000000000,
 	       time / 1000 % 1000000, or_nothing(memtun_record_string(record, "event")),
 	       or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
 	       bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
 	       or_nothing(peer));
+	if (type)
+		printf(" type %s %s", type, uplink_joined(record, joined));
+	printf("%s%s\n", reason ? ": " : "", or_nothing(reason));
 	monitor->failed |= fflush(stdout) == EOF;
 }
 

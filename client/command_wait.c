@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memtun wait: returns when a tunnel is open, or closed, or when its client has read all there was
- * for it.
+ * for it; or when an uplink is up, or down.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "listing.h"
 #include "memtun.h"
 
 /* How often to look whether all was read: no event tells of it. Milliseconds. */
@@ -18,7 +19,7 @@ struct waiting {
 	const char *name;
 	bool there;
 	bool has_counters;
-	bool open;
+	bool open;       /* or up */
 	uint64_t unread; /* frames that wait, and bytes in sockets */
 };
 
@@ -34,38 +35,45 @@ static void waiting_record(const struct memtun_record *record, void *context)
 	waiting->has_counters = memtun_record_number(record, "to-client-queued", &queued) == 0;
 	memtun_record_number(record, "to-client-unread", &unread);
 	waiting->there = true;
-	waiting->open = strcmp(state, "open") == 0;
+	waiting->open = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
 	waiting->unread = queued + unread;
 }
 
 static void event_came(const struct memtun_record *record, void *context)
 {
-	/* Whatever it was: the tunnel is looked at again. */
+	/* Whatever it was: the port is looked at again. */
 	(void)record;
 	(void)context;
+}
+
+static bool is_uplink_state(const char *state)
+{
+	return strcmp(state, "up") == 0 || strcmp(state, "down") == 0;
 }
 
 /* Is it so? -1: it can't be told, or can't be so any more; *status says what to exit with. */
 static int waiting_look(struct memtun *memtun, const char *name, const char *state, int *status)
 {
 	struct waiting waiting = {.name = name};
+	listing_ask *ask = is_uplink_state(state) ? memtun_uplink_show : memtun_show;
 
-	if (memtun_show(memtun, name, true, waiting_record, &waiting) < 0 && errno != ENOENT) {
+	if (ask(memtun, name, true, waiting_record, &waiting) < 0 && errno != ENOENT) {
 		*status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 		return -1;
 	}
-	if (strcmp(state, "open") == 0)
+	if (strcmp(state, "open") == 0 || strcmp(state, "up") == 0)
 		return waiting.open;
-	if (strcmp(state, "closed") == 0)
+	if (strcmp(state, "closed") == 0 || strcmp(state, "down") == 0)
 		return !waiting.open;
 	if (!waiting.there) {
 		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
 		return -1;
 	}
 	if (!waiting.has_counters) {
-		*status =
-			command_fail(EXIT_REFUSED,
-				     "'%s' has a peer: the broker doesn't see what it reads", name);
+		*status = command_fail(EXIT_REFUSED,
+				       "the broker doesn't see what is read of '%s', as it has a "
+				       "peer or is the kernel's",
+				       name);
 		return -1;
 	}
 	return waiting.unread == 0;
@@ -100,11 +108,13 @@ int command_wait(const struct invocation *invocation, int count, char **words)
 
 	if (count != 2 && !(count == 4 && strcmp(words[2], "--timeout") == 0))
 		return command_fail(EXIT_USAGE,
-				    "wait needs a NAME and open, closed or drained, and "
+				    "wait needs a NAME and open, closed, drained, up or down, and "
 				    "maybe --timeout S");
 	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
-	    strcmp(state, "drained") != 0)
-		return command_fail(EXIT_USAGE, "a tunnel is open, closed or drained, not '%s'",
+	    strcmp(state, "drained") != 0 && !is_uplink_state(state))
+		return command_fail(EXIT_USAGE,
+				    "a tunnel is open, closed or drained, and an uplink up or "
+				    "down, not '%s'",
 				    state);
 	if (count == 4 && command_seconds(words[2], words[3], &timeout))
 		return EXIT_USAGE;

@@ -103,7 +103,8 @@ static size_t request_build(struct memtun *memtun, enum memtun_command command, 
 {
 	struct message_builder *builder = &memtun->builder;
 	bool is_list =
-		!name && (command == MEMTUN_CMD_TUNNEL_SHOW || command == MEMTUN_CMD_BRIDGE_SHOW);
+		!name && (command == MEMTUN_CMD_TUNNEL_SHOW || command == MEMTUN_CMD_BRIDGE_SHOW ||
+			  command == MEMTUN_CMD_UPLINK_SHOW || command == MEMTUN_CMD_ADDRESS_SHOW);
 
 	message_begin(builder, (uint16_t)command,
 		      (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | (is_list ? NLM_F_DUMP : 0)),

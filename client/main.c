@@ -23,12 +23,18 @@ static const char usage[] =
 	"  add NAME [KEY VALUE]...   make a tunnel that stays; a %d in NAME is the lowest free "
 	"number\n"
 	"  set NAME KEY VALUE...     change it: bridge B, nobridge, mtu, queue, overflow, "
-	"persistent\n"
+	"address,\n"
+	"                            gateway, persistent\n"
 	"  del NAME                  delete it\n"
 	"  show [NAME]               list tunnels\n"
 	"  bridge add B [hub]        make a bridge that stays; a hub floods\n"
 	"  bridge del B\n"
-	"  bridge show [B]\n"
+	"  bridge show [B] [--dot]   a tree of bridges, ports and addresses; or a graph for dot\n"
+	"  uplink add NAME bridge B type mcast|kernel|vde|bess|stream|dgram|udp|vxlan KEY "
+	"VALUE...\n"
+	"                            join a bridge to something outside\n"
+	"  uplink del NAME\n"
+	"  uplink show [NAME]        list uplinks\n"
 	"  exec [-t SPEC]... -- CMD [ARG]...\n"
 	"                            run CMD with descriptors of tunnels from 3 up;\n"
 	"                            {NAME} in an ARG is that tunnel's number\n"
@@ -38,13 +44,25 @@ static const char usage[] =
 	"                            put frames on a tunnel: to its client, or as its client\n"
 	"  expect NAME [--to-client] [--timeout S] [--limit N] [--ready-fd FD] FILTER...\n"
 	"                            wait for a frame from its client that a filter matches\n"
-	"  wait NAME open|closed|drained [--timeout S]\n"
+	"  wait NAME open|closed|drained|up|down [--timeout S]\n"
+	"                            wait until a tunnel, or an uplink, is so\n"
 	"  capture NAME|B [-w FILE|-] [-c COUNT] [--ready-fd FD] [FILTER]\n"
-	"                            write a tunnel's or a bridge's frames as pcapng, or as lines\n"
+	"                            write a port's or a bridge's frames as pcapng, or as lines\n"
+	"  top [-b] [-n TIMES] [-d SECONDS]\n"
+	"                            frames, bytes and drops a second, live; -b: as tables\n"
+	"  host NAME address A/P [address A6/P6] [gateway G]... [KEY VALUE]... [--ready-fd FD]\n"
+	"                            be somebody to talk to: answers ping, echoes port 7\n"
 	"\n"
 	"Keys: mode tap|tun, bridge B, peer NAME2, socket seqpacket|dgram|stream, mtu BYTES,\n"
-	"      queue FRAMES, overflow drop-tail|drop-head|block, count N,\n"
+	"      queue FRAMES, overflow drop-tail|drop-head|block, backend memory|kernel, count N,\n"
+	"      address A[/P][+A...], gateway G[+G...],\n"
 	"      and the flags pi, vnet_hdr, multi_queue, each [on|off]\n"
+	"Uplinks' keys: mtu, queue and overflow, and\n"
+	"      mcast: group G, port P, ifaddr A, ttl N, loop; kernel: name N, mode, address, "
+	"gateway;\n"
+	"      vde, bess, stream: path P; dgram: path P, remote P2;\n"
+	"      udp: local A:P, remote A:P; vxlan: vni N, local A, remote B | group G, port P, ttl "
+	"N\n"
 	"SPEC: NAME[:KEY=VALUE,FLAG,...]\n"
 	"\n"
 	"  -s, --statistics      show counters\n"
@@ -56,7 +74,7 @@ static const char usage[] =
 	"Exit status: 0; 1 refused or failed; 2 usage; 3 no broker; exec: CMD's own, 125 if "
 	"memtun\n"
 	"failed, 126 if CMD can't be run, 127 if it isn't found; expect and wait: 124 timeout,\n"
-	"4 the tunnel has ended, 5 limit.\n";
+	"4 the tunnel has ended (host as well), 5 limit.\n";
 
 static const struct {
 	const char *name;
@@ -68,7 +86,8 @@ static const struct {
 	{"bridge", command_bridge, false},   {"exec", command_exec, true},
 	{"monitor", command_monitor, false}, {"inject", command_inject, true},
 	{"expect", command_expect, true},    {"wait", command_wait, true},
-	{"capture", command_capture, true},
+	{"capture", command_capture, true},  {"host", command_host, true},
+	{"top", command_top, true},          {"uplink", command_uplink, false},
 };
 
 int command_fail(int status, const char *format, ...)
@@ -158,6 +177,9 @@ static void mode_record(const struct memtun_record *record, void *context)
 
 int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode)
 {
+	/* If it is neither, it is told that there is no such tunnel: that is what most mean. */
+	if (memtun_uplink_show(memtun, name, false, mode_record, mode) == 0)
+		return 0;
 	return memtun_show(memtun, name, false, mode_record, mode);
 }
 
@@ -168,6 +190,20 @@ int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode
 	return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 }
 
+int command_option(struct memtun_options *options, int count, char **words)
+{
+	const char *value = count > 1 ? words[1] : NULL;
+	bool is_flag = memtun_options_set(options, words[0], NULL) == 0;
+	bool switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
+
+	if (is_flag && !switched)
+		return 1;
+	if (memtun_options_set(options, words[0], value) == 0)
+		return 2;
+	command_fail(EXIT_USAGE, "%s", memtun_options_error(options));
+	return -1;
+}
+
 struct memtun_options *command_options(int count, char **words)
 {
 	struct memtun_options *options = memtun_options_new();
@@ -176,19 +212,14 @@ struct memtun_options *command_options(int count, char **words)
 		command_fail(EXIT_REFUSED, "out of memory");
 		return NULL;
 	}
-	for (int i = 0; i < count; i++) {
-		const char *value = i + 1 < count ? words[i + 1] : NULL;
-		bool is_flag = memtun_options_set(options, words[i], NULL) == 0;
-		bool switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
+	for (int i = 0; i < count;) {
+		int taken = command_option(options, count - i, words + i);
 
-		if (is_flag && !switched)
-			continue;
-		if (memtun_options_set(options, words[i], value) < 0) {
-			command_fail(EXIT_USAGE, "%s", memtun_options_error(options));
+		if (taken < 0) {
 			memtun_options_free(options);
 			return NULL;
 		}
-		i++;
+		i += taken;
 	}
 	return options;
 }
@@ -200,9 +231,13 @@ struct memtun_options *command_options(int count, char **words)
 static int options_parse(struct invocation *invocation, int count, char **words, const char *flags)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 'S'}, {"json", no_argument, NULL, 'j'},
-		{"statistics", no_argument, NULL, 's'},   {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+		{"socket", required_argument, NULL, 'S'},
+		{"json", no_argument, NULL, 'j'},
+		{"statistics", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{"dot", no_argument, NULL, 'D'},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -218,6 +253,9 @@ static int options_parse(struct invocation *invocation, int count, char **words,
 		case 's':
 			invocation->statistics = true;
 			break;
+		case 'D':
+			invocation->dot = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
@@ -232,6 +270,34 @@ static int options_parse(struct invocation *invocation, int count, char **words,
 	return -1;
 }
 
+/* Prints what the usage says of that command: its lines, and those below that are indented more. */
+static void usage_print(const char *name)
+{
+	size_t length = strlen(name);
+	bool ours = false;
+
+	puts("Usage: memtun [-s] [-j] [--socket ADDRESS]");
+	for (const char *line = usage; *line; line = strchr(line, '\n') + 1) {
+		if (line[0] != ' ' || line[2] != ' ')
+			ours = strncmp(line, "  ", 2) == 0 &&
+			       strncmp(line + 2, name, length) == 0 && line[2 + length] == ' ';
+		if (ours)
+			printf("%.*s\n", (int)(strchr(line, '\n') - line), line);
+	}
+}
+
+/* Is help asked for? What follows the name of a program to run is not for us to read. */
+static bool words_ask_for_help(int count, char **words)
+{
+	int last = strcmp(words[0], "exec") == 0 && count > 2 ? 2 : count;
+
+	for (int i = 1; i < last && strcmp(words[i], "--") != 0; i++) {
+		if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
 static int command_run(struct invocation *invocation, int count, char **words)
 {
 	int first = 1, status;
@@ -244,7 +310,12 @@ static int command_run(struct invocation *invocation, int count, char **words)
 			if (status >= 0)
 				return status;
 			first = optind;
+		} else if (words_ask_for_help(count, words)) {
+			usage_print(words[0]);
+			return EXIT_SUCCESS;
 		}
+		if (invocation->dot && commands[i].run != command_bridge)
+			return command_fail(EXIT_USAGE, "--dot goes with bridge show");
 		status = commands[i].run(invocation, count - first, words + first);
 		if (fflush(stdout) == EOF || ferror(stdout))
 			return command_fail(EXIT_REFUSED, "cannot write the output: %s",

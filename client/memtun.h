@@ -20,8 +20,8 @@ extern "C" {
 #endif
 
 struct memtun;         /* a connection to a broker */
-struct memtun_options; /* what a tunnel is to be */
-struct memtun_record;  /* what a tunnel, bridge or event is */
+struct memtun_options; /* what a tunnel or an uplink is to be */
+struct memtun_record;  /* what a tunnel, bridge, uplink, address or event is */
 
 /* --- options: the keys and values of memtun(1), `mode tap` and so on --- */
 
@@ -118,10 +118,38 @@ int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_fu
 		       void *context);
 
 /*
- * Copies of a tunnel's frames, or (is_bridge) of those of each tunnel on a bridge, as a descriptor
- * to read: the caller's, one record a read, the end as for a tunnel. direction: 0 for both. plain:
- * a record is just a frame; else there is struct memtun_capture_header before it. A slow reader
- * slows nobody: it misses frames, and the header says how many. EINVAL too: the tunnel has a peer.
+ * Makes an uplink, which joins a bridge to something outside of the broker. The options say the
+ * bridge, the type and what that needs: the keys of memtun(1). function, which may be NULL, is
+ * called with what was made: if its `state` is `down` the other side isn't there yet, `reason` says
+ * more, and the broker goes on trying. Errors besides: EOPNOTSUPP (the broker was built without
+ * that type), and why it could not be opened, as EADDRNOTAVAIL, ENODEV, EPERM.
+ */
+int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
+		      memtun_record_function *function, void *context);
+
+int memtun_uplink_delete(struct memtun *memtun, const char *name);
+
+/* Calls function for that uplink, or for all (name NULL); with counters if statistics. */
+int memtun_uplink_show(struct memtun *memtun, const char *name, bool statistics,
+		       memtun_record_function *function, void *context);
+
+/*
+ * Calls function for each address that the bridge has learned: `address`, the `name` of the port
+ * that it is behind, `age` in nanoseconds, and on Ethernet `vlan`, 0 for none. ENOENT: no such
+ * bridge, or not any more.
+ */
+int memtun_address_show(struct memtun *memtun, const char *bridge, memtun_record_function *function,
+			void *context);
+
+/* Did what the last blocking call listed change while it was listed? Then ask once more. */
+bool memtun_interrupted(const struct memtun *memtun);
+
+/*
+ * Copies of the frames of a tunnel or an uplink, or (is_bridge) of those of each on a bridge, as a
+ * descriptor to read: the caller's, one record a read, the end as for a tunnel. direction: 0 for
+ * both. plain: a record is just a frame; else there is struct memtun_capture_header before it. A
+ * slow reader slows nobody: it misses frames, and the header says how many. EINVAL too: the tunnel
+ * has a peer.
  */
 int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 		   enum memtun_direction direction, bool plain);

@@ -10,11 +10,13 @@
 
 #define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
 
-const uint64_t options_allowed = BIT(MODE) | BIT(SOCKET) | BIT(BRIDGE) | BIT(PEER) | BIT(MTU) |
-				 BIT(QUEUE_LIMIT) | BIT(OVERFLOW) | BIT(PI) | BIT(VNET_HDR) |
-				 BIT(MULTI_QUEUE) | BIT(EXCLUSIVE) | BIT(PERSISTENT) | BIT(COUNT) |
-				 BIT(HUB) | BIT(DIRECTION) | BIT(PLAIN) | BIT(QUEUE_ID) |
-				 BIT(STATISTICS);
+const uint64_t options_allowed =
+	BIT(MODE) | BIT(SOCKET) | BIT(BRIDGE) | BIT(PEER) | BIT(MTU) | BIT(QUEUE_LIMIT) |
+	BIT(OVERFLOW) | BIT(PI) | BIT(VNET_HDR) | BIT(MULTI_QUEUE) | BIT(EXCLUSIVE) |
+	BIT(PERSISTENT) | BIT(COUNT) | BIT(HUB) | BIT(DIRECTION) | BIT(PLAIN) | BIT(QUEUE_ID) |
+	BIT(STATISTICS) | BIT(TYPE) | BIT(GROUP) | BIT(PORT) | BIT(IFADDR) | BIT(TTL) | BIT(LOOP) |
+	BIT(PATH) | BIT(REMOTE) | BIT(LOCAL) | BIT(ADDRESS) | BIT(GATEWAY) | BIT(VNI) |
+	BIT(DEVICE) | BIT(BACKEND);
 
 struct memtun_options *memtun_options_new(void)
 {
@@ -33,17 +35,15 @@ const char *memtun_options_error(const struct memtun_options *options)
 
 void options_import(struct memtun_options *options, const struct attribute_set *set)
 {
-	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
-		enum memtun_attribute which = (enum memtun_attribute)i;
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
 
-		if (!attribute_set_has(set, which))
-			continue;
-		if (attributes[which].type != ATTRIBUTE_NAME) {
+	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
+		if (!attribute_is_string(which)) {
 			attribute_set_put_number(&options->set, which, set->values[which].number);
 			continue;
 		}
-		/* Names were checked to fit. */
-		strlcpy(options->strings[which], set->values[which].string, MEMTUN_NAME_SIZE);
+		/* Strings were checked to fit. */
+		strlcpy(options->strings[which], set->values[which].string, MEMTUN_TEXT_SIZE);
 		attribute_set_put_string(&options->set, which, options->strings[which]);
 	}
 }
@@ -66,7 +66,7 @@ int memtun_options_set_number(struct memtun_options *options, const char *key, u
 
 	options->fault.text[0] = '\0';
 	if (which == MEMTUN_A_UNSPEC || !(options_allowed & ATTRIBUTE_BIT(which)) ||
-	    attributes[which].type == ATTRIBUTE_NAME)
+	    attribute_is_string(which))
 		return fault_set(&options->fault, EINVAL,
 				 "there is no option '%.40s' with a number", key);
 	if (attribute_check_number(which, number, &options->fault) < 0)

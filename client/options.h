@@ -10,7 +10,7 @@
 
 struct memtun_options {
 	struct attribute_set set; /* its strings are those below */
-	char strings[MEMTUN_A_END][MEMTUN_NAME_SIZE];
+	char strings[ATTRIBUTE_ANSWERS][MEMTUN_TEXT_SIZE];
 	struct fault fault;
 };
 

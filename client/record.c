@@ -2,6 +2,8 @@
 #include "record.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The attribute of that word, if the record has it; MEMTUN_A_UNSPEC if not. */
 static enum memtun_attribute record_find(const struct memtun_record *record, const char *key)
@@ -19,7 +21,7 @@ const char *memtun_record_string(const struct memtun_record *record, const char 
 
 	if (which == MEMTUN_A_UNSPEC)
 		return NULL;
-	if (attributes[which].type == ATTRIBUTE_NAME)
+	if (attribute_is_string(which))
 		return record->set.values[which].string;
 	return attribute_format(&record->set, which, cached->texts[which],
 				sizeof(cached->texts[which]));
@@ -33,7 +35,7 @@ int memtun_record_number(const struct memtun_record *record, const char *key, ui
 		errno = ENOENT;
 		return -1;
 	}
-	if (attributes[which].type == ATTRIBUTE_NAME) {
+	if (attribute_is_string(which)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -47,9 +49,31 @@ const char *memtun_record_next(const struct memtun_record *record, const char *k
 
 	if (key && which == MEMTUN_A_UNSPEC)
 		return NULL;
-	while (++which < MEMTUN_A_END) {
-		if (attribute_set_has(&record->set, (enum memtun_attribute)which))
-			return attributes[which].word;
+	which = attribute_set_next(&record->set, which);
+	return which == MEMTUN_A_END ? NULL : attributes[which].word;
+}
+
+struct memtun_record *record_copy(const struct memtun_record *record)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+	size_t size = sizeof(*record);
+	struct memtun_record *copy;
+	char *strings;
+
+	while ((which = attribute_set_next(&record->set, which)) != MEMTUN_A_END)
+		size += attribute_is_string(which) ? strlen(record->set.values[which].string) + 1
+						   : 0;
+	copy = malloc(size);
+	if (!copy)
+		return NULL;
+	copy->set = record->set;
+	strings = (char *)(copy + 1);
+	which = MEMTUN_A_UNSPEC;
+	while ((which = attribute_set_next(&record->set, which)) != MEMTUN_A_END) {
+		if (attribute_is_string(which)) {
+			copy->set.values[which].string = strings;
+			strings = stpcpy(strings, record->set.values[which].string) + 1;
+		}
 	}
-	return NULL;
+	return copy;
 }

@@ -13,4 +13,7 @@ struct memtun_record {
 	char texts[MEMTUN_A_END][24]; /* of numbers that were asked for as text */
 };
 
+/* The record with its strings, to be freed as one. NULL with ENOMEM. */
+struct memtun_record *record_copy(const struct memtun_record *record);
+
 #endif

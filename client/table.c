@@ -10,17 +10,51 @@
 #include "attribute.h"
 #include "descriptor.h"
 
+/* All keys of records, and more than any command adds. */
+#define MOST_COLUMNS (MEMTUN_A_END + 24)
+
+/* A row is libsmartcols' line. */
+struct table_row;
+
+struct column {
+	const char *key; /* borrowed: an attribute's word, or the caller's */
+	struct libscols_column *scols;
+	bool is_flag;
+};
+
 struct table {
 	struct libscols_table *scols;
 	bool json;
+	bool tree;
 	bool empty;
+	size_t column_count;
+	struct column columns[MOST_COLUMNS];
 };
 
-/* A column for a key; in JSON the key is its name, for people it is in capitals. */
-static struct libscols_column *table_column(struct table *table, const char *key)
+static struct column *column_new(struct table *table, const char *key, const char *heading,
+				 enum attribute_type type)
 {
-	const struct attribute *attribute = &attributes[attribute_find(key)];
-	struct libscols_column *column;
+	bool is_number = type == ATTRIBUTE_U32 || type == ATTRIBUTE_U64;
+	struct column *column = &table->columns[table->column_count];
+
+	if (table->column_count == MOST_COLUMNS)
+		return NULL;
+	column->key = key;
+	column->is_flag = type == ATTRIBUTE_FLAG;
+	column->scols = scols_table_new_column(table->scols, heading, 0,
+					       is_number && !table->json ? SCOLS_FL_RIGHT : 0);
+	if (!column->scols)
+		return NULL;
+	/* As it is: a number, true or false; or null. Its own booleans can't be missing. */
+	if (is_number || column->is_flag)
+		scols_column_set_json_type(column->scols, SCOLS_JSON_NUMBER);
+	table->column_count++;
+	return column;
+}
+
+/* A column for a key; in JSON the key is its name, for people it is in capitals. */
+static struct column *column_of_key(struct table *table, const char *key)
+{
 	char heading[64];
 	size_t i;
 
@@ -28,18 +62,15 @@ static struct libscols_column *table_column(struct table *table, const char *key
 		heading[i] =
 			table->json || key[i] < 'a' || key[i] > 'z' ? key[i] : (char)(key[i] - 32);
 	heading[i] = '\0';
-	column = scols_table_new_column(table->scols, heading, 0,
-					!table->json && (attribute->type == ATTRIBUTE_U32 ||
-							 attribute->type == ATTRIBUTE_U64)
-						? SCOLS_FL_RIGHT
-						: 0);
-	if (!column)
-		return NULL;
-	if (attribute->type == ATTRIBUTE_U32 || attribute->type == ATTRIBUTE_U64)
-		scols_column_set_json_type(column, SCOLS_JSON_NUMBER);
-	else if (attribute->type == ATTRIBUTE_FLAG)
-		scols_column_set_json_type(column, SCOLS_JSON_BOOLEAN);
-	return column;
+	return column_new(table, key, heading, attributes[attribute_find(key)].type);
+}
+
+int table_add_column(struct table *table, const char *key, const char *heading, bool is_number)
+{
+	return column_new(table, key, table->json ? key : heading,
+			  is_number ? ATTRIBUTE_U64 : ATTRIBUTE_TEXT)
+		       ? 0
+		       : -1;
 }
 
 struct table *table_new(const char *const keys[], bool json)
@@ -55,7 +86,7 @@ struct table *table_new(const char *const keys[], bool json)
 		goto fail;
 	scols_table_enable_json(table->scols, json);
 	for (size_t i = 0; keys[i]; i++) {
-		if (!table_column(table, keys[i]))
+		if (!column_of_key(table, keys[i]))
 			goto fail;
 	}
 	return table;
@@ -74,52 +105,67 @@ void table_free(struct table *table)
 	free(table);
 }
 
-/* The key's column, made if it isn't there and this is JSON. NULL: not wanted, or ENOMEM. */
-static struct libscols_column *table_find(struct table *table, const char *key)
+void table_make_tree(struct table *table)
 {
-	size_t count = scols_table_get_ncols(table->scols);
-
-	for (size_t i = 0; i < count; i++) {
-		struct libscols_column *column = scols_table_get_column(table->scols, i);
-		const char *name = scols_cell_get_data(scols_column_get_header(column));
-
-		if (strcasecmp(name, key) == 0)
-			return column;
-	}
-	errno = 0;
-	return table->json ? table_column(table, key) : NULL;
+	/* In JSON it would nest. */
+	if (table->json)
+		return;
+	table->tree = true;
+	scols_column_set_flags(table->columns[0].scols, SCOLS_FL_TREE);
 }
 
-int table_add(struct table *table, const struct memtun_record *record)
+struct table_row *table_add_row(struct table *table, struct table_row *parent)
 {
-	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
+	struct libscols_line *above = table->tree ? (struct libscols_line *)parent : NULL;
+
+	table->empty = false;
+	return (struct table_row *)scols_table_new_line(table->scols, above);
+}
+
+int table_set(struct table *table, struct table_row *row, const char *key, const char *text)
+{
+	struct column *column = table->columns;
+	struct column *end = column + table->column_count;
+
+	while (column < end && strcmp(column->key, key) != 0)
+		column++;
+	if (column == end && !table->json)
+		return 0;
+	if (column == end)
+		column = column_of_key(table, key);
+	if (!column)
+		return -1;
+	if (table->json && column->is_flag)
+		text = strcmp(text, "on") == 0 ? "true" : "false";
+	return scols_line_set_column_data((struct libscols_line *)row, column->scols, text) < 0 ? -1
+												: 0;
+}
+
+int table_set_record(struct table *table, struct table_row *row, const struct memtun_record *record)
+{
 	const char *key = NULL;
 
-	if (!line)
-		return -1;
-	table->empty = false;
 	while ((key = memtun_record_next(record, key))) {
-		struct libscols_column *column = table_find(table, key);
-		const char *value = memtun_record_string(record, key);
-
-		if (!column && table->json)
-			return -1;
-		if (!column)
-			continue;
-		/* libsmartcols tells true from false by 0 and 1. */
-		if (table->json && attributes[attribute_find(key)].type == ATTRIBUTE_FLAG)
-			value = strcmp(value, "on") == 0 ? "1" : "0";
-		if (scols_line_refer_column_data(line, column, strdup(value)) < 0)
+		if (table_set(table, row, key, memtun_record_string(record, key)) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* The array within the object that libsmartcols makes around it. */
+int table_add(struct table *table, const struct memtun_record *record)
+{
+	struct table_row *row = table_add_row(table, NULL);
+
+	return row ? table_set_record(table, row, record) : -1;
+}
+
+/* The array within the object that libsmartcols makes around it; text is the caller's. */
 static char *table_array(struct table *table, char **text)
 {
 	char *begin, *end;
 
+	if (table->empty)
+		return *text = strdup("[]");
 	if (scols_print_table_to_string(table->scols, text) < 0)
 		return NULL;
 	begin = strchr(*text, '[');
@@ -135,8 +181,6 @@ int table_print(struct table *table)
 	memory_owned char *text = NULL;
 	char *array;
 
-	if (table->json && table->empty)
-		return puts("[]") < 0 ? -1 : 0;
 	if (!table->json)
 		return scols_print_table(table->scols) < 0 ? -1 : 0;
 	array = table_array(table, &text);
@@ -157,6 +201,17 @@ static void text_join_lines(char *text)
 		to++;
 	}
 	*to = '\0';
+}
+
+int table_print_array_line(struct table *table)
+{
+	memory_owned char *text = NULL;
+	char *array = table_array(table, &text);
+
+	if (!array)
+		return -1;
+	text_join_lines(array);
+	return puts(array) < 0 || fflush(stdout) < 0 ? -1 : 0;
 }
 
 int table_print_line(const struct memtun_record *record)

@@ -14,10 +14,15 @@ static const char *const mode_words[] = {"tun", "tap", NULL};
 static const char *const socket_words[] = {"seqpacket", "dgram", "stream", NULL};
 static const char *const overflow_words[] = {"drop-tail", "drop-head", "block", NULL};
 static const char *const direction_words[] = {"from-client", "to-client", NULL};
-static const char *const state_words[] = {"closed", "open", NULL};
+static const char *const state_words[] = {"closed", "open", "up", "down", NULL};
+static const char *const type_words[] = {
+	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", NULL,
+};
+static const char *const backend_words[] = {"memory", "kernel", NULL};
 static const char *const event_words[] = {
-	"added",        "changed",        "deleted", "opened", "closed",
-	"bridge-added", "bridge-deleted", "lost",    NULL,
+	"added",        "changed",        "deleted", "opened",       "closed",
+	"bridge-added", "bridge-deleted", "lost",    "uplink-added", "uplink-deleted",
+	"uplink-up",    "uplink-down",    NULL,
 };
 
 #define U32(name, smallest, largest)                                                    \
@@ -31,6 +36,10 @@ static const char *const event_words[] = {
 #define FLAG(name)                                              \
 	{                                                       \
 		.word = name, .type = ATTRIBUTE_FLAG, .most = 1 \
+	}
+#define TEXT(name)                                    \
+	{                                             \
+		.word = name, .type = ATTRIBUTE_TEXT, \
 	}
 #define WORD(name, list)                                                  \
 	{                                                                 \
@@ -72,6 +81,22 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_ADDRESSES] = U32("addresses", 0, UINT32_MAX),
 	[MEMTUN_A_HANGUP_SEEN] = FLAG("hangup-seen"),
 	[MEMTUN_A_DIRECTION] = WORD("direction", direction_words),
+	[MEMTUN_A_TYPE] = WORD("type", type_words),
+	[MEMTUN_A_GROUP] = TEXT("group"),
+	[MEMTUN_A_PORT] = U32("port", 1, 65535),
+	[MEMTUN_A_IFADDR] = TEXT("ifaddr"),
+	[MEMTUN_A_TTL] = U32("ttl", 0, 255),
+	[MEMTUN_A_LOOP] = FLAG("loop"),
+	[MEMTUN_A_PATH] = TEXT("path"),
+	[MEMTUN_A_REMOTE] = TEXT("remote"),
+	[MEMTUN_A_LOCAL] = TEXT("local"),
+	[MEMTUN_A_ADDRESS] = TEXT("address"),
+	[MEMTUN_A_GATEWAY] = TEXT("gateway"),
+	/* 24 bits. */
+	[MEMTUN_A_VNI] = U32("vni", 0, 16777215),
+	[MEMTUN_A_DEVICE] = {.word = "device", .type = ATTRIBUTE_NAME, .may_be_template = true},
+	[MEMTUN_A_BACKEND] = WORD("backend", backend_words),
+	[MEMTUN_A_PLAIN] = FLAG("plain"),
 	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
 	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),
@@ -79,6 +104,9 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE] = U64("from-client-dropped-oversize"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED] = U64("from-client-dropped-malformed"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION] = U64("from-client-dropped-no-destination"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_OVERRUN] = U64("from-client-dropped-overrun"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN] = U64("from-client-dropped-foreign"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED] = U64("from-client-dropped-unresolved"),
 	[MEMTUN_A_TO_CLIENT_OFFERED] = U64("to-client-offered"),
 	[MEMTUN_A_TO_CLIENT_FRAMES] = U64("to-client-frames"),
 	[MEMTUN_A_TO_CLIENT_BYTES] = U64("to-client-bytes"),
@@ -89,11 +117,17 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION] =
 		U64("to-client-dropped-needs-segmentation"),
 	[MEMTUN_A_TO_CLIENT_DROPPED_REFUSED] = U64("to-client-dropped-refused"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP] = U64("to-client-dropped-not-ip"),
+	[MEMTUN_A_TO_CLIENT_COPIED_BYTES] = U64("to-client-copied-bytes"),
 	[MEMTUN_A_TO_CLIENT_UNREAD] = U64("to-client-unread"),
-	[MEMTUN_A_PLAIN] = FLAG("plain"),
+	[MEMTUN_A_MAC] = TEXT("mac"),
+	[MEMTUN_A_VLAN] = U32("vlan", 0, 4095),
+	[MEMTUN_A_AGE] = U64("age"),
+	[MEMTUN_A_CONNECTS] = U64("connects"),
+	[MEMTUN_A_REASON] = TEXT("reason"),
 };
 
-_Static_assert(MEMTUN_A_END <= 64, "attribute_set.present has a bit an attribute");
+_Static_assert(MEMTUN_A_END <= 128, "attribute_set.present has a bit an attribute");
 
 int fault_set(struct fault *fault, int error, const char *format, ...)
 {
@@ -120,6 +154,20 @@ int attribute_check_number(enum memtun_attribute which, uint64_t number, struct 
 			 attribute->word, number, attribute->least, attribute->most);
 }
 
+static int text_check(const struct attribute *attribute, const char *string, struct fault *fault)
+{
+	if (string[0] == '\0' || strlen(string) >= MEMTUN_TEXT_SIZE)
+		return fault_set(fault, EINVAL, "%s is from 1 to %d bytes long", attribute->word,
+				 MEMTUN_TEXT_SIZE - 1);
+	for (const char *at = string; *at; at++) {
+		/* It is shown on terminals. */
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return fault_set(fault, EINVAL, "%s has a control character",
+					 attribute->word);
+	}
+	return 0;
+}
+
 int attribute_check_string(enum memtun_attribute which, const char *string, struct fault *fault)
 {
 	const struct attribute *attribute = &attributes[which];
@@ -127,6 +175,8 @@ int attribute_check_string(enum memtun_attribute which, const char *string, stru
 
 	if (attribute->may_be_empty && string[0] == '\0')
 		return 0;
+	if (attribute->type == ATTRIBUTE_TEXT)
+		return text_check(attribute, string, fault);
 	wrong = tunnel_name_fault(string, attribute->may_be_template);
 	if (wrong)
 		return fault_set(fault, EINVAL, "%s '%.40s' %s", attribute->word, string, wrong);
@@ -140,6 +190,17 @@ enum memtun_attribute attribute_find(const char *word)
 			return (enum memtun_attribute)which;
 	}
 	return MEMTUN_A_UNSPEC;
+}
+
+enum memtun_attribute attribute_set_next(const struct attribute_set *set, int which)
+{
+	for (which++; which < MEMTUN_A_END; which = (which / 64 + 1) * 64) {
+		uint64_t rest = set->present[which / 64] >> (which % 64);
+
+		if (rest)
+			return (enum memtun_attribute)(which + __builtin_ctzll(rest));
+	}
+	return MEMTUN_A_END;
 }
 
 /* 1-based number of the word in the list, 0 if it isn't there. */
@@ -187,6 +248,7 @@ int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, 
 		return fault_set(fault, EINVAL, "%s needs a value", attribute->word);
 	switch (attribute->type) {
 	case ATTRIBUTE_NAME:
+	case ATTRIBUTE_TEXT:
 		if (attribute_check_string(which, value, fault) < 0)
 			return -1;
 		attribute_set_put_string(set, which, value);
@@ -221,7 +283,7 @@ const char *attribute_format(const struct attribute_set *set, enum memtun_attrib
 	const struct attribute *attribute = &attributes[which];
 	uint64_t number = set->values[which].number;
 
-	if (attribute->type == ATTRIBUTE_NAME)
+	if (attribute_is_string(which))
 		snprintf(text, size, "%s", set->values[which].string);
 	else if (attribute->type == ATTRIBUTE_WORD && number >= 1 && number <= attribute->most)
 		snprintf(text, size, "%s", attribute->words[number - 1]);

@@ -21,6 +21,7 @@ enum attribute_type {
 	ATTRIBUTE_FLAG, /* u32, 0 or 1 */
 	ATTRIBUTE_WORD, /* u32, one of `words` */
 	ATTRIBUTE_NAME, /* string, a tunnel's or bridge's name */
+	ATTRIBUTE_TEXT, /* string, any other of 1 to MEMTUN_TEXT_SIZE - 1 bytes */
 };
 
 struct attribute {
@@ -45,19 +46,29 @@ struct fault {
 int fault_set(struct fault *fault, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Attributes from here up are in answers and events only, so that what a request may have is one
+ * word of bits. */
+#define ATTRIBUTE_ANSWERS 64
+
 struct attribute_set {
-	uint64_t present; /* a bit an attribute */
+	uint64_t present[2]; /* a bit an attribute; those that requests have are the first word's */
 	union {
 		uint64_t number;
 		const char *string;
 	} values[MEMTUN_A_END];
 };
 
+/* Of an attribute that requests may have, in the first word. */
 #define ATTRIBUTE_BIT(attribute) (UINT64_C(1) << (attribute))
+
+static inline bool attribute_is_string(enum memtun_attribute which)
+{
+	return attributes[which].type == ATTRIBUTE_NAME || attributes[which].type == ATTRIBUTE_TEXT;
+}
 
 static inline bool attribute_set_has(const struct attribute_set *set, enum memtun_attribute which)
 {
-	return set->present & ATTRIBUTE_BIT(which);
+	return set->present[which / 64] >> (which % 64) & 1;
 }
 
 /* 0 where it isn't there. */
@@ -77,16 +88,26 @@ static inline const char *attribute_set_string(const struct attribute_set *set,
 static inline void attribute_set_put_number(struct attribute_set *set, enum memtun_attribute which,
 					    uint64_t number)
 {
-	set->present |= ATTRIBUTE_BIT(which);
+	set->present[which / 64] |= UINT64_C(1) << (which % 64);
 	set->values[which].number = number;
 }
 
 static inline void attribute_set_put_string(struct attribute_set *set, enum memtun_attribute which,
 					    const char *string)
 {
-	set->present |= ATTRIBUTE_BIT(which);
+	set->present[which / 64] |= UINT64_C(1) << (which % 64);
 	set->values[which].string = string;
 }
+
+/* Empties it. */
+static inline void attribute_set_clear(struct attribute_set *set)
+{
+	set->present[0] = 0;
+	set->present[1] = 0;
+}
+
+/* The set's attribute after `which` (0: its first); MEMTUN_A_END: there is none. */
+enum memtun_attribute attribute_set_next(const struct attribute_set *set, int which);
 
 /* Does the value keep to its attribute's bounds? Else -1 with the fault filled (EINVAL). */
 int attribute_check_number(enum memtun_attribute which, uint64_t number, struct fault *fault);

@@ -17,7 +17,7 @@
 /* Clients that may wait to be accepted: what the kernel allows by default (somaxconn). */
 #define BACKLOG 4096
 
-static int address_parse(const char *address, struct sockaddr_un *name, socklen_t *size,
+int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_t *size,
 			 struct fault *fault)
 {
 	size_t length = strlen(address);
@@ -129,7 +129,7 @@ int control_socket_listen(struct control_socket *control, const char *address, i
 	struct sockaddr_un name;
 	socklen_t size;
 
-	if (address_parse(address, &name, &size, fault) < 0)
+	if (control_socket_parse(address, &name, &size, fault) < 0)
 		return -1;
 	if (address[0] != '@') {
 		lock = lock_take(address, fault);
@@ -250,7 +250,7 @@ static int connect_to(const char *address, bool named, struct fault *fault)
 	struct sockaddr_un name;
 	socklen_t size;
 
-	if (address_parse(address, &name, &size, fault) < 0)
+	if (control_socket_parse(address, &name, &size, fault) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)

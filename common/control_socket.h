@@ -8,6 +8,7 @@
 #define MEMTUN_CONTROL_SOCKET_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "attribute.h"
@@ -21,6 +22,13 @@ struct control_socket {
 	int lock;
 	char path[CONTROL_ADDRESS_SIZE]; /* "": in the abstract namespace */
 };
+
+/*
+ * Makes a socket's name of an address, a path or @NAME. -1 with the fault filled: EINVAL (it is
+ * empty), ENAMETOOLONG.
+ */
+int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_t *size,
+			 struct fault *fault);
 
 /*
  * Listens. type: SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (somebody

@@ -27,7 +27,7 @@ static int attribute_read(struct attribute_set *set, const struct nlattr *raw, s
 		return fault_set(fault, EINVAL, "attribute %u is unknown", number);
 	if (attribute_set_has(set, which))
 		return fault_set(fault, EINVAL, "%s is there twice", attributes[which].word);
-	if (attributes[which].type == ATTRIBUTE_NAME) {
+	if (attribute_is_string(which)) {
 		const char *string = mnl_attr_get_payload(raw);
 
 		if (size == 0 || memchr(string, '\0', size) != string + size - 1)
@@ -84,7 +84,7 @@ int message_parse(struct message *message, const void *record, size_t length,
 	message->type = NLMSG_NOOP;
 	message->flags = 0;
 	message->sequence = 0;
-	message->set.present = 0;
+	attribute_set_clear(&message->set);
 	fault->offset = 0;
 	if (length < sizeof(*header))
 		return fault_set(fault, EBADMSG, "a message of %zu bytes has no whole header",
@@ -190,10 +190,10 @@ void message_put_string(struct message_builder *builder, enum memtun_attribute w
 
 void message_put_set(struct message_builder *builder, const struct attribute_set *set)
 {
-	for (uint64_t rest = set->present; rest; rest &= rest - 1) {
-		enum memtun_attribute which = (enum memtun_attribute)__builtin_ctzll(rest);
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
 
-		if (attributes[which].type == ATTRIBUTE_NAME)
+	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
+		if (attribute_is_string(which))
 			message_put_string(builder, which, set->values[which].string);
 		else
 			message_put_number(builder, which, set->values[which].number);

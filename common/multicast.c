@@ -21,7 +21,7 @@ static int option_set(int fd, int option, int value)
 	return setsockopt(fd, IPPROTO_IP, option, &value, sizeof(value));
 }
 
-static int receiver_open(const struct sockaddr_in *group, struct in_addr interface)
+int multicast_join(const struct sockaddr_in *group, struct in_addr interface)
 {
 	const struct ip_mreqn membership = {
 		.imr_multiaddr = group->sin_addr,
@@ -85,7 +85,7 @@ int multicast_open(struct multicast *multicast, const struct multicast_options *
 		errno = EINVAL;
 		return -1;
 	}
-	multicast->receiver = receiver_open(&multicast->group, options->interface);
+	multicast->receiver = multicast_join(&multicast->group, options->interface);
 	if (multicast->receiver < 0)
 		return -1;
 	multicast->sender = sender_open(&multicast->group, options, &multicast->own);

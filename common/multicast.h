@@ -48,6 +48,12 @@ struct multicast {
  */
 int multicast_open(struct multicast *multicast, const struct multicast_options *options);
 
+/*
+ * Only hears: a receiver, the caller's to close, of what is sent to the group on the interface with
+ * that address. -1 with errno, as multicast_open().
+ */
+int multicast_join(const struct sockaddr_in *group, struct in_addr interface);
+
 /* Leaves it. May be called twice. */
 void multicast_close(struct multicast *multicast);
 

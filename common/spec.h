@@ -20,7 +20,8 @@ int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set,
 
 /*
  * Takes `KEY VALUE…` words; a flag's value, on or off, may be left out. `nobridge` stands for an
- * empty bridge. -1 with the fault filled: EINVAL.
+ * empty bridge, and `name`, where it isn't a key itself, for `device`. -1 with the fault filled:
+ * EINVAL.
  */
 int spec_parse_words(const char *const words[], int count, uint64_t allowed,
 		     struct attribute_set *set, struct fault *fault);

@@ -6,10 +6,11 @@
 # Needed to build everything and run the tests. gcc only recommends libc6-dev.
 build_packages="gcc libc6-dev make autoconf automake libtool pkg-config
 	libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev
-	libcmocka-dev libseccomp-dev liblwip-dev libpcap-dev mandoc python3"
+	libcmocka-dev libseccomp-dev liblwip-dev libpcap-dev libvdeplug-dev libncurses-dev mandoc python3"
 
 # Real programs that some tests talk to, and skip where they are missing.
-peer_packages="python3-twisted qemu-system-x86 ipxe-qemu"
+peer_packages="python3-twisted qemu-system-x86 ipxe-qemu
+	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark"
 
 builddir=$PWD/build
 

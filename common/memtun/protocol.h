@@ -20,6 +20,9 @@
 /* The longest name of a tunnel or bridge, as IFNAMSIZ has it: 15 bytes and a NUL. */
 #define MEMTUN_NAME_SIZE 16
 
+/* The longest other string: as a path that fits struct sockaddr_un, 107 bytes and a NUL. */
+#define MEMTUN_TEXT_SIZE 108
+
 enum memtun_command {
 	MEMTUN_CMD_HELLO = 0x10,
 	MEMTUN_CMD_TUNNEL_ADD = 0x11,
@@ -37,6 +40,10 @@ enum memtun_command {
 	MEMTUN_CMD_EVENT = 0x1c,
 	MEMTUN_CMD_CAPTURE = 0x1d,
 	MEMTUN_CMD_INJECT = 0x1e,
+	MEMTUN_CMD_UPLINK_ADD = 0x1f,
+	MEMTUN_CMD_UPLINK_DELETE = 0x20,
+	MEMTUN_CMD_UPLINK_SHOW = 0x21,
+	MEMTUN_CMD_ADDRESS_SHOW = 0x22,
 	MEMTUN_CMD_END
 };
 
@@ -64,6 +71,9 @@ enum memtun_overflow {
 enum memtun_state {
 	MEMTUN_CLOSED = 1,
 	MEMTUN_OPEN = 2,
+	/* Of an uplink. */
+	MEMTUN_UP = 3,
+	MEMTUN_DOWN = 4,
 };
 
 /* The value of MEMTUN_A_DIRECTION. */
@@ -83,9 +93,32 @@ enum memtun_event {
 	MEMTUN_EVENT_BRIDGE_DELETED = 7,
 	/* Not sent: what a reader of events is given when some were lost. */
 	MEMTUN_EVENT_LOST = 8,
+	MEMTUN_EVENT_UPLINK_ADDED = 9,
+	MEMTUN_EVENT_UPLINK_DELETED = 10,
+	MEMTUN_EVENT_UPLINK_UP = 11,
+	MEMTUN_EVENT_UPLINK_DOWN = 12,
 };
 
-/* Numbers are u32 unless said otherwise; flags are the number 0 or 1. */
+/* The value of MEMTUN_A_TYPE: what an uplink joins its bridge to. */
+enum memtun_uplink_type {
+	MEMTUN_UPLINK_MCAST = 1,  /* a multicast LAN of User Mode Linux and QEMU */
+	MEMTUN_UPLINK_KERNEL = 2, /* a TUN or TAP interface of the kernel */
+	MEMTUN_UPLINK_VDE = 3,    /* a VDE switch */
+	MEMTUN_UPLINK_BESS = 4,   /* a SEQPACKET socket: slirp4netns, User Mode Linux */
+	MEMTUN_UPLINK_STREAM = 5, /* a STREAM socket, frames after their lengths: QEMU, passt */
+	MEMTUN_UPLINK_DGRAM = 6,  /* a DGRAM socket with a path of its own: QEMU */
+	MEMTUN_UPLINK_UDP = 7,    /* frames in UDP datagrams, from one address to another: QEMU */
+	MEMTUN_UPLINK_VXLAN = 8,  /* RFC 7348 */
+};
+
+/* The value of MEMTUN_A_BACKEND: what a tunnel's descriptors are. */
+enum memtun_backend {
+	MEMTUN_MEMORY = 1, /* ends of socket pairs */
+	MEMTUN_KERNEL = 2, /* the kernel's, of a real interface */
+};
+
+/* Numbers are u32 unless said otherwise; flags are the number 0 or 1. Those from 64 up are in
+ * answers and events only. */
 enum memtun_attribute {
 	MEMTUN_A_UNSPEC = 0,
 	MEMTUN_A_VERSION = 1,      /* major << 16 | minor */
@@ -119,25 +152,50 @@ enum memtun_attribute {
 	MEMTUN_A_ADDRESSES = 29,   /* that a bridge has learned */
 	MEMTUN_A_HANGUP_SEEN = 30, /* flag: 0 if a killed client of this dgram queue goes unseen */
 	MEMTUN_A_DIRECTION = 31,   /* enum memtun_direction */
-	/* Counters of a tunnel, all u64, since it was made. */
-	MEMTUN_A_FROM_CLIENT_FRAMES = 32,
-	MEMTUN_A_FROM_CLIENT_BYTES = 33,
-	MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY = 34,
-	MEMTUN_A_FROM_CLIENT_DROPPED_RUNT = 35,
-	MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE = 36,
-	MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED = 37,
-	MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION = 38,
-	MEMTUN_A_TO_CLIENT_OFFERED = 39,
-	MEMTUN_A_TO_CLIENT_FRAMES = 40,
-	MEMTUN_A_TO_CLIENT_BYTES = 41,
-	MEMTUN_A_TO_CLIENT_QUEUED = 42,
-	MEMTUN_A_TO_CLIENT_DROPPED_FULL = 43,
-	MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT = 44,
-	MEMTUN_A_TO_CLIENT_DROPPED_MTU = 45,
-	MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION = 46,
-	MEMTUN_A_TO_CLIENT_DROPPED_REFUSED = 47, /* by the kernel, or memory was short */
-	MEMTUN_A_PLAIN = 48,                     /* flag: a capture without headers */
-	MEMTUN_A_TO_CLIENT_UNREAD = 49, /* u64: bytes that its client could read and has not yet */
+	MEMTUN_A_TYPE = 32,        /* enum memtun_uplink_type */
+	MEMTUN_A_GROUP = 33,       /* string: a multicast address */
+	MEMTUN_A_PORT = 34,        /* of UDP */
+	MEMTUN_A_IFADDR = 35,      /* string: an address of the interface to use */
+	MEMTUN_A_TTL = 36,
+	MEMTUN_A_LOOP = 37,    /* flag: own frames are heard as well */
+	MEMTUN_A_PATH = 38,    /* string, as the next four */
+	MEMTUN_A_REMOTE = 39,  /* address:port, an address or a path */
+	MEMTUN_A_LOCAL = 40,   /* address:port or an address */
+	MEMTUN_A_ADDRESS = 41, /* addresses, each maybe with its prefix, a '+' between two */
+	MEMTUN_A_GATEWAY = 42, /* addresses, a '+' between two */
+	MEMTUN_A_VNI = 43,     /* of VXLAN */
+	MEMTUN_A_DEVICE = 44,  /* string: a kernel interface */
+	MEMTUN_A_BACKEND = 45, /* enum memtun_backend */
+	MEMTUN_A_PLAIN = 48,   /* flag: a capture without headers */
+	/* From 64 up: in answers and events only. */
+	/* Counters of a port, all u64, since it was made. */
+	MEMTUN_A_FROM_CLIENT_FRAMES = 64,
+	MEMTUN_A_FROM_CLIENT_BYTES = 65,
+	MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY = 66,
+	MEMTUN_A_FROM_CLIENT_DROPPED_RUNT = 67,
+	MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE = 68,
+	MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED = 69,
+	MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION = 70,
+	MEMTUN_A_FROM_CLIENT_DROPPED_OVERRUN = 71,    /* by the kernel, before they were read */
+	MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN = 72,    /* from elsewhere, or for another network */
+	MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED = 73, /* no neighbour has answered for them */
+	MEMTUN_A_TO_CLIENT_OFFERED = 74,
+	MEMTUN_A_TO_CLIENT_FRAMES = 75,
+	MEMTUN_A_TO_CLIENT_BYTES = 76,
+	MEMTUN_A_TO_CLIENT_QUEUED = 77,
+	MEMTUN_A_TO_CLIENT_DROPPED_FULL = 78,
+	MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT = 79,
+	MEMTUN_A_TO_CLIENT_DROPPED_MTU = 80,
+	MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION = 81,
+	MEMTUN_A_TO_CLIENT_DROPPED_REFUSED = 82, /* by the kernel, or memory was short */
+	MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP = 83,  /* a TUN's adapter took it: it is no IP for it */
+	MEMTUN_A_TO_CLIENT_COPIED_BYTES = 84,    /* that were copied, as they had to wait */
+	MEMTUN_A_TO_CLIENT_UNREAD = 85, /* u64: bytes that its client could read and has not yet */
+	MEMTUN_A_MAC = 86,              /* string: of a TUN's adapter */
+	MEMTUN_A_VLAN = 87,             /* that an address was seen in */
+	MEMTUN_A_AGE = 88,              /* u64: nanoseconds since it was seen */
+	MEMTUN_A_CONNECTS = 89,         /* u64: how often an uplink has come up */
+	MEMTUN_A_REASON = 90,           /* string: why an uplink is down */
 	MEMTUN_A_END
 };
 
@@ -145,8 +203,9 @@ enum memtun_attribute {
 struct memtun_capture_header {
 	uint64_t time;      /* CLOCK_REALTIME nanoseconds */
 	uint64_t missed;    /* frames that this capture has missed so far, being too slow */
-	uint32_t port;      /* the tunnel's id */
-	uint32_t direction; /* enum memtun_direction */
+	uint32_t port;      /* the tunnel's or uplink's id */
+	uint16_t direction; /* enum memtun_direction */
+	uint16_t mode;      /* enum memtun_mode: of the frame; on a bridge, the bridge's */
 };
 
 #endif

@@ -5,6 +5,10 @@
 
 void figures_open(void);     /* open and close: one by one, and pipelined */
 void figures_frames(void);   /* through a bridge */
+void figures_bridge(void);   /* through a bridge, beside other switches */
+void figures_ports(void);    /* through a bridge of many ports */
+void figures_latency(void);  /* of a pair, while others flood */
+void figures_flood(void);    /* to many ports */
 void figures_peers(void);    /* between peers */
 void figures_io(void);       /* the I/O system in memory */
 void figures_memory(void);   /* of idle tunnels */

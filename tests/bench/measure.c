@@ -28,21 +28,41 @@ void series_add(struct series *series, double ours, double baseline)
 	series->pairs++;
 }
 
-void series_report(const struct series *series, const struct figure *figure)
+/* Sorted, into ratios. */
+static double sort_ratios(const struct series *series, const struct figure *figure, double ratios[])
 {
-	double ratios[MEASURE_SHORT_PAIRS];
-	struct series sorted = *series;
-	double ours, baseline, ratio;
-
 	for (int i = 0; i < series->pairs; i++) {
 		ratios[i] =
 			(series->ours[i] + figure->floor) / (series->baseline[i] + figure->floor);
 		if (figure->is_cost)
 			ratios[i] = 1 / ratios[i];
 	}
+	return sort_for_median(ratios, series->pairs);
+}
+
+double series_ours(const struct series *series)
+{
+	struct series sorted = *series;
+
+	return sort_for_median(sorted.ours, series->pairs);
+}
+
+double series_ratio(const struct series *series, const struct figure *figure)
+{
+	double ratios[MEASURE_SHORT_PAIRS];
+
+	return sort_ratios(series, figure, ratios);
+}
+
+void series_report(const struct series *series, const struct figure *figure)
+{
+	double ratios[MEASURE_SHORT_PAIRS];
+	struct series sorted = *series;
+	double ours, baseline, ratio;
+
 	ours = sort_for_median(sorted.ours, series->pairs);
 	baseline = sort_for_median(sorted.baseline, series->pairs);
-	ratio = sort_for_median(ratios, series->pairs);
+	ratio = sort_ratios(series, figure, ratios);
 	printf("bench %s ours %.1f unit %s baseline %.1f ratio %.3f spread %.3f..%.3f\n",
 	       figure->name, ours, figure->unit, baseline, ratio, ratios[0],
 	       ratios[series->pairs - 1]);

@@ -32,6 +32,10 @@ struct series {
 
 void series_add(struct series *series, double ours, double baseline);
 
+/* The medians of our side and of the pairs' ratios. */
+double series_ours(const struct series *series);
+double series_ratio(const struct series *series, const struct figure *figure);
+
 /* Prints the figure's line, and one for people. */
 void series_report(const struct series *series, const struct figure *figure);
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Writes the hand-made part of the fuzz corpus: corpus.py DIRECTORY. Each file is named for what it
-is; the numbers are those of memtun/protocol.h, and fuzz_session.c and fuzz_frame.c say how their
-inputs are laid out. Numbers are little-endian, as on the machines that the fuzzer runs on."""
+is; the numbers are those of memtun/protocol.h, and fuzz_session.c, fuzz_frame.c and fuzz_uplink.c
+say how their inputs are laid out. Numbers are little-endian, as on the machines that the fuzzer runs on."""
 import os
 import struct
 import sys
@@ -157,8 +157,30 @@ FRAMES = {
 }
 
 
+DATAGRAM, VXLAN, STREAM, TUN, LOSE = range(5)
+
+
+def comes(by, data=b""):
+    return struct.pack("<BH", by, len(data)) + data
+
+
+VXLAN_HEADER = bytes.fromhex("0800000000002a00")
+ARP_REQUEST = BROADCAST[:12] + bytes.fromhex("0806 0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002")
+ARP_ANSWER = BROADCAST[:12] + bytes.fromhex("0806 0001 0800 06 04 0002 020000000001 0a000001 020000000009 0a000002")
+
+UPLINKS = {
+    "vxlan": comes(VXLAN, ETHERNET) + comes(VXLAN, BROADCAST) + comes(DATAGRAM, VXLAN_HEADER + ETHERNET),
+    "vxlan-wrong": comes(DATAGRAM) + comes(DATAGRAM, VXLAN_HEADER[:7]) + comes(DATAGRAM, VXLAN_HEADER) +
+    comes(DATAGRAM, bytes(8) + ETHERNET) + comes(DATAGRAM, b"\xff" * 6 + b"\x2b\xff" + ETHERNET) + comes(VXLAN, ETHERNET[:13]),
+    "stream": comes(STREAM, framed(BROADCAST) + b"\0\0") + comes(STREAM, framed(ETHERNET)[2:]) + comes(VXLAN, ETHERNET) +
+    comes(STREAM, b"\xff\xff\xff\xff") + comes(STREAM, framed(ETHERNET)) * 3,
+    "adapter": comes(VXLAN, ARP_REQUEST) + comes(TUN, IPV4) + comes(VXLAN, ARP_ANSWER) + comes(TUN, IPV4) + comes(TUN, IPV6),
+    "lose": comes(TUN, IPV4) + comes(LOSE) + comes(VXLAN, ETHERNET) + comes(STREAM, framed(BROADCAST)),
+}
+
+
 def main():
-    for folder, files in (("message", MESSAGES), ("session", SESSIONS), ("frame", FRAMES)):
+    for folder, files in (("message", MESSAGES), ("session", SESSIONS), ("frame", FRAMES), ("uplink", UPLINKS)):
         path = os.path.join(sys.argv[1], folder)
         os.makedirs(path, exist_ok=True)
         for name, data in files.items():

@@ -12,14 +12,14 @@
 
 static void sets_compare(const struct attribute_set *one, const struct attribute_set *other)
 {
-	if (one->present != other->present)
+	if (memcmp(one->present, other->present, sizeof(one->present)) != 0)
 		abort();
 	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
 		enum memtun_attribute which = (enum memtun_attribute)i;
 
 		if (!attribute_set_has(one, which))
 			continue;
-		if (attributes[which].type == ATTRIBUTE_NAME
+		if (attribute_is_string(which)
 			    ? strcmp(one->values[which].string, other->values[which].string) != 0
 			    : one->values[which].number != other->values[which].number)
 			abort();

@@ -1,15 +1,38 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=sh disable=SC2034 # what it sets is for the tests that source it
+# shellcheck shell=sh disable=SC2034,SC2086 # what it sets is for the tests that source it; words are meant
 # What the shell tests share: the programs that were built, a directory of their own, a broker, and
 # checks that say what was expected. Sourced first; a test ends at its first failure.
 #
 # Surprising: a test runs under timeout(1), which on time-out ends the whole process group, so that
-# nothing that a test started outlives it.
+# nothing that a test started outlives it. One that sets TEST_NAMESPACES before it sources this is
+# root in a network namespace of its own, and in a user namespace if it may: what it does there to
+# interfaces, the host doesn't see.
 
 : "${top_builddir:=$PWD}"
 
 if [ -z "$TEST_IS_BOUNDED" ]; then
-	TEST_IS_BOUNDED=yes exec timeout -k 5 "${TEST_SECONDS:-60}" /bin/sh "$0" "$@"
+	namespaces=
+	# Where user namespaces are forbidden, root needs none.
+	for namespaces in ${TEST_NAMESPACES:+-Urn -n none}; do
+		! unshare $namespaces ip link set lo up 2>/dev/null || break
+	done
+	if [ "$namespaces" = none ]; then
+		echo "skipped: no user and network namespaces here (unshare -Urn), or no ip (iproute2)"
+		exit 77
+	fi
+	TEST_OUTSIDE=$(readlink /proc/self/ns/net)
+	export TEST_OUTSIDE
+	TEST_IS_BOUNDED=yes exec timeout -k 5 "${TEST_SECONDS:-60}" \
+		${namespaces:+unshare $namespaces} /bin/sh "$0" "$@"
+fi
+# Never where it was started, whatever the environment says of bounds.
+if [ -n "$TEST_NAMESPACES" ]; then
+	case ${TEST_OUTSIDE:-unknown} in
+	unknown | "$(readlink /proc/self/ns/net)")
+		echo "FAILED: not in a network namespace of its own"
+		exit 1
+		;;
+	esac
 fi
 
 skip() {
@@ -44,7 +67,7 @@ trap 'trap "" HUP INT TERM; echo "FAILED: not done in time"; exit 1' HUP INT TER
 # Copies, as an ordinary user may not be able to enter the build directory.
 chmod 755 "$scratch"
 mkdir "$scratch/bin" "$scratch/home"
-for program in memtund memtun examples/lwip-http-server examples/lwip-http-client; do
+for program in memtund memtun memtun-host examples/lwip-http-server examples/lwip-http-client; do
 	[ ! -x "$top_builddir/$program" ] || cp "$top_builddir/$program" "$scratch/bin"
 done
 PATH=$scratch/bin:$PATH
@@ -53,7 +76,7 @@ unset MEMTUN_SOCKET XDG_RUNTIME_DIR HOME LISTEN_FDS LISTEN_FDNAMES LISTEN_PID
 
 # What a command is run with that has to be an ordinary user's: nothing where we are one already.
 as_user=
-if [ "$(id -u)" = 0 ]; then
+if [ "$(id -u)" = 0 ] && [ -z "$TEST_NAMESPACES" ]; then
 	as_user="setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all"
 	$as_user true 2>/dev/null || as_user=
 	chown 1000:1000 "$scratch/home" 2>/dev/null || as_user=

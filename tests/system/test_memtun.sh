@@ -24,6 +24,16 @@ for wrong in "add tap0 mtu large" "add tap0 mode tin" "del a b" "bridge grow"; d
 done
 ok "usage errors exit with 2 and say what is wrong"
 
+for command in capture exec expect host inject top wait; do
+	ends_with 0 memtun $command --help
+	has "$output" "  $command "
+	is "$(grep -c '^  [a-z]' "$scratch/output")" "$(memtun --help | grep -c "^  $command ")" \
+		"how many usages memtun $command --help has"
+done
+ends_with 0 memtun inject a --udp 1.2.3.4:5 --help
+has "$output" "  inject "
+ok "each command with options of its own says how it is used"
+
 for command in "add a" "set a mtu 1400" "del a" "show" "bridge show" "monitor"; do
 	ends_with 3 memtun --socket "$scratch/none" $command
 	says "no broker listens there"
@@ -58,10 +68,11 @@ is "$(json 'd[0]["from-client-frames"], d[0]["to-client-bytes"],
 	[k for k, v in d[0].items() if isinstance(v, (dict, list))]')" \
 	"0 0 [] []" "counters in JSON"
 ends_with 0 memtun -j bridge show
-is "$(json 'len(d), d[0]["name"], d[0]["ports"], d[0]["hub"]')" "1 lab 1 False" "the bridge in JSON"
+is "$(json '[(r["object"], r["name"]) for r in d], d[0]["ports"], d[0]["hub"]')" \
+	"[('bridge', 'lab'), ('tunnel', 'left')] 1 False" "the bridge in JSON"
 ends_with 0 memtun show
 is "$(sed -n 1p "$scratch/output" | tr -s ' ')" \
-	"NAME MODE STATE BRIDGE PEER SOCKET MTU PERSISTENT OWNER" "the table's heading"
+	"NAME MODE STATE BRIDGE PEER SOCKET BACKEND MTU PERSISTENT OWNER" "the table's heading"
 is "$(wc -l <"$scratch/output")" 3 "the table's lines"
 ends_with 0 memtun -s show left
 has "$output" "FROM-CLIENT-FRAMES"

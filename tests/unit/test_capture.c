@@ -63,6 +63,7 @@ static void assert_record(int fd, uint64_t port, enum memtun_direction direction
 	assert_int_equal(record_receive(fd, &record), FRAME_SIZE);
 	assert_int_equal(record.header.port, port);
 	assert_int_equal(record.header.direction, direction);
+	assert_int_equal(record.header.mode, MEMTUN_TAP);
 	assert_int_equal(record.header.missed, 0);
 	assert_frame(record.frame, from, to, number);
 }

@@ -21,6 +21,7 @@
 #include "handoff.h"
 #include "record.h"
 #include "tunnel.h"
+#include "uplink.h"
 
 ssize_t __real_recvmsg(int socket, struct msghdr *message, int flags);
 
@@ -126,6 +127,28 @@ static int opens(struct world *world)
 
 /* ------------------------------------------------------------------------------ many parts */
 
+/* Is what a port was offered all accounted for? */
+static void counters_check(const struct memtun_record *record, void *context)
+{
+	static const char *const parts[] = {
+		"to-client-frames",          "to-client-queued",
+		"to-client-dropped-full",    "to-client-dropped-no-client",
+		"to-client-dropped-mtu",     "to-client-dropped-needs-segmentation",
+		"to-client-dropped-refused", "to-client-dropped-not-ip",
+	};
+	uint64_t offered, sum = 0;
+
+	(void)context;
+	assert_int_equal(memtun_record_number(record, "to-client-offered", &offered), 0);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		uint64_t number;
+
+		assert_int_equal(memtun_record_number(record, parts[i], &number), 0);
+		sum += number;
+	}
+	assert_int_equal(sum, offered);
+}
+
 /* An answer of several parts. */
 struct answer {
 	int fds[8];
@@ -148,6 +171,8 @@ static void answer_part(struct memtun *memtun, const struct memtun_reply *reply,
 		return;
 	}
 	answer->records++;
+	if (attribute_set_has(&reply->record->set, MEMTUN_A_TO_CLIENT_OFFERED))
+		counters_check(reply->record, NULL);
 	answer->queue_id = (uint32_t)attribute_set_number(&reply->record->set, MEMTUN_A_QUEUE_ID);
 	if (reply->fd >= 0)
 		answer->fds[answer->fd_count++] = reply->fd;
@@ -365,28 +390,6 @@ static int frames_exchange(struct world *world, struct end *from, struct end *to
 	return from->gone || to->gone ? -1 : 0;
 }
 
-/* Is what a tunnel was offered all accounted for? */
-static void counters_check(const struct memtun_record *record, void *context)
-{
-	static const char *const parts[] = {
-		"to-client-frames",          "to-client-queued",
-		"to-client-dropped-full",    "to-client-dropped-no-client",
-		"to-client-dropped-mtu",     "to-client-dropped-needs-segmentation",
-		"to-client-dropped-refused",
-	};
-	uint64_t offered, sum = 0;
-
-	(void)context;
-	assert_int_equal(memtun_record_number(record, "to-client-offered", &offered), 0);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uint64_t number;
-
-		assert_int_equal(memtun_record_number(record, parts[i], &number), 0);
-		sum += number;
-	}
-	assert_int_equal(sum, offered);
-}
-
 static int frames(struct world *world, const char *text, bool is_stream)
 {
 	struct end from = {.is_stream = is_stream}, to = {.is_stream = is_stream};
@@ -454,6 +457,60 @@ static int multi_queue(struct world *world)
 			   memtun_show(world->client, "t2", true, counters_check, NULL));
 }
 
+/* Packets of a TUN's client: they wait for a neighbour, who asks back; some wait for ever. */
+static int tun_among_taps(struct world *world, const char *socket)
+{
+	/* IPv4 from 10.0.0.9 to 10.0.0.1, and to 10.0.0.2, after their lengths. */
+	static const char packets[] =
+		"\0\0\0\x14\x45\0\0\x14\0\0\0\0\x40\0\0\0\x0a\0\0\x09\x0a\0\0\x01"
+		"\0\0\0\x14\x45\0\0\x14\0\0\0\0\x40\0\0\0\x0a\0\0\x09\x0a\0\0\x02";
+	/* Who has 10.0.0.9? 10.0.0.1 asks, at 02:00:00:00:00:01. */
+	static const char asks[] = "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\1\x08\x06\0\1\x08\0\6\4\0\1"
+				   "\2\0\0\0\0\1\x0a\0\0\1\0\0\0\0\0\0\x0a\0\0\x09";
+	descriptor_owned tap = open_tunnel(world, "t1", "bridge=b0");
+	descriptor_owned tun = -1;
+	char options[64];
+
+	snprintf(options, sizeof(options), "mode=tun,bridge=b0,address=10.0.0.9/24,socket=%s",
+		 socket);
+	if (tap < 0 || (tun = open_tunnel(world, "t2", options)) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		bool is_stream = strcmp(socket, "stream") == 0;
+
+		if (is_stream)
+			send(tun, packets, sizeof(packets) - 1, MSG_NOSIGNAL);
+		for (int j = 0; j < 2 && !is_stream; j++)
+			send(tun, packets + 24 * j + 4, 20, MSG_NOSIGNAL);
+		world_settle(world);
+		send(tap, asks, sizeof(asks) - 1, MSG_NOSIGNAL);
+		world_settle(world);
+	}
+	if (world_check(world->client,
+			memtun_show(world->client, "t2", true, counters_check, NULL)) < 0)
+		return -1;
+	return world_check(world->client, memtun_delete(world->client, "t2"));
+}
+
+static int tun_among_taps_seqpacket(struct world *world)
+{
+	return tun_among_taps(world, "seqpacket");
+}
+
+static int tun_among_taps_stream(struct world *world)
+{
+	return tun_among_taps(world, "stream");
+}
+
+/* The first TAP makes adapters for all who are there. */
+static int tuns_before_taps(struct world *world)
+{
+	if (add(world, "t0", "mode=tun,bridge=b0,address=10.0.0.9/24,gateway=10.0.0.1") < 0 ||
+	    add(world, "t1", "mode=tun,bridge=b0") < 0 || add(world, "t2", "bridge=b0") < 0)
+		return -1;
+	return 0;
+}
+
 /* What a capture misses it counts: no frame is unaccounted for between those that it shows. */
 static unsigned int captured_frames(struct world *world, int capture)
 {
@@ -497,6 +554,112 @@ static int captured_and_injected(struct world *world)
 		assert_int_equal(captured, FRAMES);
 	}
 	return world_check(client, memtun_show(client, "t1", true, counters_check, NULL));
+}
+
+/* ------------------------------------------------------------------------------ uplinks */
+
+#define LOOPBACK "127.0.0.1"
+
+/* A UDP socket at a port of its own on loopback. */
+static int udp_open(struct sockaddr_in *name)
+{
+	socklen_t length = sizeof(*name);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*name = (struct sockaddr_in){.sin_family = AF_INET};
+	name->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)name, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)name, &length), 0);
+	return fd;
+}
+
+/* A port that nobody has. */
+static uint16_t udp_port_find(struct sockaddr_in *name)
+{
+	descriptor_owned fd = udp_open(name);
+
+	return ntohs(name->sin_port);
+}
+
+static int add_uplink(struct world *world, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int add_uplink(struct world *world, const char *name, const char *format, ...)
+{
+	struct answer answer;
+	va_list arguments;
+	char text[200];
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	return ask(world, MEMTUN_CMD_UPLINK_ADD, name, text, &answer);
+}
+
+static int delete_uplink(struct world *world, const char *name)
+{
+	struct answer answer;
+
+	return ask(world, MEMTUN_CMD_UPLINK_DELETE, name, "", &answer);
+}
+
+/* A kind each; of those that share an address, the first goes and the others stay. */
+static int uplinks(struct world *world)
+{
+	struct sockaddr_in name;
+	unsigned int port = udp_port_find(&name), shared = udp_port_find(&name);
+
+	if (add_uplink(world, "m0",
+		       "bridge=b0,type=mcast,group=239.77.1.3,ifaddr=" LOOPBACK ",port=%u",
+		       port) < 0 ||
+	    add_uplink(world, "x0",
+		       "bridge=b0,type=vxlan,vni=1,local=" LOOPBACK ",remote=127.0.0.2,port=%u",
+		       shared) < 0 ||
+	    add_uplink(world, "x1",
+		       "bridge=b0,type=vxlan,vni=2,local=" LOOPBACK ",remote=127.0.0.2,port=%u",
+		       shared) < 0 ||
+	    add_uplink(world, "x2",
+		       "bridge=b1,type=vxlan,vni=3,local=" LOOPBACK
+		       ",group=239.77.1.3,ttl=1,port=%u",
+		       shared) < 0)
+		return -1;
+	return delete_uplink(world, "x0") < 0 || delete_uplink(world, "m0") < 0 ? -1 : 0;
+}
+
+/* What comes by it arrives, as long as it keeps to what its socket holds, and what is to go by it
+ * is accounted for; also while it is down. */
+static int frames_uplink(struct world *world)
+{
+	struct end from = {0}, to = {0};
+	struct sockaddr_in name;
+	unsigned int port = udp_port_find(&name);
+	struct sockaddr_in peer_name;
+	descriptor_owned peer = udp_open(&peer_name), fd = -1;
+	struct answer answer;
+
+	if (add_uplink(world, "u0",
+		       "bridge=b0,type=udp,local=" LOOPBACK ":%u,remote=" LOOPBACK ":%u", port,
+		       ntohs(peer_name.sin_port)) < 0)
+		return -1;
+	fd = open_tunnel(world, "t1", "bridge=b0");
+	if (fd < 0)
+		return -1;
+	assert_int_equal(connect(peer, (struct sockaddr *)&name, sizeof(name)), 0);
+	from.fd = peer;
+	to.fd = fd;
+	if (frames_exchange(world, &from, &to) < 0)
+		return -1;
+	if (!faults_struck())
+		assert_int_equal(to.arrived, FRAMES);
+	to.number = 0;
+	while (to.number < 8 && end_send(&to))
+		world_turn(world);
+	uplink_lost(uplink_find(world->broker, "u0"), "it is tried here");
+	while (to.number < 16 && end_send(&to))
+		world_turn(world);
+	world_settle(world);
+	return ask(world, MEMTUN_CMD_UPLINK_SHOW, "u0", "statistics", &answer);
 }
 
 /* ------------------------------------------------------------------------------ peers */
@@ -629,7 +792,12 @@ static const struct {
 	{"frames, blocked", frames_blocked},
 	{"frames, blocked stream", frames_blocked_stream},
 	{"multi-queue", multi_queue},
+	{"a TUN among TAPs", tun_among_taps_seqpacket},
+	{"a TUN among TAPs, stream", tun_among_taps_stream},
+	{"TUNs before TAPs", tuns_before_taps},
 	{"captured, injected", captured_and_injected},
+	{"uplinks", uplinks},
+	{"frames, uplink", frames_uplink},
 	{"peers", peers},
 	{"peers, dgram", peers_dgram},
 	{"peers by opening", peers_by_opening},

@@ -191,6 +191,116 @@ static void every_call_does_what_it_says(void **state)
 	memtun_options_free(options);
 }
 
+/* What was said last of an uplink. */
+struct uplink_seen {
+	unsigned int count;
+	char type[16], state[16], group[64];
+	uint64_t frames;
+	bool has_frames;
+};
+
+static void note_uplink(const struct memtun_record *record, void *context)
+{
+	struct uplink_seen *seen = context;
+	const char *group = memtun_record_string(record, "group");
+
+	seen->count++;
+	snprintf(seen->type, sizeof(seen->type), "%s", memtun_record_string(record, "type"));
+	snprintf(seen->state, sizeof(seen->state), "%s", memtun_record_string(record, "state"));
+	snprintf(seen->group, sizeof(seen->group), "%s", group ? group : "");
+	seen->has_frames = memtun_record_number(record, "to-client-offered", &seen->frames) == 0;
+}
+
+static void an_uplink_is_made_shown_and_deleted(void **state)
+{
+	struct other *other = *state;
+	struct memtun *memtun = other->memtun;
+	struct memtun_options *options = memtun_options_new();
+	struct uplink_seen seen = {0};
+
+	assert_int_equal(
+		memtun_options_parse(options, "bridge=lab,type=mcast,group=230.0.0.1,port=47113"),
+		0);
+	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), 0);
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.type, "mcast");
+	assert_string_equal(seen.state, "up");
+	assert_string_equal(seen.group, "230.0.0.1");
+	/* Whoever isn't interested in what it was needs no function. */
+	assert_int_equal(memtun_uplink_add(memtun, "lan2", options, NULL, NULL), 0);
+	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), -1);
+	assert_int_equal(errno, EBUSY);
+	assert_int_equal(seen.count, 1);
+	assert_int_equal(memtun_uplink_show(memtun, "lan", false, note_uplink, &seen), 0);
+	assert_false(seen.has_frames);
+	assert_int_equal(memtun_uplink_show(memtun, NULL, true, note_uplink, &seen), 0);
+	assert_int_equal(seen.count, 4);
+	assert_true(seen.has_frames);
+	assert_int_equal(memtun_uplink_delete(memtun, "lan"), 0);
+	assert_int_equal(memtun_uplink_delete(memtun, "lan"), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_string_equal(memtun_error(memtun), "there is no uplink 'lan'");
+	memtun_options_free(options);
+	/* The options that it lacks are named. */
+	options = memtun_options_new();
+	assert_int_equal(memtun_options_parse(options, "bridge=lab,type=mcast,port=1"), 0);
+	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_string_equal(memtun_error(memtun), "an uplink of type mcast needs group");
+	memtun_options_free(options);
+}
+
+struct address_seen {
+	unsigned int count;
+	char name[MEMTUN_NAME_SIZE], address[64];
+	uint64_t vlan, age;
+};
+
+static void note_address(const struct memtun_record *record, void *context)
+{
+	struct address_seen *seen = context;
+
+	seen->count++;
+	snprintf(seen->name, sizeof(seen->name), "%s", memtun_record_string(record, "name"));
+	snprintf(seen->address, sizeof(seen->address), "%s",
+		 memtun_record_string(record, "address"));
+	assert_string_equal(memtun_record_string(record, "bridge"), "lab");
+	assert_int_equal(memtun_record_number(record, "vlan", &seen->vlan), 0);
+	assert_int_equal(memtun_record_number(record, "age", &seen->age), 0);
+}
+
+static void the_addresses_that_a_bridge_has_learned_are_told(void **state)
+{
+	static const unsigned char frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0,    0,
+						0,    0,    7,    0x81, 0,    0,    5, 0x88, 0xb5};
+	struct other *other = *state;
+	struct memtun_options *options = memtun_options_new();
+	struct address_seen seen = {0};
+	int fd, listener;
+
+	assert_int_equal(memtun_options_parse(options, "bridge=lab"), 0);
+	fd = memtun_open(other->memtun, "a", options);
+	listener = memtun_open(other->memtun, "b", options);
+	assert_true(fd >= 0 && listener >= 0);
+	assert_int_equal(memtun_address_show(other->memtun, "lab", note_address, &seen), 0);
+	assert_int_equal(seen.count, 0);
+	assert_int_equal(write(fd, frame, sizeof(frame)), sizeof(frame));
+	/* When it has come out, it has passed the bridge. */
+	assert_int_equal(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 10000), 1);
+	assert_int_equal(memtun_address_show(other->memtun, "lab", note_address, &seen), 0);
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.name, "a");
+	assert_string_equal(seen.address, "02:00:00:00:00:07");
+	assert_int_equal(seen.vlan, 5);
+	assert_true(seen.age < UINT64_C(60000000000));
+	assert_int_equal(memtun_address_show(other->memtun, "none", note_address, &seen), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_string_equal(memtun_error(other->memtun), "there is no bridge 'none'");
+	close(fd);
+	close(listener);
+	memtun_options_free(options);
+}
+
 static void a_refusal_is_told_in_words(void **state)
 {
 	struct other *other = *state;
@@ -418,6 +528,26 @@ static void play_dying(struct control_socket *socket)
 	answer_hello(fd);
 	take_request(fd);
 	_exit(0);
+}
+
+/* Lists one tunnel, twice: the list has changed meanwhile, and then it hasn't. */
+static void play_changing(struct control_socket *socket)
+{
+	int fd = accept_one(socket);
+	struct message_builder builder;
+
+	answer_hello(fd);
+	for (int i = 0; i < 2; i++) {
+		uint16_t flags = i == 0 ? NLM_F_MULTI | NLM_F_DUMP_INTR : NLM_F_MULTI;
+		uint32_t sequence = take_request(fd);
+
+		message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_MULTI, sequence);
+		message_put_string(&builder, MEMTUN_A_NAME, "it");
+		(void)!send(fd, builder.bytes, message_end(&builder), 0);
+		message_begin(&builder, NLMSG_DONE, flags, sequence);
+		(void)!send(fd, builder.bytes, message_end(&builder), 0);
+	}
+	take_request(fd);
 }
 
 static void play_dying_at_once(struct control_socket *socket)
@@ -705,6 +835,23 @@ static void a_descriptor_that_was_not_asked_for_is_closed(void **state)
 	other_end(&other);
 }
 
+static void a_list_that_changed_while_it_was_made_is_known(void **state)
+{
+	struct seen seen = {0};
+	struct other other;
+
+	(void)state;
+	other_start(&other, play_changing);
+	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
+	assert_false(memtun_interrupted(other.memtun));
+	assert_int_equal(memtun_show(other.memtun, NULL, false, note, &seen), 0);
+	assert_true(memtun_interrupted(other.memtun));
+	assert_int_equal(memtun_show(other.memtun, NULL, false, note, &seen), 0);
+	assert_false(memtun_interrupted(other.memtun));
+	assert_int_equal(seen.count, 2);
+	other_end(&other);
+}
+
 static void a_success_without_the_descriptor_is_none(void **state)
 {
 	struct other other;
@@ -797,7 +944,7 @@ static void options_that_are_none_are_told(void **state)
 	assert_int_equal(memtun_options_parse(options, "pi,,mtu=100"), -1);
 	assert_int_equal(memtun_options_parse(options, "mtu=100,nothing"), -1);
 	/* A text that fails sets nothing. */
-	assert_int_equal(options->set.present, 0);
+	assert_int_equal(options->set.present[0], 0);
 	assert_int_equal(memtun_options_parse(options, ""), 0);
 	assert_string_equal(memtun_options_error(options), "");
 	memtun_options_free(options);
@@ -874,6 +1021,8 @@ int main(void)
 		WITH_OTHER(a_tunnel_is_opened_and_passes_frames),
 		WITH_OTHER(without_a_name_the_mode_gives_one),
 		WITH_OTHER(every_call_does_what_it_says),
+		WITH_OTHER(an_uplink_is_made_shown_and_deleted),
+		WITH_OTHER(the_addresses_that_a_bridge_has_learned_are_told),
 		WITH_OTHER(a_refusal_is_told_in_words),
 		WITH_OTHER(one_open_opens_one),
 		WITH_OTHER(answers_come_in_the_order_of_requests),
@@ -890,6 +1039,7 @@ int main(void)
 		cmocka_unit_test(connecting_again_is_possible_after_a_failure_only),
 		cmocka_unit_test(a_broker_that_breaks_the_protocol_is_left),
 		cmocka_unit_test(a_descriptor_that_was_not_asked_for_is_closed),
+		cmocka_unit_test(a_list_that_changed_while_it_was_made_is_known),
 		cmocka_unit_test(a_success_without_the_descriptor_is_none),
 		cmocka_unit_test(the_broker_s_words_have_no_control_characters),
 		cmocka_unit_test(an_event_that_is_kept_hurries_nobody_while_a_call_blocks),

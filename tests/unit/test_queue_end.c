@@ -511,7 +511,7 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 	broker_settle(fixture);
 	/* Only datagram ones may be there still. */
 	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
-	     tunnel = tunnel_next(fixture->broker, tunnel->id))
+	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
 		assert_int_equal(tunnel->socket, MEMTUN_DGRAM);
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap5");
 	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=tap5");

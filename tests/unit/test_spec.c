@@ -27,7 +27,7 @@ static void a_name_alone_is_a_spec(void **state)
 	(void)state;
 	assert_int_equal(spec_parse(text, ALLOWED, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_NAME), "tap%d");
-	assert_int_equal(set.present, ATTRIBUTE_BIT(MEMTUN_A_NAME));
+	assert_int_equal(set.present[0], ATTRIBUTE_BIT(MEMTUN_A_NAME));
 }
 
 static void options_follow_the_name(void **state)
@@ -55,10 +55,33 @@ static void no_bridge_has_a_word(void **state)
 	(void)state;
 	assert_int_equal(spec_parse(text, ALLOWED, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "");
-	set.present = 0;
+	attribute_set_clear(&set);
 	assert_int_equal(words_parse(words, 3, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "");
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 100);
+}
+
+static void a_name_that_is_no_name_of_ours_is_an_interface_s(void **state)
+{
+	const uint64_t of_uplinks = ATTRIBUTE_BIT(MEMTUN_A_DEVICE) | ATTRIBUTE_BIT(MEMTUN_A_MTU);
+	const char *const words[] = {"name", "tap7", "mtu", "100"};
+	const char *const both[] = {"name", "tap7", "device", "tap8"};
+	char text[] = "tap7";
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(spec_parse_words(words, 4, of_uplinks, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_DEVICE), "tap7");
+	assert_null(attribute_set_string(&set, MEMTUN_A_NAME));
+	attribute_set_clear(&set);
+	assert_int_equal(spec_parse_words(both, 4, of_uplinks, &set, &fault), -1);
+	assert_string_equal(fault.text, "device is there twice");
+	/* In front of a SPEC's colon it stays the tunnel's. */
+	attribute_set_clear(&set);
+	assert_int_equal(spec_parse(text, of_uplinks, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_NAME), "tap7");
+	assert_null(attribute_set_string(&set, MEMTUN_A_DEVICE));
 }
 
 static void what_is_no_spec_is_told(void **state)
@@ -108,7 +131,7 @@ static void a_flags_value_may_be_left_out_of_words(void **state)
 	assert_int_equal(words_parse(words, 5, &set, &fault), 0);
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 1);
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 1400);
-	set.present = 0;
+	attribute_set_clear(&set);
 	assert_int_equal(words_parse(given, 4, &set, &fault), 0);
 	assert_true(attribute_set_has(&set, MEMTUN_A_PI));
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 0);
@@ -137,6 +160,7 @@ int main(void)
 		cmocka_unit_test(a_name_alone_is_a_spec),
 		cmocka_unit_test(options_follow_the_name),
 		cmocka_unit_test(no_bridge_has_a_word),
+		cmocka_unit_test(a_name_that_is_no_name_of_ours_is_an_interface_s),
 		cmocka_unit_test(what_is_no_spec_is_told),
 		cmocka_unit_test(a_flags_value_may_be_left_out_of_words),
 		cmocka_unit_test(words_that_are_no_options_are_told),

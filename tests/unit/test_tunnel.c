@@ -203,8 +203,7 @@ static void an_exclusive_open_makes_the_tunnel(void **state)
 
 static void an_open_that_fails_leaves_no_tunnel(void **state)
 {
-	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun,bridge=b");
-	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,mode=tap,bridge=b"),
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,mode=tun,address=ten"),
 			 EINVAL);
 	assert_false(exists(*state, "new"));
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,bridge=b,peer=other"),
@@ -362,11 +361,12 @@ static void a_change_is_shown_and_told(void **state)
 
 static void a_change_that_fails_changes_nothing(void **state)
 {
-	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun,bridge=b");
-	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap,bridge=c");
-	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=tap,bridge=b,mtu=1000"),
-			 EINVAL);
-	assert_int_equal(shown(*state, "tap", "mtu"), 1500);
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun");
+	assert_int_equal(
+		refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,bridge=b,mtu=1000,address=ten"),
+		EINVAL);
+	assert_int_equal(shown(*state, "tun", "mtu"), 1500);
+	assert_int_equal(refused(*state, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), ENOENT);
 }
 
 static void a_tunnel_that_is_no_more_to_stay_goes(void **state)
@@ -482,7 +482,7 @@ static void a_batch_waits_for_a_client_that_does_not_read(void **state)
 	/* It is stopped, and others are served meanwhile. */
 	broker_settle(fixture);
 	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
-	     tunnel = tunnel_next(fixture->broker, tunnel->id))
+	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
 		made++;
 	assert_in_range(made, 1, 900);
 	snprintf(name, sizeof(name), "vm%u", made);
@@ -574,7 +574,7 @@ static void a_stream_that_is_detached_within_a_frame_ends(void **state)
 		assert_int_equal(send(from, frame, sizeof(frame), MSG_DONTWAIT), sizeof(frame));
 		broker_settle(fixture);
 	}
-	assert_true(queue_find(fixture->broker, (uint32_t)id)->sent_of_first > 0);
+	assert_true(queue_find(fixture->broker, (uint32_t)id)->lane.sent_of_first > 0);
 	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
 	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
 	broker_settle(*state);

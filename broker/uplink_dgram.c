@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An uplink by UNIX datagrams, as QEMU, vfkit and libkrun have them: both sides bind a path, and
+ * each is joined to the other's by connect(), so that nobody else can send. Which path is the
+ * other's is said (`remote`), or is that of whoever sends first.
+ *
+ * Its own path is bound for as long as the uplink is there, so that the other side may come, go and
+ * come again: the socket is the lane's while they are joined, and else waits for the other side.
+ * The kernel doesn't tell that that one is gone; it is asked once a second.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "broker.h"
+#include "control_socket.h"
+#include "descriptor.h"
+#include "socket_diag.h"
+#include "uplink.h"
+
+/* What the others of this kind take: as with uplink_local.c's. */
+#define DGRAM_MTU (65535 - 18)
+
+/* Seconds between two looks whether the other side is there. */
+#define LOOK_INTERVAL 1.
+
+struct dgram {
+	struct uplink uplink; /* first */
+	struct sockaddr_un local;
+	socklen_t local_size;
+	struct sockaddr_un remote;
+	socklen_t remote_size; /* 0: whoever sends first */
+	int fd;                /* bound; -1: not yet, or the lane has it */
+	ino_t inode;           /* the socket's */
+	dev_t device;          /* of the file that it is bound to */
+	ino_t file;            /* 0: none, as its name is abstract */
+	ev_io waiting;         /* for frames of who may be the other side */
+	ev_timer look;
+};
+
+static const char *dgram_path(const struct dgram *dgram, enum memtun_attribute which)
+{
+	return attribute_set_string(&dgram->uplink.options, which);
+}
+
+/* ------------------------------------------------------------------------------ its own path */
+
+/* Removes the socket of a process that is gone. -1 with errno: something else is there. */
+static int dgram_clear(const struct dgram *dgram)
+{
+	const char *path = dgram->local.sun_path;
+	descriptor_owned probe = -1;
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return errno == ENOENT ? 0 : -1;
+	errno = EEXIST;
+	if (!S_ISSOCK(status.st_mode))
+		return -1;
+	probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return -1;
+	/* EPERM: it is joined to somebody; EPROTOTYPE: it is of another type. */
+	if (connect(probe, (const struct sockaddr *)&dgram->local, dgram->local_size) == 0 ||
+	    errno == EPERM || errno == EPROTOTYPE)
+		errno = EADDRINUSE;
+	return errno == ECONNREFUSED && (unlink(path) == 0 || errno == ENOENT) ? 0 : -1;
+}
+
+/* Only its user may send to it, from its first moment on. */
+static int dgram_bind(struct dgram *dgram)
+{
+	bool abstract = dgram->local.sun_path[0] == '\0';
+	descriptor_owned fd = -1;
+	struct stat status;
+
+	if (!abstract && dgram_clear(dgram) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || fchmod(fd, 0600) < 0 || fstat(fd, &status) < 0 ||
+	    bind(fd, (const struct sockaddr *)&dgram->local, dgram->local_size) < 0)
+		return -1;
+	dgram->inode = status.st_ino;
+	dgram->file = 0;
+	if (!abstract && lstat(dgram->local.sun_path, &status) == 0) {
+		dgram->device = status.st_dev;
+		dgram->file = status.st_ino;
+	}
+	dgram->fd = descriptor_take(&fd);
+	return 0;
+}
+
+/* Lets go of its path, whose file is removed unless somebody has put another one there. */
+static void dgram_end(struct uplink *uplink)
+{
+	struct dgram *dgram = (struct dgram *)uplink;
+	struct stat status;
+
+	if (dgram->fd < 0)
+		return;
+	if (dgram->file && lstat(dgram->local.sun_path, &status) == 0 &&
+	    status.st_ino == dgram->file && status.st_dev == dgram->device)
+		unlink(dgram->local.sun_path);
+	descriptor_close(&dgram->fd);
+}
+
+/* ------------------------------------------------------------------------------ the other side */
+
+/* Joins them: the socket is the lane's then. -1 with errno. */
+static int dgram_join(struct dgram *dgram, const struct sockaddr_un *peer, socklen_t size)
+{
+	struct ev_loop *loop = dgram->uplink.port.broker->loop;
+
+	if (connect(dgram->fd, (const struct sockaddr *)peer, size) < 0)
+		return -1;
+	ev_io_stop(loop, &dgram->waiting);
+	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd, -1) < 0)
+		return -1;
+	dgram->fd = -1;
+	ev_timer_again(loop, &dgram->look);
+	return 0;
+}
+
+/* It isn't there, or (EPERM) is still joined to somebody else, as to the uplink before this. */
+static bool error_is_absence(int error)
+{
+	return error == ENOENT || error == ECONNREFUSED || error == EPERM;
+}
+
+/* Joins them if the other side is there; false: it isn't. */
+static bool dgram_meet(struct dgram *dgram, const struct sockaddr_un *peer, socklen_t size)
+{
+	if (dgram_join(dgram, peer, size) == 0) {
+		uplink_opened(&dgram->uplink);
+		return true;
+	}
+	if (error_is_absence(errno))
+		return false;
+	uplink_lost(&dgram->uplink, strerror(errno));
+	return true;
+}
+
+/* Something has come. It is left there for the lane, if it makes the other side known. */
+static void dgram_heard(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct dgram *dgram = io->data;
+	struct sockaddr_un from;
+	socklen_t size = sizeof(from);
+	char byte;
+
+	(void)loop;
+	(void)events;
+	if (recvfrom(dgram->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT,
+		     (struct sockaddr *)&from, &size) < 0)
+		return;
+	if (dgram->remote_size) {
+		from = dgram->remote;
+		size = dgram->remote_size;
+	}
+	if (size > offsetof(struct sockaddr_un, sun_path) && dgram_meet(dgram, &from, size))
+		return;
+	recv(dgram->fd, &byte, sizeof(byte), MSG_DONTWAIT);
+	port_count(&dgram->uplink.port, MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN, 1);
+}
+
+static void dgram_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct dgram *dgram = timer->data;
+	struct lane *lane = &dgram->uplink.lane;
+
+	(void)loop;
+	(void)events;
+	if (!lane_is_open(lane))
+		dgram_meet(dgram, &dgram->remote, dgram->remote_size);
+	else if (socket_diag_peer(&lane->broker->diag, dgram->inode) == SOCKET_PEER_GONE)
+		lane_give_up(lane);
+}
+
+/* ------------------------------------------------------------------------------ the uplink */
+
+static int dgram_prepare(struct uplink *uplink, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	struct dgram *dgram = (struct dgram *)uplink;
+	const char *local = attribute_set_string(options, MEMTUN_A_PATH);
+	const char *remote = attribute_set_string(options, MEMTUN_A_REMOTE);
+
+	dgram->fd = -1;
+	ev_io_init(&dgram->waiting, dgram_heard, -1, 0);
+	ev_timer_init(&dgram->look, dgram_look, LOOK_INTERVAL, LOOK_INTERVAL);
+	dgram->waiting.data = dgram;
+	dgram->look.data = dgram;
+	if (control_socket_parse(local, &dgram->local, &dgram->local_size, fault) < 0)
+		return -1;
+	if (!remote)
+		return 0;
+	if (strcmp(local, remote) == 0)
+		return fault_set(fault, EINVAL, "remote is the other side's path, not path's");
+	return control_socket_parse(remote, &dgram->remote, &dgram->remote_size, fault);
+}
+
+static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
+{
+	struct dgram *dgram = (struct dgram *)uplink;
+	struct ev_loop *loop = uplink->port.broker->loop;
+	int error;
+
+	snprintf(text, UPLINK_TEXT_SIZE, "cannot bind %.60s", dgram_path(dgram, MEMTUN_A_PATH));
+	if (dgram->fd < 0 && dgram_bind(dgram) < 0)
+		return -1;
+	if (dgram->remote_size) {
+		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s",
+			 dgram_path(dgram, MEMTUN_A_REMOTE));
+		if (dgram_join(dgram, &dgram->remote, dgram->remote_size) == 0)
+			return 0;
+		error = errno;
+		if (!error_is_absence(error)) {
+			dgram_end(uplink);
+			errno = error;
+			return -1;
+		}
+		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s: %s",
+			 dgram_path(dgram, MEMTUN_A_REMOTE), strerror(error));
+		ev_timer_again(loop, &dgram->look);
+	} else {
+		snprintf(text, UPLINK_TEXT_SIZE, "nobody has sent to %.60s yet",
+			 dgram_path(dgram, MEMTUN_A_PATH));
+	}
+	ev_io_set(&dgram->waiting, dgram->fd, EV_READ);
+	ev_io_start(loop, &dgram->waiting);
+	return 1;
+}
+
+static void dgram_close(struct uplink *uplink)
+{
+	struct dgram *dgram = (struct dgram *)uplink;
+	struct ev_loop *loop = uplink->port.broker->loop;
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	ev_io_stop(loop, &dgram->waiting);
+	ev_timer_stop(loop, &dgram->look);
+	if (!lane_is_open(&uplink->lane))
+		return;
+	dgram->fd = lane_release(&uplink->lane);
+	connect(dgram->fd, &nobody, sizeof(nobody));
+}
+
+const struct uplink_kind uplink_dgram = {
+	.size = sizeof(struct dgram),
+	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
+	.allowed = ATTRIBUTE_BIT(MEMTUN_A_REMOTE),
+	.mtu = DGRAM_MTU,
+	.awaits_peer = true,
+	.prepare = dgram_prepare,
+	.open = dgram_open,
+	.close = dgram_close,
+	.end = dgram_end,
+};

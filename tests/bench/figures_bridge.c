@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames a second through a learning bridge of two ports that knows both addresses, beside what
+ * people use instead: vde_switch with libvdeplug at both ends, and two of the kernel's TAPs on the
+ * kernel's bridge.
+ *
+ * The two lose frames and tell nobody, so what counts is what arrives: frames delivered, over the
+ * time from the first sent to the last received, when the sender sends as fast as it is let. Each
+ * is used at its best. Ours and who sends through it take batches; libvdeplug and a TAP have one
+ * frame a call only, and ours with one frame a call is told for information. A process that moves
+ * frames has a CPU for itself, and both ends share the other; the kernel moves them where the
+ * sender writes, and there each end has a CPU.
+ *
+ * Our receiving tunnel blocks: its bridge holds the sender back instead of dropping. With the
+ * default, drop-tail, it is told for information. After each run the broker's counters must know
+ * every frame: what was sent was taken, what was offered delivered, waiting or dropped, and what
+ * was delivered received; else the benchmark ends.
+ */
+#include <err.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "config.h"
+#include "delivery.h"
+#include "figures.h"
+#include "kernel_bridge.h"
+#include "measure.h"
+#include "memtun.h"
+#include "process.h"
+#ifdef HAVE_VDEPLUG
+#include "vde_forwarder.h"
+#endif
+
+#define FRAMES 60000
+
+struct ours {
+	struct broker_process broker;
+	struct memtun *memtun;
+	struct wire wire;   /* with batches */
+	struct wire single; /* the same with one frame a call */
+};
+
+static void ours_start(struct ours *ours)
+{
+	int in, out;
+
+	broker_start(&ours->broker);
+	ours->memtun = broker_connect(&ours->broker);
+	in = broker_open(ours->memtun, "in", "bridge=bench");
+	out = broker_open(ours->memtun, "out", "bridge=bench,overflow=block");
+	ours->wire = (struct wire){wire_end_socket(in), wire_end_socket(out), .is_moved = true};
+	ours->single = (struct wire){wire_end_fd(in), wire_end_fd(out), .is_moved = true};
+	wire_learn(&ours->wire);
+	process_pin(ours->broker.pid, 1);
+}
+
+static void ours_set_overflow(struct ours *ours, const char *overflow)
+{
+	struct memtun_options *options = memtun_options_new();
+
+	if (!options || memtun_options_set(options, "overflow", overflow) < 0 ||
+	    memtun_set(ours->memtun, "out", options) < 0)
+		errx(1, "cannot set overflow %s: %s", overflow, memtun_error(ours->memtun));
+	memtun_options_free(options);
+}
+
+static void ours_end(struct ours *ours)
+{
+	close(ours->wire.in.fd);
+	close(ours->wire.out.fd);
+	memtun_free(ours->memtun);
+	process_end(ours->broker.pid);
+}
+
+/* A run, after which every frame must be accounted for. */
+static struct delivery ours_run(struct ours *ours, const struct wire *wire)
+{
+	struct account in = account_read(ours->memtun, "in");
+	struct account out = account_read(ours->memtun, "out");
+	struct delivery delivery = delivery_run(wire, FRAMES);
+	struct account out_now = account_settle(ours->memtun, "out", &out, FRAMES);
+	struct account in_now = account_read(ours->memtun, "in");
+
+	if (in_now.sent - in.sent != FRAMES || out_now.offered - out.offered != FRAMES ||
+	    out_now.delivered - out.delivered != (uint64_t)delivery.received)
+		errx(1,
+		     "of %d frames the broker took %ju, offered %ju and delivered %ju; %d arrived",
+		     FRAMES, (uintmax_t)(in_now.sent - in.sent),
+		     (uintmax_t)(out_now.offered - out.offered),
+		     (uintmax_t)(out_now.delivered - out.delivered), delivery.received);
+	return delivery;
+}
+
+static double ours_rate(struct ours *ours, const struct wire *wire)
+{
+	struct delivery delivery = ours_run(ours, wire);
+
+	return delivery.received / delivery.seconds;
+}
+
+static void compare(struct ours *ours, const struct wire *other, const struct figure *figure)
+{
+	struct series series = {0}, single = {0};
+	int received = 0;
+
+	wire_learn(other);
+	ours_run(ours, &ours->wire);
+	delivery_run(other, FRAMES);
+	for (int i = 0; i < MEASURE_SHORT_PAIRS; i++) {
+		double rate = ours_rate(ours, &ours->wire);
+		struct delivery delivery = delivery_run(other, FRAMES);
+		double other_rate = delivery.received / delivery.seconds;
+
+		series_add(&series, rate, other_rate);
+		series_add(&single, ours_rate(ours, &ours->single), other_rate);
+		received += delivery.received;
+	}
+	series_report(&series, figure);
+	printf("info %s: with one frame a call ours is %.0f, ratio %.3f; of the other's frames "
+	       "%.1f %% were lost\n",
+	       figure->name, series_ours(&single), series_ratio(&single, figure),
+	       100 - received * 100.0 / FRAMES / MEASURE_SHORT_PAIRS);
+}
+
+static void tell_skipped(const struct figure *figure, const char *reason)
+{
+	printf("bench %s skipped: %s\n", figure->name, reason);
+}
+
+static void compare_vde(struct ours *ours)
+{
+	static const struct figure figure = {
+		.name = "delivered-per-second-vde",
+		.unit = "1/s",
+		.required = 1.5,
+	};
+#ifdef HAVE_VDEPLUG
+	struct vde_forwarder forwarder;
+	const char *reason = vde_forwarder_start(&forwarder);
+
+	if (reason) {
+		tell_skipped(&figure, reason);
+		return;
+	}
+	process_pin(forwarder.pid, 1);
+	compare(ours, &forwarder.wire, &figure);
+	vde_forwarder_end(&forwarder);
+#else
+	(void)ours;
+	tell_skipped(&figure, "built without libvdeplug");
+#endif
+}
+
+static void compare_kernel(struct ours *ours)
+{
+	static const struct figure figure = {
+		.name = "delivered-per-second-kernel",
+		.unit = "1/s",
+		.required = 0.85,
+	};
+	struct kernel_bridge bridge;
+	const char *reason = kernel_bridge_start(&bridge);
+
+	if (reason) {
+		tell_skipped(&figure, reason);
+		return;
+	}
+	compare(ours, &bridge.wire, &figure);
+	kernel_bridge_end(&bridge);
+}
+
+static void tell_drop_tail(struct ours *ours)
+{
+	struct delivery delivery;
+
+	ours_set_overflow(ours, "drop-tail");
+	delivery = ours_run(ours, &ours->wire);
+	printf("info delivered-per-second-drop-tail %.0f 1/s, %.1f %% were lost, each counted\n",
+	       delivery.received / delivery.seconds, 100 - delivery.received * 100.0 / FRAMES);
+}
+
+void figures_bridge(void)
+{
+	struct ours ours;
+
+	ours_start(&ours);
+	compare_vde(&ours);
+	compare_kernel(&ours);
+	tell_drop_tail(&ours);
+	ours_end(&ours);
+}

@@ -1,0 +1,187 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # scripts in quotes are meant
+# memtun bridge show: the tree, JSON, the graph, and that many of everything work.
+. "${top_srcdir:-.}/tests/system/check.sh" || exit 1
+
+have_python || skip "no Python here to read JSON with"
+
+broker_start
+
+# --- one of each ---
+
+port=$((20000 + $$ % 20000))
+ends_with 0 memtun bridge show
+is "$output" "" "the tree of no bridges"
+ends_with 0 memtun add web bridge lab
+ends_with 0 memtun add alone
+ends_with 0 memtun add vpn mode tun bridge lab
+ends_with 0 memtun uplink add lan bridge lab type mcast group 230.0.0.1 port $port
+ends_with 0 memtun bridge add all hub
+ends_with 0 memtun add first bridge all
+# From 02:..:01 on no VLAN, and from 02:..:02 on VLAN 5.
+ends_with 0 memtun inject web --as-client \
+	--hex ffffffffffff02000000000188b500000000000000000000
+ends_with 0 memtun inject web --as-client \
+	--hex ffffffffffff0200000000028100000588b5000000000000
+# Both are learned when their bridge has them.
+learned() {
+	[ "$(memtun -j bridge show lab | "${PYTHON:-python3}" -c 'import json, sys
+print(json.load(sys.stdin)[0]["addresses"])')" = 2 ]
+}
+turns_until learned
+ends_with 0 memtun bridge show
+"${PYTHON:-python3}" - "$scratch/output" "$port" <<'END' || fail "the tree: $output"
+import re, sys
+lines = [line.rstrip() for line in open(sys.argv[1])]
+assert lines[0].split() == ["NAME", "TYPE", "MODE", "STATE", "VLAN", "AGE", "JOINED-TO"], lines[0]
+depth = lambda line: len(re.match(r"[|` -]*", line)[0]) // 2
+found = [(depth(line), *re.sub(r"^[|` -]*", "", line).split()) for line in lines[1:]]
+addresses = sorted(f for f in found if f[2] == "address")
+assert addresses == [(2, "02:00:00:00:00:01", "address", "0", "s"),
+                     (2, "02:00:00:00:00:02", "address", "5", "0", "s")] \
+    or [a[:2] for a in addresses] == [(2, "02:00:00:00:00:01"), (2, "02:00:00:00:00:02")], addresses
+at = [found.index(a) for a in addresses]
+rest = [f for f in found if f not in addresses]
+assert rest == [
+    (0, "all", "hub", "tap"),
+    (1, "first", "tunnel", "tap", "closed"),
+    (0, "lab", "bridge", "tap"),
+    (1, "web", "tunnel", "tap", "closed"),
+    (1, "vpn", "tunnel", "tun", "closed"),
+    (1, "lan", "mcast", "tap", "up", "230.0.0.1", "port", sys.argv[2]),
+], rest
+# Below their port.
+web = found.index(rest[3])
+assert sorted(at) == [web + 1, web + 2], found
+END
+ends_with 0 memtun bridge show lab
+is "$(grep -c alone "$scratch/output")$(grep -c first "$scratch/output")" 00 "what isn't on lab"
+ends_with 1 memtun bridge show none
+says "there is no bridge 'none'"
+ok "bridges are a tree of their ports and of the addresses behind them"
+
+ends_with 0 memtun -s bridge show lab
+has "$output" "FROM-CLIENT-FRAMES"
+"${PYTHON:-python3}" - "$scratch/output" <<'END' || fail "the counters: $output"
+import sys
+lines = [line.split() for line in open(sys.argv[1])]
+web, = [line for line in lines if "web" in line[0]]
+assert web[-5:] == ["2", "48", "0", "0", "0"], web
+END
+has "$output" "vpn: to-client-dropped-not-ip 2"
+ends_with 0 memtun -j bridge show
+is "$(json '[(r["object"], r["name"], r["bridge"]) for r in d if r["object"] != "address"]')" \
+	"[('bridge', 'all', None), ('tunnel', 'first', 'all'), ('bridge', 'lab', None), \
+('tunnel', 'web', 'lab'), ('tunnel', 'vpn', 'lab'), ('uplink', 'lan', 'lab')]" "the rows in JSON"
+is "$(json 'sorted((r["address"], r["name"], r["bridge"], r["vlan"], r["age"] < 60e9)
+	for r in d if r["object"] == "address")')" \
+	"[('02:00:00:00:00:01', 'web', 'lab', 0, True), ('02:00:00:00:00:02', 'web', 'lab', 5, True)]" \
+	"the addresses in JSON"
+is "$(json '[(r["name"], r["ports"], r["hub"], r["addresses"]) for r in d if r["object"] == "bridge"]')" \
+	"[('all', 1, True, 0), ('lab', 3, False, 2)]" "the bridges in JSON"
+is "$(json '{r["pi"] for r in d if r["object"] == "bridge"}, [k for k, v in d[0].items()
+	if isinstance(v, (dict, list)) or "-client-" in k]')" "{None} []" "what doesn't apply"
+ends_with 0 memtun -j -s bridge show lab
+is "$(json '[r["to-client-frames"] for r in d if r["object"] == "uplink"]')" "[2]" \
+	"an uplink's counters in JSON"
+ok "the same as a flat array of JSON, and with counters"
+
+# --- a graph ---
+
+ends_with 2 memtun -j bridge show --dot
+ends_with 2 memtun bridge add x --dot
+ends_with 2 memtun show --dot
+says "--dot goes with bridge show"
+# What may stand in a name, and in a path.
+name='a"b\N\'
+path=$scratch/'s "q\G} -- x
+'
+path=${path%?}
+ends_with 0 memtun add "$name" bridge lab
+run memtun uplink add odd bridge lab type bess path "$path"
+odd=$status
+ends_with 0 memtun bridge show --dot
+"${PYTHON:-python3}" - "$scratch/output" "$name" "$path" "$odd" <<'END' || fail "the graph: $output"
+import re, sys
+text, name, path, odd = open(sys.argv[1]).read(), *sys.argv[2:]
+# Of Graphviz's language: quoted strings, identifiers and what stands between them.
+tokens = re.findall(r'"(?:\\.|[^"\\])*"|[A-Za-z0-9_.]+|--|[][{};,=]|\S', text, re.S)
+assert "".join(tokens) == re.sub(r'("(?:\\.|[^"\\])*")|\s+', lambda m: m[1] or "", text)
+assert tokens[:3] == ["graph", "memtun", "{"] and tokens[-1] == "}", tokens
+inner, nodes, edges = tokens[3:-1], {}, []
+while inner:
+    end = inner.index(";")
+    statement, inner = inner[:end], inner[end + 1:]
+    if statement[1] == "=":
+        continue
+    attributes = {}
+    if statement[-1] == "]":
+        begin = statement.index("[")
+        pairs, statement = statement[begin + 1:-1], statement[:begin]
+        while pairs:
+            assert pairs[1] == "=" and (len(pairs) == 3 or pairs[3] == ","), pairs
+            attributes[pairs[0]], pairs = pairs[2], pairs[4:]
+    if len(statement) == 1:
+        label = re.sub(r'\\(.)', lambda m: "\n" if m[1] == "n" else m[1], attributes["label"][1:-1])
+        # Any other escape would stand for something.
+        assert not re.search(r'(?<!\\)(?:\\\\)*\\[^n"\\]', attributes["label"]), attributes
+        nodes[statement[0]] = label
+    else:
+        assert statement[1] == "--" and len(statement) == 3, statement
+        edges.append((statement[0], statement[2], attributes["style"]))
+labels = sorted(nodes.values())
+expected = ["all\ntap hub", "first\ntap closed", "lab\ntap bridge", "web\ntap closed",
+            "vpn\ntun closed", "lan\nmcast up", name + "\ntap closed"]
+assert all(label in labels for label in expected), labels
+if odd == "0":
+    assert path in labels and "odd\nbess down" in labels, labels
+named = [(nodes[a], nodes[b], style) for a, b, style in edges]
+assert ("lab\ntap bridge", "lan\nmcast up", "solid") in named, named
+assert ("lab\ntap bridge", "vpn\ntun closed", "dashed") in named, named
+assert ("all\ntap hub", "first\ntap closed", "dashed") in named, named
+outside = [b for a, b, _ in named if a == "lan\nmcast up"]
+assert len(outside) == 1 and outside[0].startswith("230.0.0.1 port "), named
+END
+if command -v dot >/dev/null; then
+	ends_with 0 dot -Tsvg -o "$scratch/graph.svg" "$scratch/output"
+	is "$errors" "" "what dot says of the graph"
+fi
+ok "bridges are a graph, whatever their names and paths have in them"
+
+# --- many ---
+
+kill "$broker"
+wait "$broker"
+broker_start
+for bridge in 1 2 3; do
+	ends_with 0 memtun add "p$bridge-%d" count 1000 bridge "b$bridge"
+done
+for bridge in 10 11 12 13 14 15 16 17 18 19; do
+	ends_with 0 memtun bridge add "b$bridge"
+done
+# 3000 senders at one port, in a file as tcpdump writes it.
+"${PYTHON:-python3}" - "$scratch/many.pcap" <<'END'
+import struct, sys
+with open(sys.argv[1], "wb") as file:
+    file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for i in range(3000):
+        frame = b"\xff" * 6 + b"\x02\0\0" + i.to_bytes(3, "big") + b"\x88\xb5" + bytes(10)
+        file.write(struct.pack("=IIII", 0, 0, len(frame), len(frame)) + frame)
+END
+ends_with 0 memtun inject p2-500 --as-client --pcap "$scratch/many.pcap"
+learned() {
+	[ "$(memtun -j bridge show b2 | grep -c '"object": "address"')" = 3000 ]
+}
+turns_until learned
+ends_with 0 memtun -j bridge show
+is "$(json 'len(d), len({r["name"] for r in d if r["object"] == "tunnel"}),
+	len({r["address"] for r in d if r["object"] == "address" and r["name"] == "p2-500"}),
+	[r["name"] for r in d if r["object"] == "bridge"]')" "6013 3000 3000 ['b1', 'b10', 'b11', \
+'b12', 'b13', 'b14', 'b15', 'b16', 'b17', 'b18', 'b19', 'b2', 'b3']" "many of everything in JSON"
+ends_with 0 memtun bridge show
+is "$(wc -l <"$scratch/output")" 6014 "the lines of the tree"
+ends_with 0 memtun bridge show --dot
+is "$(grep -c 'shape=' "$scratch/output") $(grep -c -- '--' "$scratch/output")" "3013 3000" \
+	"the nodes and edges of the graph"
+ok "thousands of ports and addresses are shown"
