@@ -153,10 +153,11 @@ int broker_check_name(struct broker *broker, const char *name, uid_t uid, struct
 
 void broker_publish(struct broker *broker, enum memtun_event event, struct attribute_set *set)
 {
-	struct session *session;
+	struct session *session, *next;
 
 	attribute_set_put_number(set, MEMTUN_A_EVENT, event);
-	LIST_FOREACH(session, &broker->watching, in_watching) {
+	/* One that can't take it may end. */
+	LIST_FOREACH_SAFE(session, &broker->watching, in_watching, next) {
 		session_publish(session, set);
 	}
 }

@@ -8,6 +8,11 @@
 #include "port.h"
 #include "stream.h"
 
+/* Batches that are still read of a side that is gone: more than a socket of its holds, as one that
+ * only shut down its receiving could go on writing for ever. A socket with the largest buffer that
+ * Linux lets a user have by default holds 554 frames. */
+#define DRAIN_BATCHES 64
+
 static void lane_ready(struct ev_loop *loop, ev_io *io, int events);
 static void lane_out_ready(struct ev_loop *loop, ev_io *io, int events);
 
@@ -184,11 +189,10 @@ static enum lane_received lane_read(struct lane *lane)
 
 void lane_drain(struct lane *lane)
 {
-	enum lane_received received;
+	enum lane_received received = LANE_RECEIVED_SOME;
 
-	do {
+	for (int i = 0; i < DRAIN_BATCHES && received == LANE_RECEIVED_SOME; i++)
 		received = lane_read(lane);
-	} while (received == LANE_RECEIVED_SOME);
 }
 
 /* Reads a batch, and no more in this turn: whoever sends little waits for no more than one batch of

@@ -182,7 +182,7 @@ static void drops_have_the_reason_of_most_of_them(void **state)
 	const struct port before[] = {
 		{.id = 1, .name = "it", .full = 1000}, {.id = 2, .name = "z"}, {0}};
 	const struct port after[] = {
-		{.id = 1, .name = "it", .full = 1010, .mtu = 30, .runt = 4},
+		{.id = 1, .name = "it", .full = 1030, .mtu = 10, .runt = 4},
 		{.id = 2, .name = "z"},
 		{0},
 	};
@@ -197,7 +197,7 @@ static void drops_have_the_reason_of_most_of_them(void **state)
 	rates_sort(&rates, RATES_BY_DROPS);
 	assert_string_equal(rates.rows[0].name, "it");
 	assert_true(rates.rows[0].to.drops == 20);
-	assert_string_equal(rates.rows[0].to.reason, "mtu");
+	assert_string_equal(rates.rows[0].to.reason, "full");
 	assert_true(rates.rows[0].from.drops == 2);
 	assert_string_equal(rates.rows[0].from.reason, "runt");
 	assert_string_equal(rates.rows[1].to.reason, "");
