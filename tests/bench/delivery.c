@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,24 +37,43 @@ struct told {
 
 /* ------------------------------------------------------------------------------------ ends */
 
+static bool end_wait(const struct wire_end *end, int timeout)
+{
+	struct pollfd poll_fd = {.fd = end->fd, .events = POLLIN};
+
+	if (poll(&poll_fd, 1, timeout) < 0)
+		err(1, "poll");
+	return poll_fd.revents;
+}
+
 static int fd_send(const struct wire_end *end, struct mmsghdr messages[], int count)
 {
 	(void)count;
 	return writev(end->fd, messages->msg_hdr.msg_iov, 1) < 0 ? -1 : 1;
 }
 
+/* A socket waits by itself (SO_RCVTIMEO), a device doesn't. */
 static int fd_receive(const struct wire_end *end, struct mmsghdr messages[], int count)
 {
-	ssize_t length = readv(end->fd, messages->msg_hdr.msg_iov, 1);
+	ssize_t length;
 
 	(void)count;
+	do {
+		length = readv(end->fd, messages->msg_hdr.msg_iov, 1);
+	} while (length < 0 && errno == EAGAIN && !end->is_socket && end_wait(end, IDLE));
 	messages->msg_len = (unsigned int)length;
 	return length < 0 ? -1 : 1;
 }
 
-struct wire_end wire_end_fd(int fd)
+struct wire_end wire_end_device(int fd)
 {
 	return (struct wire_end){.fd = fd, .send = fd_send, .receive = fd_receive};
+}
+
+struct wire_end wire_end_single(int fd)
+{
+	return (struct wire_end){
+		.fd = fd, .is_socket = true, .send = fd_send, .receive = fd_receive};
 }
 
 static int socket_send(const struct wire_end *end, struct mmsghdr messages[], int count)
@@ -62,12 +83,13 @@ static int socket_send(const struct wire_end *end, struct mmsghdr messages[], in
 
 static int socket_receive(const struct wire_end *end, struct mmsghdr messages[], int count)
 {
-	return recvmmsg(end->fd, messages, (unsigned int)count, MSG_DONTWAIT, NULL);
+	return recvmmsg(end->fd, messages, (unsigned int)count, MSG_WAITFORONE, NULL);
 }
 
 struct wire_end wire_end_socket(int fd)
 {
-	return (struct wire_end){.fd = fd, .send = socket_send, .receive = socket_receive};
+	return (struct wire_end){
+		.fd = fd, .is_socket = true, .send = socket_send, .receive = socket_receive};
 }
 
 static void end_send(const struct wire_end *end, unsigned int to, unsigned int from, int count)
@@ -88,16 +110,8 @@ static void end_send(const struct wire_end *end, unsigned int to, unsigned int f
 	}
 }
 
-static bool end_wait(const struct wire_end *end, int timeout)
-{
-	struct pollfd poll_fd = {.fd = end->fd, .events = POLLIN};
-
-	if (poll(&poll_fd, 1, timeout) < 0)
-		err(1, "poll");
-	return poll_fd.revents;
-}
-
-/* How many of our frames it has got, as the kernel's bridge may have others; -1: none for now. */
+/* How many of our frames it has got, as the kernel's bridge may have others; -1: for a while none
+ * has come. */
 static int end_receive(const struct wire_end *end)
 {
 	static unsigned char buffers[BATCH][BUFFER_SIZE];
@@ -139,36 +153,33 @@ void wire_learn(const struct wire *wire)
 
 /* ----------------------------------------------------------------------------------- a run */
 
-/* The time is taken when there is nothing to read, so it costs nobody anything. */
 static void receive_some(const struct wire_end *end, int count, struct told *told)
 {
 	while (told->received < count) {
 		/* Before it waits: what is sent after this look is waited for once more. */
 		bool all_sent = told->all_sent;
-		int before = told->received, ours;
+		int ours = end_receive(end);
 
-		if (!end_wait(end, IDLE)) {
-			if (all_sent)
-				return;
+		if (ours < 0 && all_sent)
+			return;
+		if (ours <= 0)
 			continue;
-		}
-		while (told->received < count && (ours = end_receive(end)) >= 0)
-			told->received += ours;
-		if (told->received > before)
-			told->last_received = measure_time();
+		told->received += ours;
+		told->last_received = measure_time();
 	}
 }
 
 static pid_t start_receiver(const struct wire *wire, int count, struct told *told)
 {
+	const struct timeval idle = {.tv_usec = IDLE * 1000};
 	pid_t pid = process_fork();
-	int flags;
 
 	if (pid)
 		return pid;
-	flags = fcntl(wire->out.fd, F_GETFL);
-	if (flags < 0 || fcntl(wire->out.fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		err(1, "fcntl");
+	if (wire->out.is_socket
+		    ? setsockopt(wire->out.fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle)) < 0
+		    : fcntl(wire->out.fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		err(1, "cannot see to it that reading ends");
 	process_pin(getpid(), wire->is_moved ? 0 : 1);
 	alarm(RUN_LONGEST);
 	receive_some(&wire->out, count, told);

@@ -11,7 +11,8 @@
 
 /* An end of a wire: its descriptor, or what else its calls take. */
 struct wire_end {
-	int fd; /* to wait on; the receiver's doesn't block */
+	int fd; /* to wait on */
+	bool is_socket;
 	void *connection;
 	/* As sendmmsg and recvmmsg, and may do less. */
 	int (*send)(const struct wire_end *end, struct mmsghdr messages[], int count);
@@ -30,8 +31,9 @@ struct delivery {
 	double seconds; /* from the first sent to the last received */
 };
 
-/* An end that is a descriptor, with one frame a write or read. */
-struct wire_end wire_end_fd(int fd);
+/* An end that is a device or a socket, with one frame a write or read. */
+struct wire_end wire_end_device(int fd);
+struct wire_end wire_end_single(int fd);
 
 /* An end that is a socket, with batches. */
 struct wire_end wire_end_socket(int fd);

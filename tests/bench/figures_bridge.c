@@ -50,7 +50,7 @@ static void ours_start(struct ours *ours)
 	in = broker_open(ours->memtun, "in", "bridge=bench");
 	out = broker_open(ours->memtun, "out", "bridge=bench,overflow=block");
 	ours->wire = (struct wire){wire_end_socket(in), wire_end_socket(out), .is_moved = true};
-	ours->single = (struct wire){wire_end_fd(in), wire_end_fd(out), .is_moved = true};
+	ours->single = (struct wire){wire_end_single(in), wire_end_single(out), .is_moved = true};
 	wire_learn(&ours->wire);
 	process_pin(ours->broker.pid, 1);
 }

@@ -232,7 +232,8 @@ const char *kernel_bridge_start(struct kernel_bridge *bridge)
 		process_wait(bridge->pid);
 		return reason;
 	}
-	bridge->wire = (struct wire){.in = wire_end_fd(taps[0]), .out = wire_end_fd(taps[1])};
+	bridge->wire =
+		(struct wire){.in = wire_end_device(taps[0]), .out = wire_end_device(taps[1])};
 	return NULL;
 }
 

@@ -68,6 +68,7 @@ static struct wire_end end_of(VDECONN *connection)
 {
 	return (struct wire_end){
 		.fd = vde_datafd(connection),
+		.is_socket = true,
 		.connection = connection,
 		.send = vde_end_send,
 		.receive = vde_end_receive,
