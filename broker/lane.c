@@ -14,7 +14,6 @@
 #define DRAIN_BATCHES 64
 
 static void lane_ready(struct ev_loop *loop, ev_io *io, int events);
-static void lane_out_ready(struct ev_loop *loop, ev_io *io, int events);
 
 /* ------------------------------------------------------------------------------ life */
 
@@ -25,12 +24,10 @@ void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner
 	lane->batch_hint = 1;
 	LIST_INIT(&lane->valve.holds);
 	ev_io_init(&lane->io, lane_ready, -1, 0);
-	ev_io_init(&lane->out_io, lane_out_ready, -1, 0);
 	lane->io.data = lane;
-	lane->out_io.data = lane;
 }
 
-int lane_open(struct lane *lane, const struct lane_link *link, int fd, int out_fd)
+int lane_open(struct lane *lane, const struct lane_link *link, int fd)
 {
 	if (link == &lane_stream_link && !(lane->stream = stream_new()))
 		return -1;
@@ -39,7 +36,6 @@ int lane_open(struct lane *lane, const struct lane_link *link, int fd, int out_f
 	lane->error = 0;
 	lane->overrun = 0;
 	ev_io_set(&lane->io, fd, EV_READ);
-	ev_io_set(&lane->out_io, out_fd, EV_WRITE);
 	lane_watch(lane);
 	return 0;
 }
@@ -59,11 +55,7 @@ int lane_release(struct lane *lane)
 
 	lane_drop_backlog(lane);
 	ev_io_stop(lane->broker->loop, &lane->io);
-	ev_io_stop(lane->broker->loop, &lane->out_io);
-	if (lane->out_io.fd >= 0)
-		close(lane->out_io.fd);
 	ev_io_set(&lane->io, -1, 0);
-	ev_io_set(&lane->out_io, -1, 0);
 	stream_free(lane->stream);
 	lane->stream = NULL;
 	return fd;
@@ -75,36 +67,22 @@ void lane_close(struct lane *lane)
 		close(lane_release(lane));
 }
 
-/* Watches for these events; 0 for none. */
-static void io_watch(struct ev_loop *loop, ev_io *io, int events)
-{
-	if (ev_is_active(io) && events == (io->events & (EV_READ | EV_WRITE)))
-		return;
-	ev_io_stop(loop, io);
-	ev_io_set(io, io->fd, events);
-	if (events)
-		ev_io_start(loop, io);
-}
-
 void lane_watch(struct lane *lane)
 {
 	struct ev_loop *loop = lane->broker->loop;
-	int reading = lane->paused ? 0 : EV_READ;
-	int writing = lane->backlog.count ? EV_WRITE : 0;
+	int events = (lane->paused ? 0 : EV_READ) | (lane->backlog.count ? EV_WRITE : 0);
 	int fed = ev_is_pending(&lane->io) ? EV_READ : 0;
 
 	if (lane->owner->watched)
 		lane->owner->watched(lane);
-	if (lane->out_io.fd >= 0) {
-		io_watch(loop, &lane->out_io, writing);
-		writing = 0;
-	}
-	if (ev_is_active(&lane->io) &&
-	    (reading | writing) == (lane->io.events & (EV_READ | EV_WRITE)))
+	if (ev_is_active(&lane->io) && events == (lane->io.events & (EV_READ | EV_WRITE)))
 		return;
-	io_watch(loop, &lane->io, reading | writing);
+	ev_io_stop(loop, &lane->io);
+	ev_io_set(&lane->io, lane->io.fd, events);
+	if (events)
+		ev_io_start(loop, &lane->io);
 	/* Stopping it forgot what it was to be called for. */
-	if (fed && (reading | writing || lane->gone))
+	if (fed && (events || lane->gone))
 		ev_feed_event(loop, &lane->io, fed);
 }
 
@@ -226,11 +204,4 @@ static void lane_ready(struct ev_loop *loop, ev_io *io, int events)
 		return;
 	if ((events & EV_WRITE) && lane->backlog.count)
 		lane_flush(lane);
-}
-
-static void lane_out_ready(struct ev_loop *loop, ev_io *io, int events)
-{
-	(void)loop;
-	(void)events;
-	lane_flush(io->data);
 }

@@ -80,8 +80,7 @@ struct lane_envelope {
 };
 
 struct lane {
-	ev_io io;         /* what is read; and written, unless out_io has another descriptor */
-	ev_io out_io;     /* what is written, or -1: the same */
+	ev_io io;
 	int error;        /* after the end: the errno that told of it, 0 for none */
 	uint32_t overrun; /* datagrams that the kernel has dropped so far, for want of room */
 	const struct lane_link *link;
@@ -103,11 +102,8 @@ struct lane {
 /* Makes it a lane without a descriptor, for broker and owner. */
 void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner *owner);
 
-/*
- * Takes the descriptor (out_fd: another one to write to, or -1) and begins to read. -1 with ENOMEM,
- * and both are still the caller's.
- */
-int lane_open(struct lane *lane, const struct lane_link *link, int fd, int out_fd);
+/* Takes the descriptor and begins to read. -1 with ENOMEM, and it is still the caller's. */
+int lane_open(struct lane *lane, const struct lane_link *link, int fd);
 
 /* Closes what it has; what waited is counted as dropped. May be called twice. */
 void lane_close(struct lane *lane);

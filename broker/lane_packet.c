@@ -161,7 +161,6 @@ static unsigned int packet_send(struct lane *lane, struct frame *const frames[],
 	size_t headers = packet_header_size(lane);
 	struct port *port = lane->port;
 	unsigned int done = 0;
-	int fd = lane->out_io.fd >= 0 ? lane->out_io.fd : lane->io.fd;
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct packet_slot *slot = &io->send[i];
@@ -181,7 +180,8 @@ static unsigned int packet_send(struct lane *lane, struct frame *const frames[],
 		};
 	}
 	while (done < count) {
-		int sent = sendmmsg(fd, io->sent + done, count - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int sent = sendmmsg(lane->io.fd, io->sent + done, count - done,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent < 0 && errno == EINTR)
 			continue;

@@ -113,7 +113,7 @@ struct queue *queue_new(struct broker *broker, enum memtun_socket socket,
 	lane_init(&queue->lane, broker, &queue_owner);
 	queue->lane.format = *format;
 	if (lane_open(&queue->lane, socket == MEMTUN_STREAM ? &lane_stream_link : &lane_packet_link,
-		      ends[0], -1) < 0) {
+		      ends[0]) < 0) {
 		descriptor_close(&ends[0]);
 		descriptor_close(&ends[1]);
 		free(queue);

@@ -118,7 +118,7 @@ static int dgram_join(struct dgram *dgram, const struct sockaddr_un *peer, sockl
 	if (connect(dgram->fd, (const struct sockaddr *)peer, size) < 0)
 		return -1;
 	ev_io_stop(loop, &dgram->waiting);
-	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd, -1) < 0)
+	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
 		return -1;
 	dgram->fd = -1;
 	ev_timer_again(loop, &dgram->look);

@@ -71,7 +71,7 @@ static int kernel_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		return -1;
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot use the interface '%s'", kernel->device);
 	uplink->lane.format = device.format;
-	if (device_set(fd, &device) < 0 || lane_open(&uplink->lane, &lane_device_link, fd, -1) < 0)
+	if (device_set(fd, &device) < 0 || lane_open(&uplink->lane, &lane_device_link, fd) < 0)
 		return -1;
 	descriptor_take(&fd);
 	return 0;

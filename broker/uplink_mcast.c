@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An uplink to a User Mode Linux multicast LAN, of which QEMU's `-netdev socket,mcast=` is a member
- * too: the sockets are common/multicast.c's. What comes back of its own frames is known by the
- * address that they were sent from.
+ * too: the sockets are common/multicast.c's, one to send and one to hear by. What comes back of its
+ * own frames is known by the address that they were sent from.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,9 +89,15 @@ static int mcast_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		return -1;
 	mcast->own = multicast.own;
 	uplink->lane.envelope = &mcast_envelope;
-	if (setsockopt(multicast.receiver, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) == 0 &&
-	    lane_open(&uplink->lane, &lane_packet_link, multicast.receiver, multicast.sender) == 0)
+	uplink->second.envelope = &mcast_envelope;
+	if (setsockopt(multicast.receiver, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) < 0 ||
+	    lane_open(&uplink->second, &lane_packet_link, multicast.receiver) < 0)
+		goto fail;
+	multicast.receiver = -1;
+	if (lane_open(&uplink->lane, &lane_packet_link, multicast.sender) == 0)
 		return 0;
+	lane_close(&uplink->second);
+fail:
 	multicast_close(&multicast);
 	return -1;
 }

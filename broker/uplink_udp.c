@@ -64,7 +64,7 @@ static int udp_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		    uplink_address_length(&udp->remote)) < 0)
 		return -1;
 	uplink->lane.envelope = &udp_envelope;
-	if (lane_open(&uplink->lane, &lane_packet_link, fd, -1) < 0)
+	if (lane_open(&uplink->lane, &lane_packet_link, fd) < 0)
 		return -1;
 	descriptor_take(&fd);
 	return 0;

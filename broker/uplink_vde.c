@@ -252,7 +252,7 @@ static void vde_child_ready(struct ev_loop *loop, ev_io *io, int events)
 	vde_forget_child(vde, true);
 	if (vde->error == 0 && !data_is_joined(vde->data))
 		vde->error = ECONNREFUSED;
-	if (vde->error == 0 && lane_open(&vde->uplink.lane, &lane_packet_link, vde->data, -1) < 0)
+	if (vde->error == 0 && lane_open(&vde->uplink.lane, &lane_packet_link, vde->data) < 0)
 		vde->error = errno;
 	if (vde->error) {
 		vde_failed(vde);

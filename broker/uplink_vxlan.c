@@ -167,7 +167,7 @@ static int vxlan_join(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 		 attribute_set_string(options, MEMTUN_A_LOCAL));
 	fd = multicast_join(group, local->sin_addr);
 	if (fd < 0 || option_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) < 0 ||
-	    lane_open(&vxlan->uplink.second, &lane_packet_link, fd, -1) < 0)
+	    lane_open(&vxlan->uplink.second, &lane_packet_link, fd) < 0)
 		return -1;
 	descriptor_take(&fd);
 	return 0;
@@ -184,7 +184,7 @@ static int vxlan_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	uplink->lane.to = &vxlan->to;
 	uplink->second.envelope = &vxlan_envelope;
 	if (vxlan_set_way(vxlan, fd) == 0 && (!vxlan->group || vxlan_join(vxlan, text) == 0) &&
-	    lane_open(&uplink->lane, &lane_packet_link, fd, -1) == 0) {
+	    lane_open(&uplink->lane, &lane_packet_link, fd) == 0) {
 		descriptor_take(&fd);
 		return 0;
 	}

@@ -60,7 +60,7 @@ static int link_make_full_able(struct link *link)
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
 	lane_close(lane);
 	lane->envelope = NULL;
-	assert_int_equal(lane_open(lane, &lane_packet_link, ends[0], -1), 0);
+	assert_int_equal(lane_open(lane, &lane_packet_link, ends[0]), 0);
 	return ends[1];
 }
 
