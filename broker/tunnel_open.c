@@ -28,7 +28,8 @@ static int tunnel_agrees(struct tunnel *tunnel, const struct attribute_set *opti
 		enum memtun_attribute which = (enum memtun_attribute)i;
 		char wanted[MEMTUN_TEXT_SIZE], found[MEMTUN_TEXT_SIZE];
 
-		if (!(TUNNEL_OPTIONS & ATTRIBUTE_BIT(which)) || !attribute_set_has(options, which))
+		if (!attribute_is_among(TUNNEL_OPTIONS, which) ||
+		    !attribute_set_has(options, which))
 			continue;
 		attribute_format(options, which, wanted, sizeof(wanted));
 		found[0] = '\0';

@@ -65,7 +65,7 @@ int memtun_options_set_number(struct memtun_options *options, const char *key, u
 	enum memtun_attribute which = attribute_find(key);
 
 	options->fault.text[0] = '\0';
-	if (which == MEMTUN_A_UNSPEC || !(options_allowed & ATTRIBUTE_BIT(which)) ||
+	if (which == MEMTUN_A_UNSPEC || !attribute_is_among(options_allowed, which) ||
 	    attribute_is_string(which))
 		return fault_set(&options->fault, EINVAL,
 				 "there is no option '%.40s' with a number", key);

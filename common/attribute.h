@@ -61,6 +61,12 @@ struct attribute_set {
 /* Of an attribute that requests may have, in the first word. */
 #define ATTRIBUTE_BIT(attribute) (UINT64_C(1) << (attribute))
 
+/* Is it one of those bits? Those of answers never are. */
+static inline bool attribute_is_among(uint64_t bits, enum memtun_attribute which)
+{
+	return which < ATTRIBUTE_ANSWERS && (bits & ATTRIBUTE_BIT(which));
+}
+
 static inline bool attribute_is_string(enum memtun_attribute which)
 {
 	return attributes[which].type == ATTRIBUTE_NAME || attributes[which].type == ATTRIBUTE_TEXT;

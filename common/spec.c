@@ -17,7 +17,7 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 	/* What is named by other means can have the name of an interface. */
 	if (which == MEMTUN_A_NAME && !(allowed & ATTRIBUTE_BIT(MEMTUN_A_NAME)))
 		which = MEMTUN_A_DEVICE;
-	if (which == MEMTUN_A_UNSPEC || !(allowed & ATTRIBUTE_BIT(which)))
+	if (which == MEMTUN_A_UNSPEC || !attribute_is_among(allowed, which))
 		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
 				 strchr(key, '=') ? ": on the command line it is KEY VALUE" : "");
 	if (attribute_set_has(set, which))

@@ -97,6 +97,9 @@ static void what_is_no_spec_is_told(void **state)
 		{"vm0:,pi", "an option is empty"},
 		{"vm0:=5", "an option is empty"},
 		{"vm0:nothing=5", "there is no option 'nothing' here"},
+		/* Of answers only; its number is 64 more than that of mtu. */
+		{"vm0:from-client-dropped-unresolved=5",
+		 "there is no option 'from-client-dropped-unresolved' here"},
 		{"vm0:peer=x", "there is no option 'peer' here"},
 		{"vm0:name=x", "there is no option 'name' here"},
 		{"vm0:mtu=100,mtu=100", "mtu is there twice"},
