@@ -199,23 +199,36 @@ static void bridge_flood(struct port *source, struct touched *touched, uint32_t 
 	}
 }
 
+/* Learns where a frame is from; the port that it goes to, or NULL: to all. */
+static struct port *bridge_find(struct port *source, const struct addresses *addresses, int64_t now)
+{
+	struct address_table *table = source->bridge->addresses;
+
+	if (addresses->learn)
+		address_table_learn(table, &addresses->from, source, now);
+	return addresses->flood ? NULL : address_table_find(table, &addresses->to, now);
+}
+
 /* Learns from each frame, sends it on or adds it to the flood; returns what went nowhere. */
 static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
 				 uint32_t mask, uint32_t *flood, int64_t now)
 {
 	struct bridge *bridge = source->bridge;
+	struct addresses last = {0};
+	struct port *port = NULL;
 	unsigned int nowhere = 0;
 
 	for (; mask; mask &= mask - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(mask);
-		struct port *port = NULL;
 		struct addresses addresses;
 
 		frame_addresses(bridge->mode, &batch->frames[i], &addresses);
-		if (addresses.learn)
-			address_table_learn(bridge->addresses, &addresses.from, source, now);
-		if (!addresses.flood)
-			port = address_table_find(bridge->addresses, &addresses.to, now);
+		/* Most batches are of one flow: what was found for a frame holds for the next. */
+		if (!address_equal(&addresses.from, &last.from) ||
+		    !address_equal(&addresses.to, &last.to)) {
+			port = bridge_find(source, &addresses, now);
+			last = addresses;
+		}
 		if (!port)
 			*flood |= UINT32_C(1) << i;
 		else if (port == source)

@@ -61,7 +61,10 @@ struct tunnel *request_tunnel(struct session *session, struct fault *fault)
 	if (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel))
 		tunnel = NULL;
 	if (!tunnel && name)
-		fault_set(fault, ENOENT, "there is no tunnel '%s'", name);
+		fault_set(fault, ENOENT, "there is no tunnel '%s'%s", name,
+			  uplink_find(session->broker, name)          ? ": it is an uplink"
+			  : broker_find_bridge(session->broker, name) ? ": it is a bridge"
+								      : "");
 	else if (!tunnel && id)
 		fault_set(fault, ENOENT, "there is no tunnel with id %u", id);
 	else if (!tunnel)

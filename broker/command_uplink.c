@@ -15,7 +15,10 @@ static struct uplink *request_uplink(struct session *session, struct fault *faul
 	struct uplink *uplink = uplink_find(session->broker, name);
 
 	if (!uplink)
-		fault_set(fault, ENOENT, "there is no uplink '%s'", name);
+		fault_set(fault, ENOENT, "there is no uplink '%s'%s", name,
+			  tunnel_find(session->broker, name)          ? ": it is a tunnel"
+			  : broker_find_bridge(session->broker, name) ? ": it is a bridge"
+								      : "");
 	return uplink;
 }
 

@@ -309,6 +309,48 @@ static bool error_is_absence(int error)
 	       error == ETIMEDOUT;
 }
 
+/* What an uplink is joined to. */
+#define JOINED                                                            \
+	(ATTRIBUTE_BIT(MEMTUN_A_TYPE) | ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) |  \
+	 ATTRIBUTE_BIT(MEMTUN_A_GROUP) | ATTRIBUTE_BIT(MEMTUN_A_PORT) |   \
+	 ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_PATH) |  \
+	 ATTRIBUTE_BIT(MEMTUN_A_REMOTE) | ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | \
+	 ATTRIBUTE_BIT(MEMTUN_A_VNI) | ATTRIBUTE_BIT(MEMTUN_A_DEVICE))
+
+static bool options_join_the_same(const struct attribute_set *one,
+				  const struct attribute_set *other)
+{
+	if ((one->present[0] ^ other->present[0]) & JOINED)
+		return false;
+	for (uint64_t rest = one->present[0] & JOINED; rest; rest &= rest - 1) {
+		enum memtun_attribute which = (enum memtun_attribute)__builtin_ctzll(rest);
+
+		if (attribute_is_string(which)
+			    ? strcmp(one->values[which].string, other->values[which].string) != 0
+			    : one->values[which].number != other->values[which].number)
+			return false;
+	}
+	return true;
+}
+
+/* A second way from a bridge to the same place would be a loop, in which frames go round for ever.
+ */
+static int uplink_check_loop(struct broker *broker, const struct attribute_set *options,
+			     struct fault *fault)
+{
+	struct uplink *uplink;
+
+	/* Each of the kernel's interfaces is joined once, which the kernel sees to. */
+	if (attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_KERNEL)
+		return 0;
+	RB_FOREACH(uplink, uplink_tree, &broker->uplinks) {
+		if (uplink->port.bridge && options_join_the_same(&uplink->options, options))
+			return fault_set(fault, EEXIST, "uplink '%s' joins bridge '%s' to that",
+					 uplink->port.name, uplink->port.bridge->name);
+	}
+	return 0;
+}
+
 struct uplink *uplink_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
 			  struct fault *fault)
 {
@@ -316,7 +358,8 @@ struct uplink *uplink_add(struct broker *broker, const struct attribute_set *opt
 	struct uplink *uplink;
 	bool opened;
 
-	if (broker_check_name(broker, name, uid, fault) < 0)
+	if (broker_check_name(broker, name, uid, fault) < 0 ||
+	    uplink_check_loop(broker, options, fault) < 0)
 		return NULL;
 	uplink = uplink_new(broker, options, uid, fault);
 	if (!uplink)

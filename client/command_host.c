@@ -114,6 +114,37 @@ static void host_record(const struct memtun_record *record, void *context)
 		host->unfit = strcmp(socket, "dgram") == 0 ? "socket dgram" : "socket stream";
 }
 
+/* What the words say for a key, with a '+' between two as the tunnel's option has it. */
+static int option_join(const struct host *host, struct memtun_options *options, const char *key)
+{
+	char text[MEMTUN_TEXT_SIZE] = "";
+
+	for (int i = 0; i < host->word_count; i += 2) {
+		if (strcmp(host->words[i], key) != 0)
+			continue;
+		if (text[0])
+			strlcat(text, "+", sizeof(text));
+		strlcat(text, host->words[i + 1], sizeof(text));
+	}
+	return text[0] ? memtun_options_set(options, key, text) : 0;
+}
+
+/* On an Ethernet bridge a TUN's adapter has to answer for it before it has sent anything. */
+static int host_tell_adapter(const struct host *host, struct memtun *memtun)
+{
+	struct memtun_options *options = memtun_options_new();
+	int status = 0;
+
+	if (!options)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	if (option_join(host, options, "address") < 0 || option_join(host, options, "gateway") < 0)
+		status = command_fail(EXIT_REFUSED, "%s", memtun_options_error(options));
+	else if (memtun_set(memtun, host->opened, options) < 0)
+		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	memtun_options_free(options);
+	return status;
+}
+
 static int host_open(struct host *host, struct memtun *memtun)
 {
 	const char *wrong;
@@ -126,7 +157,9 @@ static int host_open(struct host *host, struct memtun *memtun)
 				    host->opened, host->unfit);
 	wrong = host_addresses_check_tunnel(&host->addresses, host->mode == MEMTUN_TAP,
 					    (unsigned int)host->mtu);
-	return wrong ? command_fail(EXIT_REFUSED, "%s: %s", host->opened, wrong) : 0;
+	if (wrong)
+		return command_fail(EXIT_REFUSED, "%s: %s", host->opened, wrong);
+	return host->mode == MEMTUN_TUN ? host_tell_adapter(host, memtun) : 0;
 }
 
 /* ------------------------------------------------------------------------------ memtun-host */

@@ -4,6 +4,7 @@
  * again: on the screen or, with -b, as tables.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,25 +269,28 @@ static int top_run(struct top *top)
 
 static int top_parse(struct top *top, const struct invocation *invocation, int count, char **words)
 {
-	int milliseconds = 1000;
+	int milliseconds = 1000, option, status = 0;
 
 	*top = (struct top){.order = RATES_BY_RATE, .json = invocation->json};
-	for (int i = 0; i < count; i++) {
-		const char *value = i + 1 < count ? words[i + 1] : NULL;
-
-		if (strcmp(words[i], "-b") == 0) {
+	optind = 0; /* begin anew; the word before ours is the command's name */
+	opterr = 0;
+	while (status == 0 && (option = getopt(count + 1, words - 1, "bn:d:")) >= 0) {
+		if (option == 'b')
 			top->batch = true;
-			continue;
-		}
-		if (!value || (strcmp(words[i], "-n") != 0 && strcmp(words[i], "-d") != 0))
-			return command_fail(EXIT_USAGE,
-					    "top takes -b, -n TIMES and -d SECONDS, not '%s'",
-					    words[i]);
-		if (words[i][1] == 'n' ? command_number("-n", value, 1, UINT64_MAX / 2, &top->most)
-				       : command_seconds("-d", value, &milliseconds))
-			return EXIT_USAGE;
-		i++;
+		else if (option == 'n')
+			status = command_number("-n", optarg, 1, UINT64_MAX / 2, &top->most);
+		else if (option == 'd')
+			status = command_seconds("-d", optarg, &milliseconds);
+		else
+			status = command_fail(
+				EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '-%c'%s",
+				optopt, optopt == 'n' || optopt == 'd' ? " alone" : "");
 	}
+	if (status)
+		return status;
+	if (optind <= count)
+		return command_fail(EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '%s'",
+				    words[optind - 1]);
 	if (milliseconds < LEAST_INTERVAL)
 		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds at least");
 	if (invocation->json && !top->batch)

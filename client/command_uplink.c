@@ -24,8 +24,11 @@ static void uplink_added(const struct memtun_record *record, void *context)
 	const char *reason = memtun_record_string(record, "reason");
 
 	if (state && strcmp(state, "down") == 0)
-		command_fail(0, "uplink %s is made, and down as yet%s%s; memtund goes on trying",
-			     (const char *)context, reason ? ": " : "", reason ? reason : "");
+		command_fail(0,
+			     "uplink %s is made, and not up yet%s%s; memtund goes on trying, and "
+			     "memtun wait %s up waits for it",
+			     (const char *)context, reason ? ": " : "", reason ? reason : "",
+			     (const char *)context);
 }
 
 /* A path is meant from here, and not from where memtund was started. @NAME and vde://DIR are none.

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "config.h"
 #include "memtun.h"
+#include "options.h"
 
 static const char usage[] =
 	"Usage: memtun [-s] [-j] [--socket ADDRESS] COMMAND ...\n"
@@ -193,15 +194,24 @@ int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode
 int command_option(struct memtun_options *options, int count, char **words)
 {
 	const char *value = count > 1 ? words[1] : NULL;
-	bool is_flag = memtun_options_set(options, words[0], NULL) == 0;
-	bool switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
+	uint64_t before = options->set.present[0], twice;
+	bool is_flag, switched;
 
-	if (is_flag && !switched)
-		return 1;
-	if (memtun_options_set(options, words[0], value) == 0)
-		return 2;
-	command_fail(EXIT_USAGE, "%s", memtun_options_error(options));
-	return -1;
+	options->set.present[0] = 0;
+	is_flag = memtun_options_set(options, words[0], NULL) == 0;
+	switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
+	if ((!is_flag || switched) && memtun_options_set(options, words[0], value) < 0) {
+		command_fail(EXIT_USAGE, "%s", memtun_options_error(options));
+		return -1;
+	}
+	twice = before & options->set.present[0];
+	if (twice) {
+		command_fail(EXIT_USAGE, "%s is there twice",
+			     attributes[__builtin_ctzll(twice)].word);
+		return -1;
+	}
+	options->set.present[0] |= before;
+	return is_flag && !switched ? 1 : 2;
 }
 
 struct memtun_options *command_options(int count, char **words)
@@ -239,9 +249,11 @@ static int options_parse(struct invocation *invocation, int count, char **words,
 		{"dot", no_argument, NULL, 'D'},
 		{NULL, 0, NULL, 0},
 	};
+	static char program[] = "memtun"; /* what getopt calls us, whatever the command's name */
 	int option;
 
 	optind = 0; /* begin anew */
+	words[0] = program;
 	while ((option = getopt_long(count, words, flags, options, NULL)) >= 0) {
 		switch (option) {
 		case 'S':

@@ -196,6 +196,13 @@ ends_with 0 memtun del ip
 host_ends 4 "memtun: ip: the tunnel has ended"
 ok "on a TUN that was there before it is the same, without neighbours"
 
+host_start ip mode tun bridge ether address 10.0.0.1/24 address fd00::1/64
+ends_with 0 memtun -j show ip
+is "$(json 'd[0]["address"]')" "10.0.0.1/24+fd00::1/64" "what its adapter answers for"
+kill "$host"
+host_ends 0 ""
+ok "a TUN's adapter is told of its addresses"
+
 host_start vm bridge lab address 10.0.0.1/30
 peer pc:bridge=lab tap arp card
 kill -INT "$host"

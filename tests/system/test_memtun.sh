@@ -11,7 +11,7 @@ have_python || skip "no Python here to read JSON with"
 ends_with 0 memtun --help
 has "$output" "Usage: memtun"
 ends_with 0 memtun --version
-for wrong in "" "nonsense" "--nonsense" "add" "add tap0 color green" "add tap0 mtu" \
+for wrong in "" "nonsense" "--nonsense" "add" "add tap0 color green" "add tap0 mtu" "add tap0 mtu 100 mtu 100" "add tap0 pi pi" "top -n" "top -b x" \
 	"add tap0 mtu large" "add tap0 mode tin" "set tap0" "del" "del a b" "show a b" "bridge grow" \
 	"bridge add" "bridge del" "bridge add a b" "monitor now"; do
 	ends_with 2 memtun $wrong

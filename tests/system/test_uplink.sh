@@ -132,7 +132,7 @@ case $errors in
 	weak=yes
 	is "$status" 0 "the status of an uplink that is down"
 	is "$output" "" "what memtun uplink add prints of one that is down"
-	says "memtun: uplink weak is made, and down as yet: "
+	says "memtun: uplink weak is made, and not up yet: "
 	has "$errors" "No such file"
 	ends_with 0 memtun -j uplink show weak
 	is "$(json 'd[0]["state"], d[0]["connects"], "No such file" in d[0]["reason"], d[0]["path"]')" \
@@ -176,6 +176,7 @@ started="$started $waiting"
 ends_with 124 memtun wait late up --timeout 0
 says "late is not up in that time"
 ends_with 0 memtun wait late down --timeout 0
+ends_with 0 memtun uplink del lan
 ends_with 0 memtun uplink add late $lan
 wait "$waiting"
 is $? 0 "the status of a wait that was over"
@@ -189,6 +190,7 @@ wait "$waiting"
 is $? 0 "the status of a wait for one that went"
 turns_until grep -q 'uplink-deleted' "$scratch/events"
 turns_until grep -q 'uplink-deleted' "$scratch/lines"
+ends_with 0 memtun uplink add lan $lan ttl 0
 "${PYTHON:-python3}" - "$scratch/events" "$port" <<'END' || fail "events: $(cat "$scratch/events")"
 import json, sys
 mine = [e for e in map(json.loads, open(sys.argv[1])) if e["name"] == "late"]

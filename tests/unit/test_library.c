@@ -227,6 +227,7 @@ static void an_uplink_is_made_shown_and_deleted(void **state)
 	assert_string_equal(seen.state, "up");
 	assert_string_equal(seen.group, "230.0.0.1");
 	/* Whoever isn't interested in what it was needs no function. */
+	assert_int_equal(memtun_options_set(options, "bridge", "lab2"), 0);
 	assert_int_equal(memtun_uplink_add(memtun, "lan2", options, NULL, NULL), 0);
 	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), -1);
 	assert_int_equal(errno, EBUSY);

@@ -192,6 +192,21 @@ static void only_its_owner_and_root_may_touch_it(void **state)
 }
 
 /* It would have been the first of Ethernet there. */
+static void a_second_way_from_a_bridge_to_the_same_is_refused(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	const char *lan = "type=mcast,group=230.0.0.9,port=47119";
+
+	uplink_added(fixture, "name=one,bridge=b,%s", lan);
+	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to that",
+		       "name=two,bridge=b,%s,mtu=1000", lan);
+	/* Another bridge is another member, and another LAN is no loop. */
+	uplink_added(fixture, "name=two,bridge=c,%s", lan);
+	uplink_added(fixture, "name=three,bridge=b,%s,ifaddr=127.0.0.2", lan);
+	done(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=one");
+	uplink_added(fixture, "name=one,bridge=b,%s", lan);
+}
+
 static void a_refused_uplink_leaves_its_bridge_alone(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -752,6 +767,7 @@ int main(void)
 		WITH_BROKER(what_no_uplink_can_be_is_refused),
 		WITH_BROKER(tunnels_and_uplinks_share_their_names),
 		WITH_BROKER(only_its_owner_and_root_may_touch_it),
+		WITH_BROKER(a_second_way_from_a_bridge_to_the_same_is_refused),
 		WITH_BROKER(a_refused_uplink_leaves_its_bridge_alone),
 		WITH_BROKER(watchers_are_told_of_ups_and_downs),
 		WITH_BROKER(why_it_is_down_is_shown_until_it_is_up),

@@ -261,6 +261,9 @@ static void a_socket_of_another_type_is_refused(void **state)
 
 	uplink_refused(*state, EPROTOTYPE, "cannot connect to the seqpacket socket",
 		       "name=up,bridge=b,type=bess,path=%s", path);
+	/* Which connect(2) would only say that it refuses, as a socket of somebody who has gone. */
+	uplink_refused(*state, ENOTSOCK, "cannot connect to the stream socket",
+		       "name=up,bridge=b,type=stream,path=%s", directory);
 	uplink_refused(*state, EINVAL, "is empty", "name=up,bridge=b,type=stream,path=@");
 	uplink_refused(*state, EINVAL, "needs path", "name=up,bridge=b,type=stream");
 	uplink_refused(*state, EINVAL, "takes no remote",

@@ -428,7 +428,7 @@ static void a_network_is_on_an_address_once(void **state)
 
 	uplink_added(fixture, "name=u0,bridge=b," SHARER ",vni=5,port=%u", port);
 	uplink_refused(fixture, EADDRINUSE,
-		       "is uplink 'u0': ", "name=u1,bridge=b," SHARER ",vni=5,port=%u", port);
+		       "is uplink 'u0': ", "name=u1,bridge=c," SHARER ",vni=5,port=%u", port);
 	/* On another address it is. */
 	uplink_added(fixture,
 		     "name=u1,bridge=b,type=vxlan,local=127.0.0.3,remote=" REMOTE ",vni=5,port=%u",
