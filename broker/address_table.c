@@ -111,15 +111,13 @@ void address_table_learn(struct address_table *table, const struct address *addr
 	unsigned int bucket = table_bucket(table, address);
 	struct entry *entry = table_find(table, address, bucket);
 
-	if (entry) {
-		if (entry->port != port) {
-			entry->port->addresses--;
-			entry->port = port;
-			port->addresses++;
-		}
+	if (entry && entry->port == port) {
 		entry->seen = now;
 		return;
 	}
+	/* It has moved: as if it were new, to a port that may have enough already. */
+	if (entry)
+		entry_remove(table, bucket, entry);
 	if (table->count >= ADDRESS_TABLE_MOST || port->addresses >= ADDRESS_TABLE_MOST_A_PORT)
 		return;
 	entry = malloc(sizeof(*entry));

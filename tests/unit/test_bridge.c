@@ -312,7 +312,13 @@ static void one_port_does_not_fill_the_table(void **state)
 	assert_int_equal(some_port.addresses, ADDRESS_TABLE_MOST_A_PORT);
 	address_table_learn(table, &extra, &other_port, 1 * CLOCK_SECOND);
 	assert_ptr_equal(address_table_find(table, &extra, 1 * CLOCK_SECOND), &other_port);
+	/* Nor by what was another's: that is at neither, and floods. */
+	address_table_learn(table, &extra, &some_port, 1 * CLOCK_SECOND);
+	assert_null(address_table_find(table, &extra, 1 * CLOCK_SECOND));
+	assert_int_equal(some_port.addresses, ADDRESS_TABLE_MOST_A_PORT);
+	assert_int_equal(other_port.addresses, 0);
 	address_table_free(table);
+	assert_int_equal(some_port.addresses, 0);
 }
 
 /* ------------------------------------------------------------------------------ TUN */
