@@ -5,13 +5,15 @@
  * which has one frame a datagram (vde_send() and vde_recv() are send(2) and recv(2) for a switch),
  * and the control one, whose end says that the switch is gone.
  *
+ * The child keeps nothing of the broker's: no descriptor, which would hold open what the broker has
+ * closed since, and so addresses taken and clients waiting; and no capability.
+ *
  * libvdeplug 4 removes its data socket's file before vde_open() returns, also where it fails, but
  * not where a signal ends it: the child outlives each signal until vde_open() has given up.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <libvdeplug.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "broker.h"
+#include "confine.h"
 #include "descriptor.h"
 #include "uplink.h"
 
@@ -130,8 +133,9 @@ static _Noreturn void child_run(const char *path, const char *name, int fd)
 	char url[MEMTUN_TEXT_SIZE], description[sizeof("memtun ") + MEMTUN_NAME_SIZE];
 	VDECONN *connection;
 
-	/* No descriptor of the broker's, but what may be its standard output and error. */
-	if (dup2(fd, 3) < 0 || close_range(4, ~0U, 0) < 0)
+	/* No descriptor of the broker's, but what may be its standard output and error. The last
+	 * of these steps is what child_start() waits for. */
+	if (confine(false) < 0 || dup2(fd, 3) < 0 || close_range(4, ~0U, 0) < 0)
 		_exit(1);
 	child_set_signals();
 	strlcpy(url, path, sizeof(url));
@@ -230,8 +234,8 @@ static void vde_control_ready(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /*
- * Forgets the child. Its socket's end comes as it ends, so that waiting for it takes no time; the
- * default loop may have reaped it (ECHILD), or will.
+ * Forgets the child. If it has ended its socket, waiting for it takes no time; else it is left to
+ * clean up and end by itself. The default loop may have reaped it (ECHILD), or will.
  */
 static void vde_forget_child(struct vde *vde, bool ended)
 {
@@ -263,23 +267,33 @@ static void vde_child_ready(struct ev_loop *loop, ev_io *io, int events)
 	uplink_opened(&vde->uplink);
 }
 
-/* Starts the child: its pid, and its answer comes to *answer. -1 with errno. */
+/* Starts the child, which has let go of all that is ours by then: its pid, and its answer comes to
+ * *answer. -1 with errno. */
 static pid_t child_start(const char *path, const char *name, int *answer)
 {
-	descriptor_owned ours = -1, theirs = -1;
+	descriptor_owned ours = -1, theirs = -1, closing = -1, closed = -1;
 	sigset_t all, before;
-	int ends[2];
+	int ends[2], gate[2];
+	char none;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	ours = ends[0];
 	theirs = ends[1];
+	if (pipe2(gate, O_CLOEXEC) < 0)
+		return -1;
+	closed = gate[0];
+	closing = gate[1];
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
 	if (pid == 0)
 		child_run(path, name, theirs);
+	/* Its copy goes with all others, or with itself. */
+	descriptor_close(&closing);
+	if (pid > 0)
+		(void)!read(closed, &none, sizeof(none));
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid > 0)
 		*answer = descriptor_take(&ours);
@@ -351,11 +365,8 @@ static void vde_end_connection(struct uplink *uplink)
 	struct vde *vde = (struct vde *)uplink;
 
 	if (vde->child.fd >= 0) {
-		struct pollfd ending = {.fd = vde->child.fd};
-
 		kill(vde->pid, SIGALRM);
-		vde_forget_child(vde,
-				 poll(&ending, 1, MOST_INTERRUPTIONS * INTERRUPTION_INTERVAL) > 0);
+		vde_forget_child(vde, false);
 	}
 	descriptor_close(&vde->data);
 	if (vde->control.fd < 0)

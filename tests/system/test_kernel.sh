@@ -203,6 +203,30 @@ for which in Inh Amb; do
 done
 ok "with --kernel it keeps CAP_NET_ADMIN and nothing else"
 
+# A switch that lets nobody in: who joins it waits.
+mkfifo "$scratch/fed" "$scratch/listens"
+$python -c 'import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+print(flush=True)
+sys.stdin.read()' "$scratch/home/ctl" <"$scratch/fed" >"$scratch/listens" &
+started="$started $!"
+exec 9>"$scratch/fed"
+read -r _ <"$scratch/listens"
+run memtun uplink add joining bridge lab type vde path "$scratch/home"
+case $errors in
+*"built without"*) ;;
+*)
+	is "$status" 0 "the exit status"
+	is "$(capabilities "$(tr -d " " </proc/$broker/task/$broker/children)" Prm)" 0000000000000000 \
+		"CapPrm of who joins a switch"
+	ends_with 0 memtun uplink del joining
+	ok "who talks to a VDE switch for it has no right"
+	;;
+esac
+exec 9>&-
+
 # --- an uplink ---
 
 ends_with 0 memtun uplink add tap0 bridge lab type kernel

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Uplinks to VDE switches, good and bad: the switch is the test's. uplink_vde.c is compiled into
- * this test with little patience (VDE_PATIENCE).
+ * this test with little patience (VDE_PATIENCE), and with a close_range() that can be slow.
  */
 #include "uplink_fixture.h"
 
@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LONG 10.
@@ -224,6 +225,13 @@ static int joined(struct fake_switch *fake, struct broker_fixture *fixture)
 	return tunnel;
 }
 
+/* Waits for those that were told to end. */
+static void children_wait(void)
+{
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
 static void assert_no_child_is_left(void)
 {
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -376,7 +384,7 @@ static void an_uplink_that_is_joining_can_be_deleted(void **state)
 	/* At once, */
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
-	assert_no_child_is_left();
+	children_wait();
 	switch_drop(&fake);
 	while (switch_serve(&fake))
 		switch_drop(&fake);
@@ -386,7 +394,44 @@ static void an_uplink_that_is_joining_can_be_deleted(void **state)
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
 	wait_until(&fake, has_asked);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
-	assert_no_child_is_left();
+	children_wait();
+	switch_close(&fake);
+}
+
+int __real_close_range(unsigned int first, unsigned int last, int flags);
+int __wrap_close_range(unsigned int first, unsigned int last, int flags);
+
+static bool closing_is_slow;
+
+int __wrap_close_range(unsigned int first, unsigned int last, int flags)
+{
+	const struct timespec a_while = {.tv_nsec = 50000000};
+
+	if (closing_is_slow)
+		nanosleep(&a_while, NULL);
+	return __real_close_range(first, last, flags);
+}
+
+/* Not even in its first moment: an address that the broker has let go of is free at once. */
+static void who_joins_takes_no_descriptor_of_the_brokers_along(void **state)
+{
+	uint16_t port = udp_port_find("127.0.0.1");
+	struct fake_switch fake;
+	int fd;
+
+	switch_open(&fake, *state);
+	fake.manners = SILENT;
+	uplink_added(*state, "name=u,bridge=b,type=udp,local=127.0.0.1:%u,remote=127.0.0.1:9",
+		     port);
+	closing_is_slow = true;
+	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
+	closing_is_slow = false;
+	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=u");
+	fd = udp_open("127.0.0.1", &port);
+	assert_true(fd >= 0);
+	close(fd);
+	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
+	children_wait();
 	switch_close(&fake);
 }
 
@@ -404,6 +449,7 @@ static void who_joins_holds_no_descriptor_of_the_brokers(void **state)
 	/* The end, not that there is nothing yet. */
 	assert_int_equal(read(ends[0], ends, sizeof(ends)), 0);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
+	children_wait();
 	close(ends[0]);
 	switch_close(&fake);
 }
@@ -480,6 +526,7 @@ static const struct CMUnitTest vde_tests[] = {
 	WITH_BROKER(a_switch_that_does_not_let_it_in_is_tried_again),
 	WITH_BROKER(a_switch_that_is_not_there_is_waited_for),
 	WITH_BROKER(an_uplink_that_is_joining_can_be_deleted),
+	WITH_BROKER(who_joins_takes_no_descriptor_of_the_brokers_along),
 	WITH_BROKER(who_joins_holds_no_descriptor_of_the_brokers),
 	WITH_BROKER(no_room_for_its_descriptors_is_weather),
 	WITH_BROKER(a_switch_that_reads_nothing_is_queued_for_and_dropped_for),
