@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An uplink by UNIX datagrams, as QEMU, vfkit and libkrun have them: both sides bind a path, and
- * each is joined to the other's by connect(), so that nobody else can send. Which path is the
- * other's is said (`remote`), or is that of whoever sends first.
+ * each is joined to the other's by connect(), so that nobody else can send from then on; what
+ * others sent before is told by their names. Which path is the other's is said (`remote`), or is
+ * that of whoever sends first.
  *
  * Its own path is bound for as long as the uplink is there, so that the other side may come, go and
  * come again: the socket is the lane's while they are joined, and else waits for the other side.
@@ -33,12 +34,14 @@ struct dgram {
 	struct sockaddr_un local;
 	socklen_t local_size;
 	struct sockaddr_un remote;
-	socklen_t remote_size; /* 0: whoever sends first */
-	int fd;                /* bound; -1: not yet, or the lane has it */
-	ino_t inode;           /* the socket's */
-	dev_t device;          /* of the file that it is bound to */
-	ino_t file;            /* 0: none, as its name is abstract */
-	ev_io waiting;         /* for frames of who may be the other side */
+	socklen_t remote_size;   /* 0: whoever sends first */
+	struct sockaddr_un peer; /* whom it is joined to, by the name that one has bound */
+	socklen_t peer_size;
+	int fd;        /* bound; -1: not yet, or the lane has it */
+	ino_t inode;   /* the socket's */
+	dev_t device;  /* of the file that it is bound to */
+	ino_t file;    /* 0: none, as its name is abstract */
+	ev_io waiting; /* for frames of who may be the other side */
 	ev_timer look;
 };
 
@@ -110,13 +113,53 @@ static void dgram_end(struct uplink *uplink)
 
 /* ------------------------------------------------------------------------------ the other side */
 
+static bool name_is(const struct sockaddr_un *one, socklen_t one_size,
+		    const struct sockaddr_un *other, socklen_t other_size)
+{
+	return one_size == other_size && memcmp(one, other, one_size) == 0;
+}
+
+/* What has come before they were joined may be anybody's. */
+static enum memtun_attribute dgram_check(struct lane *lane, const struct sockaddr_storage *from,
+					 socklen_t from_length, const unsigned char *header)
+{
+	const struct dgram *dgram = (const struct dgram *)lane->port;
+
+	(void)header;
+	return name_is((const struct sockaddr_un *)from, from_length, &dgram->peer,
+		       dgram->peer_size)
+		       ? MEMTUN_A_UNSPEC
+		       : MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN;
+}
+
+static const struct lane_envelope dgram_envelope = {.check = dgram_check};
+
+/* Asks the socket whom it has been joined to. -1 with errno: nobody, or (EINVAL) itself, by another
+ * name of its path. */
+static int dgram_know_peer(struct dgram *dgram)
+{
+	struct sockaddr_un own;
+	socklen_t own_size = sizeof(own);
+
+	dgram->peer_size = sizeof(dgram->peer);
+	if (getpeername(dgram->fd, (struct sockaddr *)&dgram->peer, &dgram->peer_size) < 0 ||
+	    getsockname(dgram->fd, (struct sockaddr *)&own, &own_size) < 0)
+		return -1;
+	if (!name_is(&dgram->peer, dgram->peer_size, &own, own_size))
+		return 0;
+	errno = EINVAL;
+	return -1;
+}
+
 /* Joins them: the socket is the lane's then. -1 with errno. */
 static int dgram_join(struct dgram *dgram, const struct sockaddr_un *peer, socklen_t size)
 {
 	struct ev_loop *loop = dgram->uplink.port.broker->loop;
 
-	if (connect(dgram->fd, (const struct sockaddr *)peer, size) < 0)
+	if (connect(dgram->fd, (const struct sockaddr *)peer, size) < 0 ||
+	    dgram_know_peer(dgram) < 0)
 		return -1;
+	dgram->uplink.lane.envelope = &dgram_envelope;
 	ev_io_stop(loop, &dgram->waiting);
 	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
 		return -1;
@@ -219,6 +262,9 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 			return 0;
 		error = errno;
 		if (!error_is_absence(error)) {
+			if (error == EINVAL)
+				snprintf(text, UPLINK_TEXT_SIZE, "remote %.60s is path itself",
+					 dgram_path(dgram, MEMTUN_A_REMOTE));
 			dgram_end(uplink);
 			errno = error;
 			return -1;
