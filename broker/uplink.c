@@ -140,6 +140,15 @@ static void uplink_close(struct uplink *uplink)
 	lane_close(&uplink->second);
 }
 
+/* For good. */
+static void uplink_end(struct uplink *uplink)
+{
+	uplink_close(uplink);
+	if (uplink->kind->end)
+		uplink->kind->end(uplink);
+	uplink->up = false;
+}
+
 void uplink_lost(struct uplink *uplink, const char *reason)
 {
 	bool was_up = uplink->up;
@@ -371,7 +380,7 @@ struct uplink *uplink_add(struct broker *broker, const struct attribute_set *opt
 		return NULL;
 	}
 	if (port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
-		uplink_close(uplink);
+		uplink_end(uplink);
 		uplink_free(uplink);
 		return NULL;
 	}
@@ -388,10 +397,7 @@ void uplink_delete(struct uplink *uplink)
 	struct broker *broker = uplink->port.broker;
 
 	ev_timer_stop(broker->loop, &uplink->timer);
-	uplink_close(uplink);
-	if (uplink->kind->end)
-		uplink->kind->end(uplink);
-	uplink->up = false;
+	uplink_end(uplink);
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DELETED);
 	capture_end_port(&uplink->port);
 	port_leave(&uplink->port);

@@ -627,6 +627,19 @@ static int uplinks(struct world *world)
 	return delete_uplink(world, "x0") < 0 || delete_uplink(world, "m0") < 0 ? -1 : 0;
 }
 
+/* One that the broker says it hasn't made has left no file. */
+static int uplink_with_a_file(struct world *world)
+{
+	char path[CONTROL_ADDRESS_SIZE + 2];
+
+	snprintf(path, sizeof(path), "%sd", world->address);
+	if (add_uplink(world, "d0", "bridge=b2,type=dgram,path=%s", path) == 0)
+		return delete_uplink(world, "d0");
+	if (memtun_fd(world->client) >= 0)
+		assert_int_equal(access(path, F_OK), -1);
+	return -1;
+}
+
 /* What comes by it arrives, as long as it keeps to what its socket holds, and what is to go by it
  * is accounted for; also while it is down. */
 static int frames_uplink(struct world *world)
@@ -797,6 +810,7 @@ static const struct {
 	{"TUNs before TAPs", tuns_before_taps},
 	{"captured, injected", captured_and_injected},
 	{"uplinks", uplinks},
+	{"an uplink with a file", uplink_with_a_file},
 	{"frames, uplink", frames_uplink},
 	{"peers", peers},
 	{"peers, dgram", peers_dgram},
