@@ -11,6 +11,7 @@
 #include "capture.h"
 #include "clock.h"
 #include "config.h"
+#include "utf8.h"
 
 /* Seconds between two tries to open: at first, and at the most. */
 #define FIRST_DELAY 0.1
@@ -107,6 +108,13 @@ static const struct port_operations uplink_port_operations = {
 
 /* ------------------------------------------------------------------------------ up and down */
 
+/* A path in it may have been cut within a character. */
+static void uplink_set_reason(struct uplink *uplink, const char *reason)
+{
+	strlcpy(uplink->reason, reason, sizeof(uplink->reason));
+	utf8_mend(uplink->reason);
+}
+
 static void uplink_set_up(struct uplink *uplink)
 {
 	uplink->up = true;
@@ -154,7 +162,7 @@ void uplink_lost(struct uplink *uplink, const char *reason)
 	bool was_up = uplink->up;
 
 	uplink_close(uplink);
-	strlcpy(uplink->reason, reason, sizeof(uplink->reason));
+	uplink_set_reason(uplink, reason);
 	uplink_wait(uplink);
 	uplink->up = false;
 	/* That a try has failed once more is no news. */
@@ -186,11 +194,11 @@ static int uplink_try(struct uplink *uplink, struct fault *fault)
 	if (result == 0)
 		uplink_set_up(uplink);
 	if (result > 0)
-		strlcpy(uplink->reason, text, sizeof(uplink->reason));
+		uplink_set_reason(uplink, text);
 	if (result >= 0)
 		return 0;
 	fault_set(fault, error, "%s: %s", text, strerror(error));
-	strlcpy(uplink->reason, fault->text, sizeof(uplink->reason));
+	uplink_set_reason(uplink, fault->text);
 	return -1;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tunnel_name.h"
+#include "utf8.h"
 
 static const char *const mode_words[] = {"tun", "tap", NULL};
 static const char *const socket_words[] = {"seqpacket", "dgram", "stream", NULL};
@@ -175,6 +176,8 @@ int attribute_check_string(enum memtun_attribute which, const char *string, stru
 
 	if (attribute->may_be_empty && string[0] == '\0')
 		return 0;
+	if (!utf8_is_valid(string))
+		return fault_set(fault, EINVAL, "%s is not UTF-8", attribute->word);
 	if (attribute->type == ATTRIBUTE_TEXT)
 		return text_check(attribute, string, fault);
 	wrong = tunnel_name_fault(string, attribute->may_be_template);

@@ -97,6 +97,8 @@ static void values_that_are_none_are_told(void **state)
 		{MEMTUN_A_NAME, "a/b", "name 'a/b' has a '/' or ':'"},
 		{MEMTUN_A_NAME, "", "name '' is empty"},
 		{MEMTUN_A_PEER, "a%d", "peer 'a%d' has a '%'"},
+		{MEMTUN_A_NAME, "a\xff", "name is not UTF-8"},
+		{MEMTUN_A_PATH, "/tmp/\xc3", "path is not UTF-8"},
 		{MEMTUN_A_UNSPEC, "x", "attribute 0 is unknown"},
 	};
 

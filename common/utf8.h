@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is it text? What goes out again as JSON has to be UTF-8, in whatever locale: as RFC 3629 has it,
+ * without overlong forms, surrogates, and what is above U+10FFFF.
+ */
+#ifndef MEMTUN_UTF8_H
+#define MEMTUN_UTF8_H
+
+#include <stdbool.h>
+
+bool utf8_is_valid(const char *text);
+
+/* Puts a '?' for each byte that is none, as of a character that was cut. */
+void utf8_mend(char *text);
+
+#endif
