@@ -7,6 +7,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -275,8 +276,10 @@ static void sums_get(struct memtun *memtun, const char *name, struct sums *sums)
 	if (memtun_show(memtun, name, true, sums_record, sums) < 0)
 		errx(1, "%s", memtun_error(memtun));
 	if (sums->offered != sums->delivered + sums->queued + sums->dropped)
-		errx(1, "%s: offered %lu is not delivered %lu + queued %lu + dropped %lu", name,
-		     sums->offered, sums->delivered, sums->queued, sums->dropped);
+		errx(1,
+		     "%s: offered %" PRIu64 " is not delivered %" PRIu64 " + queued %" PRIu64
+		     " + dropped %" PRIu64,
+		     name, sums->offered, sums->delivered, sums->queued, sums->dropped);
 }
 
 static void reader_check(struct memtun *memtun, const struct reader *reader,
@@ -300,16 +303,17 @@ static void reader_check(struct memtun *memtun, const struct reader *reader,
 				   : status != 0)
 		errx(1, "%s has ended with %#x", reader->name, (unsigned int)status);
 	if (sums.offered != (uint64_t)SENDERS * FRAMES_EACH)
-		errx(1, "%s: %lu frames were offered", reader->name, sums.offered);
+		errx(1, "%s: %" PRIu64 " frames were offered", reader->name, sums.offered);
 	if (reader->loses_nothing && sums.dropped)
-		errx(1, "%s: %lu frames were dropped", reader->name, sums.dropped);
+		errx(1, "%s: %" PRIu64 " frames were dropped", reader->name, sums.dropped);
 	if ((reader->pace == FAST || reader->pace == SLOW) && count != sums.delivered)
-		errx(1, "%s: %lu frames were delivered, and it got %lu", reader->name,
+		errx(1, "%s: %" PRIu64 " frames were delivered, and it got %" PRIu64, reader->name,
 		     sums.delivered, count);
 	if (reader->pace == KILLED && sums.no_client == 0)
 		errx(1, "%s: nobody has noticed its death", reader->name);
-	printf("%s: offered %lu, delivered %lu, queued %lu, dropped %lu\n", reader->name,
-	       sums.offered, sums.delivered, sums.queued, sums.dropped);
+	printf("%s: offered %" PRIu64 ", delivered %" PRIu64 ", queued %" PRIu64
+	       ", dropped %" PRIu64 "\n",
+	       reader->name, sums.offered, sums.delivered, sums.queued, sums.dropped);
 }
 
 int main(void)
@@ -341,8 +345,8 @@ int main(void)
 			sums_get(memtun, senders[i], &sums);
 		} while (sums.from < FRAMES_EACH);
 		if (sums.from != FRAMES_EACH || sums.from_dropped)
-			errx(1, "%s: %lu frames, %lu dropped", senders[i], sums.from,
-			     sums.from_dropped);
+			errx(1, "%s: %" PRIu64 " frames, %" PRIu64 " dropped", senders[i],
+			     sums.from, sums.from_dropped);
 	}
 	for (size_t i = 0; i < READERS; i++)
 		reader_check(memtun, &readers[i], &processes[i]);

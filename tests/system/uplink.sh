@@ -154,7 +154,7 @@ if how == "udp":
     asking = socket.socket(family, socket.SOCK_DGRAM)
     question = answer = b"question" * 100
 else:
-    asking = socket.socket(family, socket.SOCK_RAW, socket.getprotobyname("ipv6-icmp" if six else "icmp"))
+    asking = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
     tail = struct.pack("!HH", 7, 1) + b"question" * 100
     total = sum(struct.unpack(f"!{len(tail) // 2}H", tail)) + 0x800
     while total >> 16:

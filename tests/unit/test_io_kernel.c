@@ -299,6 +299,13 @@ static int compare_calls(const struct state *state)
 	return wrong;
 }
 
+/* To a 64-bit kernel a 32-bit program's requests about filters are unknown, as the size of what is
+ * passed is a part of their number; so they are in memory. */
+static bool is_filter_of_32_bits(unsigned long request)
+{
+	return sizeof(void *) == 4 && _IOC_SIZE(request) == sizeof(struct sock_fprog);
+}
+
 static void every_ioctl_answers_as_the_kernel_does(void **context)
 {
 	int wrong = 0;
@@ -308,7 +315,8 @@ static void every_ioctl_answers_as_the_kernel_does(void **context)
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		wrong += compare_calls(&states[i]);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if (!calls[i].difference || differences_seen[i])
+		if (!calls[i].difference || differences_seen[i] ||
+		    is_filter_of_32_bits(calls[i].request))
 			continue;
 		print_error("%s is no difference any more\n", calls[i].difference);
 		wrong++;
