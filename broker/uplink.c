@@ -10,23 +10,12 @@
 #include "broker.h"
 #include "capture.h"
 #include "clock.h"
-#include "config.h"
+#include "uplink_options.h"
 #include "utf8.h"
 
 /* Seconds between two tries to open: at first, and at the most. */
 #define FIRST_DELAY 0.1
 #define LAST_DELAY 10.0
-
-/* By enum memtun_uplink_type. NULL: this memtund was built without. */
-static const struct uplink_kind *const kinds[] = {
-	[MEMTUN_UPLINK_MCAST] = &uplink_mcast, [MEMTUN_UPLINK_KERNEL] = &uplink_kernel,
-#ifdef HAVE_VDEPLUG
-	[MEMTUN_UPLINK_VDE] = &uplink_vde,
-#endif
-	[MEMTUN_UPLINK_BESS] = &uplink_bess,   [MEMTUN_UPLINK_STREAM] = &uplink_stream,
-	[MEMTUN_UPLINK_DGRAM] = &uplink_dgram, [MEMTUN_UPLINK_UDP] = &uplink_udp,
-	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
-};
 
 int uplink_compare(struct uplink *one, struct uplink *other)
 {
@@ -151,6 +140,7 @@ static void uplink_close(struct uplink *uplink)
 /* For good. */
 static void uplink_end(struct uplink *uplink)
 {
+	ev_timer_stop(uplink->port.broker->loop, &uplink->timer);
 	uplink_close(uplink);
 	if (uplink->kind->end)
 		uplink->kind->end(uplink);
@@ -217,80 +207,24 @@ static void uplink_due(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* ------------------------------------------------------------------------------ making */
 
-/* Takes the options, with strings of its own. -1 with ENOMEM. */
-static int uplink_keep_options(struct uplink *uplink, const struct attribute_set *options)
-{
-	enum memtun_attribute which = MEMTUN_A_UNSPEC;
-	char *string;
-
-	while ((which = attribute_set_next(options, which)) != MEMTUN_A_END) {
-		if (!attribute_is_string(which)) {
-			attribute_set_put_number(&uplink->options, which,
-						 options->values[which].number);
-			continue;
-		}
-		string = strdup(options->values[which].string);
-		if (!string)
-			return -1;
-		attribute_set_put_string(&uplink->options, which, string);
-	}
-	return 0;
-}
-
 static void uplink_free(struct uplink *uplink)
 {
-	enum memtun_attribute which = MEMTUN_A_UNSPEC;
-
-	while ((which = attribute_set_next(&uplink->options, which)) != MEMTUN_A_END) {
-		if (attribute_is_string(which))
-			free((void *)(uintptr_t)uplink->options.values[which].string);
-	}
+	uplink_options_free(&uplink->options);
 	adapter_config_free(uplink->port.adapter_config);
 	free(uplink);
-}
-
-/* Do the options fit the kind? */
-static int uplink_check_options(const struct uplink_kind *kind, const struct attribute_set *options,
-				struct fault *fault)
-{
-	const uint64_t general = ATTRIBUTE_BIT(MEMTUN_A_NAME) | ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) |
-				 ATTRIBUTE_BIT(MEMTUN_A_TYPE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) |
-				 ATTRIBUTE_BIT(MEMTUN_A_QUEUE_LIMIT) |
-				 ATTRIBUTE_BIT(MEMTUN_A_OVERFLOW);
-	uint64_t lacking = kind->required & ~options->present[0];
-	uint64_t surplus = options->present[0] & ~(general | kind->required | kind->allowed);
-	char type[16];
-
-	attribute_format(options, MEMTUN_A_TYPE, type, sizeof(type));
-	if (lacking)
-		return fault_set(fault, EINVAL, "an uplink of type %s needs %s", type,
-				 attributes[__builtin_ctzll(lacking)].word);
-	if (surplus)
-		return fault_set(fault, EINVAL, "an uplink of type %s takes no %s", type,
-				 attributes[__builtin_ctzll(surplus)].word);
-	if (attribute_set_string(options, MEMTUN_A_BRIDGE)[0] == '\0')
-		return fault_set(fault, EINVAL, "an uplink needs a bridge");
-	if (attribute_set_number(options, MEMTUN_A_MTU) > kind->mtu)
-		return fault_set(fault, EINVAL, "an uplink of type %s carries packets of %u bytes",
-				 type, kind->mtu);
-	return 0;
 }
 
 static struct uplink *uplink_new(struct broker *broker, const struct attribute_set *options,
 				 uid_t uid, struct fault *fault)
 {
-	const struct uplink_kind *kind = kinds[attribute_set_number(options, MEMTUN_A_TYPE)];
+	const struct uplink_kind *kind = uplink_kind_for(options, fault);
 	struct adapter_config *config;
 	struct uplink *uplink;
 
-	if (!kind) {
-		fault_set(fault, EOPNOTSUPP, "this memtund was built without uplinks of that type");
-		return NULL;
-	}
-	if (uplink_check_options(kind, options, fault) < 0)
+	if (!kind)
 		return NULL;
 	uplink = calloc(1, kind->size);
-	if (!uplink || uplink_keep_options(uplink, options) < 0) {
+	if (!uplink || uplink_options_keep(&uplink->options, options) < 0) {
 		fault_set(fault, ENOMEM, "out of memory");
 		goto fail;
 	}
@@ -326,30 +260,6 @@ static bool error_is_absence(int error)
 	       error == ETIMEDOUT;
 }
 
-/* What an uplink is joined to. */
-#define JOINED                                                            \
-	(ATTRIBUTE_BIT(MEMTUN_A_TYPE) | ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) |  \
-	 ATTRIBUTE_BIT(MEMTUN_A_GROUP) | ATTRIBUTE_BIT(MEMTUN_A_PORT) |   \
-	 ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_PATH) |  \
-	 ATTRIBUTE_BIT(MEMTUN_A_REMOTE) | ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | \
-	 ATTRIBUTE_BIT(MEMTUN_A_VNI) | ATTRIBUTE_BIT(MEMTUN_A_DEVICE))
-
-static bool options_join_the_same(const struct attribute_set *one,
-				  const struct attribute_set *other)
-{
-	if ((one->present[0] ^ other->present[0]) & JOINED)
-		return false;
-	for (uint64_t rest = one->present[0] & JOINED; rest; rest &= rest - 1) {
-		enum memtun_attribute which = (enum memtun_attribute)__builtin_ctzll(rest);
-
-		if (attribute_is_string(which)
-			    ? strcmp(one->values[which].string, other->values[which].string) != 0
-			    : one->values[which].number != other->values[which].number)
-			return false;
-	}
-	return true;
-}
-
 /* A second way from a bridge to the same place would be a loop, in which frames go round for ever.
  */
 static int uplink_check_loop(struct broker *broker, const struct attribute_set *options,
@@ -361,7 +271,7 @@ static int uplink_check_loop(struct broker *broker, const struct attribute_set *
 	if (attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_KERNEL)
 		return 0;
 	RB_FOREACH(uplink, uplink_tree, &broker->uplinks) {
-		if (uplink->port.bridge && options_join_the_same(&uplink->options, options))
+		if (uplink->port.bridge && uplink_options_join_the_same(&uplink->options, options))
 			return fault_set(fault, EEXIST, "uplink '%s' joins bridge '%s' to that",
 					 uplink->port.name, uplink->port.bridge->name);
 	}
@@ -404,7 +314,6 @@ void uplink_delete(struct uplink *uplink)
 {
 	struct broker *broker = uplink->port.broker;
 
-	ev_timer_stop(broker->loop, &uplink->timer);
 	uplink_end(uplink);
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DELETED);
 	capture_end_port(&uplink->port);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "uplink_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "uplink.h"
+
+/* By enum memtun_uplink_type. NULL: this memtund was built without. */
+static const struct uplink_kind *const kinds[] = {
+	[MEMTUN_UPLINK_MCAST] = &uplink_mcast, [MEMTUN_UPLINK_KERNEL] = &uplink_kernel,
+#ifdef HAVE_VDEPLUG
+	[MEMTUN_UPLINK_VDE] = &uplink_vde,
+#endif
+	[MEMTUN_UPLINK_BESS] = &uplink_bess,   [MEMTUN_UPLINK_STREAM] = &uplink_stream,
+	[MEMTUN_UPLINK_DGRAM] = &uplink_dgram, [MEMTUN_UPLINK_UDP] = &uplink_udp,
+	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
+};
+
+/* Do the options fit the kind? */
+static int options_check(const struct uplink_kind *kind, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	const uint64_t general = ATTRIBUTE_BIT(MEMTUN_A_NAME) | ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) |
+				 ATTRIBUTE_BIT(MEMTUN_A_TYPE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) |
+				 ATTRIBUTE_BIT(MEMTUN_A_QUEUE_LIMIT) |
+				 ATTRIBUTE_BIT(MEMTUN_A_OVERFLOW);
+	uint64_t lacking = kind->required & ~options->present[0];
+	uint64_t surplus = options->present[0] & ~(general | kind->required | kind->allowed);
+	char type[16];
+
+	attribute_format(options, MEMTUN_A_TYPE, type, sizeof(type));
+	if (lacking)
+		return fault_set(fault, EINVAL, "an uplink of type %s needs %s", type,
+				 attributes[__builtin_ctzll(lacking)].word);
+	if (surplus)
+		return fault_set(fault, EINVAL, "an uplink of type %s takes no %s", type,
+				 attributes[__builtin_ctzll(surplus)].word);
+	if (attribute_set_string(options, MEMTUN_A_BRIDGE)[0] == '\0')
+		return fault_set(fault, EINVAL, "an uplink needs a bridge");
+	if (attribute_set_number(options, MEMTUN_A_MTU) > kind->mtu)
+		return fault_set(fault, EINVAL, "an uplink of type %s carries packets of %u bytes",
+				 type, kind->mtu);
+	return 0;
+}
+
+const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault)
+{
+	const struct uplink_kind *kind = kinds[attribute_set_number(options, MEMTUN_A_TYPE)];
+
+	if (!kind)
+		fault_set(fault, EOPNOTSUPP, "this memtund was built without uplinks of that type");
+	return kind && options_check(kind, options, fault) == 0 ? kind : NULL;
+}
+
+int uplink_options_keep(struct attribute_set *kept, const struct attribute_set *options)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+	char *string;
+
+	while ((which = attribute_set_next(options, which)) != MEMTUN_A_END) {
+		if (!attribute_is_string(which)) {
+			attribute_set_put_number(kept, which, options->values[which].number);
+			continue;
+		}
+		string = strdup(options->values[which].string);
+		if (!string)
+			return -1;
+		attribute_set_put_string(kept, which, string);
+	}
+	return 0;
+}
+
+void uplink_options_free(struct attribute_set *kept)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+
+	while ((which = attribute_set_next(kept, which)) != MEMTUN_A_END) {
+		if (attribute_is_string(which))
+			free((void *)(uintptr_t)kept->values[which].string);
+	}
+}
+
+/* What an uplink is joined to. */
+#define JOINED                                                            \
+	(ATTRIBUTE_BIT(MEMTUN_A_TYPE) | ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) |  \
+	 ATTRIBUTE_BIT(MEMTUN_A_GROUP) | ATTRIBUTE_BIT(MEMTUN_A_PORT) |   \
+	 ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_PATH) |  \
+	 ATTRIBUTE_BIT(MEMTUN_A_REMOTE) | ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | \
+	 ATTRIBUTE_BIT(MEMTUN_A_VNI) | ATTRIBUTE_BIT(MEMTUN_A_DEVICE))
+
+bool uplink_options_join_the_same(const struct attribute_set *one,
+				  const struct attribute_set *other)
+{
+	if ((one->present[0] ^ other->present[0]) & JOINED)
+		return false;
+	for (uint64_t rest = one->present[0] & JOINED; rest; rest &= rest - 1) {
+		enum memtun_attribute which = (enum memtun_attribute)__builtin_ctzll(rest);
+
+		if (attribute_is_string(which)
+			    ? strcmp(one->values[which].string, other->values[which].string) != 0
+			    : one->values[which].number != other->values[which].number)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an uplink is made with: which kind that is, whether it fits the kind, and where it leads.
+ */
+#ifndef MEMTUN_UPLINK_OPTIONS_H
+#define MEMTUN_UPLINK_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "attribute.h"
+
+struct uplink_kind;
+
+/* The kind that they are for. NULL with the fault filled: EINVAL, they don't fit it; EOPNOTSUPP. */
+const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault);
+
+/* Copies them, strings included. -1 with ENOMEM: what has been copied is to be freed as well. */
+int uplink_options_keep(struct attribute_set *kept, const struct attribute_set *options);
+void uplink_options_free(struct attribute_set *kept);
+
+/* Would two uplinks join the same bridge to the same place? */
+bool uplink_options_join_the_same(const struct attribute_set *one,
+				  const struct attribute_set *other);
+
+#endif
