@@ -28,7 +28,16 @@ struct invocation {
 	bool json;
 	bool statistics;
 	bool dot;
-	char **arguments; /* the whole command line */
+	const char *ready_fd; /* NULL: not given */
+	char **arguments;     /* the whole command line */
+};
+
+/* Which of these a command takes; the socket all do. */
+enum {
+	TAKES_JSON = 1,
+	TAKES_STATISTICS = 2,
+	TAKES_DOT = 4,
+	TAKES_READY_FD = 8,
 };
 
 /* One command: what follows its name. Returns the exit status. */
@@ -40,6 +49,9 @@ command_function command_add, command_set, command_delete, command_show, command
 
 /* Writes `memtun: …` to standard error, and returns the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* 0, or EXIT_USAGE after saying which of what was given the command doesn't take. */
+int command_check(const struct invocation *invocation, const char *name, unsigned int takes);
 
 /* Connects; NULL after saying why not, with *status what to exit with. */
 struct memtun *command_connect(const struct invocation *invocation, int *status);

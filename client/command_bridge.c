@@ -49,9 +49,10 @@ int command_bridge(const struct invocation *invocation, int count, char **words)
 				    show                       ? "one name, or none"
 				    : strcmp(verb, "add") == 0 ? "a name, and maybe the word hub"
 							       : "one name");
-	if (invocation->dot && (!show || invocation->json || invocation->statistics))
-		return command_fail(EXIT_USAGE,
-				    "--dot goes with bridge show, and not with -j or -s");
+	if (!show && command_check(invocation, verb, 0))
+		return EXIT_USAGE;
+	if (invocation->dot && (invocation->json || invocation->statistics))
+		return command_fail(EXIT_USAGE, "--dot doesn't go with -j or -s");
 	memtun = command_connect(invocation, &status);
 	if (!memtun)
 		return status;

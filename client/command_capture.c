@@ -146,25 +146,45 @@ static bool comes_too_late(const struct memtun_capture_header *header)
 	       header->time > (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
 }
 
+static void record_ignored(const struct memtun_record *record, void *context)
+{
+	(void)record;
+	(void)context;
+}
+
+/* What was captured is gone: that is its end, but not if the broker has gone. */
+static int capture_check_broker(struct capture *capture)
+{
+	if (memtun_bridge_show(capture->memtun, NULL, record_ignored, NULL) == 0)
+		return 0;
+	return command_fail(EXIT_REFUSED, "%s", memtun_error(capture->memtun));
+}
+
 static int capture_run(struct capture *capture)
 {
 	_Alignas(8) static unsigned char record[MOST_RECORD];
 	const struct memtun_capture_header *header = (const void *)record;
 	struct pollfd poll_fd = {.fd = capture->fd, .events = POLLIN};
+	bool is_gone = false;
 	int status = 0;
 
-	while (status == 0 && (!capture->most || capture->file.frames < capture->most)) {
+	while (status == 0 && !is_gone &&
+	       (!capture->most || capture->file.frames < capture->most)) {
 		ssize_t length = recv(capture->fd, record, sizeof(record), MSG_DONTWAIT);
 
 		if (length >= (ssize_t)sizeof(*header) && !comes_too_late(header))
 			status = capture_frame(capture, header, record + sizeof(*header),
 					       (uint32_t)(length - (ssize_t)sizeof(*header)));
-		else if (length >= 0 || errno != EAGAIN || stop_requested())
-			break; /* or what was captured is gone */
+		else if (stop_requested())
+			break;
+		else if (length >= 0 || errno != EAGAIN)
+			is_gone = true;
 		else
 			stop_poll(&poll_fd, 1, -1);
 	}
-	return status ? status : capture_file_end(&capture->file, capture->missed);
+	if (status == 0)
+		status = capture_file_end(&capture->file, capture->missed);
+	return status == 0 && is_gone ? capture_check_broker(capture) : status;
 }
 
 /* ------------------------------------------------------------------------------ the command */

@@ -53,19 +53,23 @@ int command_monitor(const struct invocation *invocation, int count, char **words
 {
 	struct monitor monitor = {.json = invocation->json};
 	struct memtun *memtun;
-	int status;
+	int ready_fd = -1, status;
 
 	if (count)
 		return command_fail(EXIT_USAGE, "monitor takes no '%s'", words[0]);
+	if (invocation->ready_fd && command_ready_fd(invocation->ready_fd, &ready_fd))
+		return EXIT_USAGE;
 	memtun = command_connect(invocation, &status);
 	if (!memtun)
 		return status;
-	if (memtun_watch(memtun, monitor_event, &monitor) == 0) {
-		while (!monitor.failed && (memtun_wait(memtun, -1) >= 0 || errno == EINTR))
-			;
+	if (memtun_watch(memtun, monitor_event, &monitor) < 0)
+		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	else
+		status = command_ready(ready_fd);
+	while (status == 0 && !monitor.failed) {
+		if (memtun_wait(memtun, -1) < 0 && errno != EINTR)
+			status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	}
-	status = monitor.failed ? EXIT_REFUSED
-				: command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	memtun_free(memtun);
-	return status;
+	return monitor.failed ? EXIT_REFUSED : status;
 }

@@ -115,6 +115,8 @@ int command_uplink(const struct invocation *invocation, int count, char **words)
 {
 	const char *verb = count ? words[0] : "show";
 
+	if (strcmp(verb, "show") != 0 && command_check(invocation, verb, 0))
+		return EXIT_USAGE;
 	if (strcmp(verb, "show") == 0 && count <= 2)
 		return uplink_show(invocation, count == 2 ? words[1] : NULL);
 	if (strcmp(verb, "show") == 0)

@@ -19,14 +19,16 @@ struct waiting {
 	const char *name;
 	bool there;
 	bool has_counters;
-	bool open;       /* or up */
-	uint64_t unread; /* frames that wait, and bytes in sockets */
+	bool open;                     /* or up */
+	char reason[MEMTUN_TEXT_SIZE]; /* why an uplink is down */
+	uint64_t unread;               /* frames that wait, and bytes in sockets */
 };
 
 static void waiting_record(const struct memtun_record *record, void *context)
 {
 	const char *name = memtun_record_string(record, "name");
 	const char *state = memtun_record_string(record, "state");
+	const char *reason = memtun_record_string(record, "reason");
 	struct waiting *waiting = context;
 	uint64_t queued = 0, unread = 0;
 
@@ -37,6 +39,7 @@ static void waiting_record(const struct memtun_record *record, void *context)
 	waiting->there = true;
 	waiting->open = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
 	waiting->unread = queued + unread;
+	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
 }
 
 static void event_came(const struct memtun_record *record, void *context)
@@ -52,46 +55,50 @@ static bool is_uplink_state(const char *state)
 }
 
 /* Is it so? -1: it can't be told, or can't be so any more; *status says what to exit with. */
-static int waiting_look(struct memtun *memtun, const char *name, const char *state, int *status)
+static int waiting_look(struct memtun *memtun, struct waiting *waiting, const char *state,
+			int *status)
 {
-	struct waiting waiting = {.name = name};
+	const char *name = waiting->name;
 	listing_ask *ask = is_uplink_state(state) ? memtun_uplink_show : memtun_show;
 
-	if (ask(memtun, name, true, waiting_record, &waiting) < 0 && errno != ENOENT) {
+	*waiting = (struct waiting){.name = name};
+	if (ask(memtun, name, true, waiting_record, waiting) < 0 && errno != ENOENT) {
 		*status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 		return -1;
 	}
 	if (strcmp(state, "open") == 0 || strcmp(state, "up") == 0)
-		return waiting.open;
+		return waiting->open;
 	if (strcmp(state, "closed") == 0 || strcmp(state, "down") == 0)
-		return !waiting.open;
-	if (!waiting.there) {
+		return !waiting->open;
+	if (!waiting->there) {
 		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
 		return -1;
 	}
-	if (!waiting.has_counters) {
+	if (!waiting->has_counters) {
 		*status = command_fail(EXIT_REFUSED,
 				       "the broker doesn't see what is read of '%s', as it has a "
 				       "peer or is the kernel's",
 				       name);
 		return -1;
 	}
-	return waiting.unread == 0;
+	return waiting->unread == 0;
 }
 
 static int waiting_run(struct memtun *memtun, const char *name, const char *state, int timeout)
 {
 	int64_t until = timeout < 0 ? -1 : clock_now() + timeout * CLOCK_MILLISECOND;
 	bool by_event = strcmp(state, "drained") != 0;
+	struct waiting waiting = {.name = name};
 	int status = 0, looked;
 
 	if (memtun_watch(memtun, event_came, NULL) < 0)
 		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	while ((looked = waiting_look(memtun, name, state, &status)) == 0) {
+	while ((looked = waiting_look(memtun, &waiting, state, &status)) == 0) {
 		int rest = clock_poll_timeout(until);
 
 		if (rest == 0)
-			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time", name, state);
+			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s", name,
+					    state, waiting.reason[0] ? ": " : "", waiting.reason);
 		if (!by_event && (rest < 0 || rest > LOOK_AGAIN))
 			rest = LOOK_AGAIN;
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)

@@ -39,7 +39,7 @@ static const char usage[] =
 	"  exec [-t SPEC]... -- CMD [ARG]...\n"
 	"                            run CMD with descriptors of tunnels from 3 up;\n"
 	"                            {NAME} in an ARG is that tunnel's number\n"
-	"  monitor                   print events as they come\n"
+	"  monitor [--ready-fd FD]   print events as they come\n"
 	"  inject NAME [--as-client] --udp HOST:PORT [--from HOST:PORT] TEXT | --hex BYTES |\n"
 	"         --pcap FILE [--rate N]\n"
 	"                            put frames on a tunnel: to its client, or as its client\n"
@@ -80,15 +80,23 @@ static const char usage[] =
 static const struct {
 	const char *name;
 	command_function *run;
+	unsigned int takes;
 	bool own_options; /* ours stand before its name only */
 } commands[] = {
-	{"add", command_add, false},         {"set", command_set, false},
-	{"del", command_delete, false},      {"show", command_show, false},
-	{"bridge", command_bridge, false},   {"exec", command_exec, true},
-	{"monitor", command_monitor, false}, {"inject", command_inject, true},
-	{"expect", command_expect, true},    {"wait", command_wait, true},
-	{"capture", command_capture, true},  {"host", command_host, true},
-	{"top", command_top, true},          {"uplink", command_uplink, false},
+	{"add", command_add, 0, false},
+	{"bridge", command_bridge, TAKES_JSON | TAKES_STATISTICS | TAKES_DOT, false},
+	{"capture", command_capture, 0, true},
+	{"del", command_delete, 0, false},
+	{"exec", command_exec, 0, true},
+	{"expect", command_expect, 0, true},
+	{"host", command_host, 0, true},
+	{"inject", command_inject, 0, true},
+	{"monitor", command_monitor, TAKES_JSON | TAKES_READY_FD, false},
+	{"set", command_set, 0, false},
+	{"show", command_show, TAKES_JSON | TAKES_STATISTICS, false},
+	{"top", command_top, TAKES_JSON, true},
+	{"uplink", command_uplink, TAKES_JSON | TAKES_STATISTICS, false},
+	{"wait", command_wait, 0, true},
 };
 
 int command_fail(int status, const char *format, ...)
@@ -101,6 +109,17 @@ int command_fail(int status, const char *format, ...)
 	fputc('\n', stderr);
 	va_end(arguments);
 	return status;
+}
+
+int command_check(const struct invocation *invocation, const char *name, unsigned int takes)
+{
+	const char *surplus = invocation->json && !(takes & TAKES_JSON)               ? "-j"
+			      : invocation->statistics && !(takes & TAKES_STATISTICS) ? "-s"
+			      : invocation->dot && !(takes & TAKES_DOT)               ? "--dot"
+			      : invocation->ready_fd && !(takes & TAKES_READY_FD)     ? "--ready-fd"
+										      : NULL;
+
+	return surplus ? command_fail(EXIT_USAGE, "%s takes no %s", name, surplus) : 0;
 }
 
 struct memtun *command_connect(const struct invocation *invocation, int *status)
@@ -241,13 +260,10 @@ struct memtun_options *command_options(int count, char **words)
 static int options_parse(struct invocation *invocation, int count, char **words, const char *flags)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 'S'},
-		{"json", no_argument, NULL, 'j'},
-		{"statistics", no_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{"dot", no_argument, NULL, 'D'},
-		{NULL, 0, NULL, 0},
+		{"socket", required_argument, NULL, 'S'},   {"json", no_argument, NULL, 'j'},
+		{"statistics", no_argument, NULL, 's'},     {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},        {"dot", no_argument, NULL, 'D'},
+		{"ready-fd", required_argument, NULL, 'R'}, {NULL, 0, NULL, 0},
 	};
 	static char program[] = "memtun"; /* what getopt calls us, whatever the command's name */
 	int option;
@@ -267,6 +283,9 @@ static int options_parse(struct invocation *invocation, int count, char **words,
 			break;
 		case 'D':
 			invocation->dot = true;
+			break;
+		case 'R':
+			invocation->ready_fd = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -326,8 +345,8 @@ static int command_run(struct invocation *invocation, int count, char **words)
 			usage_print(words[0]);
 			return EXIT_SUCCESS;
 		}
-		if (invocation->dot && commands[i].run != command_bridge)
-			return command_fail(EXIT_USAGE, "--dot goes with bridge show");
+		if (command_check(invocation, commands[i].name, commands[i].takes))
+			return EXIT_USAGE;
 		status = commands[i].run(invocation, count - first, words + first);
 		if (fflush(stdout) == EOF || ferror(stdout))
 			return command_fail(EXIT_REFUSED, "cannot write the output: %s",

@@ -98,6 +98,19 @@ ends_with() {
 	[ "$status" = "$expected" ] || fail "exit status $status, not $expected: $*"
 }
 
+# watches FILE COMMAND...: starts it, as $!, with its output in the file, and goes on when it says so
+# by --ready-fd.
+watches() {
+	watches_output=$1
+	shift
+	# The last one may have this open still.
+	rm -f "$scratch/watches"
+	mkfifo "$scratch/watches"
+	"$@" --ready-fd 9 9>"$scratch/watches" >"$watches_output" &
+	started="$started $!"
+	read -r _ <"$scratch/watches" || fail "it ended before it was ready: $*"
+}
+
 # is VALUE EXPECTED WHAT
 is() {
 	[ "$1" = "$2" ] || fail "$3 is '$1', not '$2'"

@@ -405,6 +405,14 @@ capture_start third third.pcapng
 ends_with 0 memtun del third
 capture_ends 0
 ok "a capture ends with its bridge or tunnel"
+capture_start ip broker.pcapng
+kill "$broker"
+wait "$broker" 2>/dev/null
+wait "$capture"
+is $? 1 "capture's status when the broker ends"
+has "$(cat "$scratch/capture-errors")" "0 frames captured, 0 missed"
+has "$(cat "$scratch/capture-errors")" "memtun: "
+ok "a capture tells the broker's end from that"
 
 # --- the files, as others read them ---
 

@@ -13,7 +13,7 @@ has "$output" "Usage: memtun"
 ends_with 0 memtun --version
 for wrong in "" "nonsense" "--nonsense" "add" "add tap0 color green" "add tap0 mtu" "add tap0 mtu 100 mtu 100" "add tap0 pi pi" "top -n" "top -b x" \
 	"add tap0 mtu large" "add tap0 mode tin" "set tap0" "del" "del a b" "show a b" "bridge grow" \
-	"bridge add" "bridge del" "bridge add a b" "monitor now"; do
+	"bridge add" "bridge del" "bridge add a b" "monitor now" "monitor --ready-fd 77"; do
 	ends_with 2 memtun $wrong
 	is "$output" "" "what 'memtun $wrong' prints"
 	[ -n "$errors" ] || fail "memtun $wrong: nothing was said"
@@ -22,6 +22,13 @@ for wrong in "add tap0 mtu large" "add tap0 mode tin" "del a b" "bridge grow"; d
 	ends_with 2 memtun $wrong
 	says "memtun: "
 done
+for wrong in "-j add tap0" "-s capture tap0" "wait tap0 up -j" "-s monitor" "show --ready-fd 1" \
+	"-s top" "-j bridge del lab" "-s uplink add tap0" "-j exec -- true"; do
+	ends_with 2 memtun $wrong
+	[ -n "$errors" ] || fail "memtun $wrong: nothing was said"
+done
+ends_with 2 memtun -j capture tap0
+says "memtun: capture takes no -j"
 ok "usage errors exit with 2 and say what is wrong"
 
 for command in capture exec expect host inject top wait; do
@@ -194,15 +201,10 @@ fi
 
 # --- monitor ---
 
-memtun -j monitor >"$scratch/events" &
+watches "$scratch/events" memtun -j monitor
 monitor=$!
-started="$started $monitor"
-memtun monitor >"$scratch/lines" &
+watches "$scratch/lines" memtun monitor
 lines=$!
-started="$started $lines"
-# It watches from some turn on.
-turns_until sh -c 'memtun bridge add first && memtun bridge del first
-	[ -s "$0/events" ] && [ -s "$0/lines" ]' "$scratch"
 ends_with 0 memtun add watched bridge lab
 ends_with 0 memtun set watched mtu 1400
 ends_with 0 memtun exec -t watched -- true

@@ -162,19 +162,17 @@ esac
 
 # --- events, and waiting ---
 
-memtun -j monitor >"$scratch/events" &
-monitor=$!
-started="$started $monitor"
-memtun monitor >"$scratch/lines" &
-lines=$!
-started="$started $lines"
-turns_until sh -c 'memtun bridge add first && memtun bridge del first
-	[ -s "$0/events" ] && [ -s "$0/lines" ]' "$scratch"
+watches "$scratch/events" memtun -j monitor
+watches "$scratch/lines" memtun monitor
 memtun wait late up --timeout 30 &
 waiting=$!
 started="$started $waiting"
 ends_with 124 memtun wait late up --timeout 0
 says "late is not up in that time"
+ends_with 0 memtun uplink add down bridge lab type dgram path "$scratch/nobody"
+ends_with 124 memtun wait down up --timeout 0
+says "down is not up in that time: nobody has sent to $scratch/nobody yet"
+ends_with 0 memtun uplink del down
 ends_with 0 memtun wait late down --timeout 0
 ends_with 0 memtun uplink del lan
 ends_with 0 memtun uplink add late $lan

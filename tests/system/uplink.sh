@@ -22,20 +22,17 @@ needs() {
 user_broker_start() {
 	MEMTUN_SOCKET=$scratch/home/control
 	export MEMTUN_SOCKET
-	mkfifo "$scratch/ready" "$scratch/news"
+	mkfifo "$scratch/ready" "$scratch/news" "$scratch/watches"
 	$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 "$@" 3>"$scratch/ready" \
 		2>"$scratch/broker-log" &
 	broker=$!
 	started="$started $broker"
 	read -r _ <"$scratch/ready" || fail "memtund did not start"
-	memtun -j monitor >"$scratch/news" 2>"$scratch/news-errors" &
+	memtun -j monitor --ready-fd 9 >"$scratch/news" 2>"$scratch/news-errors" \
+		9>"$scratch/watches" &
 	started="$started $!"
 	exec 8<"$scratch/news"
-	# It watches from some turn on: when it tells of this.
-	while memtun bridge add first && memtun bridge del first; do :; done 8<&- &
-	read -r _ <&8 || fail "no events came"
-	kill $!
-	wait $! 2>/dev/null
+	read -r _ <"$scratch/watches" || fail "memtun monitor did not start"
 	: >"$scratch/events"
 }
 
