@@ -49,6 +49,9 @@ static int packet_receive_batch(struct lane *lane, struct packet_io *io, unsigne
 		if (lane->envelope) {
 			io->received[i].msg_hdr.msg_name = &io->from[i].address;
 			io->received[i].msg_hdr.msg_namelen = sizeof(io->from[i].address);
+		}
+		/* Not from UNIX sockets, where descriptors would come there, and stay open. */
+		if (lane->envelope && lane->envelope->connectionless) {
 			io->received[i].msg_hdr.msg_control = io->from[i].control;
 			io->received[i].msg_hdr.msg_controllen = sizeof(io->from[i].control);
 		}

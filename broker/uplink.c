@@ -293,11 +293,8 @@ struct uplink *uplink_add(struct broker *broker, const struct attribute_set *opt
 		return NULL;
 	/* Before it joins, as it may make a bridge of TUNs one of Ethernet. */
 	opened = uplink_try(uplink, fault) == 0;
-	if (!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) {
-		uplink_free(uplink);
-		return NULL;
-	}
-	if (port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
+	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||
+	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
 		uplink_end(uplink);
 		uplink_free(uplink);
 		return NULL;

@@ -44,7 +44,7 @@ struct uplink_kind {
 	/*
 	 * Opens what it is joined by. 0: its lane is open. 1: that is under way, and ends with
 	 * uplink_opened() or uplink_lost(); what it waits for is in words in text. -1 with errno,
-	 * nothing left open, and what was tried in words in text.
+	 * nothing left open but what `end` gives back, and what was tried in words in text.
 	 */
 	int (*open)(struct uplink *uplink, char text[UPLINK_TEXT_SIZE]);
 

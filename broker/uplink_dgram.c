@@ -34,8 +34,8 @@ struct dgram {
 	struct sockaddr_un local;
 	socklen_t local_size;
 	struct sockaddr_un remote;
-	socklen_t remote_size;   /* 0: whoever sends first */
-	struct sockaddr_un peer; /* whom it is joined to, by the name that one has bound */
+	socklen_t remote_size;        /* 0: whoever sends first */
+	struct sockaddr_storage peer; /* whom it is joined to, by the name that one has bound */
 	socklen_t peer_size;
 	int fd;        /* bound; -1: not yet, or the lane has it */
 	ino_t inode;   /* the socket's */
@@ -113,8 +113,9 @@ static void dgram_end(struct uplink *uplink)
 
 /* ------------------------------------------------------------------------------ the other side */
 
-static bool name_is(const struct sockaddr_un *one, socklen_t one_size,
-		    const struct sockaddr_un *other, socklen_t other_size)
+/* A name of 108 bytes comes with one more, for the end that its binder left out. */
+static bool name_is(const struct sockaddr_storage *one, socklen_t one_size,
+		    const struct sockaddr_storage *other, socklen_t other_size)
 {
 	return one_size == other_size && memcmp(one, other, one_size) == 0;
 }
@@ -126,8 +127,7 @@ static enum memtun_attribute dgram_check(struct lane *lane, const struct sockadd
 	const struct dgram *dgram = (const struct dgram *)lane->port;
 
 	(void)header;
-	return name_is((const struct sockaddr_un *)from, from_length, &dgram->peer,
-		       dgram->peer_size)
+	return name_is(from, from_length, &dgram->peer, dgram->peer_size)
 		       ? MEMTUN_A_UNSPEC
 		       : MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN;
 }
@@ -138,7 +138,7 @@ static const struct lane_envelope dgram_envelope = {.check = dgram_check};
  * name of its path. */
 static int dgram_know_peer(struct dgram *dgram)
 {
-	struct sockaddr_un own;
+	struct sockaddr_storage own;
 	socklen_t own_size = sizeof(own);
 
 	dgram->peer_size = sizeof(dgram->peer);
@@ -151,14 +151,35 @@ static int dgram_know_peer(struct dgram *dgram)
 	return -1;
 }
 
-/* Joins them: the socket is the lane's then. -1 with errno. */
-static int dgram_join(struct dgram *dgram, const struct sockaddr_un *peer, socklen_t size)
+/* What waits there to be read is lost. */
+static void dgram_part(const struct dgram *dgram)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	connect(dgram->fd, &nobody, sizeof(nobody));
+}
+
+/* Joins the socket to the other side's. -1 with errno. */
+static int dgram_connect(struct dgram *dgram, const void *peer, socklen_t size)
+{
+	int error;
+
+	if (connect(dgram->fd, peer, size) < 0)
+		return -1;
+	if (dgram_know_peer(dgram) < 0) {
+		error = errno;
+		dgram_part(dgram);
+		errno = error;
+		return -1;
+	}
+	return 0;
+}
+
+/* Makes the socket, which is joined, the lane's. -1 with errno. */
+static int dgram_begin(struct dgram *dgram)
 {
 	struct ev_loop *loop = dgram->uplink.port.broker->loop;
 
-	if (connect(dgram->fd, (const struct sockaddr *)peer, size) < 0 ||
-	    dgram_know_peer(dgram) < 0)
-		return -1;
 	dgram->uplink.lane.envelope = &dgram_envelope;
 	ev_io_stop(loop, &dgram->waiting);
 	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
@@ -174,16 +195,17 @@ static bool error_is_absence(int error)
 	return error == ENOENT || error == ECONNREFUSED || error == EPERM;
 }
 
-/* Joins them if the other side is there; false: it isn't. */
-static bool dgram_meet(struct dgram *dgram, const struct sockaddr_un *peer, socklen_t size)
+/* Joins them if the other side is there; false: it isn't, or whoever has sent can't be it. */
+static bool dgram_meet(struct dgram *dgram, const void *peer, socklen_t size)
 {
-	if (dgram_join(dgram, peer, size) == 0) {
-		uplink_opened(&dgram->uplink);
-		return true;
-	}
-	if (error_is_absence(errno))
+	bool joined = dgram_connect(dgram, peer, size) == 0;
+
+	if (!joined && (!dgram->remote_size || error_is_absence(errno)))
 		return false;
-	uplink_lost(&dgram->uplink, strerror(errno));
+	if (joined && dgram_begin(dgram) == 0)
+		uplink_opened(&dgram->uplink);
+	else
+		uplink_lost(&dgram->uplink, strerror(errno));
 	return true;
 }
 
@@ -191,8 +213,9 @@ static bool dgram_meet(struct dgram *dgram, const struct sockaddr_un *peer, sock
 static void dgram_heard(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct dgram *dgram = io->data;
-	struct sockaddr_un from;
+	struct sockaddr_storage from;
 	socklen_t size = sizeof(from);
+	bool meets;
 	char byte;
 
 	(void)loop;
@@ -200,11 +223,12 @@ static void dgram_heard(struct ev_loop *loop, ev_io *io, int events)
 	if (recvfrom(dgram->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT,
 		     (struct sockaddr *)&from, &size) < 0)
 		return;
-	if (dgram->remote_size) {
-		from = dgram->remote;
-		size = dgram->remote_size;
-	}
-	if (size > offsetof(struct sockaddr_un, sun_path) && dgram_meet(dgram, &from, size))
+	if (dgram->remote_size)
+		meets = dgram_meet(dgram, &dgram->remote, dgram->remote_size);
+	else
+		meets = size > offsetof(struct sockaddr_un, sun_path) &&
+			dgram_meet(dgram, &from, size);
+	if (meets)
 		return;
 	recv(dgram->fd, &byte, sizeof(byte), MSG_DONTWAIT);
 	port_count(&dgram->uplink.port, MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN, 1);
@@ -258,14 +282,14 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (dgram->remote_size) {
 		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s",
 			 dgram_path(dgram, MEMTUN_A_REMOTE));
-		if (dgram_join(dgram, &dgram->remote, dgram->remote_size) == 0)
+		if (dgram_connect(dgram, &dgram->remote, dgram->remote_size) == 0 &&
+		    dgram_begin(dgram) == 0)
 			return 0;
 		error = errno;
 		if (!error_is_absence(error)) {
 			if (error == EINVAL)
 				snprintf(text, UPLINK_TEXT_SIZE, "remote %.60s is path itself",
 					 dgram_path(dgram, MEMTUN_A_REMOTE));
-			dgram_end(uplink);
 			errno = error;
 			return -1;
 		}
@@ -285,14 +309,13 @@ static void dgram_close(struct uplink *uplink)
 {
 	struct dgram *dgram = (struct dgram *)uplink;
 	struct ev_loop *loop = uplink->port.broker->loop;
-	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
 	ev_io_stop(loop, &dgram->waiting);
 	ev_timer_stop(loop, &dgram->look);
 	if (!lane_is_open(&uplink->lane))
 		return;
 	dgram->fd = lane_release(&uplink->lane);
-	connect(dgram->fd, &nobody, sizeof(nobody));
+	dgram_part(dgram);
 }
 
 const struct uplink_kind uplink_dgram = {

@@ -154,6 +154,123 @@ static void what_strangers_sent_before_they_were_joined_is_counted(void **state)
 	unlink(others);
 }
 
+/* Which would be the broker's, for good. */
+static void descriptors_that_come_with_frames_are_not_taken(void **state)
+{
+	const char *ours = place("ours"), *theirs = place("theirs");
+	union {
+		struct cmsghdr header;
+		unsigned char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	unsigned char frame[FRAME_SIZE];
+	struct iovec part = {frame, sizeof(frame)};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int tunnel = tunnel_opened(*state, "name=t,bridge=b");
+	int peer = peer_at(theirs);
+
+	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
+	frame_make(frame, sizeof(frame), 1, 0xff, 1);
+	/* The first, which joins them, and one after. */
+	for (int i = 0; i < 2; i++) {
+		int ends[2];
+
+		assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+		memcpy(CMSG_DATA(&control.header), &ends[1], sizeof(int));
+		if (i == 0)
+			assert_int_equal(try_connect(peer, ours), 0);
+		assert_int_equal(sendmsg(peer, &message, 0), sizeof(frame));
+		close(ends[1]);
+		broker_settle(*state);
+		assert_int_equal(frame_receive(tunnel), 1);
+		/* Its end: nobody has the other one any more. */
+		assert_int_equal(read(ends[0], frame, 1), 0);
+		close(ends[0]);
+	}
+	uplink_gone(*state);
+	close(peer);
+	close(tunnel);
+	unlink(theirs);
+}
+
+/* A name with all the bytes there are, and no end, which connect(2) doesn't take. */
+static int peer_at_long_name(struct sockaddr_un *name)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const char *beginning = place("long-");
+
+	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memset(name->sun_path, 'x', sizeof(name->sun_path));
+	memcpy(name->sun_path, beginning, strlen(beginning));
+	assert_int_equal(bind(fd, (struct sockaddr *)name, sizeof(*name)), 0);
+	return fd;
+}
+
+static void strangers_that_cannot_be_joined_do_not_keep_the_peer_out(void **state)
+{
+	const char *ours = place("ours"), *theirs = place("theirs"), *others = place("others");
+	int tunnel = tunnel_opened(*state, "name=t,bridge=b");
+	int peer = peer_at(theirs), other = peer_at(others), listener;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1] = "";
+	struct sockaddr_un name;
+	int distant = peer_at_long_name(&name);
+
+	memcpy(path, name.sun_path, sizeof(name.sun_path));
+	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
+	assert_int_equal(frame_to(distant, ours, 1), 0);
+	/* There is another socket where it was, and then its name is ours. */
+	assert_int_equal(frame_to(other, ours, 2), 0);
+	unlink(others);
+	listener = socket_bound(SOCK_STREAM, others);
+	broker_settle(*state);
+	assert_int_equal(frame_to(other, ours, 3), 0);
+	unlink(others);
+	assert_int_equal(symlink(ours, others), 0);
+	broker_settle(*state);
+	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
+	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"), 3);
+	assert_int_equal(frame_to(peer, ours, 4), 0);
+	broker_settle(*state);
+	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
+	assert_int_equal(frame_receive(tunnel), 4);
+	uplink_gone(*state);
+	close(distant);
+	close(listener);
+	close(other);
+	close(peer);
+	close(tunnel);
+	unlink(path);
+	unlink(others);
+	unlink(theirs);
+}
+
+static void its_path_stays_while_it_is_down(void **state)
+{
+	const char *ours = place("ours"), *theirs = place("theirs");
+	int peer = peer_at(theirs), listener;
+
+	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, theirs);
+	close(peer);
+	wait_down(*state);
+	unlink(theirs);
+	listener = socket_bound(SOCK_STREAM, theirs);
+	uplink_retry(*state, "up");
+	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "wrong type"));
+	assert_true(is_there(ours));
+	close(listener);
+	unlink(theirs);
+	peer = peer_at(theirs);
+	wait_up(*state);
+	uplink_gone(*state);
+	assert_false(is_there(ours));
+	close(peer);
+	unlink(theirs);
+}
+
 static void it_is_not_joined_to_itself(void **state)
 {
 	const char *ours = place("ours"), *link = place("link");
@@ -369,6 +486,9 @@ static const struct CMUnitTest dgram_tests[] = {
 	WITH_BROKER(nobody_but_the_peer_may_send_datagrams),
 	WITH_BROKER(a_peer_that_binds_later_is_joined),
 	WITH_BROKER(what_strangers_sent_before_they_were_joined_is_counted),
+	WITH_BROKER(descriptors_that_come_with_frames_are_not_taken),
+	WITH_BROKER(strangers_that_cannot_be_joined_do_not_keep_the_peer_out),
+	WITH_BROKER(its_path_stays_while_it_is_down),
 	WITH_BROKER(it_is_not_joined_to_itself),
 	WITH_BROKER(a_silent_peers_death_is_seen_and_its_return_too),
 	WITH_BROKER(a_peer_that_is_joined_to_somebody_else_is_waited_for),
