@@ -2,7 +2,8 @@
 /*
  * Bridges as a graph in Graphviz's language: a node a bridge, a port, and each thing that uplinks
  * are joined to; what is open or up is drawn solid, what isn't is dashed. Every name and path goes
- * into a quoted string, where a quote and a backslash are the only characters that mean something.
+ * into a quoted string, where a quote, a backslash and the & of an entity are the only characters
+ * that mean something.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@ static void dot_escaped(const char *text)
 		if (*text == '"' || *text == '\\')
 			putchar('\\');
 		putchar(*text);
+		if (*text == '&')
+			fputs("amp;", stdout);
 	}
 }
 

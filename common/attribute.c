@@ -137,6 +137,7 @@ int fault_set(struct fault *fault, int error, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(fault->text, sizeof(fault->text), format, arguments);
 	va_end(arguments);
+	utf8_mend(fault->text);
 	fault->error = error;
 	errno = error;
 	return -1;
@@ -160,12 +161,8 @@ static int text_check(const struct attribute *attribute, const char *string, str
 	if (string[0] == '\0' || strlen(string) >= MEMTUN_TEXT_SIZE)
 		return fault_set(fault, EINVAL, "%s is from 1 to %d bytes long", attribute->word,
 				 MEMTUN_TEXT_SIZE - 1);
-	for (const char *at = string; *at; at++) {
-		/* It is shown on terminals. */
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			return fault_set(fault, EINVAL, "%s has a control character",
-					 attribute->word);
-	}
+	if (utf8_has_control(string))
+		return fault_set(fault, EINVAL, "%s has a control character", attribute->word);
 	return 0;
 }
 

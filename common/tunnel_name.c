@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "memtun/protocol.h"
+#include "utf8.h"
 
 const char *tunnel_name_fault(const char *name, bool template_allowed)
 {
@@ -25,9 +26,11 @@ const char *tunnel_name_fault(const char *name, bool template_allowed)
 			return "has a '/' or ':'";
 		if (value == ' ')
 			return "has a space";
-		if (value < 0x80 && (isspace(value) || iscntrl(value)))
-			return "has white space or a control character";
+		if (value < 0x80 && isspace(value))
+			return "has white space";
 	}
+	if (utf8_has_control(name))
+		return "has a control character";
 	if (percent && !template_allowed)
 		return "has a '%'";
 	if (percent && (percent[1] != 'd' || strchr(percent + 1, '%')))

@@ -4,8 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The character at the beginning of the text, which isn't empty: its bytes; 0: it is none. */
-static size_t character_size(const char *text)
+/* The character at the beginning of the text, which isn't empty: its bytes, and its number; 0: it
+ * is none. */
+static size_t character_read(const char *text, uint32_t *value)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
 	const unsigned char *bytes = (const unsigned char *)text;
@@ -14,26 +15,26 @@ static size_t character_size(const char *text)
 		      : (bytes[0] & 0xf0) == 0xe0 ? 3
 		      : (bytes[0] & 0xf8) == 0xf0 ? 4
 						  : 0;
-	uint32_t value;
 
-	if (size < 2)
-		return size;
-	value = bytes[0] & (0xffU >> (size + 1));
+	*value = size > 1 ? bytes[0] & (0xffU >> (size + 1)) : bytes[0];
 	for (size_t i = 1; i < size; i++) {
 		/* Nor does the text's end follow. */
 		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
-		value = value << 6 | (bytes[i] & 0x3f);
+		*value = *value << 6 | (bytes[i] & 0x3f);
 	}
-	if (value < least[size] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
+	if (size > 1 &&
+	    (*value < least[size] || *value > 0x10ffff || (*value >= 0xd800 && *value < 0xe000)))
 		return 0;
 	return size;
 }
 
 bool utf8_is_valid(const char *text)
 {
+	uint32_t value;
+
 	while (*text) {
-		size_t size = character_size(text);
+		size_t size = character_read(text, &value);
 
 		if (size == 0)
 			return false;
@@ -42,10 +43,32 @@ bool utf8_is_valid(const char *text)
 	return true;
 }
 
+static bool character_is_control(uint32_t value)
+{
+	return value < 0x20 || (value >= 0x7f && value < 0xa0) ||
+	       (value >= 0x2028 && value <= 0x202e) || (value >= 0x2066 && value <= 0x2069);
+}
+
+bool utf8_has_control(const char *text)
+{
+	uint32_t value;
+
+	while (*text) {
+		size_t size = character_read(text, &value);
+
+		if (size && character_is_control(value))
+			return true;
+		text += size ? size : 1;
+	}
+	return false;
+}
+
 void utf8_mend(char *text)
 {
+	uint32_t value;
+
 	while (*text) {
-		size_t size = character_size(text);
+		size_t size = character_read(text, &value);
 
 		if (size == 0)
 			*text = '?';

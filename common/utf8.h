@@ -10,6 +10,10 @@
 
 bool utf8_is_valid(const char *text);
 
+/* Has it what does more to a terminal than to show a character: the control characters of ASCII and
+ * ISO 6429, those that end lines and paragraphs, and those that turn the direction of writing? */
+bool utf8_has_control(const char *text);
+
 /* Puts a '?' for each byte that is none, as of a character that was cut. */
 void utf8_mend(char *text);
 

@@ -95,7 +95,7 @@ ends_with 2 memtun bridge add x --dot
 ends_with 2 memtun show --dot
 says "show takes no --dot"
 # What may stand in a name, and in a path.
-name='a"b\N\'
+name='a"b\N&gt;\'
 path=$scratch/'s "q\G} -- x
 '
 path=${path%?}
@@ -127,7 +127,9 @@ while inner:
         label = re.sub(r'\\(.)', lambda m: "\n" if m[1] == "n" else m[1], attributes["label"][1:-1])
         # Any other escape would stand for something.
         assert not re.search(r'(?<!\\)(?:\\\\)*\\[^n"\\]', attributes["label"]), attributes
-        nodes[statement[0]] = label
+        # Nor an entity but that of the & itself.
+        assert not re.search(r'&(?!amp;)', label), label
+        nodes[statement[0]] = label.replace("&amp;", "&")
     else:
         assert statement[1] == "--" and len(statement) == 3, statement
         edges.append((statement[0], statement[2], attributes["style"]))

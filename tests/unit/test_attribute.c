@@ -98,6 +98,8 @@ static void values_that_are_none_are_told(void **state)
 		{MEMTUN_A_NAME, "", "name '' is empty"},
 		{MEMTUN_A_PEER, "a%d", "peer 'a%d' has a '%'"},
 		{MEMTUN_A_NAME, "a\xff", "name is not UTF-8"},
+		{MEMTUN_A_NAME, "a\xc2\x9b", "name 'a\xc2\x9b' has a control character"},
+		{MEMTUN_A_PATH, "/tmp/\xe2\x80\xa8", "path has a control character"},
 		{MEMTUN_A_PATH, "/tmp/\xc3", "path is not UTF-8"},
 		{MEMTUN_A_UNSPEC, "x", "attribute 0 is unknown"},
 	};
@@ -148,6 +150,16 @@ static void a_text_is_cut_to_its_place(void **state)
 	assert_string_equal(attribute_format(&set, MEMTUN_A_NAME, text, sizeof(text)), "lon");
 }
 
+static void a_fault_that_cuts_a_character_is_text_still(void **state)
+{
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(fault_set(&fault, EINVAL, "no %.2s", "a\xc3\xa9"), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_string_equal(fault.text, "no a?");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -158,6 +170,7 @@ int main(void)
 		cmocka_unit_test(an_empty_bridge_is_none),
 		cmocka_unit_test(what_is_absent_is_zero_and_null),
 		cmocka_unit_test(a_text_is_cut_to_its_place),
+		cmocka_unit_test(a_fault_that_cuts_a_character_is_text_still),
 	};
 
 	return RUN_TESTS(tests);

@@ -48,10 +48,37 @@ static void text_is_told_from_other_bytes(void **state)
 	}
 }
 
+static void what_turns_a_terminal_is_told_from_what_it_shows(void **state)
+{
+	static const char *const controls[] = {
+		"\n",           "a\x1b[31m",     "\x7f",         "\xc2\x80",
+		"\xc2\x9f",     "a\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xae",
+		"\xe2\x81\xa6", "\xe2\x81\xa9",
+	};
+	static const char *const others[] = {
+		"",
+		" ~",
+		"\xc2\xa0",
+		"\xe2\x80\xa7",
+		"\xe2\x80\xaf",
+		"\xe2\x81\xa5",
+		"\xe2\x81\xaa",
+		"\xf0\x9f\x98\x80",
+		"\x9f\xff",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++)
+		assert_true(utf8_has_control(controls[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(utf8_has_control(others[i]));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_told_from_other_bytes),
+		cmocka_unit_test(what_turns_a_terminal_is_told_from_what_it_shows),
 	};
 
 	return RUN_TESTS(tests);
