@@ -314,9 +314,10 @@ static int say_ready(int fd)
 {
 	if (fd < 0)
 		return 0;
-	if (write(fd, "\n", 1) != 1)
+	if (write(fd, "\n", 1) != 1 || close(fd) < 0)
 		return -1;
-	return close(fd);
+	standard_descriptors_fill(); /* it may have been one */
+	return 0;
 }
 
 /* The command may change its directory: it is told of the socket by its whole path, if that fits.

@@ -216,6 +216,15 @@ ends_with 0 memtun --socket "$scratch/silent" show tap0
 kill $silent
 wait $silent
 is $? 0 "status of a memtund without output"
+# Nor where it was told to write that it is ready there.
+memtund --socket "$scratch/silent" --ready-fd 2 2>"$scratch/ready" &
+silent=$!
+started="$started $silent"
+read -r _ <"$scratch/ready" || fail "memtund did not start"
+ends_with 0 memtun --socket "$scratch/silent" show
+is "$(readlink /proc/$silent/fd/2)" /dev/null "what stands in for what it was ready on"
+kill $silent
+wait $silent
 mkfifo "$scratch/log"
 memtund --log-level debug --socket "$scratch/piped" --ready-fd 3 2>"$scratch/log" 3>"$scratch/ready" &
 piped=$!
