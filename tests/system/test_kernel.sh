@@ -3,6 +3,7 @@
 # shellcheck disable=SC2119,SC2154,SC2086,SC3045 # check.sh sets what isn't set here; words are meant
 # The kernel's own interfaces: who may have them, how they come and go, and what goes through them.
 # All are in a network namespace of this test's own.
+TEST_SECONDS=120
 TEST_NAMESPACES=yes
 # shellcheck source=tests/system/check.sh
 . "${top_srcdir:=.}/tests/system/check.sh"
@@ -263,8 +264,12 @@ ip link set tap0 up
 ends_with 0 memtun exec -t t:bridge=lab -- $judge tap '{t}'
 ok "an interface that was deleted comes back, and works"
 
-# Its name is held by something else for a while.
-ip link del tap0 && ip link add tap0 type veth peer name tap0-peer
+# Its name is held by something else for a while, before the uplink can try again.
+ip link add taken type veth peer name taken-peer || fail "no veth"
+ip -batch - <<'END' || fail "tap0 was not renamed"
+link del tap0
+link set taken name tap0
+END
 uplink_told uplink-down tap0
 until [ "$(uplink_value tap0 state)" = down ] &&
 	case $(uplink_value tap0 reason) in *'another kind of interface'*) true ;; *) false ;; esac; do :; done

@@ -25,7 +25,7 @@ says "--kernel"
 ends_with 1 ip link show k0
 kill "$broker"
 wait "$broker"
-rm "$scratch/ready" "$scratch/news"
+rm "$scratch/ready" "$scratch/news" "$scratch/watches"
 ok "a broker without --kernel makes no interface, and says what it lacks"
 
 # --- a TAP ---

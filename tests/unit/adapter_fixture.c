@@ -14,7 +14,6 @@
 #include "adapter_parts.h"
 #include "checksum.h"
 #include "clock.h"
-#include "frame_build.h"
 #include "tunnel.h"
 
 const unsigned char everybody[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -78,39 +77,6 @@ const unsigned char *host_mac(unsigned int n)
 	macs[n][0] = 0x02;
 	macs[n][5] = (unsigned char)n;
 	return macs[n];
-}
-
-static struct sockaddr_storage ip(const char *text)
-{
-	struct sockaddr_storage address = {0};
-	struct sockaddr_in *four = (struct sockaddr_in *)&address;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
-
-	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(7);
-		return address;
-	}
-	assert_int_equal(inet_pton(AF_INET6, text, &six->sin6_addr), 1);
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons(7);
-	return address;
-}
-
-size_t packet_make(unsigned char bytes[256], const char *from, const char *to)
-{
-	struct frame_udp udp = {
-		.vlan = -1,
-		.from = ip(from),
-		.to = ip(to),
-		.ttl = 64,
-		.payload = "twelve bytes",
-		.payload_length = 12,
-	};
-	ssize_t length = frame_build_udp(bytes, 256, MEMTUN_TUN, &udp);
-
-	assert_true(length > 0);
-	return (size_t)length;
 }
 
 size_t frame_wrap(unsigned char *frame, const unsigned char to[ETH_ALEN],
@@ -310,19 +276,4 @@ uint64_t counted(struct link *link, const char *word)
 {
 	broker_settle(link->fixture);
 	return shown(link->fixture, "tun", word);
-}
-
-void assert_accounted(struct broker_fixture *fixture, const char *name)
-{
-	static const char *const rest[] = {
-		"to-client-frames",          "to-client-queued",
-		"to-client-dropped-full",    "to-client-dropped-no-client",
-		"to-client-dropped-mtu",     "to-client-dropped-needs-segmentation",
-		"to-client-dropped-refused", "to-client-dropped-not-ip",
-	};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
-		sum += shown(fixture, name, rest[i]);
-	assert_int_equal(shown(fixture, name, "to-client-offered"), sum);
 }

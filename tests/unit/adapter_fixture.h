@@ -30,9 +30,6 @@ void time_passes(struct broker_fixture *fixture, const char *name, double second
 /* Of a program linked with --wrap=getrandom: there is no randomness to be had. */
 extern bool random_fails;
 
-/* A UDP packet; its length. */
-size_t packet_make(unsigned char bytes[256], const char *from, const char *to);
-
 /* The packet behind an Ethernet header. */
 size_t frame_wrap(unsigned char *frame, const unsigned char to[ETH_ALEN],
 		  const unsigned char from[ETH_ALEN], const unsigned char *packet, size_t length);
@@ -91,8 +88,5 @@ void assert_packet(struct link *link, const char *from, const char *to, const un
 
 /* What the TUN's tunnel counts. */
 uint64_t counted(struct link *link, const char *word);
-
-/* Everything that was offered to it has come to something. */
-void assert_accounted(struct broker_fixture *fixture, const char *name);
 
 #endif

@@ -2,10 +2,13 @@
 #include "broker_fixture.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <ev.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +16,7 @@
 
 #include "clock.h"
 #include "descriptor.h"
+#include "frame_build.h"
 #include "session.h"
 #include "spec.h"
 
@@ -238,16 +242,94 @@ bool exists(struct broker_fixture *fixture, const char *name)
 	return error == 0;
 }
 
-uint64_t shown(struct broker_fixture *fixture, const char *name, const char *word)
+/* *answer has the record, with the counters. */
+static void tunnel_show(struct broker_fixture *fixture, const char *name, struct answer *answer)
 {
-	struct answer answer;
 	char options[64];
 
 	snprintf(options, sizeof(options), "name=%s,statistics", name);
-	if (client_ask(&fixture->client, &answer, MEMTUN_CMD_TUNNEL_SHOW, options) != 0)
-		fail_msg("%s: %s", name, answer.fault.text);
+	if (client_ask(&fixture->client, answer, MEMTUN_CMD_TUNNEL_SHOW, options) != 0)
+		fail_msg("%s: %s", name, answer->fault.text);
+}
+
+uint64_t shown(struct broker_fixture *fixture, const char *name, const char *word)
+{
+	struct answer answer;
+
+	tunnel_show(fixture, name, &answer);
 	assert_true(attribute_set_has(&answer.message.set, attribute_find(word)));
 	return attribute_set_number(&answer.message.set, attribute_find(word));
+}
+
+/* ------------------------------------------------------------------------------ the account */
+
+static uint64_t answer_dropped(const struct answer *answer)
+{
+	uint64_t sum = 0;
+
+	for (enum memtun_attribute reason = MEMTUN_A_TO_CLIENT_DROPPED_FULL;
+	     reason <= MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP; reason++) {
+		assert_true(attribute_set_has(&answer->message.set, reason));
+		sum += attribute_set_number(&answer->message.set, reason);
+	}
+	return sum;
+}
+
+uint64_t dropped(struct broker_fixture *fixture, const char *name)
+{
+	struct answer answer;
+
+	tunnel_show(fixture, name, &answer);
+	return answer_dropped(&answer);
+}
+
+void assert_answer_accounted(const struct answer *answer)
+{
+	const struct attribute_set *set = &answer->message.set;
+
+	assert_true(attribute_set_has(set, MEMTUN_A_TO_CLIENT_OFFERED));
+	assert_int_equal(attribute_set_number(set, MEMTUN_A_TO_CLIENT_OFFERED),
+			 attribute_set_number(set, MEMTUN_A_TO_CLIENT_FRAMES) +
+				 attribute_set_number(set, MEMTUN_A_TO_CLIENT_QUEUED) +
+				 answer_dropped(answer));
+}
+
+void assert_accounted(struct broker_fixture *fixture, const char *name)
+{
+	struct answer answer;
+
+	tunnel_show(fixture, name, &answer);
+	assert_answer_accounted(&answer);
+}
+
+/* ------------------------------------------------------------------------------ three tunnels */
+
+void three_open(struct broker_fixture *fixture, const char *rest, int fds[3])
+{
+	for (int i = 0; i < 3; i++) {
+		char options[100];
+
+		snprintf(options, sizeof(options), "name=vm%d,bridge=b%s", i, rest);
+		fds[i] = tunnel_opened(fixture, options);
+	}
+}
+
+void three_close(const int fds[3])
+{
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
+unsigned int three_reached(struct broker_fixture *fixture, const int fds[3])
+{
+	unsigned int where = 0;
+
+	broker_settle(fixture);
+	for (unsigned int i = 0; i < 3; i++) {
+		while (frame_receive(fds[i]) >= 0)
+			where |= 1 << i;
+	}
+	return where;
 }
 
 /* ------------------------------------------------------------------------------ frames */
@@ -327,9 +409,54 @@ int64_t stream_frame_receive(int fd)
 	return frame_number(bytes);
 }
 
+static struct sockaddr_storage ip(const char *text)
+{
+	struct sockaddr_storage address = {0};
+	struct sockaddr_in *four = (struct sockaddr_in *)&address;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
+
+	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(7);
+		return address;
+	}
+	assert_int_equal(inet_pton(AF_INET6, text, &six->sin6_addr), 1);
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(7);
+	return address;
+}
+
+size_t packet_make(unsigned char bytes[256], const char *from, const char *to)
+{
+	struct frame_udp udp = {
+		.vlan = -1,
+		.from = ip(from),
+		.to = ip(to),
+		.ttl = 64,
+		.payload = "twelve bytes",
+		.payload_length = 12,
+	};
+	ssize_t length = frame_build_udp(bytes, 256, MEMTUN_TUN, &udp);
+
+	assert_true(length > 0);
+	return (size_t)length;
+}
+
 bool fd_ended(int fd)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLRDHUP};
 
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLRDHUP));
+}
+
+int descriptors_count(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	int count = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
 }

@@ -78,6 +78,21 @@ uint64_t shown(struct broker_fixture *fixture, const char *name, const char *wor
 int refused(struct broker_fixture *fixture, uint16_t command, const char *options);
 bool exists(struct broker_fixture *fixture, const char *name);
 
+/* What was dropped of what was offered to a tunnel, for whatever reason. */
+uint64_t dropped(struct broker_fixture *fixture, const char *name);
+
+/* Asserts that what was offered to it is delivered, waiting or dropped for a reason; the second: to
+ * whatever the answer's counters are of. */
+void assert_accounted(struct broker_fixture *fixture, const char *name);
+void assert_answer_accounted(const struct answer *answer);
+
+/* Opens three tunnels, `vm0` to `vm2`, of bridge `b`, with these options more (",queue=10"). */
+void three_open(struct broker_fixture *fixture, const char *rest, int fds[3]);
+void three_close(const int fds[3]);
+
+/* Takes all the frames that they have got; which of them got any, as bits. */
+unsigned int three_reached(struct broker_fixture *fixture, const int fds[3]);
+
 /*
  * An Ethernet frame of `length` bytes, 18 or more, from one host to another (their MACs' last
  * bytes; 0xff: everybody), that carries a number.
@@ -96,7 +111,13 @@ int64_t frame_receive(int fd);
 bool stream_frame_send(int fd, unsigned char from, unsigned char to, uint32_t number);
 int64_t stream_frame_receive(int fd);
 
+/* A UDP packet of IPv4 or IPv6, which carries twelve bytes; its length. */
+size_t packet_make(unsigned char bytes[256], const char *from, const char *to);
+
 /* Has it hung up? */
 bool fd_ended(int fd);
+
+/* How many descriptors this process has, for comparing with later. */
+int descriptors_count(void);
 
 #endif

@@ -9,14 +9,19 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* What automake's test driver takes for "skipped". */
 #define EXIT_SKIPPED 77
+
+/* Seconds that a test may take: far more than the slowest does under valgrind on a busy machine. */
+#define LIMIT 300
 
 struct open_fd {
 	int fd;
@@ -127,11 +132,28 @@ static int wrapped_compare(const struct wrapped *wrapped)
 	return differences ? -1 : 0;
 }
 
+/* Ends the program, as what hangs can't be ended; with nothing that may be what hangs. */
+static void wrapped_is_late(int signal)
+{
+	struct iovec words[] = {
+		{(void *)running->test->name, strlen(running->test->name)},
+		{(void *)" was not done in time\n", strlen(" was not done in time\n")},
+	};
+
+	(void)signal;
+	if (writev(STDERR_FILENO, words, 2) < 0)
+		abort();
+	_exit(EXIT_FAILURE);
+}
+
 static int wrapped_setup(void **state)
 {
+	const struct sigaction late = {.sa_handler = wrapped_is_late};
 	struct wrapped *wrapped = *state;
 
 	running = wrapped;
+	sigaction(SIGALRM, &late, NULL);
+	alarm(LIMIT);
 	wrapped->compare = false;
 	wrapped->state = wrapped->test->initial_state;
 	if (open_fds_list(&wrapped->before) < 0) {
@@ -163,6 +185,7 @@ static int wrapped_teardown(void **state)
 	if (wrapped->compare && wrapped_compare(wrapped) < 0)
 		result = -1;
 	open_fds_free(&wrapped->before);
+	alarm(0);
 	return result;
 }
 

@@ -2,7 +2,8 @@
 /*
  * Runs cmocka tests and compares the open descriptors around each: a test that leaves one open, or
  * closes one that was open before, fails with a message that names it. Only differences count, so
- * what valgrind or a sanitizer holds open doesn't matter.
+ * what valgrind or a sanitizer holds open doesn't matter. One that never ends is ended, and named,
+ * by SIGALRM: a test that has use for that itself is without the limit from then on.
  *
  *	static const struct CMUnitTest tests[] = {cmocka_unit_test(...), ...};
  *

@@ -2,7 +2,6 @@
 /* What a capture shows of a tunnel or a bridge, and that it slows nobody. */
 #include "broker_fixture.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,33 +80,6 @@ static void assert_end(int fd)
 
 	assert_int_equal(record_receive(fd, &record), -2);
 	close(fd);
-}
-
-static void assert_accounted(struct broker_fixture *fixture, const char *name)
-{
-	static const char *const rest[] = {
-		"to-client-frames",          "to-client-queued",
-		"to-client-dropped-full",    "to-client-dropped-no-client",
-		"to-client-dropped-mtu",     "to-client-dropped-needs-segmentation",
-		"to-client-dropped-refused",
-	};
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
-		sum += shown(fixture, name, rest[i]);
-	assert_int_equal(shown(fixture, name, "to-client-offered"), sum);
-}
-
-static int count_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
 }
 
 /* ------------------------------------------------------------------------------ what is seen */
@@ -344,7 +316,7 @@ static void a_capture_ends_with_its_bridge(void **state)
 static void a_capture_goes_with_its_reader(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1");
-	int before = count_descriptors();
+	int before = descriptors_count();
 	int idle = capture_opened(*state, "name=vm1");
 	int full = capture_opened(*state, "name=vm1");
 
@@ -358,10 +330,10 @@ static void a_capture_goes_with_its_reader(void **state)
 	close(idle);
 	errno = EAGAIN; /* as an earlier call may have left it: the end is no error */
 	broker_settle(*state);
-	assert_int_equal(count_descriptors(), before + 2);
+	assert_int_equal(descriptors_count(), before + 2);
 	close(full);
 	broker_settle(*state);
-	assert_int_equal(count_descriptors(), before);
+	assert_int_equal(descriptors_count(), before);
 	assert_true(frame_send(one, 1, 2, 1));
 	broker_settle(*state);
 	assert_int_equal(shown(*state, "vm1", "from-client-frames"), 1001);

@@ -2,7 +2,6 @@
 /* Frames that are injected: where they go, how they count, and that room is waited for. */
 #include "broker_fixture.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,35 +57,6 @@ static uint32_t frames_receive(struct broker_fixture *fixture, int fd, uint32_t 
 	return first;
 }
 
-static uint64_t count_dropped(struct broker_fixture *fixture, const char *name)
-{
-	return shown(fixture, name, "to-client-dropped-full") +
-	       shown(fixture, name, "to-client-dropped-no-client") +
-	       shown(fixture, name, "to-client-dropped-mtu") +
-	       shown(fixture, name, "to-client-dropped-needs-segmentation") +
-	       shown(fixture, name, "to-client-dropped-refused");
-}
-
-static void assert_accounted(struct broker_fixture *fixture, const char *name)
-{
-	assert_int_equal(shown(fixture, name, "to-client-offered"),
-			 shown(fixture, name, "to-client-frames") +
-				 shown(fixture, name, "to-client-queued") +
-				 count_dropped(fixture, name));
-}
-
-static int count_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
-
 /* ------------------------------------------------------------------------------ to the client */
 
 static void what_is_injected_reaches_the_client(void **state)
@@ -135,7 +105,7 @@ static void hold_and_deliver(struct broker_fixture *fixture, const char *overflo
 	}
 	assert_int_equal(received, MANY);
 	assert_int_equal(shown(fixture, "vm", "to-client-unread"), 0);
-	assert_int_equal(count_dropped(fixture, "vm"), 0);
+	assert_int_equal(dropped(fixture, "vm"), 0);
 	assert_accounted(fixture, "vm");
 	close(fd);
 	close(injector);
@@ -265,7 +235,7 @@ static void it_is_held_with_its_tunnel(void **state)
 	}
 	assert_int_equal(received, sent);
 	broker_settle(*state);
-	assert_int_equal(count_dropped(*state, "vm2"), 0);
+	assert_int_equal(dropped(*state, "vm2"), 0);
 	assert_int_equal(shown(*state, "vm2", "to-client-offered"), sent + 1);
 	assert_accounted(*state, "vm2");
 	close(injectors[1]);
@@ -330,7 +300,7 @@ static void broken_frames_for_a_client_are_refused(void **state)
 static void a_writer_that_is_gone_has_sent_everything(void **state)
 {
 	int fd = tunnel_opened(*state, "name=vm,queue=10");
-	int before = count_descriptors();
+	int before = descriptors_count();
 	int injector = injector_opened(*state, "name=vm,direction=to-client");
 	uint32_t sent = frames_send(*state, injector, 0, MANY), received = 0;
 
@@ -338,12 +308,12 @@ static void a_writer_that_is_gone_has_sent_everything(void **state)
 	close(injector);
 	broker_settle(*state);
 	/* It is held: the broker's end waits for room. */
-	assert_int_equal(count_descriptors(), before + 1);
+	assert_int_equal(descriptors_count(), before + 1);
 	for (int i = 0; received < sent && i < MOST_ROUNDS; i++)
 		received = frames_receive(*state, fd, received);
 	assert_int_equal(received, sent);
-	assert_int_equal(count_dropped(*state, "vm"), 0);
-	assert_int_equal(count_descriptors(), before);
+	assert_int_equal(dropped(*state, "vm"), 0);
+	assert_int_equal(descriptors_count(), before);
 	close(fd);
 }
 
@@ -353,7 +323,7 @@ static void it_ends_with_its_tunnel_though_it_is_held(void **state)
 		"name=vm1,direction=to-client",
 		"name=vm1,direction=from-client",
 	};
-	int before = count_descriptors();
+	int before = descriptors_count();
 
 	for (int i = 0; i < 2; i++) {
 		int one = tunnel_opened(*state, "name=vm1,bridge=b,queue=10");
@@ -369,7 +339,7 @@ static void it_ends_with_its_tunnel_though_it_is_held(void **state)
 		close(one);
 		close(two);
 		broker_settle(*state);
-		assert_int_equal(count_descriptors(), before);
+		assert_int_equal(descriptors_count(), before);
 	}
 }
 

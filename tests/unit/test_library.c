@@ -219,7 +219,7 @@ static void an_uplink_is_made_shown_and_deleted(void **state)
 	struct uplink_seen seen = {0};
 
 	assert_int_equal(
-		memtun_options_parse(options, "bridge=lab,type=mcast,group=230.0.0.1,port=47113"),
+		memtun_options_parse(options, "bridge=lab,type=mcast,group=230.0.0.1,port=17113"),
 		0);
 	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), 0);
 	assert_int_equal(seen.count, 1);

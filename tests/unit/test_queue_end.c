@@ -14,8 +14,8 @@
 
 #include "tunnel.h"
 
-/* More than the broker looks apart, which is a second. */
-#define LOOKED 3.
+/* Many times what the broker looks apart, which is a second. */
+#define LOOKED 10.
 
 static const char *const sockets[] = {"seqpacket", "dgram", "stream"};
 enum {

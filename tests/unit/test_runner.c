@@ -71,6 +71,23 @@ static void sees_its_initial_state(void **state)
 	assert_string_equal(*state, "initial");
 }
 
+static void has_a_limit(void **state)
+{
+	unsigned int seconds = alarm(1000);
+
+	(void)state;
+	assert_in_range(seconds, 60, 1000);
+}
+
+/* Its limit comes soon. */
+static void never_ends(void **state)
+{
+	(void)state;
+	alarm(1);
+	for (;;)
+		pause();
+}
+
 static int setup_opens(void **state)
 {
 	opens_null(state);
@@ -237,6 +254,17 @@ static void the_initial_state_reaches_the_test(void **state)
 			 0);
 }
 
+static void a_test_that_never_ends_is_ended_and_named(void **state)
+{
+	char output[4096];
+
+	(void)state;
+	assert_int_equal(run_one((struct CMUnitTest)cmocka_unit_test(has_a_limit), output, 4096),
+			 0);
+	assert_int_equal(run_one((struct CMUnitTest)cmocka_unit_test(never_ends), output, 4096), 1);
+	assert_non_null(strstr(output, "never_ends was not done in time"));
+}
+
 static int foreign_open(void **state)
 {
 	(void)state;
@@ -261,6 +289,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_program_whose_tests_are_all_skipped_exits_with_77),
 	cmocka_unit_test(a_skipped_test_may_leave_nothing_open_either),
 	cmocka_unit_test(the_initial_state_reaches_the_test),
+	cmocka_unit_test(a_test_that_never_ends_is_ended_and_named),
 };
 
 int main(void)

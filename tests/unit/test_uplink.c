@@ -45,6 +45,13 @@ static void link_close(struct link *link)
 	broker_settle(link->fixture);
 }
 
+/* Has it go down, and stay so. */
+static void link_lose(struct link *link, const char *why)
+{
+	uplink_lost(link->uplink, why);
+	uplink_rest(link->fixture, "u");
+}
+
 static uint64_t counted(struct link *link, const char *word)
 {
 	return uplink_shown(link->fixture, "u", word);
@@ -195,8 +202,9 @@ static void only_its_owner_and_root_may_touch_it(void **state)
 static void a_second_way_from_a_bridge_to_the_same_is_refused(void **state)
 {
 	struct broker_fixture *fixture = *state;
-	const char *lan = "type=mcast,group=230.0.0.9,port=47119";
+	char lan[64];
 
+	snprintf(lan, sizeof(lan), "type=mcast,group=230.0.0.9,port=%u", udp_port_find(HOST));
 	uplink_added(fixture, "name=one,bridge=b,%s", lan);
 	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to that",
 		       "name=two,bridge=b,%s,mtu=1000", lan);
@@ -264,14 +272,15 @@ static void watchers_are_told_of_ups_and_downs(void **state)
 		     HOST, link.peer_port);
 	link.uplink = uplink_find(fixture->broker, "u");
 	assert_event(&watcher, MEMTUN_EVENT_UPLINK_ADDED, MEMTUN_UP);
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	assert_event(&watcher, MEMTUN_EVENT_UPLINK_DOWN, MEMTUN_DOWN);
 	/* That it is still down is told to nobody. */
 	taken = link.port;
 	thief = udp_open(HOST, &taken);
 	uplink_retry(link.fixture, "u");
+	uplink_rest(link.fixture, "u");
 	assert_no_event(&watcher);
-	uplink_lost(link.uplink, "for another reason");
+	link_lose(&link, "for another reason");
 	assert_no_event(&watcher);
 	close(thief);
 	uplink_retry(link.fixture, "u");
@@ -290,12 +299,13 @@ static void why_it_is_down_is_shown_until_it_is_up(void **state)
 	int thief;
 
 	link_open(&link, *state, "");
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	assert_int_equal(counted(&link, "state"), MEMTUN_DOWN);
 	assert_string_equal(uplink_text(link.fixture, "u", "reason"), "it is tried here");
 	taken = link.port;
 	thief = udp_open(HOST, &taken);
 	uplink_retry(link.fixture, "u");
+	uplink_rest(link.fixture, "u");
 	assert_non_null(strstr(uplink_text(link.fixture, "u", "reason"), "cannot listen on 127."));
 	assert_non_null(strstr(uplink_text(link.fixture, "u", "reason"), strerror(EADDRINUSE)));
 	close(thief);
@@ -370,7 +380,7 @@ static void a_broker_ends_with_uplinks_up_and_down(void **state)
 	link_open(&link, *state, "");
 	uplink_added(link.fixture, "name=v,bridge=b,type=udp,local=%s:%u,remote=%s:9", HOST,
 		     udp_port_find(HOST), HOST);
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	link_close(&link);
 }
 
@@ -383,7 +393,7 @@ static void what_is_sent_while_it_is_down_is_counted(void **state)
 	link_open(&link, *state, "");
 	assert_true(frame_send(link.tunnel, 2, 1, 1));
 	broker_settle(link.fixture);
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	for (uint32_t i = 2; i <= 5; i++)
 		assert_true(frame_send(link.tunnel, 2, 1, i));
 	broker_settle(link.fixture);
@@ -418,7 +428,7 @@ static void what_waits_when_it_goes_down_is_counted(void **state)
 	sent = link_fill(&link, 20);
 	assert_int_equal(counted(&link, "to-client-queued"), 20);
 	uplink_accounted(link.fixture, "u");
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	assert_int_equal(counted(&link, "to-client-offered"), sent);
 	assert_int_equal(counted(&link, "to-client-dropped-no-client"), 20);
 	uplink_accounted(link.fixture, "u");
@@ -474,7 +484,7 @@ static void one_that_blocks_loses_nothing_and_lets_go_when_it_is_lost(void **sta
 	for (sent = 0; sent < 5000 && frame_send(link.tunnel, 2, 1, sent); sent++)
 		broker_settle(link.fixture);
 	assert_true(sent < 5000);
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	broker_settle(link.fixture);
 	assert_true(frame_send(link.tunnel, 2, 1, 0));
 	broker_settle(link.fixture);
@@ -497,7 +507,7 @@ static void it_is_held_across_a_down_and_up(void **state)
 		broker_settle(link.fixture);
 	}
 	assert_true(link.uplink->port.holds > 0);
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	uplink_retry(link.fixture, "u");
 	before = counted(&link, "from-client-frames");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
@@ -521,7 +531,7 @@ static void it_outlives_its_bridge(void **state)
 	broker_settle(link.fixture);
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
 	assert_int_equal(counted(&link, "to-client-offered"), 0);
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	uplink_retry(link.fixture, "u");
 	done(link.fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
 	link_close(&link);
@@ -563,7 +573,7 @@ static void its_frames_can_be_captured(void **state)
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	broker_settle(link.fixture);
 	/* Down as well: what is to be dropped is seen. */
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	assert_true(frame_send(link.tunnel, 2, 1, 8));
 	broker_settle(link.fixture);
 	assert_int_equal(frame_receive(both), 7);
@@ -748,7 +758,7 @@ static void an_uplink_that_goes_takes_its_addresses_along(void **state)
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	broker_settle(link.fixture);
 	/* Down it keeps them: it is where they were last seen. */
-	uplink_lost(link.uplink, "it is tried here");
+	link_lose(&link, "it is tried here");
 	assert_int_equal(
 		client_ask(&link.fixture->client, &answer, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), 0);
 	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_ADDRESSES), 1);

@@ -104,10 +104,12 @@ static void it_works_with_ipv6(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct datagram datagram = datagram_make(0xffffff, 7);
-	uint16_t port = udp_port_find("::1");
-	int tunnel = tunnel_opened(fixture, "name=t,bridge=b");
-	int peer;
+	uint16_t port;
+	int peer, tunnel;
 
+	ipv6_needed();
+	port = udp_port_find("::1");
+	tunnel = tunnel_opened(fixture, "name=t,bridge=b");
 	/* One v6 address is all that loopback has: an uplink that waits for others. */
 	uplink_added(fixture, "name=u,bridge=b,type=vxlan,vni=16777215,local=::,remote=::1,port=%u",
 		     port);
@@ -373,10 +375,13 @@ static void networks_share_an_address_while_others_come_and_go(void **state)
 static void networks_share_an_ipv6_address(void **state)
 {
 	struct broker_fixture *fixture = *state;
-	uint16_t port = udp_port_find("::1"), any = 0;
-	int peer = udp_open("::1", &any);
+	uint16_t port, any = 0;
 	int tunnels[3];
+	int peer;
 
+	ipv6_needed();
+	port = udp_port_find("::1");
+	peer = udp_open("::1", &any);
 	for (int i = 0; i < 3; i++) {
 		char options[64];
 
@@ -407,6 +412,7 @@ static void one_that_was_down_finds_its_place_again(void **state)
 
 	sharers_add(fixture, port, 0, 2, tunnels);
 	uplink_lost(uplink_find(fixture->broker, "u0"), "it is tried here");
+	uplink_rest(fixture, "u0");
 	for (int i = 1; i <= 2; i++) {
 		struct datagram datagram = datagram_make((uint32_t)i, 5);
 
@@ -506,7 +512,10 @@ static void one_that_the_kernel_cannot_tell_from_others_goes_down(void **state)
 		       port);
 	tunnels[3] = -1;
 	sharers_check(fixture, peer, port, 3, tunnels);
-	sharer_delete(fixture, 0, tunnels);
+	done(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u0");
+	uplink_rest(fixture, "u2");
+	close(tunnels[0]);
+	tunnels[0] = -1;
 	assert_int_equal(uplink_shown(fixture, "u2", "state"), MEMTUN_DOWN);
 	assert_string_equal(uplink_text(fixture, "u2", "reason"),
 			    "the kernel has forgotten which frames are its own");

@@ -31,11 +31,17 @@ const char *uplink_text(struct broker_fixture *fixture, const char *name, const 
 /* Asserts that what was offered to it is delivered, waiting or dropped for a reason. */
 void uplink_accounted(struct broker_fixture *fixture, const char *name);
 
+/* One that is down doesn't try again by itself from now on, however slow this process is. */
+void uplink_rest(struct broker_fixture *fixture, const char *name);
+
 /* Has one that is down try again now. */
 void uplink_retry(struct broker_fixture *fixture, const char *name);
 
 /* A non-blocking UDP socket, bound to that loopback address; *port 0: any, and is told. */
 int udp_open(const char *address, uint16_t *port);
+
+/* Ends the test as skipped where the loopback interface has no IPv6, as in many containers. */
+void ipv6_needed(void);
 
 /* A UDP port that nobody has on that address just now. */
 uint16_t udp_port_find(const char *address);
