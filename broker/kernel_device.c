@@ -67,3 +67,10 @@ int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME
 	memcpy(name, request.ifr_name, MEMTUN_NAME_SIZE);
 	return descriptor_take(&fd);
 }
+
+int kernel_device_check(void)
+{
+	descriptor_owned fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -1 : 0;
+}

@@ -33,4 +33,7 @@ struct kernel_device {
 int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE], char text[],
 		       size_t size);
 
+/* Can the device be opened at all? -1 with errno. */
+int kernel_device_check(void);
+
 #endif

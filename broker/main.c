@@ -25,6 +25,7 @@
 #include "control_socket.h"
 #include "descriptor.h"
 #include "handoff.h"
+#include "kernel_device.h"
 #include "listener.h"
 #include "log.h"
 #include "loop_reserve.h"
@@ -399,6 +400,11 @@ int main(int argc, char **argv)
 		return settings.command ? CHILD_OURS : EXIT_FAILURE;
 	}
 	daemon.broker->kernel = settings.kernel;
+	/* It may be there when it is needed. */
+	if (settings.kernel && kernel_device_check() < 0)
+		log_line(LOG_LEVEL_WARNING,
+			 "cannot open /dev/net/tun: %s; until it can, there are no interfaces",
+			 strerror(errno));
 	loop_presize(daemon.broker->loop, daemon.surroundings.files.rlim_max);
 	status = daemon_run(&daemon, &settings);
 	daemon_stop(&daemon);

@@ -272,7 +272,9 @@ static int uplink_check_loop(struct broker *broker, const struct attribute_set *
 		return 0;
 	RB_FOREACH(uplink, uplink_tree, &broker->uplinks) {
 		if (uplink->port.bridge && uplink_options_join_the_same(&uplink->options, options))
-			return fault_set(fault, EEXIST, "uplink '%s' joins bridge '%s' to that",
+			return fault_set(fault, EEXIST,
+					 "uplink '%s' joins bridge '%s' to the same place: "
+					 "a second way would be a loop",
 					 uplink->port.name, uplink->port.bridge->name);
 	}
 	return 0;

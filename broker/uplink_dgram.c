@@ -282,7 +282,8 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (dgram->remote_size) {
 		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s",
 			 dgram_path(dgram, MEMTUN_A_REMOTE));
-		if (dgram_connect(dgram, &dgram->remote, dgram->remote_size) == 0 &&
+		if (control_socket_check(&dgram->remote) == 0 &&
+		    dgram_connect(dgram, &dgram->remote, dgram->remote_size) == 0 &&
 		    dgram_begin(dgram) == 0)
 			return 0;
 		error = errno;
@@ -323,7 +324,6 @@ const struct uplink_kind uplink_dgram = {
 	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
 	.allowed = ATTRIBUTE_BIT(MEMTUN_A_REMOTE),
 	.mtu = DGRAM_MTU,
-	.awaits_peer = true,
 	.prepare = dgram_prepare,
 	.open = dgram_open,
 	.close = dgram_close,

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "control_socket.h"
@@ -32,14 +31,6 @@ static int local_prepare(struct uplink *uplink, const struct attribute_set *opti
 				    &local->size, fault);
 }
 
-/* Is there something that never will be a socket? connect(2) says no more than that it refuses. */
-static bool path_is_no_socket(const char *path)
-{
-	struct stat status;
-
-	return path[0] == '/' && stat(path, &status) == 0 && !S_ISSOCK(status.st_mode);
-}
-
 static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
 	const struct local *local = (struct local *)uplink;
@@ -49,10 +40,8 @@ static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot connect to the %s socket %.48s",
 		 stream ? "stream" : "seqpacket",
 		 attribute_set_string(&uplink->options, MEMTUN_A_PATH));
-	if (path_is_no_socket(local->address.sun_path)) {
-		errno = ENOTSOCK;
+	if (control_socket_check(&local->address) < 0)
 		return -1;
-	}
 	fd = socket(AF_UNIX, (stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		    0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&local->address, local->size) < 0 ||

@@ -204,29 +204,32 @@ for which in Inh Amb; do
 done
 ok "with --kernel it keeps CAP_NET_ADMIN and nothing else"
 
-# A switch that lets nobody in: who joins it waits.
-mkfifo "$scratch/fed" "$scratch/listens"
-$python -c 'import socket, sys
+# AddressSanitizer ends who joins a switch, as libvdeplug loads its plugins with RTLD_DEEPBIND.
+if ! grep -q __asan_init "$scratch/bin/memtund"; then
+	# A switch that lets nobody in: who joins it waits.
+	mkfifo "$scratch/fed" "$scratch/listens"
+	$python -c 'import socket, sys
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen()
 print(flush=True)
 sys.stdin.read()' "$scratch/home/ctl" <"$scratch/fed" >"$scratch/listens" &
-started="$started $!"
-exec 9>"$scratch/fed"
-read -r _ <"$scratch/listens"
-run memtun uplink add joining bridge lab type vde path "$scratch/home"
-case $errors in
-*"built without"*) ;;
-*)
-	is "$status" 0 "the exit status"
-	is "$(capabilities "$(tr -d " " </proc/$broker/task/$broker/children)" Prm)" 0000000000000000 \
-		"CapPrm of who joins a switch"
-	ends_with 0 memtun uplink del joining
-	ok "who talks to a VDE switch for it has no right"
-	;;
-esac
-exec 9>&-
+	started="$started $!"
+	exec 9>"$scratch/fed"
+	read -r _ <"$scratch/listens"
+	run memtun uplink add joining bridge lab type vde path "$scratch/home"
+	case $errors in
+	*"built without"*) ;;
+	*)
+		is "$status" 0 "the exit status"
+		is "$(capabilities "$(tr -d " " </proc/$broker/task/$broker/children)" Prm)" 0000000000000000 \
+			"CapPrm of who joins a switch"
+		ends_with 0 memtun uplink del joining
+		ok "who talks to a VDE switch for it has no right"
+		;;
+	esac
+	exec 9>&-
+fi
 
 # --- an uplink ---
 
@@ -420,6 +423,7 @@ ok "the interfaces of its tunnels go with the broker"
 if unshare -m mount -t tmpfs none /dev/net 2>/dev/null; then
 	ends_with 1 unshare -m sh -c 'mount -t tmpfs none /dev/net && exec memtund --kernel -- "$@"' - \
 		memtun uplink add up bridge lab type kernel
-	says "cannot open /dev/net/tun: No such file or directory"
+	has "$errors" "memtund: warning: cannot open /dev/net/tun: No such file or directory; until"
+	has "$errors" "memtun: cannot open /dev/net/tun: No such file or directory"
 	ok "where there is no /dev/net/tun, that is said"
 fi

@@ -206,7 +206,7 @@ static void a_second_way_from_a_bridge_to_the_same_is_refused(void **state)
 
 	snprintf(lan, sizeof(lan), "type=mcast,group=230.0.0.9,port=%u", udp_port_find(HOST));
 	uplink_added(fixture, "name=one,bridge=b,%s", lan);
-	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to that",
+	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
 		       "name=two,bridge=b,%s,mtu=1000", lan);
 	/* Another bridge is another member, and another LAN is no loop. */
 	uplink_added(fixture, "name=two,bridge=c,%s", lan);
