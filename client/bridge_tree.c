@@ -30,7 +30,6 @@ static const char *const counter_keys[] = {
 	"to-client-queued",
 	NULL,
 };
-static const char *const no_keys[] = {NULL};
 
 struct port_row {
 	const char *name; /* the record's */
@@ -146,10 +145,8 @@ int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun
 	struct tree tree = {.invocation = invocation};
 	int result = 0, status = 0;
 
-	tree.table = table_new(invocation->json         ? no_keys
-			       : invocation->statistics ? counter_keys
-							: plain_keys,
-			       invocation->json);
+	tree.table =
+		table_new(invocation->statistics ? counter_keys : plain_keys, invocation->json);
 	if (!tree.table)
 		return command_fail(EXIT_REFUSED, "out of memory");
 	table_make_tree(tree.table);

@@ -35,8 +35,7 @@ struct host {
 	const char *unfit; /* NULL: its frames are plain, one a read */
 };
 
-/* ------------------------------------------------------------------------------ the command line
- */
+/* ------------------------------------------------------------------------------ the words */
 
 static int host_add_address(struct host *host, char *key, char *value)
 {
@@ -184,11 +183,11 @@ static int host_exec(struct host *host)
 {
 	char fd[NUMBER_SIZE], ready_fd[NUMBER_SIZE], mtu[NUMBER_SIZE];
 	char tap[] = "tap", tun[] = "tun", self[] = "memtun-host";
-	char *command[6 + MOST_ADDRESS_WORDS + 1] = {
+	char *command[HOST_FIRST_ADDRESS + MOST_ADDRESS_WORDS + 1] = {
 		self, host->opened, fd, ready_fd, host->mode == MEMTUN_TAP ? tap : tun, mtu,
 	};
 
-	memcpy(command + 6, host->words, sizeof(host->words));
+	memcpy(command + HOST_FIRST_ADDRESS, host->words, sizeof(host->words));
 	snprintf(fd, sizeof(fd), "%d", host->fd);
 	snprintf(ready_fd, sizeof(ready_fd), "%d", host->ready_fd);
 	snprintf(mtu, sizeof(mtu), "%u", (unsigned int)host->mtu);

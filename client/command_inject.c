@@ -82,6 +82,8 @@ static int address_parse(const char *text, struct sockaddr_storage *address)
 	if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
 		text++;
 		length -= 2;
+	} else if (memchr(text, ':', length)) {
+		return -1; /* which of its numbers is the port? */
 	}
 	if (!colon || !is_port(colon + 1) || length == 0 || length >= sizeof(host))
 		return -1;

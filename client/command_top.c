@@ -144,8 +144,7 @@ static int row_put(struct table *table, struct table_row *row, const struct rate
 
 static struct table *top_table(bool json)
 {
-	static const char *const none[] = {NULL};
-	struct table *table = table_new(none, json);
+	struct table *table = table_new(NULL, json);
 	int result = 0;
 
 	for (int i = 0; table && i < TOP_COLUMNS; i++)
@@ -254,8 +253,7 @@ static int top_run(struct top *top)
 		if (top->rates.asked == 0 && clock_now() >= due) {
 			if (rates_ask(&top->rates, top->memtun) < 0)
 				return top_fail(top, "", memtun_error(top->memtun));
-			/* Where the broker is slower than that, it is asked when it has answered.
-			 */
+			/* A broker that is slower than that is asked when it has answered. */
 			due += top->interval;
 			if (due < clock_now())
 				due = clock_now();

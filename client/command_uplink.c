@@ -31,8 +31,7 @@ static void uplink_added(const struct memtun_record *record, void *context)
 			     (const char *)context);
 }
 
-/* A path is meant from here, and not from where memtund was started. @NAME and vde://DIR are none.
- */
+/* A path is meant from here, not from where memtund was started. @NAME and vde://DIR are none. */
 static int path_make_absolute(struct memtun_options *options, const char *key)
 {
 	const char *path = attribute_set_string(&options->set, attribute_find(key));
@@ -114,21 +113,19 @@ static int uplink_show(const struct invocation *invocation, const char *name)
 int command_uplink(const struct invocation *invocation, int count, char **words)
 {
 	const char *verb = count ? words[0] : "show";
+	bool is_show = strcmp(verb, "show") == 0, is_add = strcmp(verb, "add") == 0;
 
-	if (strcmp(verb, "show") != 0 && command_check(invocation, verb, 0))
-		return EXIT_USAGE;
-	if (strcmp(verb, "show") == 0 && count <= 2)
-		return uplink_show(invocation, count == 2 ? words[1] : NULL);
-	if (strcmp(verb, "show") == 0)
-		return command_fail(EXIT_USAGE, "uplink show takes one name, or none");
-	if (strcmp(verb, "add") == 0 && count >= 2)
-		return uplink_add(invocation, count - 1, words + 1);
-	if (strcmp(verb, "del") == 0 && count == 2)
-		return uplink_delete(invocation, words[1]);
-	if (strcmp(verb, "add") == 0 || strcmp(verb, "del") == 0)
+	if (!is_show && !is_add && strcmp(verb, "del") != 0)
+		return command_fail(EXIT_USAGE, "uplink add, del or show, not '%s'", verb);
+	if (is_show ? count > 2 : is_add ? count < 2 : count != 2)
 		return command_fail(EXIT_USAGE, "uplink %s takes %s", verb,
-				    strcmp(verb, "add") == 0
-					    ? "a NAME, bridge B, type T and what that type needs"
-					    : "one name");
-	return command_fail(EXIT_USAGE, "uplink add, del or show, not '%s'", verb);
+				    is_show  ? "one name, or none"
+				    : is_add ? "a NAME, bridge B, type T and what that type needs"
+					     : "one name");
+	if (!is_show && command_check(invocation, is_add ? "uplink add" : "uplink del", 0))
+		return EXIT_USAGE;
+	if (is_show)
+		return uplink_show(invocation, count > 1 ? words[1] : NULL);
+	return is_add ? uplink_add(invocation, count - 1, words + 1)
+		      : uplink_delete(invocation, words[1]);
 }

@@ -42,9 +42,8 @@ static void waiting_record(const struct memtun_record *record, void *context)
 	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
 }
 
-static void event_came(const struct memtun_record *record, void *context)
+static void record_ignored(const struct memtun_record *record, void *context)
 {
-	/* Whatever it was: the port is looked at again. */
 	(void)record;
 	(void)context;
 }
@@ -59,11 +58,20 @@ static int waiting_look(struct memtun *memtun, struct waiting *waiting, const ch
 			int *status)
 {
 	const char *name = waiting->name;
-	listing_ask *ask = is_uplink_state(state) ? memtun_uplink_show : memtun_show;
+	bool uplink = is_uplink_state(state);
+	listing_ask *ask = uplink ? memtun_uplink_show : memtun_show;
+	listing_ask *ask_other = uplink ? memtun_show : memtun_uplink_show;
 
 	*waiting = (struct waiting){.name = name};
 	if (ask(memtun, name, true, waiting_record, waiting) < 0 && errno != ENOENT) {
 		*status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		return -1;
+	}
+	/* They share their names. */
+	if (!waiting->there && ask_other(memtun, name, false, record_ignored, NULL) == 0) {
+		*status = command_fail(EXIT_REFUSED, "'%s' is %s", name,
+				       uplink ? "a tunnel, which is open, closed or drained"
+					      : "an uplink, which is up or down");
 		return -1;
 	}
 	if (strcmp(state, "open") == 0 || strcmp(state, "up") == 0)
@@ -91,7 +99,8 @@ static int waiting_run(struct memtun *memtun, const char *name, const char *stat
 	struct waiting waiting = {.name = name};
 	int status = 0, looked;
 
-	if (memtun_watch(memtun, event_came, NULL) < 0)
+	/* Whatever the event is: the port is looked at again. */
+	if (memtun_watch(memtun, record_ignored, NULL) < 0)
 		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	while ((looked = waiting_look(memtun, &waiting, state, &status)) == 0) {
 		int rest = clock_poll_timeout(until);

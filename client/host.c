@@ -6,8 +6,8 @@
  *	memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}...
  *
  * This thread reads frames and holds lwIP's core lock while lwIP works on one. lwIP's own thread
- *has its timers only. No write waits, so the lock is never held for long, and a flood of frames
- *waits in the broker, which counts what it drops.
+ * has its timers only. No write waits, so the lock is never held for long, and a flood of frames
+ * waits in the broker, which counts what it drops.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,10 +27,8 @@
 #include "host_echo.h"
 #include "host_interface.h"
 
-enum {
-	BATCH = 64, /* frames, before it looks whether it should end */
-	FIRST_ADDRESS = 6,
-};
+/* Frames, before it looks whether it should end. */
+#define BATCH 64
 
 static struct host_interface interface;
 
@@ -53,13 +51,13 @@ static int host_parse(int count, char **words, int *ready_fd)
 {
 	const char *reason;
 
-	if (count < FIRST_ADDRESS + 2 || count % 2 != 0)
+	if (count < HOST_FIRST_ADDRESS + 2 || count % 2 != 0)
 		return -1;
 	interface.fd = atoi(words[2]);
 	*ready_fd = atoi(words[3]);
 	interface.ethernet = strcmp(words[4], "tap") == 0;
 	interface.mtu = (unsigned int)atoi(words[5]);
-	for (int i = FIRST_ADDRESS; i < count; i += 2) {
+	for (int i = HOST_FIRST_ADDRESS; i < count; i += 2) {
 		if (!host_addresses_has_key(words[i]) ||
 		    host_addresses_set(&interface.addresses, words[i], words[i + 1], &reason) < 0)
 			return -1;

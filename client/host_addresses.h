@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Where these words begin on memtun-host's command line. */
+#define HOST_FIRST_ADDRESS 6
+
 /* One of each family at most. */
 struct host_address {
 	bool is_given;

@@ -17,10 +17,9 @@
 #include <lwip/priv/nd6_priv.h>
 
 enum {
-	ETHERNET_LEAST = 60, /* bytes of a frame, without its check sequence: IEEE 802.3 */
-	NEIGHBOUR_QUEUE =
-		10,     /* packets; as many as lwIP was built to keep for IPv4, ARP_QUEUE_LEN */
-	LINK_LOCAL = 0, /* the slot of that address, as lwIP has it */
+	ETHERNET_LEAST = 60,  /* bytes of a frame, without its check sequence: IEEE 802.3 */
+	NEIGHBOUR_QUEUE = 10, /* packets: of IPv4 lwIP was built to keep as many, ARP_QUEUE_LEN */
+	LINK_LOCAL = 0,       /* the slot of that address, as lwIP has it */
 };
 
 /* ------------------------------------------------------------------------------ sending */

@@ -32,8 +32,7 @@ struct host_interface {
 /* Plugs it into lwIP: it answers from now on. With the core lock. -1: lwIP takes no more. */
 int host_interface_start(struct host_interface *interface);
 
-/* Hands lwIP a frame that was read; one that a card would not take is dropped. With the core lock.
- */
+/* Hands lwIP a frame that was read, or drops what a card would not take. With the core lock. */
 void host_interface_take(struct host_interface *interface, const uint8_t *frame, size_t length);
 
 #endif

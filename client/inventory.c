@@ -57,7 +57,8 @@ static void reading_bridge(const struct memtun_record *record, void *context)
 {
 	struct reading *reading = context;
 
-	list_add(&reading->inventory->bridges, record);
+	if (name_of(record))
+		list_add(&reading->inventory->bridges, record);
 }
 
 static void reading_port(const struct memtun_record *record, void *context)
@@ -65,7 +66,8 @@ static void reading_port(const struct memtun_record *record, void *context)
 	struct reading *reading = context;
 	const char *bridge = bridge_of(record);
 
-	if (bridge && bridge[0] && (!reading->bridge || strcmp(bridge, reading->bridge) == 0))
+	if (name_of(record) && bridge && bridge[0] &&
+	    (!reading->bridge || strcmp(bridge, reading->bridge) == 0))
 		list_add(&reading->inventory->ports, record);
 }
 

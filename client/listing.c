@@ -18,8 +18,6 @@ static const char *const counter_keys[] = {
 	NULL,
 };
 
-static const char *const no_keys[] = {NULL};
-
 struct listing {
 	struct table *table;
 	bool json;
@@ -76,10 +74,7 @@ int listing_print(const struct invocation *invocation, struct memtun *memtun, co
 	size_t size;
 	int status;
 
-	listing.table = table_new(invocation->json         ? no_keys
-				  : invocation->statistics ? counter_keys
-							   : keys,
-				  invocation->json);
+	listing.table = table_new(invocation->statistics ? counter_keys : keys, invocation->json);
 	if (invocation->statistics && !invocation->json)
 		listing.drops = open_memstream(&drops, &size);
 	if (!listing.table)

@@ -253,24 +253,35 @@ struct memtun_options *command_options(int count, char **words)
 	return options;
 }
 
-/*
- * Takes options from the words, up to the first that is none or, with flags "", wherever they
- * stand. -1: go on, at optind; else the status to exit with.
- */
-static int options_parse(struct invocation *invocation, int count, char **words, const char *flags)
+enum options_place {
+	BEFORE_COMMAND, /* up to the first word that is none */
+	AFTER_COMMAND,  /* wherever they stand */
+};
+
+/* Takes options from the words. -1: go on, at optind; else the status to exit with. */
+static int options_parse(struct invocation *invocation, int count, char **words,
+			 enum options_place place)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 'S'},   {"json", no_argument, NULL, 'j'},
-		{"statistics", no_argument, NULL, 's'},     {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},        {"dot", no_argument, NULL, 'D'},
-		{"ready-fd", required_argument, NULL, 'R'}, {NULL, 0, NULL, 0},
+		/* After a command's name only. */
+		{"dot", no_argument, NULL, 'D'},
+		{"ready-fd", required_argument, NULL, 'R'},
+		/* Before it as well. */
+		{"socket", required_argument, NULL, 'S'},
+		{"json", no_argument, NULL, 'j'},
+		{"statistics", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
 	};
 	static char program[] = "memtun"; /* what getopt calls us, whatever the command's name */
+	const char *flags = place == BEFORE_COMMAND ? "+jshV" : "jshV";
+	const struct option *taken = place == BEFORE_COMMAND ? options + 2 : options;
 	int option;
 
 	optind = 0; /* begin anew */
 	words[0] = program;
-	while ((option = getopt_long(count, words, flags, options, NULL)) >= 0) {
+	while ((option = getopt_long(count, words, flags, taken, NULL)) >= 0) {
 		switch (option) {
 		case 'S':
 			invocation->socket = optarg;
@@ -302,12 +313,13 @@ static int options_parse(struct invocation *invocation, int count, char **words,
 }
 
 /* Prints what the usage says of that command: its lines, and those below that are indented more. */
-static void usage_print(const char *name)
+static void usage_print(const char *name, unsigned int takes)
 {
 	size_t length = strlen(name);
 	bool ours = false;
 
-	puts("Usage: memtun [-s] [-j] [--socket ADDRESS]");
+	printf("Usage: memtun%s%s [--socket ADDRESS]\n", takes & TAKES_STATISTICS ? " [-s]" : "",
+	       takes & TAKES_JSON ? " [-j]" : "");
 	for (const char *line = usage; *line; line = strchr(line, '\n') + 1) {
 		if (line[0] != ' ' || line[2] != ' ')
 			ours = strncmp(line, "  ", 2) == 0 &&
@@ -337,16 +349,16 @@ static int command_run(struct invocation *invocation, int count, char **words)
 		if (strcmp(commands[i].name, words[0]) != 0)
 			continue;
 		if (!commands[i].own_options) {
-			status = options_parse(invocation, count, words, "jshV");
+			status = options_parse(invocation, count, words, AFTER_COMMAND);
 			if (status >= 0)
 				return status;
 			first = optind;
 		} else if (words_ask_for_help(count, words)) {
-			usage_print(words[0]);
+			usage_print(words[0], commands[i].takes);
 			return EXIT_SUCCESS;
 		}
 		if (command_check(invocation, commands[i].name, commands[i].takes))
-			return EXIT_USAGE;
+			return commands[i].run == command_exec ? EXIT_OURS : EXIT_USAGE;
 		status = commands[i].run(invocation, count - first, words + first);
 		if (fflush(stdout) == EOF || ferror(stdout))
 			return command_fail(EXIT_REFUSED, "cannot write the output: %s",
@@ -359,7 +371,7 @@ static int command_run(struct invocation *invocation, int count, char **words)
 int main(int argc, char **argv)
 {
 	struct invocation invocation = {.arguments = argv};
-	int status = options_parse(&invocation, argc, argv, "+jshV");
+	int status = options_parse(&invocation, argc, argv, BEFORE_COMMAND);
 
 	if (status >= 0)
 		return status;

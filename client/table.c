@@ -85,7 +85,7 @@ struct table *table_new(const char *const keys[], bool json)
 	if (!table->scols)
 		goto fail;
 	scols_table_enable_json(table->scols, json);
-	for (size_t i = 0; keys[i]; i++) {
+	for (size_t i = 0; keys && !json && keys[i]; i++) {
 		if (!column_of_key(table, keys[i]))
 			goto fail;
 	}
@@ -216,8 +216,7 @@ int table_print_array_line(struct table *table)
 
 int table_print_line(const struct memtun_record *record)
 {
-	static const char *const none[] = {NULL};
-	struct table *table = table_new(none, true);
+	struct table *table = table_new(NULL, true);
 	memory_owned char *text = NULL;
 	char *array = NULL, *end;
 	int result = -1;

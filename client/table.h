@@ -14,8 +14,8 @@ struct table;
 struct table_row;
 
 /*
- * A table with these columns, keys up to a NULL; a key that records don't have is a text. json: all
- * keys that come are columns, in their order. NULL with ENOMEM.
+ * A table with these columns, keys up to a NULL (keys NULL: none yet); a key that records don't
+ * have is a text. json: instead all keys that come are columns, in their order. NULL with ENOMEM.
  */
 struct table *table_new(const char *const keys[], bool json);
 void table_free(struct table *table);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2010,SC2016,SC2046,SC2086,SC3045 # scripts in quotes and words are meant
+# shellcheck disable=SC2010,SC2016,SC2046,SC2086,SC2119,SC3045 # scripts in quotes and words are meant
 # Frames from the command line: inject, expect, wait and capture, against each other and tshark.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
@@ -106,6 +106,10 @@ ok "wait sees a tunnel open and close, and its own time go by"
 
 ends_with 0 memtun inject vm --udp 10.0.0.1:7 --from 10.0.0.2:53 hello
 ends_with 0 memtun inject vm --udp '[fd00::7]:7' hello
+for address in fd00::1:7 10.0.0.1 10.0.0.1:seven 10.0.0.1: host:7; do
+	ends_with 2 memtun inject vm --udp "$address" hello
+	says "--udp $address: not HOST:PORT in numbers"
+done
 ends_with 0 memtun inject vm --hex "$(printf 'ff:ff ff%018d 88b5' 0)"
 turns_until has_read vm 3
 client_start ip ip:mode=tun
@@ -406,13 +410,17 @@ ends_with 0 memtun del third
 capture_ends 0
 ok "a capture ends with its bridge or tunnel"
 capture_start ip broker.pcapng
+watches "$scratch/expected" memtun expect ip udp
+expect=$!
 kill "$broker"
 wait "$broker" 2>/dev/null
 wait "$capture"
 is $? 1 "capture's status when the broker ends"
 has "$(cat "$scratch/capture-errors")" "0 frames captured, 0 missed"
 has "$(cat "$scratch/capture-errors")" "memtun: "
-ok "a capture tells the broker's end from that"
+wait "$expect"
+is $? 4 "expect's status when the broker ends"
+ok "a capture tells the broker's end from that, and to expect it is the tunnel's"
 
 # --- the files, as others read them ---
 

@@ -23,12 +23,23 @@ for wrong in "add tap0 mtu large" "add tap0 mode tin" "del a b" "bridge grow"; d
 	says "memtun: "
 done
 for wrong in "-j add tap0" "-s capture tap0" "wait tap0 up -j" "-s monitor" "show --ready-fd 1" \
-	"-s top" "-j bridge del lab" "-s uplink add tap0" "-j exec -- true"; do
+	"-s top" "--ready-fd 1 monitor" "--dot bridge"; do
 	ends_with 2 memtun $wrong
 	[ -n "$errors" ] || fail "memtun $wrong: nothing was said"
 done
-ends_with 2 memtun -j capture tap0
-says "memtun: capture takes no -j"
+while IFS='|' read -r wrong words; do
+	ends_with 2 memtun $wrong
+	says "memtun: $words"
+done <<'END'
+-j capture tap0|capture takes no -j
+-j bridge add lab|bridge add takes no -j
+-s bridge del lab|bridge del takes no -s
+uplink add lan bridge lab -s|uplink add takes no -s
+-j uplink del lan|uplink del takes no -j
+-j uplink grow|uplink add, del or show, not 'grow'
+END
+ends_with 125 memtun -j exec -- true
+says "memtun: exec takes no -j"
 ok "usage errors exit with 2 and say what is wrong"
 
 for command in capture exec expect host inject top wait; do
@@ -39,6 +50,9 @@ for command in capture exec expect host inject top wait; do
 done
 ends_with 0 memtun inject a --udp 1.2.3.4:5 --help
 has "$output" "  inject "
+is "$(head -n 1 "$scratch/output")" "Usage: memtun [--socket ADDRESS]" "what goes before inject"
+ends_with 0 memtun top --help
+is "$(head -n 1 "$scratch/output")" "Usage: memtun [-j] [--socket ADDRESS]" "what goes before top"
 ok "each command with options of its own says how it is used"
 
 for command in "add a" "set a mtu 1400" "del a" "show" "bridge show" "monitor"; do

@@ -173,6 +173,20 @@ ends_with 0 memtun uplink add down bridge lab type dgram path "$scratch/nobody"
 ends_with 124 memtun wait down up --timeout 0
 says "down is not up in that time: nobody has sent to $scratch/nobody yet"
 ends_with 0 memtun uplink del down
+ends_with 1 memtun uplink add down bridge lab type dgram path "$scratch/none/nobody"
+says "cannot bind $scratch/none/nobody: No such file or directory"
+ends_with 1 memtun uplink add down bridge lab type dgram path "$scratch/nobody" remote "$scratch/events"
+says "cannot join $scratch/events: Socket operation on non-socket"
+[ ! -e "$scratch/nobody" ] || fail "$scratch/nobody was left behind"
+ends_with 0 memtun add both
+ends_with 1 memtun wait both up
+says "'both' is a tunnel, which is open, closed or drained"
+ends_with 1 memtun wait both down --timeout 0
+ends_with 0 memtun del both
+for state in open closed drained; do
+	ends_with 1 memtun wait lan $state --timeout 0
+	says "'lan' is an uplink, which is up or down"
+done
 ends_with 0 memtun wait late down --timeout 0
 ends_with 0 memtun uplink del lan
 ends_with 0 memtun uplink add late $lan

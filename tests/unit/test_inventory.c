@@ -13,6 +13,7 @@ static unsigned int lists;    /* that were asked for */
 static unsigned int changing; /* so many of the first ones changed while they were made */
 static unsigned int ports;    /* that there are */
 static unsigned int failing;  /* the list that fails, 0: none */
+static bool nameless;         /* there is a bridge and a tunnel without a name */
 static bool interrupted;
 
 static int list_begin(void)
@@ -31,9 +32,11 @@ static void tell(memtun_record_function *function, void *context, uint32_t id, c
 	char own_name[MEMTUN_NAME_SIZE], own_bridge[MEMTUN_NAME_SIZE];
 
 	/* A record's strings are good as long as its function runs. */
-	snprintf(own_name, sizeof(own_name), "%s", name);
 	attribute_set_put_number(&record.set, MEMTUN_A_ID, id);
-	attribute_set_put_string(&record.set, MEMTUN_A_NAME, own_name);
+	if (name) {
+		snprintf(own_name, sizeof(own_name), "%s", name);
+		attribute_set_put_string(&record.set, MEMTUN_A_NAME, own_name);
+	}
 	if (bridge) {
 		snprintf(own_bridge, sizeof(own_bridge), "%s", bridge);
 		attribute_set_put_string(&record.set, MEMTUN_A_BRIDGE, own_bridge);
@@ -50,6 +53,8 @@ int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_fu
 		return -1;
 	if (!name)
 		tell(function, context, 90, "zoo", NULL);
+	if (nameless)
+		tell(function, context, 92, NULL, NULL);
 	tell(function, context, 91, "lab", NULL);
 	return 0;
 }
@@ -68,6 +73,8 @@ int memtun_show(struct memtun *memtun, const char *name, bool statistics,
 		snprintf(text, sizeof(text), "p%u", i);
 		tell(function, context, i + 1, text, i % 2 ? "lab" : "zoo");
 	}
+	if (nameless)
+		tell(function, context, 60000, NULL, "lab");
 	tell(function, context, 70000, "alone", NULL);
 	return 0;
 }
@@ -95,6 +102,7 @@ static int reset(void **state)
 	(void)state;
 	lists = changing = failing = 0;
 	ports = 3;
+	nameless = false;
 	return 0;
 }
 
@@ -145,6 +153,18 @@ static void of_one_bridge_only_its_own_ports_are_kept(void **state)
 	inventory_free(&inventory);
 }
 
+static void what_has_no_name_is_left_out(void **state)
+{
+	struct inventory inventory;
+
+	(void)state;
+	nameless = true;
+	assert_int_equal(inventory_read(&inventory, NULL, NULL, true), 0);
+	assert_int_equal(inventory.bridges.count, 2);
+	assert_int_equal(inventory.ports.count, 4);
+	inventory_free(&inventory);
+}
+
 static void what_changes_meanwhile_is_read_again(void **state)
 {
 	struct inventory inventory;
@@ -191,6 +211,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(each_bridge_has_its_ports, reset),
 		cmocka_unit_test_setup(of_one_bridge_only_its_own_ports_are_kept, reset),
+		cmocka_unit_test_setup(what_has_no_name_is_left_out, reset),
 		cmocka_unit_test_setup(what_changes_meanwhile_is_read_again, reset),
 		cmocka_unit_test_setup(what_changes_for_ever_is_taken_as_it_is, reset),
 		cmocka_unit_test_setup(a_list_that_fails_ends_it, reset),
