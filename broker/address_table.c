@@ -23,6 +23,7 @@ struct address_table {
 	SLIST_HEAD(, entry) buckets[BUCKETS];
 	uint64_t seed; /* so that no sender can choose addresses that share a bucket */
 	unsigned int count;
+	int64_t swept; /* when aged ones last made room */
 };
 
 struct address_table *address_table_new(void)
@@ -105,6 +106,11 @@ static struct entry *table_find(struct address_table *table, const struct addres
 	return NULL;
 }
 
+static bool table_is_full(const struct address_table *table, const struct port *port)
+{
+	return table->count >= ADDRESS_TABLE_MOST || port->addresses >= ADDRESS_TABLE_MOST_A_PORT;
+}
+
 void address_table_learn(struct address_table *table, const struct address *address,
 			 struct port *port, int64_t now)
 {
@@ -118,7 +124,11 @@ void address_table_learn(struct address_table *table, const struct address *addr
 	/* It has moved: as if it were new, to a port that may have enough already. */
 	if (entry)
 		entry_remove(table, bucket, entry);
-	if (table->count >= ADDRESS_TABLE_MOST || port->addresses >= ADDRESS_TABLE_MOST_A_PORT)
+	if (table_is_full(table, port) && now - table->swept >= CLOCK_SECOND) {
+		table->swept = now;
+		table_remove(table, NULL, now - ADDRESS_AGEING);
+	}
+	if (table_is_full(table, port))
 		return;
 	entry = malloc(sizeof(*entry));
 	if (!entry)

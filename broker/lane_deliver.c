@@ -7,6 +7,7 @@
 #include <linux/if_ether.h>
 
 #include "broker.h"
+#include "frame_view.h"
 #include "lane.h"
 #include "port.h"
 
@@ -19,7 +20,7 @@ static uint32_t frame_packet_length(enum memtun_mode mode, const struct frame *f
 		return frame->length;
 	protocol = frame_format_protocol(mode, frame->data, frame->length);
 	return frame->length - ETH_HLEN -
-	       (protocol == ETH_P_8021Q && frame->length >= ETH_HLEN + 4 ? 4 : 0);
+	       (ethertype_is_tag(protocol) && frame->length >= ETH_HLEN + 4 ? 4 : 0);
 }
 
 /* What of the batch this lane can take, made as it takes it. */
@@ -65,21 +66,32 @@ static bool lane_blocks(const struct lane *lane, const struct port *source)
 	return lane->port->overflow == MEMTUN_BLOCK || source->patient;
 }
 
+/* Makes what has waited longest give way, if the port wants that. False: there is no room. */
+static bool lane_make_room(struct lane *lane)
+{
+	/* A frame that is half out on a stream can't be taken back. */
+	unsigned int held = lane->sent_of_first ? 1 : 0;
+
+	while (backlog_is_full(lane)) {
+		if (lane->port->overflow == MEMTUN_DROP_TAIL || lane->backlog.count <= held)
+			return false;
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
+		if (held)
+			backlog_pop_second(&lane->backlog);
+		else
+			backlog_pop(&lane->backlog, 1);
+	}
+	return true;
+}
+
 /* Keeps a frame that there is no room for, or makes what the port wants give way. */
 static void lane_keep(struct lane *lane, const struct port *source, struct frame *frame)
 {
 	struct frame *copy;
 
-	if (!lane_blocks(lane, source) && backlog_is_full(lane)) {
+	if (!lane_blocks(lane, source) && !lane_make_room(lane)) {
 		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
-		/* A frame that is half out on a stream can't be taken back. */
-		if (lane->port->overflow == MEMTUN_DROP_TAIL ||
-		    (lane->sent_of_first && lane->backlog.count == 1))
-			return;
-		if (lane->sent_of_first)
-			backlog_pop_second(&lane->backlog);
-		else
-			backlog_pop(&lane->backlog, 1);
+		return;
 	}
 	if (!frame->references && !frame->copy)
 		port_count(lane->port, MEMTUN_A_TO_CLIENT_COPIED_BYTES, frame->length);

@@ -55,11 +55,6 @@ static void payload_set(struct frame_view *view, size_t payload, size_t end)
 	view->payload_length = end - payload;
 }
 
-static bool ethertype_is_tag(uint16_t ethertype)
-{
-	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD;
-}
-
 static int parse_ethernet(struct frame_view *view, const uint8_t *frame, size_t length)
 {
 	int *const ids[] = {&view->vlan, &view->inner_vlan};

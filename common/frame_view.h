@@ -6,6 +6,7 @@
 #ifndef MEMTUN_FRAME_VIEW_H
 #define MEMTUN_FRAME_VIEW_H
 
+#include <linux/if_ether.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,12 @@ struct frame_view {
 	size_t payload;    /* behind the last header that was understood */
 	size_t payload_length; /* what is there of it, without Ethernet padding */
 };
+
+/* Is it that of a VLAN tag, 802.1Q or 802.1ad? */
+static inline bool ethertype_is_tag(uint16_t ethertype)
+{
+	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD;
+}
 
 /*
  * Fills in view and returns 0; -1 with errno EINVAL if mode is neither, or EBADMSG if the Ethernet

@@ -262,6 +262,26 @@ static void a_full_table_learns_no_more(void **state)
 	assert_int_equal(other_port.addresses, 0);
 }
 
+static void what_has_aged_makes_room(void **state)
+{
+	struct address_table *table = address_table_new();
+	struct address extra = address_of(100000);
+
+	(void)state;
+	for (uint64_t i = 1; i <= ADDRESS_TABLE_MOST_A_PORT; i++) {
+		struct address address = address_of(i);
+
+		address_table_learn(table, &address, &some_port, i * CLOCK_MILLISECOND);
+	}
+	address_table_learn(table, &extra, &some_port, 200 * CLOCK_SECOND);
+	assert_null(address_table_find(table, &extra, 200 * CLOCK_SECOND));
+	/* The first have aged, and the others haven't. */
+	address_table_learn(table, &extra, &some_port, 302 * CLOCK_SECOND);
+	assert_ptr_equal(address_table_find(table, &extra, 302 * CLOCK_SECOND), &some_port);
+	assert_in_range(some_port.addresses, 2000, 2200);
+	address_table_free(table);
+}
+
 static void one_port_does_not_fill_the_table(void **state)
 {
 	struct address_table *table = address_table_new();
@@ -450,6 +470,28 @@ static void frames_that_are_none_are_counted(void **state)
 	free(bytes);
 }
 
+static void a_tag_does_not_count_for_the_mtu(void **state)
+{
+	static const int protocols[] = {ETH_P_8021Q, ETH_P_8021AD};
+	unsigned char frame[ETH_HLEN + 4 + 1501] = {0};
+	int fds[3];
+
+	three_open(*state, "", fds);
+	for (size_t i = 0; i < 2; i++) {
+		frame_make(frame, sizeof(frame), 1, 0xff, 1);
+		frame[12] = (unsigned char)(protocols[i] >> 8);
+		frame[13] = (unsigned char)protocols[i];
+		assert_int_equal(send(fds[0], frame, sizeof(frame) - 1, 0), sizeof(frame) - 1);
+		broker_settle(*state);
+		assert_int_equal(three_reached(*state, fds), 6);
+		assert_int_equal(send(fds[0], frame, sizeof(frame), 0), sizeof(frame));
+		broker_settle(*state);
+		assert_int_equal(three_reached(*state, fds), 0);
+		assert_int_equal(shown(*state, "vm1", "to-client-dropped-mtu"), i + 1);
+	}
+	three_close(fds);
+}
+
 static void a_cut_tag_is_no_huge_packet(void **state)
 {
 	static const size_t lengths[] = {14, 15, 16, 17, 18};
@@ -499,6 +541,7 @@ int main(void)
 		WITH_BROKER(order_is_kept_for_each_destination),
 		cmocka_unit_test(an_address_that_is_not_seen_is_forgotten),
 		cmocka_unit_test(a_full_table_learns_no_more),
+		cmocka_unit_test(what_has_aged_makes_room),
 		cmocka_unit_test(one_port_does_not_fill_the_table),
 		WITH_BROKER(tuns_learn_ip_addresses),
 		WITH_BROKER(addresses_that_are_no_hosts_are_not_learned),
@@ -507,6 +550,7 @@ int main(void)
 		WITH_BROKER(a_bridge_that_was_added_stays_when_it_is_empty),
 		WITH_BROKER(a_deleted_bridge_leaves_its_tunnels_alone),
 		WITH_BROKER(frames_that_are_none_are_counted),
+		WITH_BROKER(a_tag_does_not_count_for_the_mtu),
 		WITH_BROKER(a_cut_tag_is_no_huge_packet),
 		WITH_BROKER(frames_to_a_closed_tunnel_are_dropped),
 	};

@@ -117,6 +117,31 @@ static void the_bytes_that_wait_are_bounded_too(void **state)
 	close(to);
 }
 
+/* Whatever their number was before. */
+static void large_frames_make_as_much_give_way_as_they_take(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b");
+	int to = tunnel_opened(*state,
+			       "name=to,bridge=b,mtu=65535,queue=1000000,overflow=drop-head");
+	unsigned char bytes[60000];
+
+	for (uint32_t i = 0; i < 3000; i++) {
+		assert_true(frame_send(from, 1, 0xff, i));
+		if (i % 32 == 0)
+			broker_settle(*state);
+	}
+	frame_make(bytes, sizeof(bytes), 1, 0xff, 1);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(send(from, bytes, sizeof(bytes), 0), sizeof(bytes));
+		broker_settle(*state);
+	}
+	assert_in_range(shown(*state, "to", "to-client-queued"), 60,
+			4 * 1024 * 1024 / sizeof(bytes) + 1);
+	assert_accounted(*state, "to");
+	close(from);
+	close(to);
+}
+
 static void a_stopped_reader_slows_nobody(void **state)
 {
 	int fds[3];
@@ -297,6 +322,7 @@ int main(void)
 		WITH_BROKER(a_full_queue_drops_what_comes),
 		WITH_BROKER(a_full_queue_may_drop_what_waited_longest),
 		WITH_BROKER(the_bytes_that_wait_are_bounded_too),
+		WITH_BROKER(large_frames_make_as_much_give_way_as_they_take),
 		WITH_BROKER(a_stopped_reader_slows_nobody),
 		WITH_BROKER(blocking_pauses_who_sent_and_loses_nothing),
 		WITH_BROKER(a_paused_source_resumes_at_half),
