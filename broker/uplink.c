@@ -262,20 +262,19 @@ static bool error_is_absence(int error)
 
 /* A second way from a bridge to the same place would be a loop, in which frames go round for ever.
  */
-static int uplink_check_loop(struct broker *broker, const struct attribute_set *options,
-			     struct fault *fault)
+static int uplink_check_loop(const struct uplink *uplink, struct fault *fault)
 {
-	struct uplink *uplink;
+	const char *bridge = attribute_set_string(&uplink->options, MEMTUN_A_BRIDGE);
+	struct uplink *other;
 
-	/* Each of the kernel's interfaces is joined once, which the kernel sees to. */
-	if (attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_KERNEL)
-		return 0;
-	RB_FOREACH(uplink, uplink_tree, &broker->uplinks) {
-		if (uplink->port.bridge && uplink_options_join_the_same(&uplink->options, options))
+	RB_FOREACH(other, uplink_tree, &uplink->port.broker->uplinks) {
+		if (other->port.bridge && strcmp(other->port.bridge->name, bridge) == 0 &&
+		    other->kind == uplink->kind && uplink->kind->same &&
+		    uplink->kind->same(other, uplink))
 			return fault_set(fault, EEXIST,
 					 "uplink '%s' joins bridge '%s' to the same place: "
 					 "a second way would be a loop",
-					 uplink->port.name, uplink->port.bridge->name);
+					 other->port.name, bridge);
 	}
 	return 0;
 }
@@ -287,12 +286,15 @@ struct uplink *uplink_add(struct broker *broker, const struct attribute_set *opt
 	struct uplink *uplink;
 	bool opened;
 
-	if (broker_check_name(broker, name, uid, fault) < 0 ||
-	    uplink_check_loop(broker, options, fault) < 0)
+	if (broker_check_name(broker, name, uid, fault) < 0)
 		return NULL;
 	uplink = uplink_new(broker, options, uid, fault);
 	if (!uplink)
 		return NULL;
+	if (uplink_check_loop(uplink, fault) < 0) {
+		uplink_free(uplink);
+		return NULL;
+	}
 	/* Before it joins, as it may make a bridge of TUNs one of Ethernet. */
 	opened = uplink_try(uplink, fault) == 0;
 	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||

@@ -41,6 +41,9 @@ struct uplink_kind {
 	int (*prepare)(struct uplink *uplink, const struct attribute_set *options,
 		       struct fault *fault);
 
+	/* Are two of this kind joined to the same place? NULL: the system lets only one be. */
+	bool (*same)(const struct uplink *one, const struct uplink *other);
+
 	/*
 	 * Opens what it is joined by. 0: its lane is open. 1: that is under way, and ends with
 	 * uplink_opened() or uplink_lost(); what it waits for is in words in text. -1 with errno,

@@ -6,12 +6,14 @@
  * nobody has time (EAGAIN).
  */
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "control_socket.h"
 #include "descriptor.h"
 #include "uplink.h"
+#include "uplink_options.h"
 
 /* The most that passt takes is 65,535 bytes of frame: this, the Ethernet header and a VLAN tag. */
 #define LOCAL_MTU (65535 - 18)
@@ -29,6 +31,19 @@ static int local_prepare(struct uplink *uplink, const struct attribute_set *opti
 
 	return control_socket_parse(attribute_set_string(options, MEMTUN_A_PATH), &local->address,
 				    &local->size, fault);
+}
+
+static bool local_same(const struct uplink *one, const struct uplink *other)
+{
+	const struct local *local = (const struct local *)one;
+	const struct local *others = (const struct local *)other;
+
+	/* Those without a file begin with a 0 byte. */
+	if (local->address.sun_path[0] && others->address.sun_path[0])
+		return uplink_paths_lead_to_the_same(local->address.sun_path,
+						     others->address.sun_path);
+	return local->size == others->size &&
+	       memcmp(&local->address, &others->address, local->size) == 0;
 }
 
 static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
@@ -57,6 +72,7 @@ const struct uplink_kind uplink_bess = {
 	.mtu = LOCAL_MTU,
 	.awaits_peer = true,
 	.prepare = local_prepare,
+	.same = local_same,
 	.open = local_open,
 };
 
@@ -66,5 +82,6 @@ const struct uplink_kind uplink_stream = {
 	.mtu = LOCAL_MTU,
 	.awaits_peer = true,
 	.prepare = local_prepare,
+	.same = local_same,
 	.open = local_open,
 };

@@ -59,6 +59,27 @@ static int mcast_prepare(struct uplink *uplink, const struct attribute_set *opti
 	return address_read(options, MEMTUN_A_IFADDR, &mcast->options.interface, fault);
 }
 
+static bool address_is_loopback(struct in_addr address)
+{
+	return ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
+/* All of 127.0.0.0/8 is one. */
+static bool interface_same(struct in_addr one, struct in_addr other)
+{
+	return one.s_addr == other.s_addr ||
+	       (address_is_loopback(one) && address_is_loopback(other));
+}
+
+static bool mcast_same(const struct uplink *one, const struct uplink *other)
+{
+	const struct multicast_options *options = &((const struct mcast *)one)->options;
+	const struct multicast_options *others = &((const struct mcast *)other)->options;
+
+	return options->group.s_addr == others->group.s_addr && options->port == others->port &&
+	       interface_same(options->interface, others->interface);
+}
+
 static enum memtun_attribute mcast_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
@@ -109,5 +130,6 @@ const struct uplink_kind uplink_mcast = {
 		   ATTRIBUTE_BIT(MEMTUN_A_LOOP),
 	.mtu = MCAST_MTU,
 	.prepare = mcast_prepare,
+	.same = mcast_same,
 	.open = mcast_open,
 };

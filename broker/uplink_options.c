@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "uplink.h"
@@ -83,26 +84,12 @@ void uplink_options_free(struct attribute_set *kept)
 	}
 }
 
-/* What an uplink is joined to. */
-#define JOINED                                                            \
-	(ATTRIBUTE_BIT(MEMTUN_A_TYPE) | ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) |  \
-	 ATTRIBUTE_BIT(MEMTUN_A_GROUP) | ATTRIBUTE_BIT(MEMTUN_A_PORT) |   \
-	 ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_PATH) |  \
-	 ATTRIBUTE_BIT(MEMTUN_A_REMOTE) | ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | \
-	 ATTRIBUTE_BIT(MEMTUN_A_VNI) | ATTRIBUTE_BIT(MEMTUN_A_DEVICE))
-
-bool uplink_options_join_the_same(const struct attribute_set *one,
-				  const struct attribute_set *other)
+bool uplink_paths_lead_to_the_same(const char *one, const char *other)
 {
-	if ((one->present[0] ^ other->present[0]) & JOINED)
-		return false;
-	for (uint64_t rest = one->present[0] & JOINED; rest; rest &= rest - 1) {
-		enum memtun_attribute which = (enum memtun_attribute)__builtin_ctzll(rest);
+	struct stat status, other_status;
 
-		if (attribute_is_string(which)
-			    ? strcmp(one->values[which].string, other->values[which].string) != 0
-			    : one->values[which].number != other->values[which].number)
-			return false;
-	}
-	return true;
+	if (strcmp(one, other) == 0)
+		return true;
+	return stat(one, &status) == 0 && stat(other, &other_status) == 0 &&
+	       status.st_dev == other_status.st_dev && status.st_ino == other_status.st_ino;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an uplink is made with: which kind that is, whether it fits the kind, and where it leads.
+ * What an uplink is made with: which kind that is, whether it fits the kind, and where paths lead.
  */
 #ifndef MEMTUN_UPLINK_OPTIONS_H
 #define MEMTUN_UPLINK_OPTIONS_H
@@ -18,8 +18,7 @@ const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, s
 int uplink_options_keep(struct attribute_set *kept, const struct attribute_set *options);
 void uplink_options_free(struct attribute_set *kept);
 
-/* Would two uplinks join the same bridge to the same place? */
-bool uplink_options_join_the_same(const struct attribute_set *one,
-				  const struct attribute_set *other);
+/* Are they the same, or names of the same file? */
+bool uplink_paths_lead_to_the_same(const char *one, const char *other);
 
 #endif

@@ -27,6 +27,7 @@
 #include "confine.h"
 #include "descriptor.h"
 #include "uplink.h"
+#include "uplink_options.h"
 
 /* A switch cuts frames at 1518 bytes and doesn't tell: this, the Ethernet header and a tag. */
 #define VDE_MTU 1500
@@ -330,6 +331,13 @@ static int vde_prepare(struct uplink *uplink, const struct attribute_set *option
 			 path);
 }
 
+static bool vde_same(const struct uplink *one, const struct uplink *other)
+{
+	return uplink_paths_lead_to_the_same(
+		vde_directory(attribute_set_string(&one->options, MEMTUN_A_PATH)),
+		vde_directory(attribute_set_string(&other->options, MEMTUN_A_PATH)));
+}
+
 /* Could there be a switch that lets us in? To be told early, and without a child. */
 static int vde_look(const char *directory)
 {
@@ -382,6 +390,7 @@ const struct uplink_kind uplink_vde = {
 	.mtu = VDE_MTU,
 	.awaits_peer = true,
 	.prepare = vde_prepare,
+	.same = vde_same,
 	.open = vde_begin,
 	.close = vde_end_connection,
 };

@@ -208,9 +208,15 @@ static void a_second_way_from_a_bridge_to_the_same_is_refused(void **state)
 	uplink_added(fixture, "name=one,bridge=b,%s", lan);
 	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
 		       "name=two,bridge=b,%s,mtu=1000", lan);
+	/* However it is written. */
+	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
+		       "name=two,bridge=b,%s,ifaddr=127.0.0.1", lan);
+	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
+		       "name=two,bridge=b,%s,ifaddr=127.0.0.2", lan);
 	/* Another bridge is another member, and another LAN is no loop. */
 	uplink_added(fixture, "name=two,bridge=c,%s", lan);
-	uplink_added(fixture, "name=three,bridge=b,%s,ifaddr=127.0.0.2", lan);
+	uplink_added(fixture, "name=three,bridge=b,type=mcast,group=230.0.0.9,port=%u",
+		     udp_port_find(HOST));
 	done(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=one");
 	uplink_added(fixture, "name=one,bridge=b,%s", lan);
 }

@@ -169,6 +169,32 @@ static void nobody_listening_and_a_full_backlog_are_waited_for(void **state)
 	}
 }
 
+static void a_second_way_to_the_same_socket_is_refused(void **state)
+{
+	for (int type = 0; type < TYPES; type++) {
+		const char *path = place("peer");
+		int listener = socket_listening(type, path);
+		char abstract[40];
+
+		uplink_added(*state, "name=up,bridge=b,type=%s,path=%s", types[type], path);
+		uplink_refused(*state, EEXIST, "joins bridge 'b' to the same place",
+			       "name=again,bridge=b,type=%s,path=%s", types[type], place("./peer"));
+		uplink_added(*state, "name=other,bridge=c,type=%s,path=%s", types[type], path);
+		uplink_gone(*state);
+		done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=other");
+		close(listener);
+		unlink(path);
+		snprintf(abstract, sizeof(abstract), "@memtun-test-%d", getpid());
+		uplink_added(*state, "name=up,bridge=b,type=%s,path=%s", types[type], abstract);
+		uplink_refused(*state, EEXIST, "joins bridge 'b' to the same place",
+			       "name=again,bridge=b,type=%s,path=%s", types[type], abstract);
+		uplink_added(*state, "name=other,bridge=b,type=%s,path=%s-other", types[type],
+			     abstract);
+		uplink_gone(*state);
+		done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=other");
+	}
+}
+
 static void a_socket_of_another_type_is_refused(void **state)
 {
 	const char *path = place("peer");
@@ -431,6 +457,7 @@ static const struct CMUnitTest local_tests[] = {
 	WITH_BROKER(an_abstract_socket_will_do),
 	WITH_BROKER(an_uplink_waits_for_a_peer_that_is_not_there_yet),
 	WITH_BROKER(nobody_listening_and_a_full_backlog_are_waited_for),
+	WITH_BROKER(a_second_way_to_the_same_socket_is_refused),
 	WITH_BROKER(a_socket_of_another_type_is_refused),
 	WITH_BROKER(a_peer_that_goes_and_comes_back_is_found_again),
 	WITH_BROKER(runts_and_empty_records_are_counted),
