@@ -31,12 +31,14 @@ static void unseen_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct broker *broker = timer->data;
 	struct kernel_tunnel *kernel, *next_kernel;
-	struct queue *queue, *next;
+	struct lane *lane, *next;
 
 	(void)loop;
 	(void)events;
-	LIST_FOREACH_SAFE(queue, &broker->unseen, in_unseen, next) {
-		queue_retire(queue);
+	LIST_FOREACH_SAFE(lane, &broker->unseen, in_unseen, next) {
+		/* The end of another may have closed it. */
+		if (lane->unseen)
+			lane_retire(lane);
 	}
 	LIST_FOREACH_SAFE(kernel, &broker->kernel_tunnels, in_broker, next_kernel) {
 		kernel_tunnel_look(kernel);
@@ -135,7 +137,7 @@ int broker_check_name(struct broker *broker, const char *name, uid_t uid, struct
 	while (queue) {
 		struct queue *next = LIST_NEXT(queue, in_tunnel);
 
-		queue_retire(queue);
+		lane_retire(&queue->lane);
 		queue = next;
 	}
 	if (tunnel)

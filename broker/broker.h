@@ -42,7 +42,7 @@ struct broker {
 	struct bridge_tree bridges;
 	struct uplink_tree uplinks;
 	struct queue_tree queues;
-	LIST_HEAD(, queue) unseen;                 /* whose clients' deaths must be looked for */
+	LIST_HEAD(, lane) unseen;                  /* whose other sides' ends must be looked for */
 	LIST_HEAD(, kernel_tunnel) kernel_tunnels; /* whose interfaces must be looked at */
 	ev_timer unseen_timer;
 	LIST_HEAD(, session) sessions;

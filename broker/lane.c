@@ -6,6 +6,7 @@
 
 #include "broker.h"
 #include "port.h"
+#include "socket_diag.h"
 #include "stream.h"
 
 /* Batches that are still read of a side that is gone: more than a socket of its holds, as one that
@@ -25,6 +26,19 @@ void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner
 	LIST_INIT(&lane->valve.holds);
 	ev_io_init(&lane->io, lane_ready, -1, 0);
 	lane->io.data = lane;
+}
+
+/* Whether the loop would not say that the other side is gone: then it is looked for. */
+static void lane_set_unseen(struct lane *lane, bool unseen)
+{
+	if (unseen == lane->unseen)
+		return;
+	lane->unseen = unseen;
+	if (unseen)
+		LIST_INSERT_HEAD(&lane->broker->unseen, lane, in_unseen);
+	else
+		LIST_REMOVE(lane, in_unseen);
+	broker_watch_unseen(lane->broker);
 }
 
 int lane_open(struct lane *lane, const struct lane_link *link, int fd)
@@ -54,6 +68,7 @@ int lane_release(struct lane *lane)
 	int fd = lane->io.fd;
 
 	lane_drop_backlog(lane);
+	lane_set_unseen(lane, false);
 	ev_io_stop(lane->broker->loop, &lane->io);
 	ev_io_set(&lane->io, -1, 0);
 	stream_free(lane->stream);
@@ -73,8 +88,7 @@ void lane_watch(struct lane *lane)
 	int events = (lane->paused ? 0 : EV_READ) | (lane->backlog.count ? EV_WRITE : 0);
 	int fed = ev_is_pending(&lane->io) ? EV_READ : 0;
 
-	if (lane->owner->watched)
-		lane->owner->watched(lane);
+	lane_set_unseen(lane, lane->paused || lane->inode);
 	if (ev_is_active(&lane->io) && events == (lane->io.events & (EV_READ | EV_WRITE)))
 		return;
 	ev_io_stop(loop, &lane->io);
@@ -171,6 +185,17 @@ void lane_drain(struct lane *lane)
 
 	for (int i = 0; i < DRAIN_BATCHES && received == LANE_RECEIVED_SOME; i++)
 		received = lane_read(lane);
+}
+
+bool lane_retire(struct lane *lane)
+{
+	if (!lane->gone && !lane_hung_up(lane) &&
+	    !(lane->inode &&
+	      socket_diag_peer(&lane->broker->diag, lane->inode) == SOCKET_PEER_GONE))
+		return false;
+	lane_drain(lane);
+	lane->owner->ended(lane);
+	return true;
 }
 
 /* Reads a batch, and no more in this turn: whoever sends little waits for no more than one batch of

@@ -13,7 +13,9 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "backlog.h"
 #include "frame.h"
@@ -54,9 +56,6 @@ extern const struct lane_link lane_device_link; /* the kernel's TUN and TAP */
 struct lane_owner {
 	/* The other side is gone, and what it had sent is forwarded: the lane is to be closed. */
 	void (*ended)(struct lane *lane);
-
-	/* What it waits for may have changed. NULL: that is no matter. */
-	void (*watched)(struct lane *lane);
 };
 
 /* A datagram that is passed over, as it never was one for us. */
@@ -90,6 +89,9 @@ struct lane {
 	struct broker *broker;
 	struct port *port; /* NULL: none yet; what comes in goes nowhere, as before TUNSETIFF */
 	struct frame_format format;
+	ino_t inode; /* of a datagram socket, whose peer's end no event tells: to ask of; else 0 */
+	LIST_ENTRY(lane) in_unseen;
+	bool unseen;            /* the loop won't say when the other side is gone */
 	bool paused;            /* its port is held */
 	bool gone;              /* a send said that the other side is no more */
 	uint8_t batch_hint;     /* frames to read for: what came lately */
@@ -127,6 +129,13 @@ void lane_drain(struct lane *lane);
 
 /* Has the other end hung up or shut down its sending side? */
 bool lane_hung_up(const struct lane *lane);
+
+/*
+ * Is the other side gone? Then what that had still sent is forwarded, the lane ended, and true
+ * returned. To be asked where the loop may not have said so yet: the lane isn't read, its socket's
+ * type never says so, or a request came in the same turn.
+ */
+bool lane_retire(struct lane *lane);
 
 /* Ends it at the loop's next turn: frames that the other side had still sent come before. */
 void lane_give_up(struct lane *lane);

@@ -8,7 +8,6 @@
 
 #include "broker.h"
 #include "descriptor.h"
-#include "socket_diag.h"
 #include "tunnel.h"
 
 int queue_compare(struct queue *one, struct queue *other)
@@ -64,36 +63,12 @@ int queue_socketpair(const struct broker *broker, enum memtun_socket socket, int
 	return 0;
 }
 
-/* Whether the loop would not say that the client is gone. */
-static void queue_set_unseen(struct queue *queue, bool unseen)
-{
-	if (unseen == queue->unseen)
-		return;
-	queue->unseen = unseen;
-	if (unseen)
-		LIST_INSERT_HEAD(&queue->lane.broker->unseen, queue, in_unseen);
-	else
-		LIST_REMOVE(queue, in_unseen);
-	broker_watch_unseen(queue->lane.broker);
-}
-
-/* What the loop can't say must be looked for. */
-static void queue_watched(struct lane *lane)
-{
-	struct queue *queue = (struct queue *)lane;
-
-	queue_set_unseen(queue, lane->paused || queue->socket == MEMTUN_DGRAM);
-}
-
 static void queue_ended(struct lane *lane)
 {
 	queue_free((struct queue *)lane);
 }
 
-static const struct lane_owner queue_owner = {
-	.ended = queue_ended,
-	.watched = queue_watched,
-};
+static const struct lane_owner queue_owner = {.ended = queue_ended};
 
 struct queue *queue_new(struct broker *broker, enum memtun_socket socket,
 			const struct frame_format *format, int *client_fd)
@@ -107,10 +82,10 @@ struct queue *queue_new(struct broker *broker, enum memtun_socket socket,
 		free(queue);
 		return NULL;
 	}
-	if (socket == MEMTUN_DGRAM && socket_inode(ends[0], &queue->own_inode) < 0)
-		queue->own_inode = 0; /* then its client's death is seen when frames go to it */
 	queue->socket = socket;
 	lane_init(&queue->lane, broker, &queue_owner);
+	if (socket == MEMTUN_DGRAM && socket_inode(ends[0], &queue->lane.inode) < 0)
+		queue->lane.inode = 0; /* then its client's death is seen when frames go to it */
 	queue->lane.format = *format;
 	if (lane_open(&queue->lane, socket == MEMTUN_STREAM ? &lane_stream_link : &lane_packet_link,
 		      ends[0]) < 0) {
@@ -134,7 +109,6 @@ void queue_free(struct queue *queue)
 		queue_detach(queue);
 	lane_close(&queue->lane);
 	RB_REMOVE(queue_tree, &broker->queues, queue);
-	queue_set_unseen(queue, false);
 	if (tunnel)
 		tunnel_queue_ended(tunnel, queue->id);
 	free(queue);
@@ -154,17 +128,4 @@ void queue_detach(struct queue *queue)
 	LIST_REMOVE(queue, in_tunnel);
 	queue->tunnel->queue_count--;
 	queue->tunnel = NULL;
-}
-
-bool queue_retire(struct queue *queue)
-{
-	struct lane *lane = &queue->lane;
-
-	if (!lane->gone && !lane_hung_up(lane) &&
-	    !(queue->socket == MEMTUN_DGRAM && queue->own_inode &&
-	      socket_diag_peer(&lane->broker->diag, queue->own_inode) == SOCKET_PEER_GONE))
-		return false;
-	lane_drain(lane);
-	queue_free(queue);
-	return true;
 }

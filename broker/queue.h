@@ -30,13 +30,10 @@ struct queue {
 	struct lane lane;      /* first; its port is the tunnel, NULL: not attached yet */
 	struct tunnel *tunnel; /* NULL: opened, but not attached yet */
 	LIST_ENTRY(queue) in_tunnel;
-	LIST_ENTRY(queue) in_unseen;
 	RB_ENTRY(queue) by_id;
 	uint32_t id;
 	ino_t client_inode; /* of the client's end, by which it is known again after dup and fork */
-	ino_t own_inode;    /* DGRAM: of this end, to ask sock_diag about */
 	enum memtun_socket socket;
-	bool unseen; /* the loop won't say when its client is gone */
 };
 
 /* Queues by id. */
@@ -62,12 +59,5 @@ void queue_free(struct queue *queue);
 /* Puts the tunnel's frames on it and its frames on the tunnel, from now on; or stops that. */
 void queue_attach(struct queue *queue, struct tunnel *tunnel);
 void queue_detach(struct queue *queue);
-
-/*
- * Has its client gone? Then what it had still sent is forwarded, the queue freed, and true
- * returned. To be asked where the loop may not have said so yet: the queue isn't read, its socket
- * type never says so, or a request came in the same turn.
- */
-bool queue_retire(struct queue *queue);
 
 #endif

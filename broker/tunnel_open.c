@@ -51,7 +51,7 @@ static int tunnel_has_room(struct tunnel *tunnel, struct fault *fault)
 
 	tunnel->persistent = true; /* for now: the last of them would take it along */
 	LIST_FOREACH_SAFE(queue, &tunnel->queues, in_tunnel, next) {
-		queue_retire(queue);
+		lane_retire(&queue->lane);
 	}
 	tunnel->persistent = persistent;
 	if (tunnel->queue_count && !tunnel->multi_queue)

@@ -20,7 +20,6 @@
 #include "broker.h"
 #include "control_socket.h"
 #include "descriptor.h"
-#include "socket_diag.h"
 #include "uplink.h"
 
 /* What the others of this kind take: as with uplink_local.c's. */
@@ -38,7 +37,6 @@ struct dgram {
 	struct sockaddr_storage peer; /* whom it is joined to, by the name that one has bound */
 	socklen_t peer_size;
 	int fd;        /* bound; -1: not yet, or the lane has it */
-	ino_t inode;   /* the socket's */
 	dev_t device;  /* of the file that it is bound to */
 	ino_t file;    /* 0: none, as its name is abstract */
 	ev_io waiting; /* for frames of who may be the other side */
@@ -87,7 +85,7 @@ static int dgram_bind(struct dgram *dgram)
 	if (fd < 0 || fchmod(fd, 0600) < 0 || fstat(fd, &status) < 0 ||
 	    bind(fd, (const struct sockaddr *)&dgram->local, dgram->local_size) < 0)
 		return -1;
-	dgram->inode = status.st_ino;
+	dgram->uplink.lane.inode = status.st_ino;
 	dgram->file = 0;
 	if (!abstract && lstat(dgram->local.sun_path, &status) == 0) {
 		dgram->device = status.st_dev;
@@ -185,7 +183,7 @@ static int dgram_begin(struct dgram *dgram)
 	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
 		return -1;
 	dgram->fd = -1;
-	ev_timer_again(loop, &dgram->look);
+	ev_timer_stop(loop, &dgram->look);
 	return 0;
 }
 
@@ -237,14 +235,10 @@ static void dgram_heard(struct ev_loop *loop, ev_io *io, int events)
 static void dgram_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct dgram *dgram = timer->data;
-	struct lane *lane = &dgram->uplink.lane;
 
 	(void)loop;
 	(void)events;
-	if (!lane_is_open(lane))
-		dgram_meet(dgram, &dgram->remote, dgram->remote_size);
-	else if (socket_diag_peer(&lane->broker->diag, dgram->inode) == SOCKET_PEER_GONE)
-		lane_give_up(lane);
+	dgram_meet(dgram, &dgram->remote, dgram->remote_size);
 }
 
 /* ------------------------------------------------------------------------------ the uplink */

@@ -242,6 +242,31 @@ static void a_peer_that_goes_and_comes_back_is_found_again(void **state)
 	}
 }
 
+/* Though it isn't read, as a tunnel that must lose nothing has no room. */
+static void the_end_of_a_peer_that_is_held_is_seen(void **state)
+{
+	for (int type = 0; type < TYPES; type++) {
+		struct broker_fixture *fixture = *state;
+		struct link link;
+		int slow;
+
+		link_open(&link, fixture, type, "");
+		slow = tunnel_opened(fixture, "name=slow,bridge=b,queue=1,overflow=block");
+		for (uint32_t i = 0; !uplink_find(fixture->broker, "up")->lane.paused; i++) {
+			assert_in_range(i, 0, 10000);
+			link_say(&link, i);
+			broker_settle(fixture);
+		}
+		close(link.peer);
+		link.peer = -1;
+		wait_down(fixture);
+		uplink_accounted(fixture, "up");
+		close(slow);
+		broker_settle(fixture);
+		link_close(&link);
+	}
+}
+
 static void runts_and_empty_records_are_counted(void **state)
 {
 	struct link link;
@@ -460,6 +485,7 @@ static const struct CMUnitTest local_tests[] = {
 	WITH_BROKER(a_second_way_to_the_same_socket_is_refused),
 	WITH_BROKER(a_socket_of_another_type_is_refused),
 	WITH_BROKER(a_peer_that_goes_and_comes_back_is_found_again),
+	WITH_BROKER(the_end_of_a_peer_that_is_held_is_seen),
 	WITH_BROKER(runts_and_empty_records_are_counted),
 	WITH_BROKER(half_a_frame_waits_for_the_rest_and_holds_up_nobody),
 	WITH_BROKER(a_length_of_4_gib_ends_the_connection),
