@@ -237,6 +237,8 @@ static struct uplink *uplink_new(struct broker *broker, const struct attribute_s
 	port_init(&uplink->port, broker, attribute_set_string(options, MEMTUN_A_NAME), options);
 	lane_init(&uplink->lane, broker, &uplink_lane_owner);
 	lane_init(&uplink->second, broker, &uplink_lane_owner);
+	uplink->lane.envelope = kind->envelope;
+	uplink->second.envelope = kind->envelope;
 	uplink->lane.port = &uplink->port;
 	uplink->second.port = &uplink->port;
 	ev_init(&uplink->timer, uplink_due);

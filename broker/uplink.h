@@ -30,6 +30,7 @@ struct uplink_kind {
 	uint64_t required; /* options besides name, bridge and type, as bits */
 	uint64_t allowed;  /* besides those */
 	uint32_t mtu; /* the most bytes of packet that it carries, and what it has by default */
+	const struct lane_envelope *envelope; /* of its lanes */
 
 	/*
 	 * The other side may yet have to come: an uplink is made even if it isn't there. Else one
@@ -79,10 +80,8 @@ RB_HEAD(uplink_tree, uplink);
 int uplink_compare(struct uplink *one, struct uplink *other);
 RB_PROTOTYPE(uplink_tree, uplink, by_name, uplink_compare)
 
-extern const struct uplink_kind uplink_bess, uplink_dgram, uplink_stream, uplink_vde;
-extern const struct uplink_kind uplink_kernel, uplink_mcast;
-extern const struct uplink_kind uplink_udp;
-extern const struct uplink_kind uplink_vxlan;
+extern const struct uplink_kind uplink_dgram, uplink_kernel, uplink_local, uplink_mcast, uplink_udp,
+	uplink_vde, uplink_vxlan;
 
 /* All that any kind takes, as bits. */
 #define UPLINK_OPTIONS                                                       \

@@ -178,7 +178,6 @@ static int dgram_begin(struct dgram *dgram)
 {
 	struct ev_loop *loop = dgram->uplink.port.broker->loop;
 
-	dgram->uplink.lane.envelope = &dgram_envelope;
 	ev_io_stop(loop, &dgram->waiting);
 	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
 		return -1;
@@ -318,6 +317,7 @@ const struct uplink_kind uplink_dgram = {
 	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
 	.allowed = ATTRIBUTE_BIT(MEMTUN_A_REMOTE),
 	.mtu = DGRAM_MTU,
+	.envelope = &dgram_envelope,
 	.prepare = dgram_prepare,
 	.open = dgram_open,
 	.close = dgram_close,

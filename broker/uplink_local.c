@@ -20,6 +20,7 @@
 
 struct local {
 	struct uplink uplink; /* first */
+	bool stream;          /* else bess */
 	struct sockaddr_un address;
 	socklen_t size;
 };
@@ -29,6 +30,7 @@ static int local_prepare(struct uplink *uplink, const struct attribute_set *opti
 {
 	struct local *local = (struct local *)uplink;
 
+	local->stream = attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_STREAM;
 	return control_socket_parse(attribute_set_string(options, MEMTUN_A_PATH), &local->address,
 				    &local->size, fault);
 }
@@ -49,34 +51,24 @@ static bool local_same(const struct uplink *one, const struct uplink *other)
 static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
 	const struct local *local = (struct local *)uplink;
-	bool stream = uplink->kind == &uplink_stream;
 	descriptor_owned fd = -1;
 
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot connect to the %s socket %.48s",
-		 stream ? "stream" : "seqpacket",
+		 local->stream ? "stream" : "seqpacket",
 		 attribute_set_string(&uplink->options, MEMTUN_A_PATH));
 	if (control_socket_check(&local->address) < 0)
 		return -1;
-	fd = socket(AF_UNIX, (stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	fd = socket(AF_UNIX,
+		    (local->stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		    0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&local->address, local->size) < 0 ||
-	    lane_open(&uplink->lane, stream ? &lane_stream_link : &lane_packet_link, fd) < 0)
+	    lane_open(&uplink->lane, local->stream ? &lane_stream_link : &lane_packet_link, fd) < 0)
 		return -1;
 	descriptor_take(&fd);
 	return 0;
 }
 
-const struct uplink_kind uplink_bess = {
-	.size = sizeof(struct local),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
-	.mtu = LOCAL_MTU,
-	.awaits_peer = true,
-	.prepare = local_prepare,
-	.same = local_same,
-	.open = local_open,
-};
-
-const struct uplink_kind uplink_stream = {
+const struct uplink_kind uplink_local = {
 	.size = sizeof(struct local),
 	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
 	.mtu = LOCAL_MTU,

@@ -109,8 +109,6 @@ static int mcast_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (multicast_open(&multicast, &mcast->options) < 0)
 		return -1;
 	mcast->own = multicast.own;
-	uplink->lane.envelope = &mcast_envelope;
-	uplink->second.envelope = &mcast_envelope;
 	if (setsockopt(multicast.receiver, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) < 0 ||
 	    lane_open(&uplink->second, &lane_packet_link, multicast.receiver) < 0)
 		goto fail;
@@ -129,6 +127,7 @@ const struct uplink_kind uplink_mcast = {
 	.allowed = ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_TTL) |
 		   ATTRIBUTE_BIT(MEMTUN_A_LOOP),
 	.mtu = MCAST_MTU,
+	.envelope = &mcast_envelope,
 	.prepare = mcast_prepare,
 	.same = mcast_same,
 	.open = mcast_open,

@@ -15,7 +15,7 @@ static const struct uplink_kind *const kinds[] = {
 #ifdef HAVE_VDEPLUG
 	[MEMTUN_UPLINK_VDE] = &uplink_vde,
 #endif
-	[MEMTUN_UPLINK_BESS] = &uplink_bess,   [MEMTUN_UPLINK_STREAM] = &uplink_stream,
+	[MEMTUN_UPLINK_BESS] = &uplink_local,  [MEMTUN_UPLINK_STREAM] = &uplink_local,
 	[MEMTUN_UPLINK_DGRAM] = &uplink_dgram, [MEMTUN_UPLINK_UDP] = &uplink_udp,
 	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
 };

@@ -63,7 +63,6 @@ static int udp_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (connect(fd, (const struct sockaddr *)&udp->remote,
 		    uplink_address_length(&udp->remote)) < 0)
 		return -1;
-	uplink->lane.envelope = &udp_envelope;
 	if (lane_open(&uplink->lane, &lane_packet_link, fd) < 0)
 		return -1;
 	descriptor_take(&fd);
@@ -74,6 +73,7 @@ const struct uplink_kind uplink_udp = {
 	.size = sizeof(struct udp),
 	.required = ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | ATTRIBUTE_BIT(MEMTUN_A_REMOTE),
 	.mtu = UDP_MTU,
+	.envelope = &udp_envelope,
 	.prepare = udp_prepare,
 	.open = udp_open,
 };

@@ -180,9 +180,7 @@ static int vxlan_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 
 	if (fd < 0)
 		return -1;
-	uplink->lane.envelope = &vxlan_envelope;
 	uplink->lane.to = &vxlan->to;
-	uplink->second.envelope = &vxlan_envelope;
 	if (vxlan_set_way(vxlan, fd) == 0 && (!vxlan->group || vxlan_join(vxlan, text) == 0) &&
 	    lane_open(&uplink->lane, &lane_packet_link, fd) == 0) {
 		descriptor_take(&fd);
@@ -207,6 +205,7 @@ const struct uplink_kind uplink_vxlan = {
 	.allowed = ATTRIBUTE_BIT(MEMTUN_A_REMOTE) | ATTRIBUTE_BIT(MEMTUN_A_GROUP) |
 		   ATTRIBUTE_BIT(MEMTUN_A_PORT) | ATTRIBUTE_BIT(MEMTUN_A_TTL),
 	.mtu = VXLAN_MTU,
+	.envelope = &vxlan_envelope,
 	.prepare = vxlan_prepare,
 	.open = vxlan_open,
 	.close = vxlan_close,
