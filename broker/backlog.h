@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frames that wait for one queue's client: a ring of references, bounded by its user. It takes
- * no memory while nothing waits.
+ * The frames that wait in one lane for the other side: a ring of references, bounded by its user.
+ * It takes no memory while nothing waits.
  */
 #ifndef MEMTUN_BACKLOG_H
 #define MEMTUN_BACKLOG_H

@@ -23,7 +23,7 @@ struct bridge {
 	RB_ENTRY(bridge) by_name;
 	char name[MEMTUN_NAME_SIZE];
 	uint32_t id;
-	enum memtun_mode mode; /* TAP: of one of its ports at least; 0 while it has none */
+	enum memtun_mode mode; /* TAP: since a port of it was; 0 while it has none */
 	bool persistent;       /* made by name, not by being named: stays when empty */
 	unsigned int port_count;
 	LIST_HEAD(, port) ports;

@@ -134,7 +134,7 @@ void frame_complete_checksum(struct frame *frame)
 		sum = 0xffff;
 	memcpy(frame->data + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
 	offload->flags &= (uint8_t)~VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	/* The copy stays as it is: a queue may have sent its header already, and it says "needed".
+	/* The copy stays as it is: a lane may have sent its header already, and it says "needed".
 	 */
 	if (frame->copy)
 		frame_release(frame->copy);

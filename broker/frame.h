@@ -20,7 +20,7 @@
 /* Frames a batch: recvmmsg and sendmmsg gain little beyond it, and a mask of them is one word. */
 #define BATCH_FRAMES 32
 
-/* One frame, without the headers that only encode it for a queue. */
+/* One frame, without the headers that only encode it for a lane. */
 struct frame {
 	unsigned char *data;
 	uint32_t length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The arrays that a batch's system calls take. One set serves all queues, as the broker is one
+ * The arrays that a batch's system calls take. One set serves all lanes, as the broker is one
  * thread.
  */
 #ifndef MEMTUN_PACKET_IO_H

@@ -52,7 +52,8 @@ struct uplink_kind {
 	 */
 	int (*open)(struct uplink *uplink, char text[UPLINK_TEXT_SIZE]);
 
-	/* Closes what it has open besides the lane. NULL: nothing. May be called twice. */
+	/* Closes what it has open besides the lane, which may be open still and is closed next.
+	 * NULL: nothing. May be called twice. */
 	void (*close)(struct uplink *uplink);
 
 	/* Gives back what it keeps while it is down, as it is deleted. NULL: nothing. */

@@ -18,7 +18,7 @@ static size_t character_read(const char *text, uint32_t *value)
 
 	*value = size > 1 ? bytes[0] & (0xffU >> (size + 1)) : bytes[0];
 	for (size_t i = 1; i < size; i++) {
-		/* Nor does the text's end follow. */
+		/* The text's end isn't one either. */
 		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
 		*value = *value << 6 | (bytes[i] & 0x3f);
