@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libvdeplug.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,9 @@
 #ifndef VDE_PATIENCE
 #define VDE_PATIENCE 5000
 #endif
+
+/* Milliseconds that the child may take to let go of what is ours, which takes one at most. */
+#define CHILD_PATIENCE 1000
 
 /* How often vde_open() is interrupted until it has given up, and how far apart: a signal that comes
  * just before it waits has no effect on it. */
@@ -269,13 +273,13 @@ static void vde_child_ready(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /* Starts the child, which has let go of all that is ours by then: its pid, and its answer comes to
- * *answer. -1 with errno. */
+ * *answer. -1 with errno: ETIMEDOUT, somebody has stopped it. */
 static pid_t child_start(const char *path, const char *name, int *answer)
 {
 	descriptor_owned ours = -1, theirs = -1, closing = -1, closed = -1;
 	sigset_t all, before;
+	struct pollfd letting_go = {.events = POLLIN};
 	int ends[2], gate[2];
-	char none;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -286,6 +290,7 @@ static pid_t child_start(const char *path, const char *name, int *answer)
 		return -1;
 	closed = gate[0];
 	closing = gate[1];
+	letting_go.fd = closed;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
@@ -293,8 +298,12 @@ static pid_t child_start(const char *path, const char *name, int *answer)
 		child_run(path, name, theirs);
 	/* Its copy goes with all others, or with itself. */
 	descriptor_close(&closing);
-	if (pid > 0)
-		(void)!read(closed, &none, sizeof(none));
+	if (pid > 0 && poll(&letting_go, 1, CHILD_PATIENCE) <= 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		errno = ETIMEDOUT;
+		pid = -1;
+	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid > 0)
 		*answer = descriptor_take(&ours);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -412,7 +413,7 @@ static void an_uplink_that_is_joining_can_be_deleted(void **state)
 int __real_close_range(unsigned int first, unsigned int last, int flags);
 int __wrap_close_range(unsigned int first, unsigned int last, int flags);
 
-static bool closing_is_slow;
+static bool closing_is_slow, closing_is_stopped;
 
 int __wrap_close_range(unsigned int first, unsigned int last, int flags)
 {
@@ -420,6 +421,8 @@ int __wrap_close_range(unsigned int first, unsigned int last, int flags)
 
 	if (closing_is_slow)
 		nanosleep(&a_while, NULL);
+	if (closing_is_stopped)
+		raise(SIGSTOP);
 	return __real_close_range(first, last, flags);
 }
 
@@ -443,6 +446,21 @@ static void who_joins_takes_no_descriptor_of_the_brokers_along(void **state)
 	close(fd);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
 	children_wait();
+	switch_close(&fake);
+}
+
+static void who_joins_and_is_stopped_stops_nobody_else(void **state)
+{
+	struct fake_switch fake;
+
+	switch_open(&fake, *state);
+	closing_is_stopped = true;
+	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
+	closing_is_stopped = false;
+	assert_no_child_is_left();
+	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "Connection timed out"));
+	wait_until(&fake, is_up);
+	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
 	switch_close(&fake);
 }
 
@@ -538,6 +556,7 @@ static const struct CMUnitTest vde_tests[] = {
 	WITH_BROKER(a_switch_that_is_not_there_is_waited_for),
 	WITH_BROKER(an_uplink_that_is_joining_can_be_deleted),
 	WITH_BROKER(who_joins_takes_no_descriptor_of_the_brokers_along),
+	WITH_BROKER(who_joins_and_is_stopped_stops_nobody_else),
 	WITH_BROKER(who_joins_holds_no_descriptor_of_the_brokers),
 	WITH_BROKER(no_room_for_its_descriptors_is_weather),
 	WITH_BROKER(a_switch_that_reads_nothing_is_queued_for_and_dropped_for),
