@@ -197,15 +197,21 @@ static void descriptors_that_come_with_frames_are_not_taken(void **state)
 	unlink(theirs);
 }
 
-/* A name with all the bytes there are, and no end, which connect(2) doesn't take. */
-static int peer_at_long_name(struct sockaddr_un *name)
+#define LONGEST_PATH sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
+/* At a path with all the bytes there are, and no end, which connect(2) doesn't take. */
+static int peer_at_long_path(char path[LONGEST_PATH + 1])
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage storage = {0};
+	struct sockaddr_un *name = (struct sockaddr_un *)&storage;
 	const char *beginning = place("long-");
 
-	*name = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memset(name->sun_path, 'x', sizeof(name->sun_path));
-	memcpy(name->sun_path, beginning, strlen(beginning));
+	memset(path, 'x', LONGEST_PATH);
+	path[LONGEST_PATH] = '\0';
+	memcpy(path, beginning, strlen(beginning));
+	name->sun_family = AF_UNIX;
+	memcpy(name->sun_path, path, LONGEST_PATH);
 	assert_int_equal(bind(fd, (struct sockaddr *)name, sizeof(*name)), 0);
 	return fd;
 }
@@ -215,11 +221,9 @@ static void strangers_that_cannot_be_joined_do_not_keep_the_peer_out(void **stat
 	const char *ours = place("ours"), *theirs = place("theirs"), *others = place("others");
 	int tunnel = tunnel_opened(*state, "name=t,bridge=b");
 	int peer = peer_at(theirs), other = peer_at(others), listener;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1] = "";
-	struct sockaddr_un name;
-	int distant = peer_at_long_name(&name);
+	char path[LONGEST_PATH + 1];
+	int distant = peer_at_long_path(path);
 
-	memcpy(path, name.sun_path, sizeof(name.sun_path));
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
 	assert_int_equal(frame_to(distant, ours, 1), 0);
 	/* There is another socket where it was, and then its name is ours. */
