@@ -21,6 +21,7 @@
 #include "control_socket.h"
 #include "descriptor.h"
 #include "uplink.h"
+#include "uplink_options.h"
 
 /* What the others of this kind take: as with uplink_local.c's. */
 #define DGRAM_MTU (65535 - 18)
@@ -275,7 +276,7 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (dgram->remote_size) {
 		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s",
 			 dgram_path(dgram, MEMTUN_A_REMOTE));
-		if (control_socket_check(&dgram->remote) == 0 &&
+		if (uplink_path_check(&dgram->remote) == 0 &&
 		    dgram_connect(dgram, &dgram->remote, dgram->remote_size) == 0 &&
 		    dgram_begin(dgram) == 0)
 			return 0;

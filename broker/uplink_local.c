@@ -56,7 +56,7 @@ static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot connect to the %s socket %.48s",
 		 local->stream ? "stream" : "seqpacket",
 		 attribute_set_string(&uplink->options, MEMTUN_A_PATH));
-	if (control_socket_check(&local->address) < 0)
+	if (uplink_path_check(&local->address) < 0)
 		return -1;
 	fd = socket(AF_UNIX,
 		    (local->stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK,

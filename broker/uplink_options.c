@@ -84,6 +84,17 @@ void uplink_options_free(struct attribute_set *kept)
 	}
 }
 
+int uplink_path_check(const struct sockaddr_un *name)
+{
+	struct stat status;
+
+	if (name->sun_path[0] == '\0' || stat(name->sun_path, &status) < 0 ||
+	    S_ISSOCK(status.st_mode))
+		return 0;
+	errno = ENOTSOCK;
+	return -1;
+}
+
 bool uplink_paths_lead_to_the_same(const char *one, const char *other)
 {
 	struct stat status, other_status;

@@ -42,7 +42,8 @@ static void waiting_record(const struct memtun_record *record, void *context)
 	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
 }
 
-static void record_ignored(const struct memtun_record *record, void *context)
+/* Whatever it was: the port is looked at again. */
+static void event_came(const struct memtun_record *record, void *context)
 {
 	(void)record;
 	(void)context;
@@ -68,7 +69,7 @@ static int waiting_look(struct memtun *memtun, struct waiting *waiting, const ch
 		return -1;
 	}
 	/* They share their names. */
-	if (!waiting->there && ask_other(memtun, name, false, record_ignored, NULL) == 0) {
+	if (!waiting->there && ask_other(memtun, name, false, NULL, NULL) == 0) {
 		*status = command_fail(EXIT_REFUSED, "'%s' is %s", name,
 				       uplink ? "a tunnel, which is open, closed or drained"
 					      : "an uplink, which is up or down");
@@ -99,8 +100,7 @@ static int waiting_run(struct memtun *memtun, const char *name, const char *stat
 	struct waiting waiting = {.name = name};
 	int status = 0, looked;
 
-	/* Whatever the event is: the port is looked at again. */
-	if (memtun_watch(memtun, record_ignored, NULL) < 0)
+	if (memtun_watch(memtun, event_came, NULL) < 0)
 		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	while ((looked = waiting_look(memtun, &waiting, state, &status)) == 0) {
 		int rest = clock_poll_timeout(until);

@@ -104,7 +104,8 @@ int memtun_set(struct memtun *memtun, const char *name, const struct memtun_opti
 /* Deletes a tunnel, and with it what is wired to it as its peer. Its descriptors see the end. */
 int memtun_delete(struct memtun *memtun, const char *name);
 
-/* What is called for each record; it must not call into the connection. */
+/* What is called for each record; it must not call into the connection. Where things are shown it
+ * may be NULL: then it is only asked whether they are there. */
 typedef void memtun_record_function(const struct memtun_record *record, void *context);
 
 /* Calls function for that tunnel, or for all (name NULL); with counters if statistics. */

@@ -38,17 +38,6 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 	return 0;
 }
 
-int control_socket_check(const struct sockaddr_un *name)
-{
-	struct stat status;
-
-	if (name->sun_path[0] == '\0' || stat(name->sun_path, &status) < 0 ||
-	    S_ISSOCK(status.st_mode))
-		return 0;
-	errno = ENOTSOCK;
-	return -1;
-}
-
 /* ------------------------------------------------------------------------------ listening */
 
 /* Is the lock that is held the one that others would find? */

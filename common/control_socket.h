@@ -31,12 +31,6 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 			 struct fault *fault);
 
 /*
- * Is something else than a socket at the name's path? connect(2) says no more than that it refuses.
- * -1 with ENOTSOCK.
- */
-int control_socket_check(const struct sockaddr_un *name);
-
-/*
  * Listens. type: SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (somebody
  * listens there), EEXIST (something else is there), and what the system says.
  */
