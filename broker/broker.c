@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker.h"
+#include "broker/broker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,15 +7,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "address_table.h"
-#include "bridge.h"
-#include "capture.h"
-#include "clock.h"
-#include "descriptor.h"
-#include "frame.h"
-#include "packet_io.h"
-#include "session.h"
-#include "valve.h"
+#include "broker/switch/address_table.h"
+#include "broker/switch/bridge.h"
+#include "broker/switch/capture.h"
+#include "common/clock.h"
+#include "common/descriptor.h"
+#include "broker/engine/frame.h"
+#include "broker/engine/packet_io.h"
+#include "broker/control/session.h"
+#include "broker/engine/backpressure.h"
 
 /* Seconds between two looks at what ends without telling. */
 #define UNSEEN_INTERVAL 1.

@@ -11,15 +11,15 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
-#include "attribute.h"
-#include "bridge.h"
-#include "kernel_tunnel.h"
-#include "message.h"
-#include "name_template.h"
-#include "queue.h"
-#include "socket_diag.h"
-#include "tunnel.h"
-#include "uplink.h"
+#include "common/attribute.h"
+#include "broker/switch/bridge.h"
+#include "broker/tunnel/kernel_tunnel.h"
+#include "common/message.h"
+#include "broker/switch/name_template.h"
+#include "broker/tunnel/queue.h"
+#include "broker/system/socket_diag.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 
 struct batch;
 struct packet_io;

@@ -18,18 +18,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker.h"
-#include "child.h"
+#include "broker/broker.h"
+#include "broker/system/child.h"
 #include "config.h"
-#include "confine.h"
-#include "control_socket.h"
-#include "descriptor.h"
-#include "handoff.h"
-#include "kernel_device.h"
-#include "listener.h"
-#include "log.h"
-#include "loop_reserve.h"
-#include "queue.h"
+#include "broker/system/confine.h"
+#include "common/control_socket.h"
+#include "common/descriptor.h"
+#include "broker/control/handoff.h"
+#include "broker/system/kernel_device.h"
+#include "broker/control/listener.h"
+#include "common/log.h"
+#include "broker/system/loop_reserve.h"
+#include "broker/tunnel/queue.h"
 
 #define EXIT_USAGE 2
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "attribute.h"
+#include "common/attribute.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel_name.h"
-#include "utf8.h"
+#include "common/tunnel_name.h"
+#include "common/utf8.h"
 
 static const char *const mode_words[] = {"tun", "tap", NULL};
 static const char *const socket_words[] = {"seqpacket", "dgram", "stream", NULL};

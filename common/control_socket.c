@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control_socket.h"
+#include "common/control_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "descriptor.h"
+#include "common/descriptor.h"
 
 /* Clients that may wait to be accepted: what the kernel allows by default (somaxconn). */
 #define BACKLOG 4096

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "log.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
+#include "common/clock.h"
 
 /* Enough to see what goes on, too few to fill a disk. */
 #define BRAKE_LINES_A_SECOND 10

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "message.h"
+#include "common/message.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

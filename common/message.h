@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attribute.h"
+#include "common/attribute.h"
 
 /* A message as read. The strings of its attributes lie in the record. */
 struct message {

@@ -7,14 +7,14 @@
  * IP_MULTICAST_LOOP stays on whether or not one's own frames are wanted: it is what lets the other
  * members on this host hear them.
  */
-#include "multicast.h"
+#include "common/multicast.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "descriptor.h"
+#include "common/descriptor.h"
 
 static int option_set(int fd, int option, int value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "spec.h"
+#include "common/spec.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef MEMTUN_SPEC_H
 #define MEMTUN_SPEC_H
 
-#include "attribute.h"
+#include "common/attribute.h"
 
 /*
  * Splits text, which is written to and which the set's strings then point into. -1 with the fault

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "clock.h"
-#include "descriptor.h"
-#include "transport_parts.h"
+#include "common/clock.h"
+#include "common/descriptor.h"
+#include "common/transport_parts.h"
 
 /* Waits for better weather: from a millisecond up to a second, doubling. */
 #define BACKOFF_FIRST CLOCK_MILLISECOND

@@ -5,7 +5,7 @@
  * MSG_CTRUNC is looked at before any control message, as with it there may be none at all. It never
  * peeks: MSG_PEEK would install the descriptors once more.
  */
-#include "transport_parts.h"
+#include "common/transport_parts.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "descriptor.h"
+#include "common/descriptor.h"
 
 /* The sender's pidfd, for a socket with SO_PASSPIDFD: Linux 6.5, younger than some headers. */
 #ifndef SCM_PIDFD

@@ -7,7 +7,7 @@
  * is sent, so that no failure can come between the two. Descriptors go with an entry's first byte,
  * and never without one (on STREAM they would vanish).
  */
-#include "transport_parts.h"
+#include "common/transport_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "descriptor.h"
+#include "common/descriptor.h"
 
 struct entry {
 	STAILQ_ENTRY(entry) link;

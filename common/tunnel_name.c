@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "tunnel_name.h"
+#include "common/tunnel_name.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memtun/protocol.h"
-#include "utf8.h"
+#include "common/utf8.h"
 
 const char *tunnel_name_fault(const char *name, bool template_allowed)
 {

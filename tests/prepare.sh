@@ -138,7 +138,7 @@ autoreconf_is_due() {
 
 	for made in configure Makefile.in; do
 		[ -e $made ] || return 0
-		for source in configure.ac Makefile.am */Makefile.inc; do
+		for source in configure.ac Makefile.am $(find . -name Makefile.inc); do
 			[ "$source" -nt $made ] && return 0
 		done
 	done

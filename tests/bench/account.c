@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "account.h"
+#include "tests/bench/account.h"
 
 #include <err.h>
 #include <string.h>
 
-#include "measure.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
 
 /* A broker that has not done so by then never will: seconds. */

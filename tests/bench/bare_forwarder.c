@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bare_forwarder.h"
+#include "tests/bench/bare_forwarder.h"
 
 #include <err.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "process.h"
+#include "tests/bench/process.h"
 
 #define BATCH 32
 

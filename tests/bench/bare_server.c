@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bare_server.h"
+#include "tests/bench/bare_server.h"
 
 #include <err.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "process.h"
+#include "tests/bench/process.h"
 
 /* As long as a memtund's request and answer are, about. */
 #define REQUEST_SIZE 28

@@ -17,8 +17,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "figures.h"
-#include "process.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/process.h"
 
 /* However it hangs, it ends: seconds. */
 #define LONGEST 480

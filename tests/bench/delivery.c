@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "delivery.h"
+#include "tests/bench/delivery.h"
 
 #include <err.h>
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "path.h"
-#include "process.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/path.h"
+#include "tests/bench/process.h"
 
 #define BATCH 32
 

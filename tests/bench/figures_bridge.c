@@ -21,17 +21,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "account.h"
+#include "tests/bench/account.h"
 #include "config.h"
-#include "delivery.h"
-#include "figures.h"
-#include "kernel_bridge.h"
-#include "measure.h"
+#include "tests/bench/delivery.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/kernel_bridge.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "process.h"
-#include "stream_end.h"
+#include "tests/bench/process.h"
+#include "tests/bench/stream_end.h"
 #ifdef HAVE_VDEPLUG
-#include "vde_forwarder.h"
+#include "tests/bench/vde_forwarder.h"
 #endif
 
 #define FRAMES 60000

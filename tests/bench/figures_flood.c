@@ -11,12 +11,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "account.h"
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/account.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "path.h"
-#include "process.h"
+#include "tests/bench/path.h"
+#include "tests/bench/process.h"
 
 #define READERS 32
 #define BATCH 32

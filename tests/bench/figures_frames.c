@@ -11,13 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "account.h"
-#include "bare_forwarder.h"
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/account.h"
+#include "tests/bench/bare_forwarder.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "path.h"
-#include "process.h"
+#include "tests/bench/path.h"
+#include "tests/bench/process.h"
 
 #define FRAMES 60000
 #define PEER_FRAMES 1000000

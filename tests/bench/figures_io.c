@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun/testing.h"
 
 #define FRAME 64

@@ -9,10 +9,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "process.h"
+#include "tests/bench/process.h"
 
 #define TUNNELS 10000
 #define MOST_BYTES 2048

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "bare_server.h"
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/bare_server.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "process.h"
+#include "tests/bench/process.h"
 
 #define OPENS 4000
 #define WINDOW 32

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "path.h"
-#include "process.h"
+#include "tests/bench/path.h"
+#include "tests/bench/process.h"
 
 #define FRAMES 60000
 #define MOST_PORTS 256

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "figures.h"
-#include "measure.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "process.h"
+#include "tests/bench/process.h"
 
 #define CLIENTS 1000
 #define REQUESTS 5000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernel_bridge.h"
+#include "tests/bench/kernel_bridge.h"
 
 #include <err.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "process.h"
+#include "tests/bench/process.h"
 
 #define BRIDGE "bridge0"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "measure.h"
+#include "tests/bench/measure.h"
 
 #include <err.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "path.h"
+#include "tests/bench/path.h"
 
 #include <err.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "measure.h"
+#include "tests/bench/measure.h"
 #include "memtun.h"
-#include "process.h"
+#include "tests/bench/process.h"
 
 #define BATCH 32
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "process.h"
+#include "tests/bench/process.h"
 
 #include <err.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "stream_end.h"
+#include "tests/bench/stream_end.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "delivery.h"
+#include "tests/bench/delivery.h"
 
 struct stream_end {
 	size_t kept; /* of what was read and not yet counted */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vde_forwarder.h"
+#include "tests/bench/vde_forwarder.h"
 
 #include <err.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "measure.h"
-#include "process.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/process.h"
 
 /* Seconds that vde_switch has to listen. */
 #define LISTENS_WITHIN 5

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "delivery.h"
+#include "tests/bench/delivery.h"
 
 struct vde_forwarder {
 	char directory[40];

@@ -4,16 +4,16 @@
  * message. The input's first byte is the mode (bit 0) and the headers (bits 1 to 3); the rest is
  * the frame with its headers, and is then taken for a text.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame_describe.h"
-#include "frame_format.h"
-#include "frame_view.h"
-#include "spec.h"
-#include "tunnel_name.h"
+#include "common/frame/frame_describe.h"
+#include "common/frame/frame_format.h"
+#include "common/frame/frame_view.h"
+#include "common/spec.h"
+#include "common/tunnel_name.h"
 
 static void frame_try(enum memtun_mode mode, const uint8_t *frame, size_t length)
 {

@@ -3,12 +3,12 @@
  * Records as anybody could send them, read strictly, leniently and as errors. What is read strictly
  * and built again must read the same. The input is the record.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "message.h"
+#include "common/message.h"
 
 static void sets_compare(const struct attribute_set *one, const struct attribute_set *other)
 {

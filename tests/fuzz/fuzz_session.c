@@ -5,7 +5,7 @@
  * which tunnel, two bytes of length (little-endian), and so many bytes. The broker must answer in
  * well-formed records only, must stop doing things, and leave no descriptor open.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <ev.h>
 #include <fcntl.h>
@@ -14,11 +14,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker.h"
-#include "descriptor.h"
-#include "log.h"
-#include "message.h"
-#include "session.h"
+#include "broker/broker.h"
+#include "common/descriptor.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "broker/control/session.h"
 
 /* The bits of the first byte. */
 #define GREET 1     /* both say hello first */

@@ -4,7 +4,7 @@
  * that has an adapter. The input is steps: a byte that says by which of them, two bytes of length
  * (little-endian), and so many bytes. Each port must account for all that was offered to it.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <arpa/inet.h>
 #include <ev.h>
@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker.h"
-#include "descriptor.h"
-#include "log.h"
-#include "spec.h"
+#include "broker/broker.h"
+#include "common/descriptor.h"
+#include "common/log.h"
+#include "common/spec.h"
 
 enum step {
 	STEP_DATAGRAM, /* the bytes as they are */

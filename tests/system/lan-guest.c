@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checksum.h"
-#include "clock.h"
-#include "frame_build.h"
+#include "common/frame/checksum.h"
+#include "common/clock.h"
+#include "common/frame/frame_build.h"
 #include "memtun/connector.h"
 
 #define FULL_FRAME 1514

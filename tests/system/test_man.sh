@@ -8,8 +8,8 @@
 command -v mandoc >/dev/null || skip "no mandoc"
 
 pages="memtun.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
-protocol=$top_srcdir/common/memtun/protocol.h
-transport=$top_srcdir/common/memtun/transport.h
+protocol=$top_srcdir/include/memtun/protocol.h
+transport=$top_srcdir/include/memtun/transport.h
 table=$top_srcdir/common/attribute.c
 tab=$(printf '\t')
 backspace=$(printf '\b')
@@ -86,7 +86,7 @@ for word in $bounds $counters; do
 done
 ok "the bounds of numbers and each counter are on memtun(1)"
 
-functions=$(sed -nE "s/^$tab(memtun_[a-z_]+);\$/\1/p" "$top_srcdir/client/memtun.map" |
+functions=$(sed -nE "s/^$tab(memtun_[a-z_]+);\$/\1/p" "$top_srcdir/client/lib/memtun.map" |
 	grep -v '^memtun_io_')
 some "$functions" "functions"
 for function in $functions; do
@@ -107,19 +107,19 @@ connector=$(sed -nE -e 's/.*(memtun_connector_[a-z_]+)\(.*/\1/p' \
 	-e 's/^#define (MEMTUN_(FILTER|CALLBACK|EOF|TIMEOUT|LIMIT)).*/\1/p' \
 	-e 's/.*(MEMTUN_CONNECTOR_[A-Z_]+) =.*/\1/p' \
 	-e '/^struct memtun_packet/,/^}/s/.*[ *]([a-z0-9_]+);.*/\1/p' \
-	"$top_srcdir/client/memtun/connector.h" | sort -u)
+	"$top_srcdir/include/memtun/connector.h" | sort -u)
 some "$connector" "words of connectors"
 for word in $connector; do
 	on memtun_connector.3-described "$word"
 done
 io=$(sed -nE -e 's/.*(memtun_io_[a-z_]+)(\(|;).*/\1/p' -e 's/.*(MEMTUN_IO_[A-Z]+).*/\1/p' \
-	"$top_srcdir/client/memtun/io.h" | grep -v _H | sort -u)
+	"$top_srcdir/include/memtun/io.h" | grep -v _H | sort -u)
 some "$io" "words of I/O systems"
 for word in $io; do
 	on memtun_io.3-described "$word"
 done
-testing=$(sed -nE "s/^$tab(memtun_testing_[a-z_]+);\$/\1/p" "$top_srcdir/client/memtun-io.map")
-asserts=$(sed -nE 's/^#define (assert_[a-z_]+)\(.*/\1/p' "$top_srcdir/client/memtun/cmocka.h")
+testing=$(sed -nE "s/^$tab(memtun_testing_[a-z_]+);\$/\1/p" "$top_srcdir/client/io/memtun-io.map")
+asserts=$(sed -nE 's/^#define (assert_[a-z_]+)\(.*/\1/p' "$top_srcdir/include/memtun/cmocka.h")
 some "$testing" "words of testing"
 some "$asserts" "assertions"
 for word in $testing $asserts; do
@@ -169,8 +169,8 @@ for page in memtun.3 memtun_transport.3; do
 		file { gsub(/\\e/, "\\"); print >file }' "$top_srcdir/man/$page"
 	for program in "$scratch/${page%.3}"-*.c; do
 		# shellcheck disable=SC2086 # a compiler may have options with it
-		$compiler -fsyntax-only -Wall -Wextra -Werror -I"$top_srcdir/common" \
-			-I"$top_srcdir/client" "$program" 2>"$scratch/errors" ||
+		$compiler -fsyntax-only -Wall -Wextra -Werror -I"$top_srcdir/include" \
+			"$program" 2>"$scratch/errors" ||
 			fail "a program on $page does not compile"
 		programs=$((programs + 1))
 	done

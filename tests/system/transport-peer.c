@@ -20,8 +20,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "descriptor.h"
+#include "common/clock.h"
+#include "common/descriptor.h"
 
 #define LINE 8 /* seven digits and the newline */
 

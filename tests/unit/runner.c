@@ -5,7 +5,7 @@
  * what it leads to, so that closing a foreign one and reusing its number is noticed as well. A test
  * that has already failed is not compared: the jump out of it leaves things open.
  */
-#include "runner.h"
+#include "tests/unit/runner.h"
 
 #include <dirent.h>
 #include <limits.h>

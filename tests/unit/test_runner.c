@@ -3,7 +3,7 @@
  * The runner's own test. Groups that must fail are run in a child, and judged by its exit status
  * and by what it printed.
  */
-#include "runner.h"
+#include "tests/unit/runner.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From an Ethernet to its TUN: the IP packets in frames for this host go to its port, without a
+ * copy, as views of the frames, which others may get too. ARP and neighbour discovery are answered
+ * and learned from; all else is not for a TUN.
+ */
+#include <string.h>
+
+#include "broker/adapter/adapter_parts.h"
+#include "broker/switch/bridge.h"
+#include "common/clock.h"
+#include "broker/engine/frame.h"
+#include "broker/adapter/neighbour_message.h"
+#include "broker/switch/port.h"
+
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+
+/* ------------------------------------------------------------------------------ neighbours */
+
+/* Somebody says where a host is. */
+static void adapter_hear(struct adapter *adapter, const struct neighbour_message *message,
+			 bool asks_us, int64_t now)
+{
+	struct neighbour *neighbour = neighbour_find(&adapter->neighbours, &message->host);
+
+	if (memcmp(message->mac, adapter->mac, ETH_ALEN) == 0 ||
+	    adapter_config_has(adapter->port->adapter_config, &message->host))
+		return;
+	/* What was seen here once has moved there. */
+	if (message->has_mac)
+		address_ring_remove(&adapter->learned, &message->host);
+	/* Who asks will get packets; others are nobody's here to keep. */
+	if (!neighbour && asks_us)
+		neighbour = neighbour_add(&adapter->neighbours, &message->host, &message->target);
+	if (!neighbour)
+		return;
+	if (!message->has_mac && !neighbour->known)
+		return;
+	if (neighbour->known && !message->overrides && message->has_mac &&
+	    memcmp(neighbour->mac, message->mac, ETH_ALEN) != 0)
+		return;
+	neighbour_confirm(&adapter->neighbours, neighbour,
+			  message->has_mac ? message->mac : neighbour->mac, now);
+	adapter_release(adapter, neighbour);
+}
+
+/* Is the frame of ARP or neighbour discovery? Then it was for the adapter. */
+static bool adapter_take(struct adapter *adapter, struct frame *frame, int64_t now)
+{
+	struct neighbour_message message;
+	bool asks_us;
+
+	switch (neighbour_message_read(&message, frame->data, frame->length)) {
+	case NEIGHBOUR_OTHER:
+		return false;
+	case NEIGHBOUR_BAD:
+		return true;
+	case NEIGHBOUR_GOOD:
+		break;
+	}
+	asks_us = message.asks && adapter_has(adapter, &message.target);
+	if (message.tells)
+		adapter_hear(adapter, &message, asks_us, now);
+	if (asks_us)
+		adapter_answer(adapter, &message.target,
+			       address_is_host(&message.host) ? &message.host : NULL,
+			       message.has_mac ? message.mac : message.sender);
+	return true;
+}
+
+/* ------------------------------------------------------------------------------ packets */
+
+/* The length of the packet as its header has it, which may be less than what is there; 0: it is no
+ * IP packet, or not whole. */
+static uint32_t packet_length(uint16_t ethertype, const unsigned char *packet, uint32_t there,
+			      bool gso)
+{
+	uint32_t length;
+
+	if (ethertype == ETH_P_IP) {
+		if (there < IPV4_HEADER || packet[0] >> 4 != 4)
+			return 0;
+		length = (uint32_t)(packet[2] << 8 | packet[3]);
+		if (!gso && length < IPV4_HEADER)
+			return 0;
+	} else {
+		if (ethertype != ETH_P_IPV6 || there < IPV6_HEADER || packet[0] >> 4 != 6)
+			return 0;
+		length = IPV6_HEADER + (uint32_t)(packet[4] << 8 | packet[5]);
+		/* A jumbogram has its length in an option: RFC 2675. */
+		if (length == IPV6_HEADER && packet[6] == 0)
+			return there;
+	}
+	/* What is to be cut into segments may be longer than its header can say. */
+	if (gso)
+		return there;
+	return length > there ? 0 : length;
+}
+
+/* The offload as it is for the packet alone; false: it reaches out of it. */
+static bool offload_strip(struct virtio_net_hdr *offload, uint32_t length)
+{
+	offload->hdr_len = offload->hdr_len > ETH_HLEN ? offload->hdr_len - ETH_HLEN : 0;
+	if (offload->hdr_len > length)
+		offload->hdr_len = (uint16_t)length;
+	if (!(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return true;
+	if (offload->csum_start < ETH_HLEN)
+		return false;
+	offload->csum_start -= ETH_HLEN;
+	return (uint32_t)offload->csum_start + offload->csum_offset + 2 <= length;
+}
+
+/* Makes a view of the IP packet in the frame; false: there is none. */
+static bool view_make(const struct frame *frame, struct frame *view)
+{
+	uint16_t ethertype = (uint16_t)(frame->data[12] << 8 | frame->data[13]);
+	unsigned char *packet = frame->data + ETH_HLEN;
+	uint32_t length =
+		packet_length(ethertype, packet, frame->length - ETH_HLEN, frame_is_gso(frame));
+
+	*view = (struct frame){.data = packet, .length = length, .offload = frame->offload};
+	return length && offload_strip(&view->offload, length);
+}
+
+/* A checksum that was completed in the view was so in the frame, whose bytes these are. */
+static void view_settle(struct frame *view, struct frame *frame)
+{
+	if (!((view->offload.flags ^ frame->offload.flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return;
+	frame->offload.flags = view->offload.flags;
+	if (frame->copy)
+		frame_release(frame->copy);
+	frame->copy = NULL;
+}
+
+/* ------------------------------------------------------------------------------ all */
+
+static bool frame_is_for(const struct adapter *adapter, const struct frame *frame)
+{
+	return (frame->data[0] & 1) || memcmp(frame->data, adapter->mac, ETH_ALEN) == 0;
+}
+
+void adapter_deliver(struct adapter *adapter, struct port *source, struct batch *batch,
+		     uint32_t mask)
+{
+	struct port *port = adapter->port;
+	struct frame *frames[BATCH_FRAMES];
+	struct batch views;
+	unsigned int count = 0, others = 0;
+	int64_t now = clock_now();
+
+	for (; mask; mask &= mask - 1) {
+		struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+
+		if (frame_is_for(adapter, frame) && !adapter_take(adapter, frame, now) &&
+		    view_make(frame, &views.frames[count]))
+			frames[count++] = frame;
+		else
+			others++;
+	}
+	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, others);
+	port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP, others);
+	if (count == 0)
+		return;
+	port->operations->send(port, source, &views, UINT32_MAX >> (BATCH_FRAMES - count));
+	for (unsigned int i = 0; i < count; i++)
+		view_settle(&views.frames[i], frames[i]);
+	batch_clear(&views, count);
+}

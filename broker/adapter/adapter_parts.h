@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Within the adapter: what it keeps, and what it asks of its configuration.
+ *
+ * adapter.c has its life, the packets that wait and what it has to say; adapter_wrap.c is the way
+ * from its port to the bridge, adapter_deliver.c the way back, adapter_config.c the addresses that
+ * it was given.
+ */
+#ifndef MEMTUN_ADAPTER_PARTS_H
+#define MEMTUN_ADAPTER_PARTS_H
+
+#include <ev.h>
+#include <linux/if_ether.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "broker/adapter/adapter.h"
+#include "broker/adapter/address_ring.h"
+#include "broker/switch/address_table.h"
+#include "broker/adapter/neighbour.h"
+
+struct frame;
+
+/* Packets that wait for their neighbours' MAC addresses: for one, and in all. */
+#define ADAPTER_WAITING_A_NEIGHBOUR 3
+#define ADAPTER_WAITING 64
+
+/* Questions and answers of its own that are kept to be said: as many as may fall due at once.
+ * Beyond it they are not said; who asked asks again. */
+#define ADAPTER_WORDS NEIGHBOURS_MOST
+
+/* One frame with its Ethernet header, whose destination may still be missing. */
+struct parcel {
+	TAILQ_ENTRY(parcel) link;
+	struct frame *frame;
+	struct neighbour *to; /* while it waits for that one's MAC address */
+	bool of_client;       /* a packet that it sent, and not the adapter's own words */
+};
+
+TAILQ_HEAD(parcels, parcel);
+
+struct adapter {
+	struct port *port;
+	ev_timer timer; /* while there are questions without answers */
+	unsigned char mac[ETH_ALEN];
+	char mac_text[ADDRESS_TEXT_SIZE];
+	struct neighbour_table neighbours;
+	struct address_ring learned; /* addresses that its port has sent from */
+	struct parcels waiting;      /* for a neighbour's MAC address, the oldest first */
+	unsigned int waiting_count;
+	struct parcels outgoing;  /* to be said, in order */
+	unsigned int words_count; /* those of them that are its own */
+	struct batch *bounce;     /* for frames without headroom; NULL until there is one */
+};
+
+/* ------------------------------------------------------------------------------ adapter.c */
+
+/* Is it an address that is answered for? */
+bool adapter_has(const struct adapter *adapter, const struct address *address);
+
+/* Asks for the neighbour's MAC address, once more. */
+void adapter_ask(struct adapter *adapter, struct neighbour *neighbour, int64_t now);
+
+/* Says that the address is here to whoever it is that asked: an address, or NULL for one without;
+ * its MAC address. */
+void adapter_answer(struct adapter *adapter, const struct address *address,
+		    const struct address *to, const unsigned char *to_mac);
+
+/* Lets a packet wait for the neighbour; what gives way, maybe itself, is counted. */
+void adapter_wait(struct adapter *adapter, struct neighbour *neighbour, const struct frame *frame);
+
+/* The neighbour's MAC address is known now: what waited for it can go. */
+void adapter_release(struct adapter *adapter, struct neighbour *neighbour);
+
+/* ------------------------------------------------------------------------------ adapter_wrap.c */
+
+/* Writes the Ethernet header of an IP packet to that MAC address. */
+void adapter_write_header(const struct adapter *adapter, unsigned char *header,
+			  const unsigned char *to, const unsigned char *packet);
+
+/* ------------------------------------------------------------------------------ adapter_config.c
+ */
+
+/* All of these take NULL for no configuration, and IP addresses only. */
+
+/* Is it one of its own? */
+bool adapter_config_has(const struct adapter_config *config, const struct address *address);
+
+/* Does it mean all hosts of one of its IPv4 prefixes? */
+bool adapter_config_is_broadcast(const struct adapter_config *config,
+				 const struct address *address);
+
+/* Through whom packets go: a gateway, or `to` itself where that is on the link. */
+const struct address *adapter_config_hop(const struct adapter_config *config,
+					 const struct address *from, const struct address *to);
+
+/* The address of its own to ask `target` from, or NULL: it has none of that family. */
+const struct address *adapter_config_source(const struct adapter_config *config,
+					    const struct address *target);
+
+#endif

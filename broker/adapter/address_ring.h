@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bounded set of addresses: when it is full, the one that was added first gives way to the next.
+ * Whoever is still about is soon added again.
+ */
+#ifndef MEMTUN_ADDRESS_RING_H
+#define MEMTUN_ADDRESS_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "broker/switch/address_table.h"
+
+#define ADDRESS_RING_MOST 256
+
+struct ring_entry {
+	SLIST_ENTRY(ring_entry) link;
+	struct address address; /* kind 0: none */
+};
+
+struct address_ring {
+	SLIST_HEAD(, ring_entry) buckets[ADDRESS_RING_MOST];
+	struct ring_entry entries[ADDRESS_RING_MOST];
+	unsigned int next; /* the entry that gives way */
+	uint64_t seed;
+};
+
+/* Makes zeroed memory an empty one. The seed is for address_hash(). */
+void address_ring_init(struct address_ring *ring, uint64_t seed);
+
+bool address_ring_has(const struct address_ring *ring, const struct address *address);
+void address_ring_add(struct address_ring *ring, const struct address *address);
+void address_ring_remove(struct address_ring *ring, const struct address *address);
+
+#endif

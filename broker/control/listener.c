@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/control/listener.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "broker/broker.h"
+#include "common/descriptor.h"
+#include "broker/control/session.h"
+
+/* Connections a turn. */
+#define TURN 16
+
+/* Seconds to wait when there are no descriptors to accept with. */
+#define BACKOFF .1
+
+/* Says no in the protocol's own words; whoever expects others sees the end. */
+static void listener_refuse(struct listener *listener, int fd, uid_t uid)
+{
+	struct message_builder *builder = &listener->broker->builder;
+	struct message request = {.type = MEMTUN_CMD_HELLO};
+	struct fault fault = {0};
+
+	log_braked(&listener->brake, LOG_LEVEL_WARNING, "refused a client of user %u", uid);
+	fault_set(&fault, EPERM, "this broker serves user %u only", listener->broker->uid);
+	message_build_error(builder, &request, &fault);
+	/* It is going to be closed: an answer that can't be sent changes nothing. */
+	(void)!send(fd, builder->bytes, message_end(builder), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void listener_admit(struct listener *listener, int fd)
+{
+	descriptor_owned owned = fd;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+		log_braked(&listener->brake, LOG_LEVEL_WARNING, "cannot tell who connects: %s",
+			   strerror(errno));
+		return;
+	}
+	if (peer.uid != 0 && peer.uid != listener->broker->uid) {
+		listener_refuse(listener, fd, peer.uid);
+		return;
+	}
+	listener->accepted(listener, descriptor_take(&owned), peer.uid, peer.pid);
+}
+
+static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct listener *listener = io->data;
+
+	(void)events;
+	for (int i = 0; i < TURN; i++) {
+		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			listener_admit(listener, fd);
+			continue;
+		}
+		if (errno == EAGAIN)
+			return;
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		/* The connection stays in the queue, and the socket readable: don't ask at once. */
+		log_braked(&listener->brake, LOG_LEVEL_WARNING, "cannot accept a client: %s",
+			   strerror(errno));
+		ev_io_stop(loop, &listener->io);
+		ev_timer_set(&listener->timer, BACKOFF, 0.);
+		ev_timer_start(loop, &listener->timer);
+		return;
+	}
+}
+
+static void listener_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct listener *listener = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &listener->io);
+}
+
+void listener_start(struct listener *listener, struct broker *broker, struct control_socket *socket,
+		    listener_accepted *accepted, void *context)
+{
+	*listener = (struct listener){
+		.broker = broker,
+		.accepted = accepted,
+		.context = context,
+	};
+	control_socket_move(&listener->socket, socket);
+	ev_io_init(&listener->io, listener_ready, listener->socket.fd, EV_READ);
+	listener->io.data = listener;
+	ev_io_start(broker->loop, &listener->io);
+	ev_init(&listener->timer, listener_due);
+	listener->timer.data = listener;
+}
+
+void listener_stop(struct listener *listener)
+{
+	ev_io_stop(listener->broker->loop, &listener->io);
+	ev_timer_stop(listener->broker->loop, &listener->timer);
+	control_socket_close(&listener->socket);
+}
+
+void listener_accept_session(struct listener *listener, int fd, uid_t uid, pid_t pid)
+{
+	descriptor_owned owned = fd;
+
+	if (!session_new(listener->broker, fd, uid, pid)) {
+		log_braked(&listener->brake, LOG_LEVEL_WARNING, "cannot serve client %d: %s", pid,
+			   strerror(errno));
+		return;
+	}
+	descriptor_take(&owned);
+}

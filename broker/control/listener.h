@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A listener accepts clients on a UNIX socket: those of the broker's own user and root, no others
+ * (a socket in the abstract namespace has no mode). It owns the socket, and its name in the file
+ * system. When descriptors run out it waits for better times instead of asking again at once.
+ */
+#ifndef MEMTUN_LISTENER_H
+#define MEMTUN_LISTENER_H
+
+#include <ev.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/control_socket.h"
+#include "common/log.h"
+
+struct broker;
+struct listener;
+
+/* Takes a new connection, whatever happens. */
+typedef void listener_accepted(struct listener *listener, int fd, uid_t uid, pid_t pid);
+
+struct listener {
+	struct broker *broker;
+	struct control_socket socket;
+	listener_accepted *accepted;
+	void *context;
+	ev_io io;
+	ev_timer timer;
+	struct log_brake brake;
+};
+
+/* Takes the socket, which is left in *socket if this fails: it doesn't. */
+void listener_start(struct listener *listener, struct broker *broker, struct control_socket *socket,
+		    listener_accepted *accepted, void *context);
+void listener_stop(struct listener *listener);
+
+/* Accepts clients of the control protocol. */
+listener_accepted listener_accept_session;
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that give a client a descriptor to read or write frames at, besides a tunnel's own.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "broker/broker.h"
+#include "broker/switch/capture.h"
+#include "broker/control/request_parts.h"
+#include "broker/tunnel/injector.h"
+#include "broker/uplink/uplink.h"
+
+/* Gives the client a descriptor that carries frames; fd -1: there is none, errno says why. */
+static enum command_result answer_frames(struct session *session, int fd, struct fault *fault)
+{
+	struct message_builder *builder;
+
+	if (fd < 0) {
+		fault_set(fault, errno, "cannot make a descriptor for frames: %s", strerror(errno));
+		return COMMAND_FAILED;
+	}
+	builder = answer_begin(session);
+	message_put_number(builder, MEMTUN_A_FDS, 1);
+	session_send(session, fd);
+	return COMMAND_ANSWERED;
+}
+
+/* The tunnel that a request names, if its frames pass through the broker. */
+static struct tunnel *request_wired_tunnel(struct session *session, struct fault *fault)
+{
+	struct tunnel *tunnel = request_tunnel(session, fault);
+
+	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0)
+		return NULL;
+	if (!tunnel->pair && !tunnel->kernel)
+		return tunnel;
+	if (tunnel->kernel)
+		fault_set(fault, EINVAL,
+			  "the frames of '%s' go to the kernel, not through the broker",
+			  tunnel->port.name);
+	else
+		fault_set(fault, EINVAL,
+			  "the frames of '%s' go straight to its peer, not through the broker",
+			  tunnel->port.name);
+	return NULL;
+}
+
+static enum memtun_direction request_direction(const struct session *session)
+{
+	return (enum memtun_direction)attribute_set_number(request_set(session),
+							   MEMTUN_A_DIRECTION);
+}
+
+/* The port whose frames a request asks for: an uplink or a tunnel. */
+static struct port *request_captured_port(struct session *session, struct fault *fault)
+{
+	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
+	struct uplink *uplink = name ? uplink_find(session->broker, name) : NULL;
+	struct tunnel *tunnel;
+
+	if (uplink)
+		return uplink_admit(uplink, session->uid, fault) < 0 ? NULL : &uplink->port;
+	tunnel = request_wired_tunnel(session, fault);
+	return tunnel ? &tunnel->port : NULL;
+}
+
+enum command_result command_capture(struct session *session, struct fault *fault)
+{
+	const struct attribute_set *set = request_set(session);
+	const char *name = attribute_set_string(set, MEMTUN_A_BRIDGE);
+	struct bridge *bridge = NULL;
+	struct port *port = NULL;
+	int fd = -1;
+
+	if (name && (set->present[0] & TUNNEL_KEY)) {
+		fault_set(fault, EINVAL, "a tunnel, an uplink or a bridge, not several");
+		return COMMAND_FAILED;
+	}
+	if (name) {
+		bridge = broker_find_bridge(session->broker, name);
+		if (!bridge)
+			fault_set(fault, ENOENT, "there is no bridge '%s'", name);
+	} else {
+		port = request_captured_port(session, fault);
+	}
+	if (!bridge && !port)
+		return COMMAND_FAILED;
+	capture_new(session->broker, port, bridge, request_direction(session),
+		    attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
+	return answer_frames(session, fd, fault);
+}
+
+enum command_result command_inject(struct session *session, struct fault *fault)
+{
+	struct tunnel *tunnel = request_wired_tunnel(session, fault);
+	int fd = -1;
+
+	if (!tunnel)
+		return COMMAND_FAILED;
+	injector_new(tunnel, request_direction(session), &fd);
+	return answer_frames(session, fd, fault);
+}

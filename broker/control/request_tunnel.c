@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands about tunnels and their queues.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "broker/broker.h"
+#include "broker/control/request_parts.h"
+#include "common/tunnel_name.h"
+
+static void answer_tunnel(struct session *session, struct tunnel *tunnel, bool statistics)
+{
+	struct message_builder *builder;
+	struct attribute_set set;
+
+	tunnel_describe(tunnel, statistics, &set);
+	builder = answer_begin(session);
+	message_put_set(builder, &set);
+	session_send(session, -1);
+}
+
+/* What a client is given with its descriptor. */
+static void answer_opened(struct session *session, struct tunnel *tunnel, const struct queue *queue,
+			  int client_fd)
+{
+	struct message_builder *builder;
+	struct attribute_set set = {0};
+
+	if (tunnel)
+		tunnel_describe(tunnel, false, &set);
+	if (queue) {
+		attribute_set_put_number(&set, MEMTUN_A_QUEUE_ID, queue->id);
+		attribute_set_put_number(&set, MEMTUN_A_INODE, queue->client_inode);
+	}
+	attribute_set_put_number(&set, MEMTUN_A_FDS, client_fd >= 0);
+	builder = answer_begin(session);
+	message_put_set(builder, &set);
+	session_send(session, client_fd);
+}
+
+/* ------------------------------------------------------------------------------ tunnels */
+
+struct tunnel *request_tunnel(struct session *session, struct fault *fault)
+{
+	const struct attribute_set *set = request_set(session);
+	const char *name = attribute_set_string(set, MEMTUN_A_NAME);
+	uint32_t id = (uint32_t)attribute_set_number(set, MEMTUN_A_ID);
+	struct tunnel *tunnel = NULL;
+
+	if (name && id) {
+		fault_set(fault, EINVAL, "a name or an id, not both");
+		return NULL;
+	}
+	if (name)
+		tunnel = tunnel_find(session->broker, name);
+	else if (id)
+		tunnel = tunnel_next(session->broker, id - 1);
+	if (id && tunnel && tunnel->port.id != id)
+		tunnel = NULL;
+	if (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel))
+		tunnel = NULL;
+	if (!tunnel && name)
+		fault_set(fault, ENOENT, "there is no tunnel '%s'%s", name,
+			  uplink_find(session->broker, name)          ? ": it is an uplink"
+			  : broker_find_bridge(session->broker, name) ? ": it is a bridge"
+								      : "");
+	else if (!tunnel && id)
+		fault_set(fault, ENOENT, "there is no tunnel with id %u", id);
+	else if (!tunnel)
+		fault_set(fault, EINVAL, "a name or an id is missing");
+	return tunnel;
+}
+
+/* How many are to be made; a batch needs a name with a %d. */
+static int request_count(struct session *session, uint64_t *count, struct fault *fault)
+{
+	const struct attribute_set *set = request_set(session);
+	const char *name = attribute_set_string(set, MEMTUN_A_NAME);
+
+	*count = attribute_set_has(set, MEMTUN_A_COUNT) ? attribute_set_number(set, MEMTUN_A_COUNT)
+							: 1;
+	if (attribute_set_has(set, MEMTUN_A_COUNT) && (!name || !tunnel_name_is_template(name)))
+		return fault_set(fault, EINVAL, "count needs a name with a %%d");
+	return 0;
+}
+
+static int add_one(struct session *session, struct fault *fault)
+{
+	struct tunnel *tunnel =
+		tunnel_add(session->broker, request_set(session), session->uid, true, fault);
+
+	if (!tunnel)
+		return -1;
+	answer_tunnel(session, tunnel, false);
+	return 0;
+}
+
+static int open_one(struct session *session, struct fault *fault)
+{
+	const struct attribute_set *set = request_set(session);
+	struct tunnel *tunnel;
+	struct queue *queue;
+	int client_fd;
+
+	tunnel = tunnel_open(session->broker, set, session->uid, &queue, &client_fd, fault);
+	if (!tunnel)
+		return -1;
+	answer_opened(session, tunnel, queue, client_fd);
+	return 0;
+}
+
+static int add_step(struct session *session, struct fault *fault)
+{
+	return add_one(session, fault) < 0 ? -1 : --session->remaining > 0;
+}
+
+static int open_step(struct session *session, struct fault *fault)
+{
+	return open_one(session, fault) < 0 ? -1 : --session->remaining > 0;
+}
+
+/* Makes one, or begins to make so many. */
+static enum command_result run_batch(struct session *session,
+				     int (*one)(struct session *, struct fault *),
+				     session_step *step, struct fault *fault)
+{
+	if (request_count(session, &session->remaining, fault) < 0)
+		return COMMAND_FAILED;
+	if (attribute_set_has(request_set(session), MEMTUN_A_COUNT))
+		return session_begin(session, step, fault) < 0 ? COMMAND_FAILED : COMMAND_ANSWERED;
+	return one(session, fault) < 0 ? COMMAND_FAILED : COMMAND_ANSWERED;
+}
+
+enum command_result command_tunnel_add(struct session *session, struct fault *fault)
+{
+	return run_batch(session, add_one, add_step, fault);
+}
+
+enum command_result command_tunnel_set(struct session *session, struct fault *fault)
+{
+	struct tunnel *tunnel = request_tunnel(session, fault);
+
+	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0 ||
+	    tunnel_set(tunnel, request_set(session), fault) < 0)
+		return COMMAND_FAILED;
+	return COMMAND_DONE;
+}
+
+enum command_result command_tunnel_delete(struct session *session, struct fault *fault)
+{
+	struct tunnel *tunnel = request_tunnel(session, fault);
+
+	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0)
+		return COMMAND_FAILED;
+	tunnel_delete(tunnel);
+	return COMMAND_DONE;
+}
+
+static int list_tunnel_step(struct session *session, struct fault *fault)
+{
+	struct tunnel *tunnel;
+
+	(void)fault;
+	do {
+		tunnel = tunnel_next(session->broker, session->cursor);
+	} while (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel));
+	if (!tunnel)
+		return 0;
+	session->cursor = tunnel->port.id;
+	answer_tunnel(session, tunnel,
+		      attribute_set_number(request_set(session), MEMTUN_A_STATISTICS));
+	return 1;
+}
+
+enum command_result command_tunnel_show(struct session *session, struct fault *fault)
+{
+	bool all = (session->request.flags & NLM_F_DUMP) == NLM_F_DUMP;
+	struct tunnel *tunnel;
+
+	if (all && (request_set(session)->present[0] & TUNNEL_KEY)) {
+		fault_set(fault, EINVAL, "a list of all tunnels takes no name or id");
+		return COMMAND_FAILED;
+	}
+	if (all)
+		return session_begin(session, list_tunnel_step, fault) < 0 ? COMMAND_FAILED
+									   : COMMAND_ANSWERED;
+	tunnel = request_tunnel(session, fault);
+	if (!tunnel)
+		return COMMAND_FAILED;
+	answer_tunnel(session, tunnel,
+		      attribute_set_number(request_set(session), MEMTUN_A_STATISTICS));
+	return COMMAND_ANSWERED;
+}
+
+/* ------------------------------------------------------------------------------ queues */
+
+/* Opens a queue that no tunnel has yet: it is attached later. */
+static enum command_result open_unattached(struct session *session, struct fault *fault)
+{
+	const struct attribute_set *set = request_set(session);
+	const uint64_t allowed = BIT(SOCKET);
+	struct frame_format format = {0};
+	struct queue *queue;
+	int client_fd;
+
+	if (set->present[0] & ~allowed) {
+		fault_set(fault, EINVAL, "a queue without a name takes no option but socket");
+		return COMMAND_FAILED;
+	}
+	queue = queue_new(session->broker,
+			  attribute_set_has(set, MEMTUN_A_SOCKET)
+				  ? (enum memtun_socket)attribute_set_number(set, MEMTUN_A_SOCKET)
+				  : MEMTUN_SEQPACKET,
+			  &format, &client_fd);
+	if (!queue) {
+		fault_set(fault, errno, "cannot open a queue: %s", strerror(errno));
+		return COMMAND_FAILED;
+	}
+	answer_opened(session, NULL, queue, client_fd);
+	return COMMAND_ANSWERED;
+}
+
+enum command_result command_queue_open(struct session *session, struct fault *fault)
+{
+	if (!attribute_set_has(request_set(session), MEMTUN_A_NAME))
+		return open_unattached(session, fault);
+	return run_batch(session, open_one, open_step, fault);
+}
+
+/* The queue that a request names, if its user may have it. */
+static struct queue *request_queue(struct session *session, struct fault *fault)
+{
+	uint32_t id = (uint32_t)attribute_set_number(request_set(session), MEMTUN_A_QUEUE_ID);
+	struct queue *queue = queue_find(session->broker, id);
+
+	if (!queue)
+		fault_set(fault, ENOENT, "there is no queue %u", id);
+	else if (queue->tunnel && tunnel_admit(queue->tunnel, session->uid, fault) < 0)
+		return NULL;
+	return queue;
+}
+
+enum command_result command_queue_attach(struct session *session, struct fault *fault)
+{
+	struct queue *queue = request_queue(session, fault);
+	struct tunnel *tunnel;
+
+	if (!queue)
+		return COMMAND_FAILED;
+	tunnel = tunnel_attach(session->broker, request_set(session), session->uid, queue, fault);
+	if (!tunnel)
+		return COMMAND_FAILED;
+	answer_opened(session, tunnel, queue, -1);
+	return COMMAND_ANSWERED;
+}
+
+enum command_result command_queue_detach(struct session *session, struct fault *fault)
+{
+	struct queue *queue = request_queue(session, fault);
+	struct tunnel *tunnel;
+
+	if (!queue)
+		return COMMAND_FAILED;
+	tunnel = queue->tunnel;
+	if (!tunnel) {
+		fault_set(fault, EINVAL, "queue %u is not attached", queue->id);
+		return COMMAND_FAILED;
+	}
+	queue_detach(queue);
+	tunnel_queue_ended(tunnel, queue->id);
+	return COMMAND_DONE;
+}

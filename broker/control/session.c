@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/control/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "broker/broker.h"
+#include "common/clock.h"
+#include "broker/control/request.h"
+#include "common/descriptor.h"
+#include "memtun/transport.h"
+
+/* Records made a turn, so that a long list keeps no one else waiting. */
+#define STEPS_A_TURN 64
+
+static void session_run(struct session *session);
+static void session_tell_lost(struct session *session);
+
+/* ------------------------------------------------------------------------------ the loop's side */
+
+/* Waits for what the transport waits for, and frees a session that can't go on. */
+static void session_update(struct session *session)
+{
+	struct ev_loop *loop = session->broker->loop;
+	int64_t deadline = memtun_transport_deadline(session->transport);
+	short wanted = memtun_transport_events(session->transport);
+	int events = ((wanted & POLLIN) ? EV_READ : 0) | ((wanted & POLLOUT) ? EV_WRITE : 0);
+
+	if (session->ended) {
+		session_free(session);
+		return;
+	}
+	if (!ev_is_active(&session->io) || events != (session->io.events & (EV_READ | EV_WRITE))) {
+		ev_io_stop(loop, &session->io);
+		ev_io_set(&session->io, session->io.fd, events);
+		if (events)
+			ev_io_start(loop, &session->io);
+	}
+	if ((session->step || session->events_lost) &&
+	    !memtun_transport_is_paused(session->transport))
+		deadline = 0;
+	if (deadline < 0 && !ev_is_active(&session->timer))
+		return;
+	ev_timer_stop(loop, &session->timer);
+	if (deadline < 0)
+		return;
+	deadline = deadline ? deadline - clock_now() : 0;
+	ev_timer_set(&session->timer, deadline > 0 ? (double)deadline / CLOCK_SECOND : 0., 0.);
+	ev_timer_start(loop, &session->timer);
+}
+
+static void session_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct session *session = io->data;
+
+	(void)loop;
+	/* libev tells a hang-up as all that was waited for. */
+	memtun_transport_dispatch(session->transport, (short)(((events & EV_READ) ? POLLIN : 0) |
+							      ((events & EV_WRITE) ? POLLOUT : 0)));
+	session_update(session);
+}
+
+static void session_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct session *session = timer->data;
+
+	(void)loop;
+	(void)events;
+	memtun_transport_dispatch(session->transport, 0);
+	if (!session->ended && session->events_lost &&
+	    !memtun_transport_is_paused(session->transport))
+		session_tell_lost(session);
+	if (!session->ended)
+		session_run(session);
+	session_update(session);
+}
+
+/* ------------------------------------------------------------------------------ answering */
+
+void session_send(struct session *session, int fd)
+{
+	descriptor_owned owned = fd;
+	size_t length = message_end(&session->broker->builder);
+
+	/* Behind an answer that is missing, none may follow. */
+	if (session->ended)
+		return;
+	if (length && memtun_transport_send(session->transport, session->broker->builder.bytes,
+					    length, &fd, fd >= 0) == 0) {
+		descriptor_take(&owned);
+		return;
+	}
+	/* Of a client that has gone, what it had still asked for is done, and then the transport
+	 * ends. */
+	if (errno == EPIPE)
+		return;
+	/* An answer that can't be sent leaves a client that waits for ever: better it sees the end.
+	 */
+	log_line(LOG_LEVEL_WARNING, "cannot answer client %d: %s", session->pid, strerror(errno));
+	session->ended = true;
+}
+
+static void session_answer(struct session *session, const struct fault *fault)
+{
+	message_build_error(&session->broker->builder, &session->request, fault);
+	session_send(session, -1);
+}
+
+static void session_read_or_not(struct session *session)
+{
+	memtun_transport_set_reading(session->transport,
+				     !session->step && !session->ended &&
+					     !memtun_transport_is_paused(session->transport));
+}
+
+int session_begin(struct session *session, session_step *step, struct fault *fault)
+{
+	const struct nlmsghdr *header = session->record;
+	void *copy = malloc(header->nlmsg_len);
+
+	if (!copy)
+		return fault_set(fault, ENOMEM, "out of memory");
+	memcpy(copy, session->record, header->nlmsg_len);
+	session->record = copy;
+	/* It parsed before; now its strings point into the copy. */
+	message_parse(&session->request, copy, header->nlmsg_len, MESSAGE_STRICT, fault);
+	session->step = step;
+	session->cursor = 0;
+	session->generation = session->broker->generation;
+	session_run(session);
+	return 0;
+}
+
+/* Ends what was carried out step by step: fault NULL is success. */
+static void session_finish(struct session *session, const struct fault *fault)
+{
+	struct message_builder *builder = &session->broker->builder;
+	/* A batch changes what there is itself; only a list has a cursor. */
+	bool interrupted = session->cursor && (session->request.flags & NLM_F_DUMP) &&
+			   session->generation != session->broker->generation;
+
+	if (fault) {
+		session_answer(session, fault);
+	} else {
+		message_begin(builder, NLMSG_DONE,
+			      (uint16_t)(NLM_F_MULTI | (interrupted ? NLM_F_DUMP_INTR : 0)),
+			      session->request.sequence);
+		session_send(session, -1);
+	}
+	session->step = NULL;
+	free(session->record);
+	session->record = NULL;
+}
+
+/* Makes records while the client takes them. */
+static void session_run(struct session *session)
+{
+	struct fault fault = {0};
+	int result = 1;
+
+	for (int i = 0; i < STEPS_A_TURN && result > 0; i++) {
+		if (!session->step || session->ended ||
+		    memtun_transport_is_paused(session->transport))
+			break;
+		result = session->step(session, &fault);
+		if (result <= 0)
+			session_finish(session, result < 0 ? &fault : NULL);
+	}
+	session_read_or_not(session);
+}
+
+void session_watch(struct session *session)
+{
+	if (session->watching)
+		return;
+	session->watching = true;
+	LIST_INSERT_HEAD(&session->broker->watching, session, in_watching);
+}
+
+void session_publish(struct session *session, const struct attribute_set *set)
+{
+	/* An own builder: this may happen while an answer is being built. */
+	struct message_builder builder;
+	size_t length;
+
+	if (session->ended)
+		return;
+	if (!session->events_lost && !memtun_transport_is_paused(session->transport)) {
+		message_begin(&builder, MEMTUN_CMD_EVENT, 0, 0);
+		message_put_set(&builder, set);
+		message_put_number(&builder, MEMTUN_A_TIME, (uint64_t)clock_now());
+		length = message_end(&builder);
+		if (length && memtun_transport_send(session->transport, builder.bytes, length, NULL,
+						    0) == 0) {
+			session_update(session);
+			return;
+		}
+	}
+	/* While the transport is paused its resuming tells; else nothing but this would. */
+	session->events_lost = true;
+	session_update(session);
+}
+
+static void session_tell_lost(struct session *session)
+{
+	struct message event = {.type = MEMTUN_CMD_EVENT};
+	struct fault fault = {0};
+
+	fault_set(&fault, ENOBUFS, "events were lost: the client was too slow");
+	message_build_error(&session->broker->builder, &event, &fault);
+	session_send(session, -1);
+	session->events_lost = false;
+}
+
+/* ------------------------------------------------------------------------------ the transport's */
+
+/* What is wrong with the record as it came? */
+static int session_check(struct session *session, size_t length, unsigned int flags,
+			 struct fault *fault)
+{
+	struct message *request = &session->request;
+	int parsed = message_parse(request, session->record, length, MESSAGE_STRICT, fault);
+
+	if ((flags & MEMTUN_TRANSPORT_DATA_CUT) || length > MEMTUN_PROTOCOL_MAX_RECORD)
+		return fault_set(fault, EMSGSIZE, "a record is longer than %d bytes",
+				 MEMTUN_PROTOCOL_MAX_RECORD);
+	if (flags & (MEMTUN_TRANSPORT_FDS_SURPLUS | MEMTUN_TRANSPORT_FDS_LOST))
+		return fault_set(fault, EINVAL, "requests carry no descriptors");
+	return parsed;
+}
+
+static void session_data(struct memtun_transport *transport, const void *data, size_t length,
+			 unsigned int flags, void *context)
+{
+	struct session *session = context;
+	struct fault fault = {0};
+	enum command_result result = COMMAND_FAILED;
+
+	(void)transport;
+	if (session->ended)
+		return;
+	session->record = (void *)(uintptr_t)data; /* borrowed, for the time of this call */
+	if (session_check(session, length, flags, &fault) == 0)
+		result = command_run(session, &fault);
+	if (!session->step)
+		session->record = NULL;
+	if (result == COMMAND_FAILED) {
+		log_line(LOG_LEVEL_DEBUG, "client %d: request %#x: %s", session->pid,
+			 session->request.type, fault.text);
+		session_answer(session, &fault);
+	} else if (result == COMMAND_DONE) {
+		session_answer(session, NULL);
+	}
+	session_read_or_not(session);
+}
+
+static void session_pause(struct memtun_transport *transport, void *context)
+{
+	struct session *session = context;
+
+	(void)transport;
+	session_read_or_not(session);
+}
+
+static void session_resume(struct memtun_transport *transport, void *context)
+{
+	struct session *session = context;
+
+	(void)transport;
+	if (session->events_lost)
+		session_tell_lost(session);
+	session_run(session);
+}
+
+static void session_closed(struct memtun_transport *transport, int error, void *context)
+{
+	struct session *session = context;
+
+	(void)transport;
+	log_line(LOG_LEVEL_DEBUG, "client %d has left%s%s", session->pid, error ? ": " : "",
+		 error ? strerror(error) : "");
+	session->ended = true;
+}
+
+static void session_notice(struct memtun_transport *transport,
+			   const struct memtun_transport_notice *notice, void *context)
+{
+	struct session *session = context;
+
+	(void)transport;
+	switch (notice->kind) {
+	case MEMTUN_TRANSPORT_NOTICE_FDS_LOST:
+	case MEMTUN_TRANSPORT_NOTICE_FDS_SURPLUS:
+		log_braked(&session->brake, LOG_LEVEL_WARNING,
+			   "client %d sent descriptors that nobody takes", session->pid);
+		break;
+	case MEMTUN_TRANSPORT_NOTICE_ANCILLARY:
+		log_braked(&session->brake, LOG_LEVEL_INFO,
+			   "client %d sent ancillary data of level %d, type %d", session->pid,
+			   notice->level, notice->type);
+		break;
+	case MEMTUN_TRANSPORT_NOTICE_WEATHER:
+		log_braked(&session->brake, LOG_LEVEL_WARNING, "client %d has to wait: %s",
+			   session->pid, strerror(notice->error));
+		break;
+	}
+}
+
+static const struct memtun_transport_handlers session_handlers = {
+	.data_received = session_data,
+	.pause = session_pause,
+	.resume = session_resume,
+	.closed = session_closed,
+	.notice = session_notice,
+};
+
+/* ------------------------------------------------------------------------------ life and death */
+
+struct session *session_new(struct broker *broker, int fd, uid_t uid, pid_t pid)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->transport = memtun_transport_new(fd, &session_handlers, session);
+	if (!session->transport) {
+		free(session);
+		return NULL;
+	}
+	session->broker = broker;
+	session->uid = uid;
+	session->pid = pid;
+	LIST_INSERT_HEAD(&broker->sessions, session, in_broker);
+	ev_io_init(&session->io, session_ready, fd, EV_READ);
+	session->io.data = session;
+	ev_io_start(broker->loop, &session->io);
+	ev_init(&session->timer, session_due);
+	session->timer.data = session;
+	return session;
+}
+
+void session_free(struct session *session)
+{
+	ev_io_stop(session->broker->loop, &session->io);
+	ev_timer_stop(session->broker->loop, &session->timer);
+	LIST_REMOVE(session, in_broker);
+	if (session->watching)
+		LIST_REMOVE(session, in_watching);
+	memtun_transport_free(session->transport);
+	if (session->step)
+		free(session->record);
+	free(session);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The arrays that a batch's system calls take. One set serves all lanes, as the broker is one
+ * thread.
+ */
+#ifndef MEMTUN_PACKET_IO_H
+#define MEMTUN_PACKET_IO_H
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "broker/engine/frame.h"
+#include "common/frame/frame_format.h"
+
+struct packet_slot {
+	struct iovec parts[2]; /* the headers, the frame */
+	_Alignas(8) unsigned char headers[FRAME_FORMAT_MAX + 4];
+};
+
+/* Who sent a datagram, and what the kernel says of the others. */
+struct packet_from {
+	struct sockaddr_storage address;
+	_Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(sizeof(uint32_t))];
+};
+
+struct packet_io {
+	struct mmsghdr received[BATCH_FRAMES];
+	struct packet_slot receive[BATCH_FRAMES];
+	struct packet_from from[BATCH_FRAMES];
+	struct mmsghdr sent[BATCH_FRAMES];
+	struct packet_slot send[BATCH_FRAMES];
+};
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/switch/address_table.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+
+#include "broker/switch/port.h"
+
+/* A power of two; eight entries a bucket when the table is full. */
+#define BUCKETS 1024
+
+struct entry {
+	SLIST_ENTRY(entry) link;
+	struct address address;
+	struct port *port;
+	int64_t seen;
+};
+
+struct address_table {
+	SLIST_HEAD(, entry) buckets[BUCKETS];
+	uint64_t seed; /* so that no sender can choose addresses that share a bucket */
+	unsigned int count;
+	int64_t swept; /* when aged ones last made room */
+};
+
+struct address_table *address_table_new(void)
+{
+	struct address_table *table = calloc(1, sizeof(*table));
+
+	/* Without randomness there is still a table. */
+	if (table && getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) < 0)
+		table->seed = 0;
+	return table;
+}
+
+const char *address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
+{
+	const unsigned char *bytes = (const unsigned char *)address->words;
+
+	if (address->kind < ADDRESS_IPV4)
+		snprintf(text, ADDRESS_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0],
+			 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
+	else
+		inet_ntop(address->kind == ADDRESS_IPV4 ? AF_INET : AF_INET6, bytes, text,
+			  ADDRESS_TEXT_SIZE);
+	return text;
+}
+
+bool address_is_host(const struct address *address)
+{
+	const unsigned char *bytes = (const unsigned char *)address->words;
+
+	if (address->words[0] == 0 && address->words[1] == 0)
+		return false;
+	/* 224.0.0.0/4 is multicast, and what is above it never one host's. */
+	return address->kind == ADDRESS_IPV4 ? bytes[0] < 224 : bytes[0] != 0xff;
+}
+
+static unsigned int table_bucket(const struct address_table *table, const struct address *address)
+{
+	return address_hash(table->seed, address) % BUCKETS;
+}
+
+static void entry_remove(struct address_table *table, unsigned int bucket, struct entry *entry)
+{
+	SLIST_REMOVE(&table->buckets[bucket], entry, entry, link);
+	entry->port->addresses--;
+	table->count--;
+	free(entry);
+}
+
+/* Removes what `port` (NULL: any) had there and was last seen before `since`. */
+static void table_remove(struct address_table *table, const struct port *port, int64_t since)
+{
+	for (unsigned int i = 0; i < BUCKETS; i++) {
+		struct entry *entry, *next;
+
+		SLIST_FOREACH_SAFE(entry, &table->buckets[i], link, next)
+		{
+			if ((!port || entry->port == port) && entry->seen < since)
+				entry_remove(table, i, entry);
+		}
+	}
+}
+
+void address_table_free(struct address_table *table)
+{
+	if (!table)
+		return;
+	table_remove(table, NULL, INT64_MAX);
+	free(table);
+}
+
+static struct entry *table_find(struct address_table *table, const struct address *address,
+				unsigned int bucket)
+{
+	struct entry *entry;
+
+	SLIST_FOREACH(entry, &table->buckets[bucket], link) {
+		if (address_equal(&entry->address, address))
+			return entry;
+	}
+	return NULL;
+}
+
+static bool table_is_full(const struct address_table *table, const struct port *port)
+{
+	return table->count >= ADDRESS_TABLE_MOST || port->addresses >= ADDRESS_TABLE_MOST_A_PORT;
+}
+
+void address_table_learn(struct address_table *table, const struct address *address,
+			 struct port *port, int64_t now)
+{
+	unsigned int bucket = table_bucket(table, address);
+	struct entry *entry = table_find(table, address, bucket);
+
+	if (entry && entry->port == port) {
+		entry->seen = now;
+		return;
+	}
+	/* It has moved: as if it were new, to a port that may have enough already. */
+	if (entry)
+		entry_remove(table, bucket, entry);
+	if (table_is_full(table, port) && now - table->swept >= CLOCK_SECOND) {
+		table->swept = now;
+		table_remove(table, NULL, now - ADDRESS_AGEING);
+	}
+	if (table_is_full(table, port))
+		return;
+	entry = malloc(sizeof(*entry));
+	if (!entry)
+		return; /* then it is flooded to */
+	*entry = (struct entry){.address = *address, .port = port, .seen = now};
+	SLIST_INSERT_HEAD(&table->buckets[bucket], entry, link);
+	port->addresses++;
+	table->count++;
+}
+
+struct port *address_table_find(struct address_table *table, const struct address *address,
+				int64_t now)
+{
+	unsigned int bucket = table_bucket(table, address);
+	struct entry *entry = table_find(table, address, bucket);
+
+	if (!entry)
+		return NULL;
+	if (entry->seen < now - ADDRESS_AGEING) {
+		entry_remove(table, bucket, entry);
+		return NULL;
+	}
+	return entry->port;
+}
+
+void address_table_forget(struct address_table *table, struct port *port)
+{
+	if (port->addresses)
+		table_remove(table, port, INT64_MAX);
+}
+
+bool address_table_next(struct address_table *table, uint32_t *cursor, int64_t now,
+			struct address_entry *next)
+{
+	/* The bucket, and how many of it were told. */
+	unsigned int bucket = *cursor >> 16, told = *cursor & 0xffff;
+
+	for (; bucket < BUCKETS; bucket++, told = 0) {
+		unsigned int i = 0;
+		struct entry *entry;
+
+		SLIST_FOREACH(entry, &table->buckets[bucket], link) {
+			if (entry->seen < now - ADDRESS_AGEING || i++ < told)
+				continue;
+			*next = (struct address_entry){entry->address, entry->port, entry->seen};
+			*cursor = bucket << 16 | (told + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+unsigned int address_table_count(struct address_table *table, int64_t now)
+{
+	table_remove(table, NULL, now - ADDRESS_AGEING);
+	return table->count;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/switch/capture.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/switch/backlog.h"
+#include "broker/broker.h"
+#include "broker/engine/frame.h"
+#include "broker/tunnel/queue.h"
+
+/* What waits for one reader at the most: a second or so of a busy tunnel. */
+#define MOST_FRAMES 8192
+#define MOST_BYTES (16 * 1024 * 1024)
+
+struct capture {
+	LIST_ENTRY(capture) of_target; /* of the port's or the bridge's captures */
+	ev_io io;
+	struct broker *broker;
+	enum memtun_direction direction; /* 0: both */
+	bool plain;
+	uint64_t missed;
+	struct backlog backlog; /* of whole records: a header, unless plain, and a frame */
+};
+
+static void capture_free(struct capture *capture)
+{
+	ev_io_stop(capture->broker->loop, &capture->io);
+	close(capture->io.fd);
+	LIST_REMOVE(capture, of_target);
+	backlog_pop(&capture->backlog, capture->backlog.count);
+	free(capture);
+}
+
+void capture_end_port(struct port *port)
+{
+	while (!LIST_EMPTY(&port->captures))
+		capture_free(LIST_FIRST(&port->captures));
+}
+
+void capture_end_bridge(struct bridge *bridge)
+{
+	while (!LIST_EMPTY(&bridge->captures))
+		capture_free(LIST_FIRST(&bridge->captures));
+}
+
+/* Its reader's end is always watched, and room for what waits if anything does. */
+static void capture_watch(struct capture *capture)
+{
+	int events = EV_READ | (capture->backlog.count ? EV_WRITE : 0);
+
+	if (ev_is_active(&capture->io) && events == (capture->io.events & (EV_READ | EV_WRITE)))
+		return;
+	ev_io_stop(capture->broker->loop, &capture->io);
+	ev_io_set(&capture->io, capture->io.fd, events);
+	ev_io_start(capture->broker->loop, &capture->io);
+}
+
+/* Sends one record, or counts it as missed. False: there is no room now. */
+static bool capture_send(struct capture *capture, struct iovec *parts, size_t count)
+{
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+	ssize_t sent;
+
+	do {
+		sent = sendmsg(capture->io.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == EAGAIN)
+		return false;
+	capture->missed += sent < 0;
+	return true;
+}
+
+/* Is its reader gone? It has nothing to say; what it may send is thrown away. */
+static bool capture_ended(struct capture *capture)
+{
+	char byte;
+	ssize_t received = recv(capture->io.fd, &byte, sizeof(byte), MSG_DONTWAIT);
+
+	return received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* One of those that waited is lost: it is missing before each that still waits. */
+static void capture_tell_waiting(struct capture *capture)
+{
+	for (uint32_t i = 0; !capture->plain && i < capture->backlog.count; i++) {
+		struct frame *record = backlog_peek(&capture->backlog, i);
+
+		((struct memtun_capture_header *)(void *)record->data)->missed++;
+	}
+}
+
+static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct capture *capture = io->data;
+
+	(void)loop;
+	if ((events & EV_READ) && capture_ended(capture)) {
+		capture_free(capture);
+		return;
+	}
+	while (capture->backlog.count) {
+		struct frame *record = backlog_peek(&capture->backlog, 0);
+		struct iovec part = {record->data, record->length};
+		uint64_t missed = capture->missed;
+
+		if (!capture_send(capture, &part, 1))
+			break;
+		backlog_pop(&capture->backlog, 1);
+		if (capture->missed > missed) {
+			capture_tell_waiting(capture);
+			break;
+		}
+	}
+	capture_watch(capture);
+}
+
+struct capture *capture_new(struct broker *broker, struct port *port, struct bridge *bridge,
+			    enum memtun_direction direction, bool plain, int *client_fd)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+	int ends[2];
+	ino_t inode;
+
+	if (!capture)
+		return NULL;
+	if (queue_socketpair(broker, MEMTUN_SEQPACKET, ends, &inode) < 0) {
+		free(capture);
+		return NULL;
+	}
+	capture->broker = broker;
+	capture->direction = direction;
+	capture->plain = plain;
+	ev_io_init(&capture->io, capture_ready, ends[0], EV_READ);
+	capture->io.data = capture;
+	ev_io_start(broker->loop, &capture->io);
+	if (port)
+		LIST_INSERT_HEAD(&port->captures, capture, of_target);
+	else
+		LIST_INSERT_HEAD(&bridge->captures, capture, of_target);
+	*client_fd = ends[1];
+	return capture;
+}
+
+static struct frame *record_new(const struct iovec *parts, size_t count)
+{
+	uint32_t length = 0;
+	struct frame *record;
+
+	for (size_t i = 0; i < count; i++)
+		length += (uint32_t)parts[i].iov_len;
+	record = frame_new(length);
+	length = 0;
+	for (size_t i = 0; record && i < count; i++) {
+		memcpy(record->data + length, parts[i].iov_base, parts[i].iov_len);
+		length += (uint32_t)parts[i].iov_len;
+	}
+	return record;
+}
+
+/* Keeps a record that there is no room for; counts it where it can't be kept. */
+static void capture_keep(struct capture *capture, const struct iovec *parts, size_t count)
+{
+	struct frame *record = NULL;
+
+	if (capture->backlog.count < MOST_FRAMES && capture->backlog.bytes < MOST_BYTES)
+		record = record_new(parts, count);
+	if (!record || backlog_push(&capture->backlog, record) < 0) {
+		if (record)
+			frame_release(record);
+		capture->missed++;
+	}
+	capture_watch(capture);
+}
+
+static void capture_frame(struct capture *capture, const struct frame *frame,
+			  struct memtun_capture_header *header)
+{
+	struct iovec parts[2] = {
+		{header, sizeof(*header)},
+		{frame->data, frame->length},
+	};
+	struct iovec *first = capture->plain ? parts + 1 : parts;
+	size_t count = capture->plain ? 1 : 2;
+
+	if (capture->direction && capture->direction != header->direction)
+		return;
+	header->missed = capture->missed;
+	if (capture->backlog.count || !capture_send(capture, first, count))
+		capture_keep(capture, first, count);
+}
+
+static void capture_batch(struct captures *captures, const struct port *port, enum memtun_mode mode,
+			  struct batch *batch, uint32_t mask, enum memtun_direction direction)
+{
+	struct memtun_capture_header header = {
+		.port = port->id,
+		.direction = (uint16_t)direction,
+		.mode = (uint16_t)mode,
+	};
+	struct capture *capture;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	header.time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	for (; mask; mask &= mask - 1) {
+		const struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+
+		LIST_FOREACH(capture, captures, of_target) {
+			capture_frame(capture, frame, &header);
+		}
+	}
+}
+
+void capture_port(struct port *port, struct batch *batch, uint32_t mask,
+		  enum memtun_direction direction)
+{
+	capture_batch(&port->captures, port, port->mode, batch, mask, direction);
+}
+
+void capture_bridge(struct port *port, struct batch *batch, uint32_t mask,
+		    enum memtun_direction direction)
+{
+	capture_batch(&port->bridge->captures, port, port->bridge->mode, batch, mask, direction);
+}

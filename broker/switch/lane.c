@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/switch/lane.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/switch/port.h"
+#include "broker/system/socket_diag.h"
+#include "broker/switch/stream.h"
+
+/* Batches that are still read of a side that is gone: more than a socket of its holds, as one that
+ * only shut down its receiving could go on writing for ever. A socket with the largest buffer that
+ * Linux lets a user have by default holds 554 frames. */
+#define DRAIN_BATCHES 64
+
+static void lane_ready(struct ev_loop *loop, ev_io *io, int events);
+
+/* ------------------------------------------------------------------------------ life */
+
+void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner *owner)
+{
+	lane->broker = broker;
+	lane->owner = owner;
+	lane->batch_hint = 1;
+	LIST_INIT(&lane->valve.holds);
+	ev_io_init(&lane->io, lane_ready, -1, 0);
+	lane->io.data = lane;
+}
+
+/* Whether the loop would not say that the other side is gone: then it is looked for. */
+static void lane_set_unseen(struct lane *lane, bool unseen)
+{
+	if (unseen == lane->unseen)
+		return;
+	lane->unseen = unseen;
+	if (unseen)
+		LIST_INSERT_HEAD(&lane->broker->unseen, lane, in_unseen);
+	else
+		LIST_REMOVE(lane, in_unseen);
+	broker_watch_unseen(lane->broker);
+}
+
+int lane_open(struct lane *lane, const struct lane_link *link, int fd)
+{
+	if (link == &lane_stream_link && !(lane->stream = stream_new()))
+		return -1;
+	lane->link = link;
+	lane->gone = false;
+	lane->error = 0;
+	lane->overrun = 0;
+	ev_io_set(&lane->io, fd, EV_READ);
+	lane_watch(lane);
+	return 0;
+}
+
+static void lane_drop_backlog(struct lane *lane)
+{
+	if (lane->port)
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, lane->backlog.count);
+	backlog_pop(&lane->backlog, lane->backlog.count);
+	lane->sent_of_first = 0;
+	valve_open(&lane->valve);
+}
+
+int lane_release(struct lane *lane)
+{
+	int fd = lane->io.fd;
+
+	lane_drop_backlog(lane);
+	lane_set_unseen(lane, false);
+	ev_io_stop(lane->broker->loop, &lane->io);
+	ev_io_set(&lane->io, -1, 0);
+	stream_free(lane->stream);
+	lane->stream = NULL;
+	return fd;
+}
+
+void lane_close(struct lane *lane)
+{
+	if (lane_is_open(lane))
+		close(lane_release(lane));
+}
+
+void lane_watch(struct lane *lane)
+{
+	struct ev_loop *loop = lane->broker->loop;
+	int events = (lane->paused ? 0 : EV_READ) | (lane->backlog.count ? EV_WRITE : 0);
+	int fed = ev_is_pending(&lane->io) ? EV_READ : 0;
+
+	lane_set_unseen(lane, lane->paused || lane->inode);
+	if (ev_is_active(&lane->io) && events == (lane->io.events & (EV_READ | EV_WRITE)))
+		return;
+	ev_io_stop(loop, &lane->io);
+	ev_io_set(&lane->io, lane->io.fd, events);
+	if (events)
+		ev_io_start(loop, &lane->io);
+	/* Stopping it forgot what it was to be called for. */
+	if (fed && (events || lane->gone))
+		ev_feed_event(loop, &lane->io, fed);
+}
+
+void lane_set_port(struct lane *lane, struct port *port)
+{
+	/* Of a frame that is half out on a stream the rest is dropped: nothing may follow it. */
+	if (lane->sent_of_first)
+		lane_give_up(lane);
+	lane_drop_backlog(lane);
+	lane->port = port;
+	lane->paused = port && port->holds > 0;
+	lane_watch(lane);
+}
+
+/* Comes back for frames that have been read from a stream already: no event would tell of them. */
+static void lane_read_on(struct lane *lane)
+{
+	if (lane->stream && stream_has_whole(lane->stream))
+		ev_feed_event(lane->broker->loop, &lane->io, EV_READ);
+}
+
+void lane_set_reading(struct lane *lane, bool reading)
+{
+	lane->paused = !reading;
+	if (!lane_is_open(lane))
+		return;
+	lane_watch(lane);
+	if (reading)
+		lane_read_on(lane);
+}
+
+void lane_give_up(struct lane *lane)
+{
+	if (!lane->gone)
+		ev_feed_event(lane->broker->loop, &lane->io, EV_READ);
+	lane->gone = true;
+}
+
+bool lane_hung_up(const struct lane *lane)
+{
+	struct pollfd poll_fd = {.fd = lane->io.fd, .events = POLLRDHUP};
+
+	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP));
+}
+
+/* ------------------------------------------------------------------------------ what comes in */
+
+void lane_count(struct lane *lane, enum memtun_attribute counter)
+{
+	if (lane->port)
+		port_count(lane->port, counter, 1);
+}
+
+bool lane_check(struct lane *lane, struct frame *frame, const void *headers)
+{
+	enum memtun_attribute reason;
+
+	if (!lane->port)
+		return false; /* as the kernel's before TUNSETIFF: goes nowhere */
+	reason = frame_fault(lane->port->mode, frame);
+	if (!reason &&
+	    frame_format_decode(&lane->format, headers, frame->length, &frame->offload) == 0)
+		return true;
+	port_count(lane->port, reason ? reason : MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED, 1);
+	return false;
+}
+
+/* Reads a batch and forwards it. */
+static enum lane_received lane_read(struct lane *lane)
+{
+	struct broker *broker = lane->broker;
+	enum lane_received received;
+	unsigned int count = 0;
+	uint32_t mask = 0;
+
+	received = lane->link->receive(lane, &count, &mask);
+	if (mask)
+		port_forward(lane->port, broker->batch, mask);
+	batch_clear(broker->batch, count);
+	return received;
+}
+
+void lane_drain(struct lane *lane)
+{
+	enum lane_received received = LANE_RECEIVED_SOME;
+
+	for (int i = 0; i < DRAIN_BATCHES && received == LANE_RECEIVED_SOME; i++)
+		received = lane_read(lane);
+}
+
+bool lane_retire(struct lane *lane)
+{
+	if (!lane->gone && !lane_hung_up(lane) &&
+	    !(lane->inode &&
+	      socket_diag_peer(&lane->broker->diag, lane->inode) == SOCKET_PEER_GONE))
+		return false;
+	lane_drain(lane);
+	lane->owner->ended(lane);
+	return true;
+}
+
+/* Reads a batch, and no more in this turn: whoever sends little waits for no more than one batch of
+ * whoever floods. False: that was the end of the lane. */
+static bool lane_read_turn(struct lane *lane)
+{
+	if (lane->paused)
+		return true;
+	if (lane_read(lane) == LANE_RECEIVED_END) {
+		lane->owner->ended(lane);
+		return false;
+	}
+	if (!lane->paused)
+		lane_read_on(lane);
+	return true;
+}
+
+static void lane_ready(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct lane *lane = io->data;
+
+	(void)loop;
+	if (lane->gone) {
+		lane_drain(lane);
+		lane->owner->ended(lane);
+		return;
+	}
+	/* First: sending to a datagram socket whose client is gone makes the kernel throw away what
+	 * the client had sent (unix_dgram_disconnected). */
+	if ((events & EV_READ) && !lane_read_turn(lane))
+		return;
+	if ((events & EV_WRITE) && lane->backlog.count)
+		lane_flush(lane);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lane's way out: what can be taken of a batch goes out at once, or waits, or gives way to
+ * something else, as the port says. Each frame ends in exactly one counter.
+ */
+#include <errno.h>
+#include <linux/if_ether.h>
+
+#include "broker/broker.h"
+#include "common/frame/frame_view.h"
+#include "broker/switch/lane.h"
+#include "broker/switch/port.h"
+
+/* Bytes of packet, as the mtu counts them: without the Ethernet header and one VLAN tag. */
+static uint32_t frame_packet_length(enum memtun_mode mode, const struct frame *frame)
+{
+	uint16_t protocol;
+
+	if (mode == MEMTUN_TUN)
+		return frame->length;
+	protocol = frame_format_protocol(mode, frame->data, frame->length);
+	return frame->length - ETH_HLEN -
+	       (ethertype_is_tag(protocol) && frame->length >= ETH_HLEN + 4 ? 4 : 0);
+}
+
+/* What of the batch this lane can take, made as it takes it. */
+static unsigned int lane_select(struct lane *lane, struct batch *batch, uint32_t mask,
+				struct frame *frames[BATCH_FRAMES])
+{
+	unsigned int count = 0;
+
+	for (; mask; mask &= mask - 1) {
+		struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+
+		if (frame_is_gso(frame) && !lane->format.vnet_size) {
+			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION, 1);
+			continue;
+		}
+		if (!frame_is_gso(frame) &&
+		    frame_packet_length(lane->port->mode, frame) > lane->port->mtu) {
+			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_MTU, 1);
+			continue;
+		}
+		if (!lane->format.vnet_size)
+			frame_complete_checksum(frame);
+		frames[count++] = frame;
+	}
+	return count;
+}
+
+static bool backlog_is_full(const struct lane *lane)
+{
+	return lane->backlog.count >= lane->port->queue_limit ||
+	       lane->backlog.bytes >= LANE_MOST_BYTES;
+}
+
+static bool backlog_is_half_empty(const struct lane *lane)
+{
+	return lane->backlog.count <= lane->port->queue_limit / 2 &&
+	       lane->backlog.bytes <= LANE_MOST_BYTES / 2;
+}
+
+/* Must nothing of this source's be dropped here? */
+static bool lane_blocks(const struct lane *lane, const struct port *source)
+{
+	return lane->port->overflow == MEMTUN_BLOCK || source->patient;
+}
+
+/* Makes what has waited longest give way, if the port wants that. False: there is no room. */
+static bool lane_make_room(struct lane *lane)
+{
+	/* A frame that is half out on a stream can't be taken back. */
+	unsigned int held = lane->sent_of_first ? 1 : 0;
+
+	while (backlog_is_full(lane)) {
+		if (lane->port->overflow == MEMTUN_DROP_TAIL || lane->backlog.count <= held)
+			return false;
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
+		if (held)
+			backlog_pop_second(&lane->backlog);
+		else
+			backlog_pop(&lane->backlog, 1);
+	}
+	return true;
+}
+
+/* Keeps a frame that there is no room for, or makes what the port wants give way. */
+static void lane_keep(struct lane *lane, const struct port *source, struct frame *frame)
+{
+	struct frame *copy;
+
+	if (!lane_blocks(lane, source) && !lane_make_room(lane)) {
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
+		return;
+	}
+	if (!frame->references && !frame->copy)
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_COPIED_BYTES, frame->length);
+	copy = frame_keep(frame);
+	if (copy && backlog_push(&lane->backlog, copy) == 0)
+		return;
+	if (copy)
+		frame_release(copy);
+	port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
+	/* Without the rest of a frame that is half out, what follows on a stream means nothing. */
+	if (lane->sent_of_first && lane->backlog.count == 0)
+		lane_give_up(lane);
+}
+
+void lane_send(struct lane *lane, struct port *source, struct batch *batch, uint32_t mask)
+{
+	struct frame *frames[BATCH_FRAMES] = {NULL};
+	unsigned int count = lane_select(lane, batch, mask, frames);
+	unsigned int done = 0;
+
+	if (lane->gone) {
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, count);
+		return;
+	}
+	if (lane->backlog.count == 0)
+		done = lane->link->send(lane, frames, count);
+	if (done == count)
+		return;
+	for (; done < count; done++)
+		lane_keep(lane, source, frames[done]);
+	if (lane_blocks(lane, source) && backlog_is_full(lane))
+		valve_shut(&lane->valve, source);
+	lane_watch(lane);
+}
+
+void lane_let_go(struct lane *lane)
+{
+	if (lane->port->overflow != MEMTUN_BLOCK || backlog_is_half_empty(lane))
+		valve_open(&lane->valve);
+}
+
+/* Sends what waits, as far as there is room now. */
+void lane_flush(struct lane *lane)
+{
+	struct backlog *backlog = &lane->backlog;
+
+	while (backlog->count) {
+		struct frame *frames[BATCH_FRAMES];
+		unsigned int count = 0, done;
+
+		while (count < BATCH_FRAMES && count < backlog->count) {
+			frames[count] = backlog_peek(backlog, count);
+			count++;
+		}
+		done = lane->link->send(lane, frames, count);
+		backlog_pop(backlog, done);
+		if (done < count)
+			break;
+	}
+	if (valve_is_shut(&lane->valve) && backlog_is_half_empty(lane))
+		valve_open(&lane->valve);
+	lane_watch(lane);
+}
+
+bool lane_send_failed(struct lane *lane)
+{
+	switch (errno) {
+	case EAGAIN:
+		return false;
+	case EPIPE:
+	case ECONNRESET:
+	case ECONNREFUSED:
+	case ENOTCONN:
+	case EBADFD: /* a device that was deleted */
+		if (lane->envelope && lane->envelope->connectionless)
+			break;
+		lane->error = errno;
+		/* Its reading end tells the rest, frames that it had still sent among them. */
+		lane_give_up(lane);
+		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, 1);
+		return true;
+	default:
+		break;
+	}
+	port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
+	return true;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes whose socket keeps frames apart (SEQPACKET, DGRAM, UDP): recvmmsg and sendmmsg of a batch.
+ *
+ * A length of 0 is an empty frame or the end, and after the end recvmmsg returns as many of them as
+ * it was asked for. The end is told by RDHUP, and by nothing being left to read (SIOCINQ), as an
+ * empty frame may have been sent before other frames and then the end. ECONNRESET says that the
+ * client left frames unread; what it had sent follows.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "broker/broker.h"
+#include "broker/engine/packet_io.h"
+#include "broker/switch/lane.h"
+#include "broker/switch/port.h"
+
+/* Is there nothing more, and will there be nothing more? */
+static bool packet_end(const struct lane *lane)
+{
+	int unread = 0;
+
+	return lane_hung_up(lane) && ioctl(lane->io.fd, SIOCINQ, &unread) == 0 && unread == 0;
+}
+
+/* Bytes before each frame. */
+static size_t packet_header_size(const struct lane *lane)
+{
+	return lane->envelope ? lane->envelope->header_size : frame_format_size(&lane->format);
+}
+
+static int packet_receive_batch(struct lane *lane, struct packet_io *io, unsigned int count)
+{
+	size_t headers = packet_header_size(lane);
+	int received;
+
+	for (unsigned int i = 0; i < count; i++) {
+		struct packet_slot *slot = &io->receive[i];
+
+		slot->parts[0] = (struct iovec){slot->headers, headers};
+		slot->parts[1] = (struct iovec){batch_buffer(lane->broker->batch, i), FRAME_MAX};
+		io->received[i].msg_hdr = (struct msghdr){
+			.msg_iov = headers ? slot->parts : slot->parts + 1,
+			.msg_iovlen = headers ? 2 : 1,
+		};
+		if (lane->envelope) {
+			io->received[i].msg_hdr.msg_name = &io->from[i].address;
+			io->received[i].msg_hdr.msg_namelen = sizeof(io->from[i].address);
+		}
+		/* Not from UNIX sockets, where descriptors would come there, and stay open. */
+		if (lane->envelope && lane->envelope->connectionless) {
+			io->received[i].msg_hdr.msg_control = io->from[i].control;
+			io->received[i].msg_hdr.msg_controllen = sizeof(io->from[i].control);
+		}
+	}
+	do {
+		received = recvmmsg(lane->io.fd, io->received, count, MSG_DONTWAIT, NULL);
+	} while (received < 0 && (errno == EINTR || errno == ECONNRESET));
+	return received;
+}
+
+/* Counts what the kernel has dropped before this message (SO_RXQ_OVFL): it says the sum. */
+static void packet_count_overrun(struct lane *lane, struct msghdr *message)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	uint32_t sum;
+
+	if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SO_RXQ_OVFL)
+		return;
+	memcpy(&sum, CMSG_DATA(control), sizeof(sum));
+	if (lane->port)
+		port_count(lane->port, MEMTUN_A_FROM_CLIENT_DROPPED_OVERRUN, sum - lane->overrun);
+	lane->overrun = sum;
+}
+
+/* Does the envelope say that the message isn't ours? As a counter. */
+static enum memtun_attribute packet_envelope_fault(struct lane *lane, unsigned int index)
+{
+	struct packet_io *io = lane->broker->packet_io;
+	struct msghdr *message = &io->received[index].msg_hdr;
+
+	if (!lane->envelope || !lane->envelope->check)
+		return MEMTUN_A_UNSPEC;
+	return lane->envelope->check(lane, &io->from[index].address, message->msg_namelen,
+				     io->receive[index].headers);
+}
+
+/* Makes a frame of a message, or counts why it is none. */
+static bool packet_take(struct lane *lane, unsigned int index, const struct mmsghdr *message)
+{
+	struct batch *batch = lane->broker->batch;
+	size_t headers = packet_header_size(lane);
+	enum memtun_attribute reason;
+
+	if (lane->envelope)
+		packet_count_overrun(lane, &lane->broker->packet_io->received[index].msg_hdr);
+	if (message->msg_hdr.msg_flags & MSG_TRUNC)
+		reason = MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE;
+	else if (message->msg_len == 0)
+		reason = MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY;
+	else if (message->msg_len <= headers)
+		reason = MEMTUN_A_FROM_CLIENT_DROPPED_RUNT;
+	else /* now that there is a header to look at */
+		reason = packet_envelope_fault(lane, index);
+	if (reason == LANE_NOT_COUNTED)
+		return false;
+	if (!reason) {
+		batch_set_read(batch, index, (uint32_t)(message->msg_len - headers));
+		return lane_check(lane, &batch->frames[index],
+				  lane->broker->packet_io->receive[index].headers);
+	}
+	lane_count(lane, reason);
+	return false;
+}
+
+/* The messages before the last that has bytes; those behind it may be the end's. */
+static unsigned int packet_count_filled(const struct packet_io *io, unsigned int received)
+{
+	while (received && io->received[received - 1].msg_len == 0)
+		received--;
+	return received;
+}
+
+static enum lane_received packet_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
+{
+	struct packet_io *io = lane->broker->packet_io;
+	unsigned int asked = lane->batch_hint;
+	unsigned int filled, received;
+	int result = packet_receive_batch(lane, io, asked);
+
+	if (result < 0) {
+		/* Without a connection an error is of a datagram that was sent, and is told once.
+		 */
+		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
+		    (lane->envelope && lane->envelope->connectionless))
+			return LANE_RECEIVED_ALL;
+		lane->error = errno;
+		return LANE_RECEIVED_END;
+	}
+	received = (unsigned int)result;
+	filled = packet_count_filled(io, received);
+	if (filled < received && packet_end(lane))
+		received = filled;
+	for (unsigned int i = 0; i < received; i++) {
+		if (packet_take(lane, i, &io->received[i]))
+			*mask |= UINT32_C(1) << i;
+		else
+			lane->broker->batch->frames[i].copy = NULL;
+	}
+	*count = received;
+	if (received < (unsigned int)result)
+		return LANE_RECEIVED_END;
+	/* Ask for a whole batch of who fills one; for one frame of who hasn't sent any lately. */
+	lane->batch_hint = received == asked ? BATCH_FRAMES : (uint8_t)(received + 1);
+	return received == asked ? LANE_RECEIVED_SOME : LANE_RECEIVED_ALL;
+}
+
+static unsigned int packet_send(struct lane *lane, struct frame *const frames[], unsigned int count)
+{
+	struct packet_io *io = lane->broker->packet_io;
+	size_t headers = packet_header_size(lane);
+	struct port *port = lane->port;
+	unsigned int done = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		struct packet_slot *slot = &io->send[i];
+
+		if (lane->envelope && headers)
+			lane->envelope->write(lane, slot->headers);
+		else if (headers)
+			frame_format_encode(&lane->format, lane->port->mode, frames[i]->data,
+					    frames[i]->length, &frames[i]->offload, slot->headers);
+		slot->parts[0] = (struct iovec){slot->headers, headers};
+		slot->parts[1] = (struct iovec){frames[i]->data, frames[i]->length};
+		io->sent[i].msg_hdr = (struct msghdr){
+			.msg_iov = headers ? slot->parts : slot->parts + 1,
+			.msg_iovlen = headers ? 2 : 1,
+			.msg_name = lane->to ? (void *)(uintptr_t)lane->to : NULL,
+			.msg_namelen = lane->to ? sizeof(*lane->to) : 0,
+		};
+	}
+	while (done < count) {
+		int sent = sendmmsg(lane->io.fd, io->sent + done, count - done,
+				    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && !lane_send_failed(lane))
+			break;
+		if (sent < 0) {
+			done++;
+			continue;
+		}
+		for (int i = 0; i < sent; i++)
+			port_count(port, MEMTUN_A_TO_CLIENT_BYTES, frames[done++]->length);
+		port_count(port, MEMTUN_A_TO_CLIENT_FRAMES, (uint64_t)sent);
+	}
+	return done;
+}
+
+const struct lane_link lane_packet_link = {
+	.receive = packet_receive,
+	.send = packet_send,
+};

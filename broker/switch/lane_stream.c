@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes whose socket is a stream (QEMU's and passt's form): each frame after its length, 4 bytes,
+ * big-endian. What is read may end within a frame, and what is sent too: the part that has come is
+ * kept until the rest comes, and the part that has gone is remembered, so that neither side ever
+ * waits in the middle of a frame longer than the other makes it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "broker/broker.h"
+#include "broker/engine/packet_io.h"
+#include "broker/switch/lane.h"
+#include "broker/switch/port.h"
+#include "broker/switch/stream.h"
+
+#define LENGTH_SIZE 4
+
+/* A read goes into the batch's buffers as if they were one: a batch of frames of 1514 bytes, and no
+ * more, as all of it is forwarded before others get their turn. */
+#define READ_SIZE (64 * 1024)
+
+_Static_assert(READ_SIZE + LENGTH_SIZE + FRAME_FORMAT_MAX + FRAME_MAX <=
+		       BATCH_FRAMES * BATCH_STRIDE,
+	       "the kept part and a read fit the batch");
+
+struct stream {
+	unsigned char *part; /* begins with a length, or a part of one */
+	size_t size;
+};
+
+struct stream *stream_new(void)
+{
+	return calloc(1, sizeof(struct stream));
+}
+
+void stream_free(struct stream *stream)
+{
+	if (!stream)
+		return;
+	free(stream->part);
+	free(stream);
+}
+
+/* Keeps what is not a whole frame. -1 with ENOMEM: the stream can't be followed any more. */
+static int stream_keep(struct stream *stream, const unsigned char *bytes, size_t size)
+{
+	unsigned char *part = NULL;
+
+	if (size) {
+		part = malloc(size);
+		if (!part)
+			return -1;
+		memcpy(part, bytes, size);
+	}
+	free(stream->part);
+	stream->part = part;
+	stream->size = size;
+	return 0;
+}
+
+static uint32_t length_read(const unsigned char *at)
+{
+	uint32_t length;
+
+	memcpy(&length, at, sizeof(length));
+	return ntohl(length);
+}
+
+/* Makes batch entry `index` of one whole frame with its headers; false if it was counted as none.
+ */
+static bool stream_take(struct lane *lane, unsigned int index, unsigned char *bytes, size_t size)
+{
+	struct batch *batch = lane->broker->batch;
+	size_t headers = frame_format_size(&lane->format);
+
+	batch_set(batch, index, bytes + headers, 0);
+	if (size == 0)
+		lane_count(lane, MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY);
+	else if (size <= headers)
+		lane_count(lane, MEMTUN_A_FROM_CLIENT_DROPPED_RUNT);
+	else {
+		batch->frames[index].length = (uint32_t)(size - headers);
+		return lane_check(lane, &batch->frames[index], bytes);
+	}
+	return false;
+}
+
+/* Takes the whole frames, a batch at the most; returns how many bytes they had, -1: no stream. */
+static ssize_t stream_split(struct lane *lane, unsigned char *bytes, size_t size,
+			    unsigned int *count, uint32_t *mask)
+{
+	size_t most = FRAME_MAX + frame_format_size(&lane->format);
+	size_t at = 0;
+
+	while (*count < BATCH_FRAMES && size - at >= LENGTH_SIZE) {
+		size_t length = length_read(bytes + at);
+
+		if (length > most) {
+			lane_count(lane, MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE);
+			return -1;
+		}
+		if (size - at - LENGTH_SIZE < length)
+			break;
+		if (stream_take(lane, *count, bytes + at + LENGTH_SIZE, length))
+			*mask |= UINT32_C(1) << *count;
+		(*count)++;
+		at += LENGTH_SIZE + length;
+	}
+	return (ssize_t)at;
+}
+
+bool stream_has_whole(const struct stream *stream)
+{
+	return stream->size >= LENGTH_SIZE &&
+	       stream->size - LENGTH_SIZE >= length_read(stream->part);
+}
+
+static enum lane_received stream_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
+{
+	struct stream *stream = lane->stream;
+	unsigned char *bytes = batch_buffer(lane->broker->batch, 0);
+	size_t size = stream->size;
+	ssize_t received = 0, used;
+	bool whole = stream_has_whole(stream);
+
+	if (size)
+		memcpy(bytes, stream->part, size);
+	if (!whole) {
+		do {
+			received = recv(lane->io.fd, bytes + size, READ_SIZE, MSG_DONTWAIT);
+		} while (received < 0 && (errno == EINTR || errno == ECONNRESET));
+		if (received < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM))
+			return LANE_RECEIVED_ALL;
+		if (received <= 0) {
+			lane->error = received < 0 ? errno : 0;
+			if (size)
+				lane_count(lane, MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED);
+			return LANE_RECEIVED_END;
+		}
+	}
+	used = stream_split(lane, bytes, size + (size_t)received, count, mask);
+	if (used < 0 ||
+	    stream_keep(stream, bytes + used, size + (size_t)received - (size_t)used) < 0) {
+		lane->error = used < 0 ? EMSGSIZE : ENOMEM;
+		return LANE_RECEIVED_END;
+	}
+	return LANE_RECEIVED_SOME;
+}
+
+/* Counts off what `sent` bytes were of these frames; returns how many are out as a whole. */
+static unsigned int stream_count_sent(struct lane *lane, struct frame *const frames[],
+				      unsigned int count, size_t sent)
+{
+	size_t headers = LENGTH_SIZE + frame_format_size(&lane->format);
+	struct port *port = lane->port;
+	unsigned int done = 0;
+
+	sent += lane->sent_of_first;
+	while (done < count && sent >= headers + frames[done]->length) {
+		sent -= headers + frames[done]->length;
+		port_count(port, MEMTUN_A_TO_CLIENT_FRAMES, 1);
+		port_count(port, MEMTUN_A_TO_CLIENT_BYTES, frames[done]->length);
+		done++;
+	}
+	lane->sent_of_first = (uint32_t)sent;
+	return done;
+}
+
+/* Takes `skip` bytes off the front of the parts. */
+static void parts_skip(struct iovec parts[], size_t skip)
+{
+	for (; skip; parts++) {
+		size_t here = skip < parts->iov_len ? skip : parts->iov_len;
+
+		parts->iov_base = (unsigned char *)parts->iov_base + here;
+		parts->iov_len -= here;
+		skip -= here;
+	}
+}
+
+static unsigned int stream_send(struct lane *lane, struct frame *const frames[], unsigned int count)
+{
+	struct packet_io *io = lane->broker->packet_io;
+	size_t headers = frame_format_size(&lane->format);
+	struct iovec parts[2 * BATCH_FRAMES];
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2 * count};
+	ssize_t sent;
+
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned char *at = io->send[i].headers;
+		uint32_t length = htonl((uint32_t)(frames[i]->length + headers));
+
+		memcpy(at, &length, LENGTH_SIZE);
+		if (headers)
+			frame_format_encode(&lane->format, lane->port->mode, frames[i]->data,
+					    frames[i]->length, &frames[i]->offload,
+					    at + LENGTH_SIZE);
+		parts[2 * i] = (struct iovec){at, LENGTH_SIZE + headers};
+		parts[2 * i + 1] = (struct iovec){frames[i]->data, frames[i]->length};
+	}
+	parts_skip(parts, lane->sent_of_first);
+	do {
+		sent = sendmsg(lane->io.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return stream_count_sent(lane, frames, count, (size_t)sent);
+	for (unsigned int i = 0; i < count; i++) {
+		/* A frame that is refused when it is half out would leave no stream. */
+		if (errno == ENOBUFS || errno == ENOMEM || !lane_send_failed(lane))
+			return i;
+	}
+	lane->sent_of_first = 0;
+	return count;
+}
+
+const struct lane_link lane_stream_link = {
+	.receive = stream_receive,
+	.send = stream_send,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/switch/port.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "broker/adapter/adapter.h"
+#include "broker/switch/bridge.h"
+#include "broker/broker.h"
+#include "broker/switch/capture.h"
+#include "broker/engine/frame.h"
+#include "broker/engine/backpressure.h"
+
+void port_init(struct port *port, struct broker *broker, const char *name,
+	       const struct attribute_set *options)
+{
+	port->broker = broker;
+	port->id = broker_next_id(broker);
+	port->overflow = MEMTUN_DROP_TAIL;
+	port->queue_limit = PORT_QUEUE_LIMIT;
+	strlcpy(port->name, name, sizeof(port->name));
+	port_set(port, options);
+}
+
+void port_set(struct port *port, const struct attribute_set *options)
+{
+	if (attribute_set_has(options, MEMTUN_A_MTU))
+		port->mtu = (uint32_t)attribute_set_number(options, MEMTUN_A_MTU);
+	if (attribute_set_has(options, MEMTUN_A_QUEUE_LIMIT))
+		port->queue_limit = (uint32_t)attribute_set_number(options, MEMTUN_A_QUEUE_LIMIT);
+	if (attribute_set_has(options, MEMTUN_A_OVERFLOW))
+		port->overflow =
+			(enum memtun_overflow)attribute_set_number(options, MEMTUN_A_OVERFLOW);
+}
+
+int port_read_config(const struct port *port, const struct attribute_set *options,
+		     struct adapter_config **config, struct fault *fault)
+{
+	const char *addresses = attribute_set_string(options, MEMTUN_A_ADDRESS);
+	const char *gateways = attribute_set_string(options, MEMTUN_A_GATEWAY);
+
+	*config = NULL;
+	if (!addresses && !gateways)
+		return 0;
+	if (port->mode != MEMTUN_TUN)
+		return fault_set(fault, EINVAL, "%s is for a tun: what a tap sends has its own",
+				 addresses ? "address" : "gateway");
+	if (!addresses && port->adapter_config)
+		addresses = adapter_config_addresses(port->adapter_config);
+	if (!gateways && port->adapter_config)
+		gateways = adapter_config_gateways(port->adapter_config);
+	*config = adapter_config_new(addresses, gateways, fault);
+	return *config ? 0 : -1;
+}
+
+void port_take_config(struct port *port, struct adapter_config *config)
+{
+	if (!config)
+		return;
+	adapter_config_free(port->adapter_config);
+	port->adapter_config = config;
+}
+
+void port_leave(struct port *port)
+{
+	struct bridge *bridge = port->bridge;
+
+	if (!bridge)
+		return;
+	/* Whom it holds it leaves behind, and who holds it. */
+	port->operations->let_go(port);
+	valve_forget(port);
+	bridge_leave(port);
+	broker_settle_bridge(port->broker, bridge);
+}
+
+int port_join(struct port *port, const char *name, struct fault *fault)
+{
+	struct adapter *adapter;
+	struct bridge *bridge;
+
+	if (name[0] == '\0') {
+		port_leave(port);
+		return 0;
+	}
+	bridge = broker_find_bridge(port->broker, name);
+	if (bridge && bridge == port->bridge)
+		return 0;
+	if (!bridge)
+		bridge = broker_add_bridge(port->broker, name, false, false);
+	if (!bridge || bridge_admit(bridge, port, &adapter) < 0) {
+		fault_set(fault, errno, "cannot join '%s' to bridge '%s': %s", port->name, name,
+			  strerror(errno));
+		if (bridge)
+			broker_settle_bridge(port->broker, bridge);
+		return -1;
+	}
+	port_leave(port);
+	bridge_join(bridge, port, adapter);
+	return 0;
+}
+
+void port_forward(struct port *port, struct batch *batch, uint32_t mask)
+{
+	for (uint32_t rest = mask; rest; rest &= rest - 1)
+		port_count(port, MEMTUN_A_FROM_CLIENT_BYTES,
+			   batch->frames[__builtin_ctz(rest)].length);
+	port_count(port, MEMTUN_A_FROM_CLIENT_FRAMES, (uint64_t)__builtin_popcount(mask));
+	if (!LIST_EMPTY(&port->captures))
+		capture_port(port, batch, mask, MEMTUN_FROM_CLIENT);
+	bridge_forward(port, batch, mask);
+}
+
+static void describe_text(struct attribute_set *set, enum memtun_attribute which, const char *text)
+{
+	if (text)
+		attribute_set_put_string(set, which, text);
+}
+
+void port_describe(const struct port *port, struct attribute_set *set)
+{
+	attribute_set_put_number(set, MEMTUN_A_ID, port->id);
+	attribute_set_put_string(set, MEMTUN_A_NAME, port->name);
+	attribute_set_put_number(set, MEMTUN_A_MODE, port->mode);
+	if (port->bridge)
+		attribute_set_put_string(set, MEMTUN_A_BRIDGE, port->bridge->name);
+	attribute_set_put_number(set, MEMTUN_A_MTU, port->mtu);
+	attribute_set_put_number(set, MEMTUN_A_QUEUE_LIMIT, port->queue_limit);
+	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, port->overflow);
+	if (port->adapter)
+		attribute_set_put_string(set, MEMTUN_A_MAC, adapter_mac(port->adapter));
+	if (!port->adapter_config)
+		return;
+	describe_text(set, MEMTUN_A_ADDRESS, adapter_config_addresses(port->adapter_config));
+	describe_text(set, MEMTUN_A_GATEWAY, adapter_config_gateways(port->adapter_config));
+}
+
+void port_describe_counters(const struct port *port, struct attribute_set *set)
+{
+	for (int i = PORT_FIRST_COUNTER; i <= PORT_LAST_COUNTER; i++)
+		attribute_set_put_number(set, (enum memtun_attribute)i,
+					 port->counters[i - PORT_FIRST_COUNTER]);
+}

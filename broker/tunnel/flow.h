@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which flow a frame belongs to: a number that is the same for all frames of one connection.
+ */
+#ifndef MEMTUN_FLOW_H
+#define MEMTUN_FLOW_H
+
+#include <stdint.h>
+
+#include "broker/engine/frame.h"
+
+uint32_t flow_hash(enum memtun_mode mode, const struct frame *frame);
+
+#endif

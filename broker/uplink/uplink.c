@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/uplink/uplink.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/adapter/adapter.h"
+#include "broker/broker.h"
+#include "broker/switch/capture.h"
+#include "common/clock.h"
+#include "broker/uplink/uplink_options.h"
+#include "common/utf8.h"
+
+/* Seconds between two tries to open: at first, and at the most. */
+#define FIRST_DELAY 0.1
+#define LAST_DELAY 10.0
+
+int uplink_compare(struct uplink *one, struct uplink *other)
+{
+	return strcmp(one->port.name, other->port.name);
+}
+
+RB_GENERATE(uplink_tree, uplink, by_name, uplink_compare)
+
+struct uplink *uplink_find(struct broker *broker, const char *name)
+{
+	struct uplink key;
+
+	strlcpy(key.port.name, name, sizeof(key.port.name));
+	return RB_FIND(uplink_tree, &broker->uplinks, &key);
+}
+
+struct uplink *uplink_next(struct broker *broker, uint32_t id)
+{
+	struct uplink *uplink, *next = NULL;
+
+	RB_FOREACH(uplink, uplink_tree, &broker->uplinks) {
+		if (uplink->port.id > id && (!next || uplink->port.id < next->port.id))
+			next = uplink;
+	}
+	return next;
+}
+
+int uplink_admit(const struct uplink *uplink, uid_t uid, struct fault *fault)
+{
+	if (uid == 0 || uid == uplink->owner)
+		return 0;
+	return fault_set(fault, EPERM, "'%s' belongs to user %u", uplink->port.name, uplink->owner);
+}
+
+static void uplink_publish(struct uplink *uplink, enum memtun_event event)
+{
+	struct attribute_set set;
+
+	if (LIST_EMPTY(&uplink->port.broker->watching))
+		return;
+	uplink_describe(uplink, false, &set);
+	broker_publish(uplink->port.broker, event, &set);
+}
+
+/* ------------------------------------------------------------------------------ the port */
+
+static void uplink_send(struct port *port, struct port *source, struct batch *batch, uint32_t mask)
+{
+	struct uplink *uplink = (struct uplink *)port;
+	unsigned int frames = (unsigned int)__builtin_popcount(mask);
+
+	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
+	if (!LIST_EMPTY(&port->captures))
+		capture_port(port, batch, mask, MEMTUN_TO_CLIENT);
+	if (lane_is_open(&uplink->lane))
+		lane_send(&uplink->lane, source, batch, mask);
+	else
+		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, frames);
+}
+
+static void uplink_set_reading(struct port *port, bool reading)
+{
+	struct uplink *uplink = (struct uplink *)port;
+
+	lane_set_reading(&uplink->lane, reading);
+	lane_set_reading(&uplink->second, reading);
+}
+
+static void uplink_let_go(struct port *port)
+{
+	valve_open(&((struct uplink *)port)->lane.valve);
+}
+
+static const struct port_operations uplink_port_operations = {
+	.send = uplink_send,
+	.set_reading = uplink_set_reading,
+	.let_go = uplink_let_go,
+};
+
+/* ------------------------------------------------------------------------------ up and down */
+
+/* A path in it may have been cut within a character. */
+static void uplink_set_reason(struct uplink *uplink, const char *reason)
+{
+	strlcpy(uplink->reason, reason, sizeof(uplink->reason));
+	utf8_mend(uplink->reason);
+}
+
+static void uplink_set_up(struct uplink *uplink)
+{
+	uplink->up = true;
+	uplink->connects++;
+	uplink->since = clock_now();
+	uplink->reason[0] = '\0';
+}
+
+void uplink_opened(struct uplink *uplink)
+{
+	uplink_set_up(uplink);
+	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_UP);
+}
+
+/* Tries again after a while: soon after a time of calm, else ever later. */
+static void uplink_wait(struct uplink *uplink)
+{
+	if (uplink->up && clock_now() - uplink->since > (int64_t)(LAST_DELAY * CLOCK_SECOND))
+		uplink->delay = FIRST_DELAY;
+	ev_timer_stop(uplink->port.broker->loop, &uplink->timer);
+	ev_timer_set(&uplink->timer, uplink->delay, 0.);
+	ev_timer_start(uplink->port.broker->loop, &uplink->timer);
+	uplink->delay = uplink->delay * 2 < LAST_DELAY ? uplink->delay * 2 : LAST_DELAY;
+}
+
+static void uplink_close(struct uplink *uplink)
+{
+	if (uplink->kind->close)
+		uplink->kind->close(uplink);
+	lane_close(&uplink->lane);
+	lane_close(&uplink->second);
+}
+
+/* For good. */
+static void uplink_end(struct uplink *uplink)
+{
+	ev_timer_stop(uplink->port.broker->loop, &uplink->timer);
+	uplink_close(uplink);
+	if (uplink->kind->end)
+		uplink->kind->end(uplink);
+	uplink->up = false;
+}
+
+void uplink_lost(struct uplink *uplink, const char *reason)
+{
+	bool was_up = uplink->up;
+
+	uplink_close(uplink);
+	uplink_set_reason(uplink, reason);
+	uplink_wait(uplink);
+	uplink->up = false;
+	/* That a try has failed once more is no news. */
+	if (was_up)
+		uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DOWN);
+}
+
+static void uplink_lane_ended(struct lane *lane)
+{
+	const char *reason = "the other side has closed it";
+
+	/* The kernel's words for EBADFD help nobody. */
+	if (lane->error == EBADFD)
+		reason = "the interface was deleted";
+	else if (lane->error)
+		reason = strerror(lane->error);
+	uplink_lost((struct uplink *)lane->port, reason);
+}
+
+static const struct lane_owner uplink_lane_owner = {.ended = uplink_lane_ended};
+
+/* Opens it. -1 with the fault filled and the reason set; else it is up, or will be or be lost. */
+static int uplink_try(struct uplink *uplink, struct fault *fault)
+{
+	char text[UPLINK_TEXT_SIZE] = "cannot open it";
+	int result = uplink->kind->open(uplink, text);
+	int error = errno;
+
+	if (result == 0)
+		uplink_set_up(uplink);
+	if (result > 0)
+		uplink_set_reason(uplink, text);
+	if (result >= 0)
+		return 0;
+	fault_set(fault, error, "%s: %s", text, strerror(error));
+	uplink_set_reason(uplink, fault->text);
+	return -1;
+}
+
+static void uplink_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct uplink *uplink = timer->data;
+	struct fault fault;
+
+	(void)loop;
+	(void)events;
+	if (uplink_try(uplink, &fault) < 0)
+		uplink_wait(uplink);
+	else if (uplink->up)
+		uplink_publish(uplink, MEMTUN_EVENT_UPLINK_UP);
+}
+
+/* ------------------------------------------------------------------------------ making */
+
+static void uplink_free(struct uplink *uplink)
+{
+	uplink_options_free(&uplink->options);
+	adapter_config_free(uplink->port.adapter_config);
+	free(uplink);
+}
+
+static struct uplink *uplink_new(struct broker *broker, const struct attribute_set *options,
+				 uid_t uid, struct fault *fault)
+{
+	const struct uplink_kind *kind = uplink_kind_for(options, fault);
+	struct adapter_config *config;
+	struct uplink *uplink;
+
+	if (!kind)
+		return NULL;
+	uplink = calloc(1, kind->size);
+	if (!uplink || uplink_options_keep(&uplink->options, options) < 0) {
+		fault_set(fault, ENOMEM, "out of memory");
+		goto fail;
+	}
+	uplink->kind = kind;
+	uplink->owner = uid;
+	uplink->delay = FIRST_DELAY;
+	uplink->port.operations = &uplink_port_operations;
+	uplink->port.mode = MEMTUN_TAP;
+	uplink->port.mtu = kind->mtu;
+	port_init(&uplink->port, broker, attribute_set_string(options, MEMTUN_A_NAME), options);
+	lane_init(&uplink->lane, broker, &uplink_lane_owner);
+	lane_init(&uplink->second, broker, &uplink_lane_owner);
+	uplink->lane.envelope = kind->envelope;
+	uplink->second.envelope = kind->envelope;
+	uplink->lane.port = &uplink->port;
+	uplink->second.port = &uplink->port;
+	ev_init(&uplink->timer, uplink_due);
+	uplink->timer.data = uplink;
+	if (kind->prepare(uplink, &uplink->options, fault) < 0 ||
+	    port_read_config(&uplink->port, options, &config, fault) < 0)
+		goto fail;
+	port_take_config(&uplink->port, config);
+	return uplink;
+
+fail:
+	if (uplink)
+		uplink_free(uplink);
+	return NULL;
+}
+
+/* Does the error say that the other side isn't there, or not now? */
+static bool error_is_absence(int error)
+{
+	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EAGAIN ||
+	       error == ETIMEDOUT;
+}
+
+/* A second way from a bridge to the same place would be a loop, in which frames go round for ever.
+ */
+static int uplink_check_loop(const struct uplink *uplink, struct fault *fault)
+{
+	const char *bridge = attribute_set_string(&uplink->options, MEMTUN_A_BRIDGE);
+	struct uplink *other;
+
+	RB_FOREACH(other, uplink_tree, &uplink->port.broker->uplinks) {
+		if (other->port.bridge && strcmp(other->port.bridge->name, bridge) == 0 &&
+		    other->kind == uplink->kind && uplink->kind->same &&
+		    uplink->kind->same(other, uplink))
+			return fault_set(fault, EEXIST,
+					 "uplink '%s' joins bridge '%s' to the same place: "
+					 "a second way would be a loop",
+					 other->port.name, bridge);
+	}
+	return 0;
+}
+
+struct uplink *uplink_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
+			  struct fault *fault)
+{
+	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
+	struct uplink *uplink;
+	bool opened;
+
+	if (broker_check_name(broker, name, uid, fault) < 0)
+		return NULL;
+	uplink = uplink_new(broker, options, uid, fault);
+	if (!uplink)
+		return NULL;
+	if (uplink_check_loop(uplink, fault) < 0) {
+		uplink_free(uplink);
+		return NULL;
+	}
+	/* Before it joins, as it may make a bridge of TUNs one of Ethernet. */
+	opened = uplink_try(uplink, fault) == 0;
+	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||
+	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
+		uplink_end(uplink);
+		uplink_free(uplink);
+		return NULL;
+	}
+	if (!opened)
+		uplink_wait(uplink);
+	RB_INSERT(uplink_tree, &broker->uplinks, uplink);
+	broker->generation++;
+	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_ADDED);
+	return uplink;
+}
+
+void uplink_delete(struct uplink *uplink)
+{
+	struct broker *broker = uplink->port.broker;
+
+	uplink_end(uplink);
+	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DELETED);
+	capture_end_port(&uplink->port);
+	port_leave(&uplink->port);
+	RB_REMOVE(uplink_tree, &broker->uplinks, uplink);
+	name_template_note_free(broker, uplink->port.name);
+	broker->generation++;
+	uplink_free(uplink);
+}
+
+/* ------------------------------------------------------------------------------ telling */
+
+void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_set *set)
+{
+	*set = uplink->options;
+	set->present[0] &= ~ATTRIBUTE_BIT(MEMTUN_A_BRIDGE); /* it may have gone */
+	port_describe(&uplink->port, set);
+	attribute_set_put_number(set, MEMTUN_A_OWNER, uplink->owner);
+	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
+	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);
+	if (!uplink->up && uplink->reason[0])
+		attribute_set_put_string(set, MEMTUN_A_REASON, uplink->reason);
+	if (!statistics)
+		return;
+	port_describe_counters(&uplink->port, set);
+	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, uplink->lane.backlog.count);
+}

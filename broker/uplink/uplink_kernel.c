@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An uplink to the kernel's own TCP/IP: a TUN or TAP interface, which it makes if it isn't there,
+ * and which somebody else sets up and gives an address. Frames have vnet headers, so that what a
+ * tunnel's program leaves to do, checksums and segments, passes whole to the kernel, which can;
+ * the kernel itself is told that nobody here could. The interface goes with the uplink, unless
+ * somebody has made it to stay.
+ */
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "common/descriptor.h"
+#include "broker/system/kernel_device.h"
+#include "broker/uplink/uplink.h"
+
+/* What the mtu can be at the most: the kernel minds its own. */
+#define KERNEL_MTU 65535
+
+struct kernel {
+	struct uplink uplink; /* first */
+	char *device;         /* the interface's name, in the options' own string */
+};
+
+static int kernel_prepare(struct uplink *uplink, const struct attribute_set *options,
+			  struct fault *fault)
+{
+	struct kernel *kernel = (struct kernel *)uplink;
+	const char *device = attribute_set_string(options, MEMTUN_A_DEVICE);
+	char *name = calloc(1, MEMTUN_NAME_SIZE);
+
+	if (!name)
+		return fault_set(fault, ENOMEM, "out of memory");
+	strlcpy(name, device ? device : uplink->port.name, MEMTUN_NAME_SIZE);
+	/* Where the name that the kernel chooses for a template has room, and is shown. */
+	free((void *)(uintptr_t)device);
+	attribute_set_put_string(&uplink->options, MEMTUN_A_DEVICE, name);
+	kernel->device = name;
+	if (attribute_set_has(options, MEMTUN_A_MODE))
+		uplink->port.mode = (enum memtun_mode)attribute_set_number(options, MEMTUN_A_MODE);
+	return 0;
+}
+
+/* One that exists may have been somebody's who liked other headers, or few frames, or took
+ * offloads. */
+static int device_set(int fd, const struct kernel_device *device)
+{
+	const struct tun_filter everything = {.count = 0};
+	const int vnet_size = device->format.vnet_size;
+	const int native = 0;
+
+	if (ioctl(fd, TUNSETVNETHDRSZ, &vnet_size) < 0 || ioctl(fd, TUNSETVNETLE, &native) < 0 ||
+	    (device->mode == MEMTUN_TAP && ioctl(fd, TUNSETTXFILTER, &everything) < 0))
+		return -1;
+	return ioctl(fd, TUNSETOFFLOAD, 0);
+}
+
+static int kernel_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
+{
+	struct kernel *kernel = (struct kernel *)uplink;
+	struct kernel_device device = {
+		.mode = uplink->port.mode,
+		.format.vnet_size = sizeof(struct virtio_net_hdr),
+		.nonblocking = true,
+	};
+	descriptor_owned fd = kernel_device_open(&device, kernel->device, text, UPLINK_TEXT_SIZE);
+
+	if (fd < 0)
+		return -1;
+	snprintf(text, UPLINK_TEXT_SIZE, "cannot use the interface '%s'", kernel->device);
+	uplink->lane.format = device.format;
+	if (device_set(fd, &device) < 0 || lane_open(&uplink->lane, &lane_device_link, fd) < 0)
+		return -1;
+	descriptor_take(&fd);
+	return 0;
+}
+
+const struct uplink_kind uplink_kernel = {
+	.size = sizeof(struct kernel),
+	.allowed = ATTRIBUTE_BIT(MEMTUN_A_DEVICE) | ATTRIBUTE_BIT(MEMTUN_A_MODE) |
+		   ATTRIBUTE_BIT(MEMTUN_A_ADDRESS) | ATTRIBUTE_BIT(MEMTUN_A_GATEWAY),
+	.mtu = KERNEL_MTU,
+	.prepare = kernel_prepare,
+	.open = kernel_open,
+};

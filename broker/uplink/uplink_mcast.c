@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An uplink to a User Mode Linux multicast LAN, of which QEMU's `-netdev socket,mcast=` is a member
+ * too: the sockets are common/multicast.c's, one to send and one to hear by. What comes back of its
+ * own frames is known by the address that they were sent from.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/multicast.h"
+#include "broker/uplink/uplink.h"
+#include "broker/uplink/uplink_address.h"
+
+/* A datagram less the Ethernet header with a VLAN tag. */
+#define MCAST_MTU (MULTICAST_FRAME_MAX - 18)
+
+struct mcast {
+	struct uplink uplink; /* first */
+	struct multicast_options options;
+	struct sockaddr_in own; /* where its frames come from */
+};
+
+/* Reads an IPv4 address into *to. */
+static int address_read(const struct attribute_set *options, enum memtun_attribute which,
+			struct in_addr *to, struct fault *fault)
+{
+	struct sockaddr_storage address;
+
+	if (uplink_address_parse(options, which, 0, &address, fault) < 0)
+		return -1;
+	if (address.ss_family != AF_INET)
+		return fault_set(fault, EINVAL, "%s takes an IPv4 address", attributes[which].word);
+	*to = ((struct sockaddr_in *)&address)->sin_addr;
+	return 0;
+}
+
+static int mcast_prepare(struct uplink *uplink, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	struct mcast *mcast = (struct mcast *)uplink;
+
+	mcast->options.port = htons((uint16_t)attribute_set_number(options, MEMTUN_A_PORT));
+	mcast->options.interface.s_addr = htonl(INADDR_LOOPBACK);
+	mcast->options.loop = attribute_set_number(options, MEMTUN_A_LOOP);
+	/* As QEMU's: not beyond this LAN. */
+	mcast->options.ttl = attribute_set_has(options, MEMTUN_A_TTL)
+				     ? (int)attribute_set_number(options, MEMTUN_A_TTL)
+				     : 1;
+	if (address_read(options, MEMTUN_A_GROUP, &mcast->options.group, fault) < 0)
+		return -1;
+	if (!IN_MULTICAST(ntohl(mcast->options.group.s_addr)))
+		return fault_set(fault, EINVAL, "group %s is no multicast address",
+				 attribute_set_string(options, MEMTUN_A_GROUP));
+	if (!attribute_set_has(options, MEMTUN_A_IFADDR))
+		return 0;
+	return address_read(options, MEMTUN_A_IFADDR, &mcast->options.interface, fault);
+}
+
+static bool address_is_loopback(struct in_addr address)
+{
+	return ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
+/* All of 127.0.0.0/8 is one. */
+static bool interface_same(struct in_addr one, struct in_addr other)
+{
+	return one.s_addr == other.s_addr ||
+	       (address_is_loopback(one) && address_is_loopback(other));
+}
+
+static bool mcast_same(const struct uplink *one, const struct uplink *other)
+{
+	const struct multicast_options *options = &((const struct mcast *)one)->options;
+	const struct multicast_options *others = &((const struct mcast *)other)->options;
+
+	return options->group.s_addr == others->group.s_addr && options->port == others->port &&
+	       interface_same(options->interface, others->interface);
+}
+
+static enum memtun_attribute mcast_check(struct lane *lane, const struct sockaddr_storage *from,
+					 socklen_t from_length, const unsigned char *header)
+{
+	const struct mcast *mcast = (const struct mcast *)lane->port;
+	const struct sockaddr_in *sender = (const struct sockaddr_in *)from;
+
+	(void)from_length;
+	(void)header;
+	if (mcast->options.loop || sender->sin_port != mcast->own.sin_port ||
+	    sender->sin_addr.s_addr != mcast->own.sin_addr.s_addr)
+		return MEMTUN_A_UNSPEC;
+	return LANE_NOT_COUNTED;
+}
+
+static const struct lane_envelope mcast_envelope = {.check = mcast_check, .connectionless = true};
+
+static int mcast_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
+{
+	struct mcast *mcast = (struct mcast *)uplink;
+	char group[INET_ADDRSTRLEN], interface[INET_ADDRSTRLEN];
+	struct multicast multicast;
+	const int on = 1;
+
+	snprintf(text, UPLINK_TEXT_SIZE, "cannot join %s on %s",
+		 inet_ntop(AF_INET, &mcast->options.group, group, sizeof(group)),
+		 inet_ntop(AF_INET, &mcast->options.interface, interface, sizeof(interface)));
+	if (multicast_open(&multicast, &mcast->options) < 0)
+		return -1;
+	mcast->own = multicast.own;
+	if (setsockopt(multicast.receiver, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) < 0 ||
+	    lane_open(&uplink->second, &lane_packet_link, multicast.receiver) < 0)
+		goto fail;
+	multicast.receiver = -1;
+	if (lane_open(&uplink->lane, &lane_packet_link, multicast.sender) == 0)
+		return 0;
+	lane_close(&uplink->second);
+fail:
+	multicast_close(&multicast);
+	return -1;
+}
+
+const struct uplink_kind uplink_mcast = {
+	.size = sizeof(struct mcast),
+	.required = ATTRIBUTE_BIT(MEMTUN_A_GROUP) | ATTRIBUTE_BIT(MEMTUN_A_PORT),
+	.allowed = ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_TTL) |
+		   ATTRIBUTE_BIT(MEMTUN_A_LOOP),
+	.mtu = MCAST_MTU,
+	.envelope = &mcast_envelope,
+	.prepare = mcast_prepare,
+	.same = mcast_same,
+	.open = mcast_open,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/uplink/uplink_socket.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "common/descriptor.h"
+#include "broker/uplink/uplink_address.h"
+
+static int option_set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int options_set(int fd, int family, bool shared)
+{
+	if (option_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) < 0 ||
+	    (shared && option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0))
+		return -1;
+	if (family == AF_INET)
+		return option_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	/* Else `::` would take the port of IPv4 as well. */
+	if (option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0)
+		return -1;
+	return option_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+}
+
+int uplink_socket_open(const struct sockaddr_storage *local, bool shared,
+		       char text[UPLINK_TEXT_SIZE])
+{
+	char address[UPLINK_ADDRESS_SIZE];
+	descriptor_owned fd = -1;
+
+	snprintf(text, UPLINK_TEXT_SIZE, "cannot listen on %s",
+		 uplink_address_format(local, address));
+	fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || options_set(fd, local->ss_family, shared) < 0 ||
+	    bind(fd, (const struct sockaddr *)local, uplink_address_length(local)) < 0)
+		return -1;
+	return descriptor_take(&fd);
+}

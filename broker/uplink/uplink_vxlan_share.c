@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VXLAN uplinks that share a local address and port. The kernel numbers the sockets there in the
+ * order in which they were bound, and when one is closed gives its number to the last one; a small
+ * program of ours tells it the number for each VNI, and is replaced whenever one comes or goes.
+ *
+ * The first of them is bound as if it were to stay alone, so that an address that another program
+ * has, or another broker of the same user, is refused.
+ */
+#include "broker/uplink/uplink_vxlan.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <stdio.h>
+
+#include "broker/broker.h"
+#include "common/descriptor.h"
+#include "broker/uplink/uplink_address.h"
+#include "broker/uplink/uplink_socket.h"
+
+/* Where the VNI is in a datagram: the upper three bytes of a word. */
+#define VNI_WORD 4
+
+/* The next after `other` (NULL: the first) that is open on the same address. */
+static struct vxlan *sharer_next(const struct vxlan *vxlan, struct vxlan *other)
+{
+	struct uplink_tree *uplinks = &vxlan->uplink.port.broker->uplinks;
+	struct uplink *uplink = other ? RB_NEXT(uplink_tree, uplinks, &other->uplink)
+				      : RB_MIN(uplink_tree, uplinks);
+
+	for (; uplink; uplink = RB_NEXT(uplink_tree, uplinks, uplink)) {
+		other = (struct vxlan *)uplink;
+		if (uplink->kind == &uplink_vxlan && other != vxlan && other->place &&
+		    uplink_address_equal(&other->local, &vxlan->local, true))
+			return other;
+	}
+	return NULL;
+}
+
+static unsigned int program_add(struct sock_filter *program, unsigned int length,
+				const struct vxlan *vxlan)
+{
+	program[length++] =
+		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vxlan->vni, 0, 1);
+	program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, vxlan->place - 1);
+	return length;
+}
+
+/* Tells the kernel who has which place. Any of their sockets will do. -1 with errno. */
+static int sharers_tell(const struct vxlan *vxlan, int fd)
+{
+	struct sock_filter program[2 * VXLAN_MOST_SHARERS + 3] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, VNI_WORD),
+		BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 8),
+	};
+	struct sock_fprog filter = {.filter = program};
+	unsigned int length = 2;
+	struct vxlan *other;
+
+	for (other = sharer_next(vxlan, NULL); other; other = sharer_next(vxlan, other))
+		length = program_add(program, length, other);
+	if (vxlan->place)
+		length = program_add(program, length, vxlan);
+	/* Of nobody's number: to any of them, where it is counted as foreign. */
+	program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	filter.len = (unsigned short)length;
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof(filter));
+}
+
+/* How many are there already? -1 with errno: it can't be one of them. */
+static int sharers_admit(const struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
+{
+	char address[UPLINK_ADDRESS_SIZE];
+	struct vxlan *other;
+	int count = 0;
+
+	for (other = sharer_next(vxlan, NULL); other; other = sharer_next(vxlan, other)) {
+		count++;
+		if (other->vni != vxlan->vni)
+			continue;
+		snprintf(text, UPLINK_TEXT_SIZE, "vni %u on %s is uplink '%s'", vxlan->vni,
+			 uplink_address_format(&vxlan->local, address), other->uplink.port.name);
+		errno = EADDRINUSE;
+		return -1;
+	}
+	if (count < VXLAN_MOST_SHARERS)
+		return count;
+	snprintf(text, UPLINK_TEXT_SIZE, "%s has %d uplinks",
+		 uplink_address_format(&vxlan->local, address), count);
+	errno = EUSERS;
+	return -1;
+}
+
+int vxlan_share_open(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
+{
+	int count = sharers_admit(vxlan, text);
+	descriptor_owned fd = -1;
+	const int on = 1;
+
+	if (count < 0)
+		return -1;
+	fd = uplink_socket_open(&vxlan->local, count > 0, text);
+	if (fd < 0)
+		return -1;
+	vxlan->place = (unsigned int)count + 1;
+	if (count ? sharers_tell(vxlan, fd) == 0
+		  : setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0)
+		return descriptor_take(&fd);
+	vxlan->place = 0; /* being the last, it leaves the others where they are */
+	return -1;
+}
+
+void vxlan_share_close(struct vxlan *vxlan)
+{
+	struct vxlan *other, *last = NULL;
+	unsigned int place = vxlan->place;
+
+	vxlan->place = 0;
+	for (other = sharer_next(vxlan, NULL); other; other = sharer_next(vxlan, other)) {
+		if (!last || other->place > last->place)
+			last = other;
+	}
+	if (!place || !last || last->place < place)
+		return;
+	last->place = place;
+	/* The kernel would go on to give the frames of one to another. */
+	if (sharers_tell(vxlan, last->uplink.lane.io.fd) < 0)
+		uplink_lost(&last->uplink, "the kernel has forgotten which frames are its own");
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bridges as a graph in Graphviz's language: a node a bridge, a port, and each thing that uplinks
+ * are joined to; what is open or up is drawn solid, what isn't is dashed. Every name and path goes
+ * into a quoted string, where a quote, a backslash and the & of an entity are the only characters
+ * that mean something.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/command/bridge_view.h"
+#include "client/command/uplink_joined.h"
+
+/* Within a label, where a backslash stands for itself only if it is doubled. */
+static void dot_escaped(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+		if (*text == '&')
+			fputs("amp;", stdout);
+	}
+}
+
+/* A node's name: bridges and ports have names of their own each, outsides share one. */
+static void dot_node(const char *kind, const char *name)
+{
+	printf("\"%s ", kind);
+	dot_escaped(name);
+	putchar('"');
+}
+
+static const char *or_nothing(const char *text)
+{
+	return text ? text : "";
+}
+
+static void dot_bridge(const struct memtun_record *bridge)
+{
+	const char *name = memtun_record_string(bridge, "name");
+	const char *mode = memtun_record_string(bridge, "mode");
+	const char *hub = memtun_record_string(bridge, "hub");
+
+	putchar('\t');
+	dot_node("bridge", name);
+	printf(" [shape=box, style=bold, label=\"");
+	dot_escaped(name);
+	/* One without ports has no mode yet. */
+	printf("\\n%s%s%s\"];\n", or_nothing(mode), mode ? " " : "",
+	       hub && strcmp(hub, "on") == 0 ? "hub" : "bridge");
+}
+
+/* What is beyond an uplink. */
+static void dot_outside(const struct memtun_record *uplink, const char *style)
+{
+	char joined[UPLINK_JOINED_SIZE];
+	const char *type = memtun_record_string(uplink, "type");
+
+	uplink_joined(uplink, joined);
+	putchar('\t');
+	dot_node(type, joined);
+	printf(" [shape=plaintext, label=\"");
+	dot_escaped(joined);
+	printf("\"];\n\t");
+	dot_node("port", memtun_record_string(uplink, "name"));
+	printf(" -- ");
+	dot_node(type, joined);
+	printf(" [style=%s];\n", style);
+}
+
+static void dot_port(const struct memtun_record *bridge, const struct memtun_record *port)
+{
+	const char *name = memtun_record_string(port, "name");
+	const char *type = memtun_record_string(port, "type");
+	const char *state = or_nothing(memtun_record_string(port, "state"));
+	bool works = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
+	const char *style = works ? "solid" : "dashed";
+
+	putchar('\t');
+	dot_node("port", name);
+	printf(" [shape=ellipse, style=%s, label=\"", style);
+	dot_escaped(name);
+	printf("\\n%s %s\"];\n\t", type ? type : or_nothing(memtun_record_string(port, "mode")),
+	       state);
+	dot_node("bridge", memtun_record_string(bridge, "name"));
+	printf(" -- ");
+	dot_node("port", name);
+	printf(" [style=%s];\n", style);
+	if (type)
+		dot_outside(port, style);
+}
+
+int bridge_dot_print(const struct inventory *inventory)
+{
+	puts("graph memtun {\n\trankdir=LR;");
+	for (size_t i = 0; i < inventory->bridges.count; i++) {
+		const struct memtun_record *bridge = inventory->bridges.records[i];
+		size_t count;
+		struct memtun_record **ports =
+			inventory_ports(inventory, memtun_record_string(bridge, "name"), &count);
+
+		dot_bridge(bridge);
+		for (size_t port = 0; port < count; port++)
+			dot_port(bridge, ports[port]);
+	}
+	puts("}");
+	return 0;
+}

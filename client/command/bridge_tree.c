@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bridges as a tree: each with its ports below it, and below these the addresses that were learned
+ * there. An address whose port came later than the list of ports is shown below its bridge.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/command/bridge_view.h"
+#include "common/clock.h"
+#include "common/descriptor.h"
+#include "client/command/listing.h"
+#include "client/command/table.h"
+#include "client/command/uplink_joined.h"
+
+static const char *const plain_keys[] = {
+	"name", "type", "mode", "state", "vlan", "age", "joined-to", NULL,
+};
+static const char *const counter_keys[] = {
+	"name",
+	"type",
+	"state",
+	"from-client-frames",
+	"from-client-bytes",
+	"to-client-frames",
+	"to-client-bytes",
+	"to-client-queued",
+	NULL,
+};
+
+struct port_row {
+	const char *name; /* the record's */
+	struct table_row *row;
+};
+
+struct tree {
+	struct table *table;
+	const struct invocation *invocation;
+	struct table_row *bridge;
+	struct port_row *ports; /* of that bridge, by name */
+	size_t port_count;
+	bool failed; /* memory was short */
+};
+
+static void tree_set(struct tree *tree, struct table_row *row, const char *key, const char *text)
+{
+	tree->failed |= table_set(tree->table, row, key, text) < 0;
+}
+
+/*
+ * A row of that record. In JSON `object` says what it is, and for people `type` says the same or,
+ * of uplinks, more.
+ */
+static struct table_row *tree_add(struct tree *tree, struct table_row *parent,
+				  const struct memtun_record *record, const char *object)
+{
+	struct table_row *row = table_add_row(tree->table, parent);
+
+	if (!row) {
+		tree->failed = true;
+		return NULL;
+	}
+	tree_set(tree, row, tree->invocation->json ? "object" : "type", object);
+	tree->failed |= table_set_record(tree->table, row, record) < 0;
+	return row;
+}
+
+static int compare_names(const void *one, const void *other)
+{
+	return strcmp(((const struct port_row *)one)->name, ((const struct port_row *)other)->name);
+}
+
+/* ------------------------------------------------------------------------------ addresses */
+
+static void tree_address(const struct memtun_record *record, void *context)
+{
+	struct tree *tree = context;
+	struct port_row key = {.name = memtun_record_string(record, "name")};
+	struct port_row *port = NULL;
+	struct table_row *row;
+	uint64_t vlan = 0, age = 0;
+	char text[24];
+
+	if (tree->failed || !key.name)
+		return;
+	if (tree->port_count)
+		port = bsearch(&key, tree->ports, tree->port_count, sizeof(key), compare_names);
+	row = tree_add(tree, port ? port->row : tree->bridge, record, "address");
+	if (!row || tree->invocation->json)
+		return;
+	memtun_record_number(record, "vlan", &vlan);
+	memtun_record_number(record, "age", &age);
+	snprintf(text, sizeof(text), "%" PRIu64 " s", age / CLOCK_SECOND);
+	tree_set(tree, row, "age", text);
+	tree_set(tree, row, "name", memtun_record_string(record, "address"));
+	if (!vlan)
+		tree_set(tree, row, "vlan", "");
+}
+
+/* ------------------------------------------------------------------------------ bridges */
+
+static void tree_port(struct tree *tree, struct port_row *port, const struct memtun_record *record)
+{
+	bool is_uplink = memtun_record_string(record, "type") != NULL;
+	char joined[UPLINK_JOINED_SIZE];
+
+	port->name = memtun_record_string(record, "name");
+	port->row = tree_add(tree, tree->bridge, record, is_uplink ? "uplink" : "tunnel");
+	if (port->row && !tree->invocation->json)
+		tree_set(tree, port->row, "joined-to", uplink_joined(record, joined));
+}
+
+/* One bridge with all that is below it. -1 with errno: its addresses can't be asked for. */
+static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct inventory *inventory,
+		       const struct memtun_record *bridge)
+{
+	const char *name = memtun_record_string(bridge, "name");
+	struct memtun_record **ports = inventory_ports(inventory, name, &tree->port_count);
+	memory_owned struct port_row *rows = calloc(tree->port_count + 1, sizeof(*rows));
+
+	tree->bridge = tree_add(tree, NULL, bridge, "bridge");
+	tree->ports = rows;
+	if (!rows || !tree->bridge) {
+		tree->failed = true;
+		return 0;
+	}
+	if (!tree->invocation->json && strcmp(memtun_record_string(bridge, "hub"), "on") == 0)
+		tree_set(tree, tree->bridge, "type", "hub");
+	for (size_t i = 0; i < tree->port_count; i++)
+		tree_port(tree, &rows[i], ports[i]);
+	if (tree->failed)
+		return 0;
+	qsort(rows, tree->port_count, sizeof(*rows), compare_names);
+	if (memtun_address_show(memtun, name, tree_address, tree) == 0 || errno == ENOENT)
+		return 0;
+	return -1;
+}
+
+int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun,
+		      const struct inventory *inventory)
+{
+	struct tree tree = {.invocation = invocation};
+	int result = 0, status = 0;
+
+	tree.table =
+		table_new(invocation->statistics ? counter_keys : plain_keys, invocation->json);
+	if (!tree.table)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	table_make_tree(tree.table);
+	for (size_t i = 0; i < inventory->bridges.count && result == 0 && !tree.failed; i++)
+		result = tree_bridge(&tree, memtun, inventory, inventory->bridges.records[i]);
+	if (result < 0)
+		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	else if (tree.failed)
+		status = command_fail(EXIT_REFUSED, "out of memory");
+	else if (table_print(tree.table) < 0)
+		status = command_fail(EXIT_REFUSED, "cannot print the tree: %s", strerror(errno));
+	table_free(tree.table);
+	if (status || !invocation->statistics || invocation->json)
+		return status;
+	for (size_t i = 0; i < inventory->ports.count; i++)
+		listing_write_drops(stdout, inventory->ports.records[i]);
+	return 0;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun exec: opens tunnels, puts their descriptors from 3 up, and becomes the command. Nothing of
+ * memtun stays: when the command ends, its descriptors are closed and its tunnels go.
+ *
+ * Where no broker runs and none was named, it becomes `memtund -- memtun exec …` first.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/command/command.h"
+#include "common/descriptor.h"
+#include "memtun.h"
+
+/* The first descriptor, as sd_listen_fds(3) has it. */
+#define FIRST_FD 3
+
+/* Enough for any command line that a person writes; each is a descriptor. */
+#define MOST_TUNNELS 128
+
+struct opened {
+	const char *spec;
+	char asked[MEMTUN_NAME_SIZE]; /* the name in the SPEC, maybe a template */
+	char name[MEMTUN_NAME_SIZE];
+	int fd;
+};
+
+struct exec {
+	struct opened tunnels[MOST_TUNNELS];
+	int count;
+	char **command;
+};
+
+/* ------------------------------------------------------------------------------ the command line
+ */
+
+static int exec_add_spec(struct exec *exec, const char *spec)
+{
+	struct opened *opened = &exec->tunnels[exec->count];
+	size_t length = strcspn(spec, ":");
+
+	if (exec->count == MOST_TUNNELS)
+		return command_fail(EXIT_OURS, "more than %d tunnels", MOST_TUNNELS);
+	if (length >= sizeof(opened->asked))
+		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
+				    spec);
+	/* A name may have them, but this is what somebody meant as options. */
+	if (strcspn(spec, ",=") < length)
+		return command_fail(EXIT_OURS,
+				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'", spec);
+	opened->spec = spec;
+	memcpy(opened->asked, spec, length);
+	opened->asked[length] = '\0';
+	opened->fd = -1;
+	exec->count++;
+	return 0;
+}
+
+static int exec_parse(struct exec *exec, int count, char **words)
+{
+	int i = 0;
+
+	for (; i < count && words[i][0] == '-' && strcmp(words[i], "--") != 0; i++) {
+		const char *spec = NULL;
+
+		if (strncmp(words[i], "-t", 2) == 0)
+			spec = words[i][2] ? words[i] + 2 : i + 1 < count ? words[++i] : NULL;
+		if (!spec)
+			return command_fail(EXIT_OURS,
+					    strcmp(words[i], "-t") == 0
+						    ? "%s needs a NAME[:KEY=VALUE,...]"
+						    : "exec takes -t SPEC, not '%s'",
+					    words[i]);
+		if (exec_add_spec(exec, spec) != 0)
+			return EXIT_OURS;
+	}
+	if (i < count && strcmp(words[i], "--") == 0)
+		i++;
+	if (i == count)
+		return command_fail(EXIT_OURS, "exec needs a command: memtun exec [-t SPEC]... "
+					       "-- CMD [ARG]...");
+	exec->command = words + i;
+	/* One tunnel is what a command without -t can only have meant. */
+	return exec->count ? 0 : exec_add_spec(exec, "tap%d");
+}
+
+/* ------------------------------------------------------------------------------ opening */
+
+static int exec_open(struct memtun *memtun, struct opened *opened)
+{
+	const char *rest = strchr(opened->spec, ':');
+	struct memtun_options *options = memtun_options_new();
+	int status = 0;
+
+	if (!options)
+		return command_fail(EXIT_OURS, "out of memory");
+	if (rest && memtun_options_parse(options, rest + 1) < 0)
+		status = command_fail(EXIT_OURS, "-t %s: %s", opened->spec,
+				      memtun_options_error(options));
+	if (status == 0) {
+		opened->fd = memtun_open_named(memtun, opened->asked, options, opened->name);
+		if (opened->fd < 0)
+			status = command_fail(EXIT_OURS, "-t %s: %s", opened->spec,
+					      memtun_error(memtun));
+	}
+	memtun_options_free(options);
+	return status;
+}
+
+/* Becomes a private broker that runs this same command again. */
+static int exec_private_broker(const struct invocation *invocation)
+{
+	char self[PATH_MAX], broker[PATH_MAX + sizeof("memtund")];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t count = 0;
+	char **command;
+
+	if (length < 0)
+		return command_fail(EXIT_OURS, "cannot find this program: %s", strerror(errno));
+	self[length] = '\0';
+	snprintf(broker, sizeof(broker), "%.*smemtund", (int)(strrchr(self, '/') - self + 1), self);
+	while (invocation->arguments[count])
+		count++;
+	command = reallocarray(NULL, count + 3, sizeof(char *));
+	if (!command)
+		return command_fail(EXIT_OURS, "out of memory");
+	command[0] = broker;
+	command[1] = (char *)(uintptr_t) "--";
+	command[2] = self;
+	memcpy(command + 3, invocation->arguments + 1, count * sizeof(char *));
+	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
+	execv(broker, command);
+	/* Not beside this program: then wherever it is. */
+	execvp("memtund", command);
+	free(command);
+	return command_fail(EXIT_OURS, "no broker is running, and memtund can't be started: %s",
+			    strerror(errno));
+}
+
+static int exec_open_all(const struct invocation *invocation, struct exec *exec)
+{
+	const char *named = getenv("MEMTUN_SOCKET");
+	struct memtun *memtun = memtun_new();
+	int status = 0;
+
+	if (!memtun)
+		return command_fail(EXIT_OURS, "out of memory");
+	if (memtun_connect(memtun, invocation->socket) < 0) {
+		if (errno == ENOENT && !invocation->socket && !(named && named[0]))
+			status = exec_private_broker(invocation);
+		else
+			status = command_fail(EXIT_OURS, "%s", memtun_error(memtun));
+	}
+	for (int i = 0; i < exec->count && status == 0; i++)
+		status = exec_open(memtun, &exec->tunnels[i]);
+	memtun_free(memtun);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------ handing over */
+
+/* Puts the descriptors from 3 up, in order, to be inherited. */
+static int exec_place(struct exec *exec)
+{
+	/* Out of each other's way first. */
+	for (int i = 0; i < exec->count; i++) {
+		int fd = fcntl(exec->tunnels[i].fd, F_DUPFD_CLOEXEC, FIRST_FD + exec->count);
+
+		if (fd < 0)
+			return command_fail(EXIT_OURS, "cannot place a descriptor: %s",
+					    strerror(errno));
+		close(exec->tunnels[i].fd);
+		exec->tunnels[i].fd = fd;
+	}
+	for (int i = 0; i < exec->count; i++) {
+		if (dup2(exec->tunnels[i].fd, FIRST_FD + i) < 0)
+			return command_fail(EXIT_OURS, "cannot place a descriptor: %s",
+					    strerror(errno));
+		close(exec->tunnels[i].fd);
+		exec->tunnels[i].fd = FIRST_FD + i;
+	}
+	return 0;
+}
+
+static void variable_name(const char *name, char variable[], size_t size)
+{
+	size_t used = (size_t)snprintf(variable, size, "MEMTUN_FD_");
+
+	for (; *name && used < size - 1; name++)
+		variable[used++] = isalnum((unsigned char)*name) ? *name : '_';
+	variable[used] = '\0';
+}
+
+static int exec_set_variables(struct exec *exec)
+{
+	char names[MOST_TUNNELS * MEMTUN_NAME_SIZE] = "";
+	char number[16];
+	size_t used = 0;
+
+	for (int i = 0; i < exec->count; i++) {
+		char mine[32], other[32];
+
+		variable_name(exec->tunnels[i].name, mine, sizeof(mine));
+		for (int k = 0; k < i; k++) {
+			variable_name(exec->tunnels[k].name, other, sizeof(other));
+			if (strcmp(mine, other) == 0)
+				return command_fail(EXIT_OURS, "'%s' and '%s' would both be %s",
+						    exec->tunnels[k].name, exec->tunnels[i].name,
+						    mine);
+		}
+		snprintf(number, sizeof(number), "%d", FIRST_FD + i);
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ":" : "",
+					 exec->tunnels[i].name);
+		if (setenv(mine, number, 1) < 0)
+			return command_fail(EXIT_OURS, "out of memory");
+	}
+	snprintf(number, sizeof(number), "%d", exec->count);
+	if (setenv("LISTEN_FDS", number, 1) < 0 || setenv("LISTEN_FDNAMES", names, 1) < 0)
+		return command_fail(EXIT_OURS, "out of memory");
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	if (setenv("LISTEN_PID", number, 1) < 0)
+		return command_fail(EXIT_OURS, "out of memory");
+	return 0;
+}
+
+/* The number that stands for {NAME} at text, and where it ends; -1 if none does. */
+static int placeholder(const struct exec *exec, const char *text, const char **end)
+{
+	const char *close_brace = text[0] == '{' ? strchr(text, '}') : NULL;
+	size_t length = close_brace ? (size_t)(close_brace - text - 1) : 0;
+
+	for (int i = 0; close_brace && i < exec->count; i++) {
+		const struct opened *opened = &exec->tunnels[i];
+
+		if ((strlen(opened->name) == length &&
+		     memcmp(opened->name, text + 1, length) == 0) ||
+		    (strlen(opened->asked) == length &&
+		     memcmp(opened->asked, text + 1, length) == 0)) {
+			*end = close_brace + 1;
+			return FIRST_FD + i;
+		}
+	}
+	return -1;
+}
+
+/* The argument with its placeholders replaced; NULL with ENOMEM. */
+static char *exec_expand(const struct exec *exec, const char *argument)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	bool failed;
+
+	if (!out)
+		return NULL;
+	while (*argument) {
+		const char *end;
+		int fd = placeholder(exec, argument, &end);
+
+		if (fd < 0) {
+			fputc(*argument++, out);
+			continue;
+		}
+		fprintf(out, "%d", fd);
+		argument = end;
+	}
+	failed = ferror(out);
+	if (fclose(out) == EOF || failed) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int command_exec(const struct invocation *invocation, int count, char **words)
+{
+	struct exec exec = {0};
+	int status = exec_parse(&exec, count, words);
+
+	if (status == 0)
+		status = exec_open_all(invocation, &exec);
+	if (status == 0)
+		status = exec_set_variables(&exec);
+	if (status == 0)
+		status = exec_place(&exec);
+	if (status != 0)
+		return status;
+	for (int i = 0; exec.command[i]; i++) {
+		exec.command[i] = exec_expand(&exec, exec.command[i]);
+		if (!exec.command[i])
+			return command_fail(EXIT_OURS, "out of memory");
+	}
+	execvp(exec.command[0], exec.command);
+	return command_fail(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "cannot run %s: %s",
+			    exec.command[0], strerror(errno));
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun host: opens a tunnel and becomes memtun-host, which has a TCP/IP stack for it. What is
+ * wrong with the command line or the tunnel is said here, so that one is never started in vain.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/command/command.h"
+#include "common/descriptor.h"
+#include "common/host_addresses.h"
+#include "memtun.h"
+
+enum {
+	/* An address and a gateway of each family, a key and a value each. */
+	MOST_ADDRESS_WORDS = 8,
+	NUMBER_SIZE = 12,
+};
+
+struct host {
+	const char *name;
+	char opened[MEMTUN_NAME_SIZE]; /* what a template has become */
+	struct memtun_options *options;
+	struct host_addresses addresses;
+	char *words[MOST_ADDRESS_WORDS]; /* of addresses, for memtun-host */
+	int word_count;
+	int ready_fd; /* -1: nobody waits */
+	int fd;
+	/* What the tunnel is, which may have been there before. */
+	uint64_t mode, mtu;
+	const char *unfit; /* NULL: its frames are plain, one a read */
+};
+
+/* ------------------------------------------------------------------------------ the words */
+
+static int host_add_address(struct host *host, char *key, char *value)
+{
+	const char *reason;
+
+	if (!value)
+		return command_fail(EXIT_USAGE, "%s needs a value", key);
+	if (host_addresses_set(&host->addresses, key, value, &reason) < 0)
+		return command_fail(EXIT_USAGE, "%s %s: %s", key, value, reason);
+	host->words[host->word_count++] = key;
+	host->words[host->word_count++] = value;
+	return 0;
+}
+
+/* Takes what the words begin with: returns how many, or -1 after saying what is wrong. */
+static int host_parse_some(struct host *host, int count, char **words)
+{
+	char *value = count > 1 ? words[1] : NULL;
+
+	if (strcmp(words[0], "--ready-fd") == 0) {
+		if (!value)
+			command_fail(EXIT_USAGE, "--ready-fd needs a value");
+		return value && command_ready_fd(value, &host->ready_fd) == 0 ? 2 : -1;
+	}
+	if (words[0][0] == '-') {
+		command_fail(EXIT_USAGE, "host takes --ready-fd FD, not '%s'", words[0]);
+		return -1;
+	}
+	if (!host->name) {
+		host->name = words[0];
+		return 1;
+	}
+	if (host_addresses_has_key(words[0]))
+		return host_add_address(host, words[0], value) == 0 ? 2 : -1;
+	return command_option(host->options, count, words);
+}
+
+static int host_parse(struct host *host, int count, char **words)
+{
+	const char *wrong;
+
+	host->options = memtun_options_new();
+	if (!host->options)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	for (int i = 0; i < count;) {
+		int taken = host_parse_some(host, count - i, words + i);
+
+		if (taken < 0)
+			return EXIT_USAGE;
+		i += taken;
+	}
+	if (!host->name)
+		return command_fail(EXIT_USAGE, "host needs the NAME of a tunnel");
+	wrong = host_addresses_check(&host->addresses);
+	return wrong ? command_fail(EXIT_USAGE, "%s", wrong) : 0;
+}
+
+/* ------------------------------------------------------------------------------ the tunnel */
+
+static void host_record(const struct memtun_record *record, void *context)
+{
+	static const char *const headers[] = {"pi", "vnet_hdr"};
+	const char *socket = memtun_record_string(record, "socket");
+	struct host *host = context;
+	uint64_t is_on;
+
+	memtun_record_number(record, "mode", &host->mode);
+	memtun_record_number(record, "mtu", &host->mtu);
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		if (memtun_record_number(record, headers[i], &is_on) == 0 && is_on)
+			host->unfit = headers[i];
+	}
+	/* Of dgram the end can't be seen. */
+	if (socket && strcmp(socket, "seqpacket") != 0)
+		host->unfit = strcmp(socket, "dgram") == 0 ? "socket dgram" : "socket stream";
+}
+
+/* What the words say for a key, with a '+' between two as the tunnel's option has it. */
+static int option_join(const struct host *host, struct memtun_options *options, const char *key)
+{
+	char text[MEMTUN_TEXT_SIZE] = "";
+
+	for (int i = 0; i < host->word_count; i += 2) {
+		if (strcmp(host->words[i], key) != 0)
+			continue;
+		if (text[0])
+			strlcat(text, "+", sizeof(text));
+		strlcat(text, host->words[i + 1], sizeof(text));
+	}
+	return text[0] ? memtun_options_set(options, key, text) : 0;
+}
+
+/* On an Ethernet bridge a TUN's adapter has to answer for it before it has sent anything. */
+static int host_tell_adapter(const struct host *host, struct memtun *memtun)
+{
+	struct memtun_options *options = memtun_options_new();
+	int status = 0;
+
+	if (!options)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	if (option_join(host, options, "address") < 0 || option_join(host, options, "gateway") < 0)
+		status = command_fail(EXIT_REFUSED, "%s", memtun_options_error(options));
+	else if (memtun_set(memtun, host->opened, options) < 0)
+		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	memtun_options_free(options);
+	return status;
+}
+
+static int host_open(struct host *host, struct memtun *memtun)
+{
+	const char *wrong;
+
+	host->fd = memtun_open_named(memtun, host->name, host->options, host->opened);
+	if (host->fd < 0 || memtun_show(memtun, host->opened, false, host_record, host) < 0)
+		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	if (host->unfit)
+		return command_fail(EXIT_REFUSED, "%s: host can't use a tunnel with %s",
+				    host->opened, host->unfit);
+	wrong = host_addresses_check_tunnel(&host->addresses, host->mode == MEMTUN_TAP,
+					    (unsigned int)host->mtu);
+	if (wrong)
+		return command_fail(EXIT_REFUSED, "%s: %s", host->opened, wrong);
+	return host->mode == MEMTUN_TUN ? host_tell_adapter(host, memtun) : 0;
+}
+
+/* ------------------------------------------------------------------------------ memtun-host */
+
+/* Beside this program, as it is before installation; else where it is installed. */
+static void host_become(char **command)
+{
+	char beside[PATH_MAX + sizeof("memtun-host")];
+	ssize_t length = readlink("/proc/self/exe", beside, PATH_MAX);
+
+	if (length > 0) {
+		beside[length] = '\0';
+		strcpy(strrchr(beside, '/') + 1, "memtun-host");
+		execv(beside, command);
+		if (errno != ENOENT)
+			return;
+	}
+	execv(PKGLIBEXECDIR "/memtun-host", command);
+}
+
+static int host_exec(struct host *host)
+{
+	char fd[NUMBER_SIZE], ready_fd[NUMBER_SIZE], mtu[NUMBER_SIZE];
+	char tap[] = "tap", tun[] = "tun", self[] = "memtun-host";
+	char *command[HOST_FIRST_ADDRESS + MOST_ADDRESS_WORDS + 1] = {
+		self, host->opened, fd, ready_fd, host->mode == MEMTUN_TAP ? tap : tun, mtu,
+	};
+
+	memcpy(command + HOST_FIRST_ADDRESS, host->words, sizeof(host->words));
+	snprintf(fd, sizeof(fd), "%d", host->fd);
+	snprintf(ready_fd, sizeof(ready_fd), "%d", host->ready_fd);
+	snprintf(mtu, sizeof(mtu), "%u", (unsigned int)host->mtu);
+	if (fcntl(host->fd, F_SETFD, 0) < 0)
+		return command_fail(EXIT_REFUSED, "cannot hand over a descriptor: %s",
+				    strerror(errno));
+	host_become(command);
+	if (errno == ENOENT)
+		return command_fail(EXIT_REFUSED,
+				    "memtun-host is neither beside memtun nor in " PKGLIBEXECDIR
+				    ": was memtun built without lwIP?");
+	return command_fail(EXIT_REFUSED, "cannot run memtun-host: %s", strerror(errno));
+}
+
+int command_host(const struct invocation *invocation, int count, char **words)
+{
+	struct host host = {.fd = -1, .ready_fd = -1};
+	struct memtun *memtun = NULL;
+	int status = host_parse(&host, count, words);
+
+	if (status == 0)
+		memtun = command_connect(invocation, &status);
+	if (status == 0)
+		status = host_open(&host, memtun);
+	memtun_free(memtun);
+	memtun_options_free(host.options);
+	if (status == 0)
+		status = host_exec(&host);
+	descriptor_close(&host.fd);
+	return status;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun top: how many frames and bytes pass each port a second, and what is dropped, again and
+ * again: on the screen or, with -b, as tables.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "client/command/command.h"
+#include "memtun.h"
+#include "client/command/rates.h"
+#include "client/command/stop.h"
+#include "client/command/table.h"
+#include "client/command/top.h"
+
+/* Milliseconds. */
+#define LEAST_INTERVAL 100
+
+struct top {
+	struct memtun *memtun;
+	struct rates rates;
+	enum rates_order order;
+	int64_t interval;
+	uint64_t most; /* times that rates are shown, 0: no limit */
+	uint64_t shown;
+	bool batch;
+	bool json;
+	char failure[256]; /* to be told once the screen is a terminal again */
+};
+
+/* ------------------------------------------------------------------------------ cells */
+
+const struct top_column top_columns[TOP_COLUMNS] = {
+	{"name", "NAME", true},
+	{"bridge", "BRIDGE", true},
+	{"from-client-frames-rate", "FROM/S", false},
+	{"from-client-bytes-rate", "BYTES/S", false},
+	{"to-client-frames-rate", "TO/S", false},
+	{"to-client-bytes-rate", "BYTES/S", false},
+	{"to-client-queued", "QUEUED", false},
+	{"from-client-dropped-rate", "DROPS-FROM/S", true},
+	{"to-client-dropped-rate", "DROPS-TO/S", true},
+};
+
+/* Four digits at the most and a letter for powers of 1000; short of 10, one decimal. */
+static void number_format(char cell[TOP_CELL_SIZE], double number)
+{
+	static const char powers[] = " kMGTPE";
+	int power = 0;
+
+	while (number >= 9999.5 && power < 6) {
+		number /= 1000;
+		power++;
+	}
+	if (number > 0 && number < 9.95)
+		snprintf(cell, TOP_CELL_SIZE, "%.1f", number);
+	else
+		snprintf(cell, TOP_CELL_SIZE, "%.0f", number);
+	if (power)
+		strncat(cell, &powers[power], 1);
+}
+
+static void drops_format(char cell[TOP_CELL_SIZE], const struct rates_direction *direction)
+{
+	number_format(cell, direction->drops);
+	if (direction->reason[0]) {
+		strlcat(cell, " ", TOP_CELL_SIZE);
+		strlcat(cell, direction->reason, TOP_CELL_SIZE);
+	}
+}
+
+void top_format(const struct rates_row *row, char cells[TOP_COLUMNS][TOP_CELL_SIZE])
+{
+	strlcpy(cells[0], row->name, TOP_CELL_SIZE);
+	strlcpy(cells[1], row->bridge, TOP_CELL_SIZE);
+	number_format(cells[2], row->from.frames);
+	number_format(cells[3], row->from.bytes);
+	number_format(cells[4], row->to.frames);
+	number_format(cells[5], row->to.bytes);
+	number_format(cells[6], (double)row->queued);
+	drops_format(cells[7], &row->from);
+	drops_format(cells[8], &row->to);
+}
+
+/* ------------------------------------------------------------------------------ tables */
+
+static int set_number(struct table *table, struct table_row *row, const char *key, double number)
+{
+	char text[TOP_CELL_SIZE];
+
+	snprintf(text, sizeof(text), "%.1f", number);
+	return table_set(table, row, key, text);
+}
+
+static int set_direction(struct table *table, struct table_row *row,
+			 const struct rates_direction *direction, const char *const keys[4])
+{
+	return set_number(table, row, keys[0], direction->frames) |
+	       set_number(table, row, keys[1], direction->bytes) |
+	       set_number(table, row, keys[2], direction->drops) |
+	       (direction->reason[0] ? table_set(table, row, keys[3], direction->reason) : 0);
+}
+
+/* For programs: plain numbers, and the reason on its own. */
+static int row_put_json(struct table *table, struct table_row *row, const struct rates_row *rates)
+{
+	static const char *const from_keys[] = {
+		"from-client-frames-rate",
+		"from-client-bytes-rate",
+		"from-client-dropped-rate",
+		"from-client-dropped-reason",
+	};
+	static const char *const to_keys[] = {
+		"to-client-frames-rate",
+		"to-client-bytes-rate",
+		"to-client-dropped-rate",
+		"to-client-dropped-reason",
+	};
+	char queued[24];
+
+	snprintf(queued, sizeof(queued), "%" PRIu64, rates->queued);
+	return table_set(table, row, "name", rates->name) |
+	       (rates->bridge[0] ? table_set(table, row, "bridge", rates->bridge) : 0) |
+	       set_direction(table, row, &rates->from, from_keys) |
+	       set_direction(table, row, &rates->to, to_keys) |
+	       table_set(table, row, "to-client-queued", queued);
+}
+
+static int row_put(struct table *table, struct table_row *row, const struct rates_row *rates)
+{
+	char cells[TOP_COLUMNS][TOP_CELL_SIZE];
+	int result = 0;
+
+	top_format(rates, cells);
+	for (int i = 0; i < TOP_COLUMNS; i++)
+		result |= table_set(table, row, top_columns[i].key, cells[i]);
+	return result;
+}
+
+static struct table *top_table(bool json)
+{
+	struct table *table = table_new(NULL, json);
+	int result = 0;
+
+	for (int i = 0; table && i < TOP_COLUMNS; i++)
+		result |= table_add_column(table, top_columns[i].key, top_columns[i].heading,
+					   json ? i > 1 : !top_columns[i].is_text);
+	if (result == 0)
+		return table;
+	table_free(table);
+	return NULL;
+}
+
+/* -1 with errno. */
+static int top_print(const struct top *top)
+{
+	struct table *table = top_table(top->json);
+	int result = table ? 0 : -1;
+
+	for (size_t i = 0; i < top->rates.row_count && result == 0; i++) {
+		struct table_row *row = table_add_row(table, NULL);
+
+		if (!row)
+			result = -1;
+		else
+			result = (top->json ? row_put_json : row_put)(table, row,
+								      &top->rates.rows[i]);
+	}
+	if (result == 0 && top->json)
+		result = table_print_array_line(table);
+	else if (result == 0)
+		/* A blank line ends it, as there is no other way to see where it ends. */
+		result = table_print(table) < 0 || putchar('\n') < 0 || fflush(stdout) < 0 ? -1 : 0;
+	table_free(table);
+	return result;
+}
+
+/* ------------------------------------------------------------------------------ running */
+
+static int top_fail(struct top *top, const char *what, const char *why)
+{
+	snprintf(top->failure, sizeof(top->failure), "%s%s", what, why);
+	return -1;
+}
+
+/* A sample has come. */
+static int top_sampled(struct top *top)
+{
+	if (top->rates.failed)
+		return top_fail(top, "", top->rates.fault.text);
+	if (top->rates.samples < 2)
+		return 0;
+	top->shown++;
+	rates_sort(&top->rates, top->order);
+	if (!top->batch)
+		top_screen_draw(&top->rates, top->order, top->interval);
+	else if (top_print(top) < 0)
+		return top_fail(top, "cannot print the table: ", strerror(errno));
+	return 0;
+}
+
+/* 1: it is to end. */
+static int top_read_keys(struct top *top)
+{
+	switch (top_screen_read(&top->rates, &top->order, top->interval)) {
+	case TOP_QUIT:
+		return 1;
+	case TOP_SORT:
+		rates_sort(&top->rates, top->order);
+		top_screen_draw(&top->rates, top->order, top->interval);
+		break;
+	case TOP_GO_ON:
+		break;
+	}
+	return 0;
+}
+
+/* Waits for the broker, a key, a signal or the time; and does what came. 1: it is to end. */
+static int top_turn(struct top *top, int64_t due)
+{
+	struct pollfd fds[2] = {
+		{.fd = memtun_fd(top->memtun), .events = memtun_events(top->memtun)},
+		{.fd = top->batch ? -1 : STDIN_FILENO, .events = POLLIN},
+	};
+	bool asked = top->rates.asked > 0;
+	int64_t until = clock_earlier(asked ? -1 : due, memtun_deadline(top->memtun));
+
+	if (stop_poll(fds, 2, until) < 0 && errno != EINTR)
+		return top_fail(top, "cannot wait: ", strerror(errno));
+	if (stop_requested())
+		return 1;
+	if (memtun_dispatch(top->memtun) < 0)
+		return top_fail(top, "", memtun_error(top->memtun));
+	if (asked && top->rates.asked == 0 && top_sampled(top) < 0)
+		return -1;
+	if (top->batch)
+		return 0;
+	/* After a hang-up of the terminal it would be readable for ever, with no key. */
+	return fds[1].revents & (POLLHUP | POLLERR | POLLNVAL) ? 1 : top_read_keys(top);
+}
+
+static int top_run(struct top *top)
+{
+	int64_t due = clock_now();
+	int result = 0;
+
+	while (result == 0 && (!top->most || top->shown < top->most)) {
+		if (top->rates.asked == 0 && clock_now() >= due) {
+			if (rates_ask(&top->rates, top->memtun) < 0)
+				return top_fail(top, "", memtun_error(top->memtun));
+			/* A broker that is slower than that is asked when it has answered. */
+			due += top->interval;
+			if (due < clock_now())
+				due = clock_now();
+		}
+		result = top_turn(top, due);
+	}
+	return result;
+}
+
+/* ------------------------------------------------------------------------------ the command */
+
+static int top_parse(struct top *top, const struct invocation *invocation, int count, char **words)
+{
+	int milliseconds = 1000, option, status = 0;
+
+	*top = (struct top){.order = RATES_BY_RATE, .json = invocation->json};
+	optind = 0; /* begin anew; the word before ours is the command's name */
+	opterr = 0;
+	while (status == 0 && (option = getopt(count + 1, words - 1, "bn:d:")) >= 0) {
+		if (option == 'b')
+			top->batch = true;
+		else if (option == 'n')
+			status = command_number("-n", optarg, 1, UINT64_MAX / 2, &top->most);
+		else if (option == 'd')
+			status = command_seconds("-d", optarg, &milliseconds);
+		else
+			status = command_fail(
+				EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '-%c'%s",
+				optopt, optopt == 'n' || optopt == 'd' ? " alone" : "");
+	}
+	if (status)
+		return status;
+	if (optind <= count)
+		return command_fail(EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '%s'",
+				    words[optind - 1]);
+	if (milliseconds < LEAST_INTERVAL)
+		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds at least");
+	if (invocation->json && !top->batch)
+		return command_fail(EXIT_USAGE, "-j goes with top -b");
+	top->interval = milliseconds * CLOCK_MILLISECOND;
+	return 0;
+}
+
+/* The screen is there from the first draw on until it is closed. */
+static int top_show(struct top *top)
+{
+	const char *why = "";
+
+	stop_prepare(false);
+	if (!top->batch) {
+		if (top_screen_open(&why) < 0)
+			return command_fail(EXIT_REFUSED, "%s; top -b prints tables", why);
+		top_screen_draw(&top->rates, top->order, top->interval);
+	}
+	if (top_run(top) < 0) {
+		top_screen_close();
+		return command_fail(EXIT_REFUSED, "%s", top->failure);
+	}
+	top_screen_close();
+	return 0;
+}
+
+int command_top(const struct invocation *invocation, int count, char **words)
+{
+	struct top top;
+	int status = top_parse(&top, invocation, count, words);
+
+	if (status != 0)
+		return status;
+	top.memtun = command_connect(invocation, &status);
+	if (!top.memtun)
+		return status;
+	if (rates_init(&top.rates) < 0)
+		status = command_fail(EXIT_REFUSED, "out of memory");
+	else
+		status = top_show(&top);
+	/* Answers that are still to come go there. */
+	memtun_free(top.memtun);
+	rates_free(&top.rates);
+	return status;
+}

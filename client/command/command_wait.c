@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun wait: returns when a tunnel is open, or closed, or when its client has read all there was
+ * for it; or when an uplink is up, or down.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "client/command/command.h"
+#include "client/command/listing.h"
+#include "memtun.h"
+
+/* How often to look whether all was read: no event tells of it. Milliseconds. */
+#define LOOK_AGAIN 10
+
+struct waiting {
+	const char *name;
+	bool there;
+	bool has_counters;
+	bool open;                     /* or up */
+	char reason[MEMTUN_TEXT_SIZE]; /* why an uplink is down */
+	uint64_t unread;               /* frames that wait, and bytes in sockets */
+};
+
+static void waiting_record(const struct memtun_record *record, void *context)
+{
+	const char *name = memtun_record_string(record, "name");
+	const char *state = memtun_record_string(record, "state");
+	const char *reason = memtun_record_string(record, "reason");
+	struct waiting *waiting = context;
+	uint64_t queued = 0, unread = 0;
+
+	if (!name || !state || strcmp(name, waiting->name) != 0)
+		return;
+	waiting->has_counters = memtun_record_number(record, "to-client-queued", &queued) == 0;
+	memtun_record_number(record, "to-client-unread", &unread);
+	waiting->there = true;
+	waiting->open = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
+	waiting->unread = queued + unread;
+	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
+}
+
+/* Whatever it was: the port is looked at again. */
+static void event_came(const struct memtun_record *record, void *context)
+{
+	(void)record;
+	(void)context;
+}
+
+static bool is_uplink_state(const char *state)
+{
+	return strcmp(state, "up") == 0 || strcmp(state, "down") == 0;
+}
+
+/* Is it so? -1: it can't be told, or can't be so any more; *status says what to exit with. */
+static int waiting_look(struct memtun *memtun, struct waiting *waiting, const char *state,
+			int *status)
+{
+	const char *name = waiting->name;
+	bool uplink = is_uplink_state(state);
+	listing_ask *ask = uplink ? memtun_uplink_show : memtun_show;
+	listing_ask *ask_other = uplink ? memtun_show : memtun_uplink_show;
+
+	*waiting = (struct waiting){.name = name};
+	if (ask(memtun, name, true, waiting_record, waiting) < 0 && errno != ENOENT) {
+		*status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		return -1;
+	}
+	/* They share their names. */
+	if (!waiting->there && ask_other(memtun, name, false, NULL, NULL) == 0) {
+		*status = command_fail(EXIT_REFUSED, "'%s' is %s", name,
+				       uplink ? "a tunnel, which is open, closed or drained"
+					      : "an uplink, which is up or down");
+		return -1;
+	}
+	if (strcmp(state, "open") == 0 || strcmp(state, "up") == 0)
+		return waiting->open;
+	if (strcmp(state, "closed") == 0 || strcmp(state, "down") == 0)
+		return !waiting->open;
+	if (!waiting->there) {
+		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
+		return -1;
+	}
+	if (!waiting->has_counters) {
+		*status = command_fail(EXIT_REFUSED,
+				       "the broker doesn't see what is read of '%s', as it has a "
+				       "peer or is the kernel's",
+				       name);
+		return -1;
+	}
+	return waiting->unread == 0;
+}
+
+static int waiting_run(struct memtun *memtun, const char *name, const char *state, int timeout)
+{
+	int64_t until = timeout < 0 ? -1 : clock_now() + timeout * CLOCK_MILLISECOND;
+	bool by_event = strcmp(state, "drained") != 0;
+	struct waiting waiting = {.name = name};
+	int status = 0, looked;
+
+	if (memtun_watch(memtun, event_came, NULL) < 0)
+		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	while ((looked = waiting_look(memtun, &waiting, state, &status)) == 0) {
+		int rest = clock_poll_timeout(until);
+
+		if (rest == 0)
+			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s", name,
+					    state, waiting.reason[0] ? ": " : "", waiting.reason);
+		if (!by_event && (rest < 0 || rest > LOOK_AGAIN))
+			rest = LOOK_AGAIN;
+		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
+			return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	}
+	return status;
+}
+
+int command_wait(const struct invocation *invocation, int count, char **words)
+{
+	const char *state = count > 1 ? words[1] : "";
+	int timeout = -1, status;
+	struct memtun *memtun;
+
+	if (count != 2 && !(count == 4 && strcmp(words[2], "--timeout") == 0))
+		return command_fail(EXIT_USAGE,
+				    "wait needs a NAME and open, closed, drained, up or down, and "
+				    "maybe --timeout S");
+	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
+	    strcmp(state, "drained") != 0 && !is_uplink_state(state))
+		return command_fail(EXIT_USAGE,
+				    "a tunnel is open, closed or drained, and an uplink up or "
+				    "down, not '%s'",
+				    state);
+	if (count == 4 && command_seconds(words[2], words[3], &timeout))
+		return EXIT_USAGE;
+	memtun = command_connect(invocation, &status);
+	if (!memtun)
+		return status;
+	status = waiting_run(memtun, words[0], state, timeout);
+	memtun_free(memtun);
+	return status;
+}

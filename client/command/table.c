@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/command/table.h"
+
+#include <errno.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/attribute.h"
+#include "common/descriptor.h"
+
+/* All keys of records, and more than any command adds. */
+#define MOST_COLUMNS (MEMTUN_A_END + 24)
+
+/* A row is libsmartcols' line. */
+struct table_row;
+
+struct column {
+	const char *key; /* borrowed: an attribute's word, or the caller's */
+	struct libscols_column *scols;
+	bool is_flag;
+};
+
+struct table {
+	struct libscols_table *scols;
+	bool json;
+	bool tree;
+	bool empty;
+	size_t column_count;
+	struct column columns[MOST_COLUMNS];
+};
+
+static struct column *column_new(struct table *table, const char *key, const char *heading,
+				 enum attribute_type type)
+{
+	bool is_number = type == ATTRIBUTE_U32 || type == ATTRIBUTE_U64;
+	struct column *column = &table->columns[table->column_count];
+
+	if (table->column_count == MOST_COLUMNS)
+		return NULL;
+	column->key = key;
+	column->is_flag = type == ATTRIBUTE_FLAG;
+	column->scols = scols_table_new_column(table->scols, heading, 0,
+					       is_number && !table->json ? SCOLS_FL_RIGHT : 0);
+	if (!column->scols)
+		return NULL;
+	/* As it is: a number, true or false; or null. Its own booleans can't be missing. */
+	if (is_number || column->is_flag)
+		scols_column_set_json_type(column->scols, SCOLS_JSON_NUMBER);
+	table->column_count++;
+	return column;
+}
+
+/* A column for a key; in JSON the key is its name, for people it is in capitals. */
+static struct column *column_of_key(struct table *table, const char *key)
+{
+	char heading[64];
+	size_t i;
+
+	for (i = 0; key[i] && i < sizeof(heading) - 1; i++)
+		heading[i] =
+			table->json || key[i] < 'a' || key[i] > 'z' ? key[i] : (char)(key[i] - 32);
+	heading[i] = '\0';
+	return column_new(table, key, heading, attributes[attribute_find(key)].type);
+}
+
+int table_add_column(struct table *table, const char *key, const char *heading, bool is_number)
+{
+	return column_new(table, key, table->json ? key : heading,
+			  is_number ? ATTRIBUTE_U64 : ATTRIBUTE_TEXT)
+		       ? 0
+		       : -1;
+}
+
+struct table *table_new(const char *const keys[], bool json)
+{
+	struct table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->json = json;
+	table->empty = true;
+	table->scols = scols_new_table();
+	if (!table->scols)
+		goto fail;
+	scols_table_enable_json(table->scols, json);
+	for (size_t i = 0; keys && !json && keys[i]; i++) {
+		if (!column_of_key(table, keys[i]))
+			goto fail;
+	}
+	return table;
+
+fail:
+	table_free(table);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void table_free(struct table *table)
+{
+	if (!table)
+		return;
+	scols_unref_table(table->scols);
+	free(table);
+}
+
+void table_make_tree(struct table *table)
+{
+	/* In JSON it would nest. */
+	if (table->json)
+		return;
+	table->tree = true;
+	scols_column_set_flags(table->columns[0].scols, SCOLS_FL_TREE);
+}
+
+struct table_row *table_add_row(struct table *table, struct table_row *parent)
+{
+	struct libscols_line *above = table->tree ? (struct libscols_line *)parent : NULL;
+
+	table->empty = false;
+	return (struct table_row *)scols_table_new_line(table->scols, above);
+}
+
+int table_set(struct table *table, struct table_row *row, const char *key, const char *text)
+{
+	struct column *column = table->columns;
+	struct column *end = column + table->column_count;
+
+	while (column < end && strcmp(column->key, key) != 0)
+		column++;
+	if (column == end && !table->json)
+		return 0;
+	if (column == end)
+		column = column_of_key(table, key);
+	if (!column)
+		return -1;
+	if (table->json && column->is_flag)
+		text = strcmp(text, "on") == 0 ? "true" : "false";
+	return scols_line_set_column_data((struct libscols_line *)row, column->scols, text) < 0 ? -1
+												: 0;
+}
+
+int table_set_record(struct table *table, struct table_row *row, const struct memtun_record *record)
+{
+	const char *key = NULL;
+
+	while ((key = memtun_record_next(record, key))) {
+		if (table_set(table, row, key, memtun_record_string(record, key)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int table_add(struct table *table, const struct memtun_record *record)
+{
+	struct table_row *row = table_add_row(table, NULL);
+
+	return row ? table_set_record(table, row, record) : -1;
+}
+
+/* The array within the object that libsmartcols makes around it; text is the caller's. */
+static char *table_array(struct table *table, char **text)
+{
+	char *begin, *end;
+
+	if (table->empty)
+		return *text = strdup("[]");
+	if (scols_print_table_to_string(table->scols, text) < 0)
+		return NULL;
+	begin = strchr(*text, '[');
+	end = strrchr(*text, ']');
+	if (!begin || !end)
+		return NULL;
+	end[1] = '\0';
+	return begin;
+}
+
+int table_print(struct table *table)
+{
+	memory_owned char *text = NULL;
+	char *array;
+
+	if (!table->json)
+		return scols_print_table(table->scols) < 0 ? -1 : 0;
+	array = table_array(table, &text);
+	return !array || puts(array) < 0 ? -1 : 0;
+}
+
+/* Makes one blank of a line end and the blanks after it: none is inside a JSON string. */
+static void text_join_lines(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++) {
+		*to = *from;
+		if (*from == '\n') {
+			from += strspn(from, "\n \t") - 1;
+			*to = ' ';
+		}
+		to++;
+	}
+	*to = '\0';
+}
+
+int table_print_array_line(struct table *table)
+{
+	memory_owned char *text = NULL;
+	char *array = table_array(table, &text);
+
+	if (!array)
+		return -1;
+	text_join_lines(array);
+	return puts(array) < 0 || fflush(stdout) < 0 ? -1 : 0;
+}
+
+int table_print_line(const struct memtun_record *record)
+{
+	struct table *table = table_new(NULL, true);
+	memory_owned char *text = NULL;
+	char *array = NULL, *end;
+	int result = -1;
+
+	if (table && table_add(table, record) == 0)
+		array = table_array(table, &text);
+	if (array) {
+		text_join_lines(array);
+		array += strspn(array, "[ ");
+		end = strrchr(array, ']');
+		*end = '\0';
+		result = puts(array) < 0 || fflush(stdout) < 0 ? -1 : 0;
+	}
+	table_free(table);
+	return result;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun top's screen, with ncurses: a line of what is shown, the headings, as many ports as fit,
+ * and a line of the keys. It holds where it has been scrolled to, and no figures.
+ */
+#include <curses.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <term.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "client/command/top.h"
+
+/* Lines that are no port's. */
+#define HEAD_LINES 2
+#define FOOT_LINES 1
+
+static SCREEN *terminal;
+static size_t first_row; /* that is on the screen */
+
+int top_screen_open(const char **why)
+{
+	int found;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		*why = "top needs a terminal";
+		return -1;
+	}
+	/* Asked first, as newterm() leaves memory behind where it fails. */
+	if (setupterm(NULL, STDOUT_FILENO, &found) == ERR) {
+		*why = "the terminal's type, $TERM, is not known";
+		return -1;
+	}
+	del_curterm(cur_term);
+	terminal = newterm(NULL, stdout, stdin);
+	if (!terminal) {
+		*why = "the terminal can't be used";
+		return -1;
+	}
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	nodelay(stdscr, TRUE);
+	/* Some terminals can't hide it. */
+	curs_set(0);
+	return 0;
+}
+
+void top_screen_close(void)
+{
+	if (!terminal)
+		return;
+	endwin();
+	delscreen(terminal);
+	terminal = NULL;
+}
+
+/* ------------------------------------------------------------------------------ drawing */
+
+static size_t page_size(void)
+{
+	return LINES > HEAD_LINES + FOOT_LINES ? (size_t)(LINES - HEAD_LINES - FOOT_LINES) : 1;
+}
+
+static void scroll_bound(const struct rates *rates)
+{
+	size_t page = page_size();
+	size_t last = rates->row_count > page ? rates->row_count - page : 0;
+
+	if (first_row > last)
+		first_row = last;
+}
+
+/* Columns are as wide as what is in them, wherever the screen is scrolled to. */
+static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
+{
+	char cells[TOP_COLUMNS][TOP_CELL_SIZE];
+
+	for (int column = 0; column < TOP_COLUMNS; column++)
+		widths[column] = (int)strlen(top_columns[column].heading);
+	for (size_t i = 0; i < rates->row_count; i++) {
+		top_format(&rates->rows[i], cells);
+		for (int column = 0; column < TOP_COLUMNS; column++) {
+			int width = (int)strlen(cells[column]);
+
+			if (width > widths[column])
+				widths[column] = width;
+		}
+	}
+}
+
+/* A line is cut at the screen's edge. */
+static void line_draw(int y, const int widths[TOP_COLUMNS], const char *const cells[TOP_COLUMNS])
+{
+	int x = 0;
+
+	for (int column = 0; column < TOP_COLUMNS && x < COLS; column++) {
+		char cell[TOP_CELL_SIZE + 1];
+
+		snprintf(cell, sizeof(cell), "%*s",
+			 top_columns[column].is_text ? -widths[column] : widths[column],
+			 cells[column]);
+		mvaddnstr(y, x, cell, COLS - x);
+		x += widths[column] + 1;
+	}
+}
+
+static void head_draw(const struct rates *rates, enum rates_order order, int64_t interval,
+		      const int widths[TOP_COLUMNS])
+{
+	static const char *const orders[] = {
+		[RATES_BY_NAME] = "name",
+		[RATES_BY_RATE] = "rate",
+		[RATES_BY_DROPS] = "drops",
+	};
+	const char *headings[TOP_COLUMNS];
+	char text[128];
+
+	if (rates->samples < 2)
+		snprintf(text, sizeof(text), "memtun top: the first rates come in %g s",
+			 (double)interval / (double)CLOCK_SECOND);
+	else
+		snprintf(text, sizeof(text), "memtun top: %zu port%s by %s, each %g s",
+			 rates->row_count, rates->row_count == 1 ? "" : "s", orders[order],
+			 (double)interval / (double)CLOCK_SECOND);
+	mvaddnstr(0, 0, text, COLS);
+	for (int column = 0; column < TOP_COLUMNS; column++)
+		headings[column] = top_columns[column].heading;
+	attron(A_REVERSE);
+	mvhline(1, 0, ' ', COLS);
+	line_draw(1, widths, headings);
+	attroff(A_REVERSE);
+}
+
+void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t interval)
+{
+	int widths[TOP_COLUMNS];
+	size_t page = page_size();
+
+	scroll_bound(rates);
+	columns_measure(rates, widths);
+	erase();
+	head_draw(rates, order, interval, widths);
+	for (size_t i = 0; i < page && first_row + i < rates->row_count; i++) {
+		char cells[TOP_COLUMNS][TOP_CELL_SIZE];
+		const char *texts[TOP_COLUMNS];
+
+		top_format(&rates->rows[first_row + i], cells);
+		for (int column = 0; column < TOP_COLUMNS; column++)
+			texts[column] = cells[column];
+		line_draw((int)i + HEAD_LINES, widths, texts);
+	}
+	mvaddnstr(LINES - 1, 0, "n name  r rate  d drops  arrows, pages, home, end  q quit", COLS);
+	refresh();
+}
+
+/* ------------------------------------------------------------------------------ keys */
+
+/* Scrolls, if it is such a key. */
+static void scroll_by_key(const struct rates *rates, int key)
+{
+	size_t page = page_size();
+	size_t step = key == KEY_PPAGE || key == KEY_NPAGE ? page : 1;
+
+	if (key == KEY_UP || key == KEY_PPAGE)
+		first_row -= first_row < step ? first_row : step;
+	else if (key == KEY_DOWN || key == KEY_NPAGE)
+		first_row += step;
+	else if (key == KEY_HOME)
+		first_row = 0;
+	else if (key == KEY_END)
+		first_row = rates->row_count;
+	scroll_bound(rates);
+}
+
+enum top_key top_screen_read(const struct rates *rates, enum rates_order *order, int64_t interval)
+{
+	enum rates_order before = *order;
+	bool any = false;
+	int key;
+
+	while ((key = getch()) != ERR) {
+		any = true;
+		if (key == 'q' || key == 'Q')
+			return TOP_QUIT;
+		if (key == 'n')
+			*order = RATES_BY_NAME;
+		else if (key == 'r')
+			*order = RATES_BY_RATE;
+		else if (key == 'd')
+			*order = RATES_BY_DROPS;
+		else
+			scroll_by_key(rates, key);
+	}
+	if (*order != before)
+		return TOP_SORT;
+	if (any)
+		top_screen_draw(rates, *order, interval);
+	return TOP_GO_ON;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/command/uplink_joined.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Adds what the format makes of the value, if the record has one. */
+static void joined_add(char text[UPLINK_JOINED_SIZE], const struct memtun_record *record,
+		       const char *key, const char *before)
+{
+	const char *value = memtun_record_string(record, key);
+	size_t length = strlen(text);
+
+	if (value)
+		snprintf(text + length, UPLINK_JOINED_SIZE - length, "%s%s", text[0] ? before : "",
+			 value);
+}
+
+const char *uplink_joined(const struct memtun_record *record, char text[UPLINK_JOINED_SIZE])
+{
+	uint64_t vni;
+
+	text[0] = '\0';
+	if (memtun_record_number(record, "vni", &vni) == 0)
+		snprintf(text, UPLINK_JOINED_SIZE, "vni %u", (unsigned int)vni);
+	joined_add(text, record, "device", "");
+	joined_add(text, record, "path", "");
+	joined_add(text, record, "local", " ");
+	joined_add(text, record, "remote", " -> ");
+	/* A group is sent to as a remote is; the multicast LAN's has no local side to it. */
+	joined_add(text, record, "group", " -> ");
+	joined_add(text, record, "port", " port ");
+	joined_add(text, record, "ifaddr", " on ");
+	return text;
+}

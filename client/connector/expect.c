@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun_connector_expect(): reads until a frame matches a pattern. libpcap compiles the filters
+ * and runs them; nothing is captured with it.
+ *
+ * A frame that comes behind the first match and does not match stays in the connector, so that a
+ * test which expects one thing after the other misses nothing when both are there at once.
+ */
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "client/connector/connector_parts.h"
+
+struct expectation {
+	struct memtun_connector *connector;
+	const struct memtun_pattern *patterns;
+	struct bpf_program *programs; /* one a pattern, empty but for filters */
+	size_t count;
+	int timeout;
+	int64_t deadline;
+	size_t limit;
+	size_t read;
+};
+
+static int __attribute__((format(printf, 3, 4)))
+expect_fail(struct memtun_connector *connector, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(connector->error, sizeof(connector->error), format, arguments);
+	va_end(arguments);
+	errno = error;
+	return -1;
+}
+
+/* --- patterns --- */
+
+static int filter_compile(struct expectation *expectation, size_t index)
+{
+	struct memtun_connector *connector = expectation->connector;
+	const char *filter = expectation->patterns[index].filter;
+	pcap_t *pcap;
+	int result = 0;
+
+	if (!filter)
+		return expect_fail(connector, EINVAL, "pattern %zu is a filter without a text",
+				   index);
+	pcap = pcap_open_dead(connector->mode == MEMTUN_TAP ? DLT_EN10MB : DLT_RAW,
+			      CONNECTOR_FRAME_MAX);
+	if (!pcap)
+		return expect_fail(connector, ENOMEM, "cannot compile the filter '%s': %s", filter,
+				   strerror(ENOMEM));
+	if (pcap_compile(pcap, &expectation->programs[index], filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
+		result = expect_fail(connector, EINVAL, "cannot compile the filter '%.100s': %s",
+				     filter, pcap_geterr(pcap));
+	pcap_close(pcap);
+	return result;
+}
+
+static int pattern_prepare(struct expectation *expectation, size_t index)
+{
+	switch (expectation->patterns[index].kind) {
+	case MEMTUN_PATTERN_FILTER:
+		return filter_compile(expectation, index);
+	case MEMTUN_PATTERN_CALLBACK:
+		if (expectation->patterns[index].callback)
+			return 0;
+		return expect_fail(expectation->connector, EINVAL,
+				   "pattern %zu is a callback without a function", index);
+	case MEMTUN_PATTERN_EOF:
+	case MEMTUN_PATTERN_TIMEOUT:
+	case MEMTUN_PATTERN_LIMIT:
+		return 0;
+	}
+	return expect_fail(expectation->connector, EINVAL, "pattern %zu is of no known kind",
+			   index);
+}
+
+static bool pattern_matches(const struct expectation *expectation, size_t index,
+			    const struct memtun_packet *packet)
+{
+	const struct memtun_pattern *pattern = &expectation->patterns[index];
+
+	if (pattern->kind == MEMTUN_PATTERN_FILTER)
+		return bpf_filter(expectation->programs[index].bf_insns, packet->data,
+				  (u_int)packet->length, (u_int)packet->length) != 0;
+	return pattern->kind == MEMTUN_PATTERN_CALLBACK &&
+	       pattern->callback(packet, pattern->context);
+}
+
+/* The first pattern that the frame matches; -1: none. */
+static int pattern_of(const struct expectation *expectation, const struct memtun_packet *packet)
+{
+	for (size_t i = 0; i < expectation->count; i++) {
+		if (pattern_matches(expectation, i, packet))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* The pattern that stands for a case; -1: there is none. */
+static int pattern_for(const struct expectation *expectation, enum memtun_pattern_kind kind)
+{
+	for (size_t i = 0; i < expectation->count; i++) {
+		if (expectation->patterns[i].kind == kind)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* --- how it ends without a match --- */
+
+static int expect_eof(const struct expectation *expectation)
+{
+	int index = pattern_for(expectation, MEMTUN_PATTERN_EOF);
+
+	if (index >= 0)
+		return index;
+	return expect_fail(expectation->connector, EPIPE, "the tunnel has ended after %zu frames",
+			   expectation->read);
+}
+
+static int expect_timeout(const struct expectation *expectation)
+{
+	int index = pattern_for(expectation, MEMTUN_PATTERN_TIMEOUT);
+
+	if (index >= 0)
+		return index;
+	return expect_fail(expectation->connector, ETIMEDOUT,
+			   "none of %zu frames matched in %d milliseconds", expectation->read,
+			   expectation->timeout);
+}
+
+static int expect_limit(const struct expectation *expectation)
+{
+	int index = pattern_for(expectation, MEMTUN_PATTERN_LIMIT);
+
+	if (index >= 0)
+		return index;
+	return expect_fail(expectation->connector, ENOMSG, "none of %zu frames matched",
+			   expectation->read);
+}
+
+static int expect_no_frame(const struct expectation *expectation)
+{
+	if (errno == EPIPE)
+		return expect_eof(expectation);
+	if (errno == ETIMEDOUT)
+		return expect_timeout(expectation);
+	return expect_fail(expectation->connector, errno, "cannot read: %s", strerror(errno));
+}
+
+/* --- reading --- */
+
+static bool limit_is_reached(const struct expectation *expectation)
+{
+	return expectation->limit > 0 && expectation->read == expectation->limit;
+}
+
+/* A match is given; what is none waits, behind those that already do. */
+static int collect_one(struct expectation *expectation, int index, struct connector_frame *frame)
+{
+	expectation->read++;
+	if (pattern_matches(expectation, (size_t)index, &frame->packet))
+		return connector_give(expectation->connector, frame);
+	connector_keep_waiting(expectation->connector, frame);
+	return 0;
+}
+
+/*
+ * Adds the matches of that pattern which are here already. All that waits is looked at once, in
+ * its order, and what stays is appended in its order again. An error is left to the next call.
+ */
+static void collect_matches(struct expectation *expectation, int index)
+{
+	struct memtun_connector *connector = expectation->connector;
+	struct connector_frames waited = TAILQ_HEAD_INITIALIZER(waited);
+	struct connector_frame *frame;
+
+	TAILQ_CONCAT(&waited, &connector->waiting, entry);
+	while ((frame = TAILQ_FIRST(&waited)) && !limit_is_reached(expectation)) {
+		TAILQ_REMOVE(&waited, frame, entry);
+		if (collect_one(expectation, index, frame) < 0)
+			break;
+	}
+	TAILQ_CONCAT(&connector->waiting, &waited, entry);
+	for (int i = 0; i < CONNECTOR_DRAIN_MAX && !limit_is_reached(expectation); i++) {
+		frame = connector_receive(connector);
+		if (!frame || collect_one(expectation, index, frame) < 0)
+			break;
+	}
+}
+
+static int expect_run(struct expectation *expectation)
+{
+	struct memtun_connector *connector = expectation->connector;
+	struct connector_frame *frame;
+	int late = 0;
+	int index;
+
+	while ((frame = connector_next(connector, expectation->deadline))) {
+		expectation->read++;
+		index = pattern_of(expectation, &frame->packet);
+		if (index >= 0) {
+			if (connector_give(connector, frame) < 0)
+				break;
+			collect_matches(expectation, index);
+			return index;
+		}
+		connector_recycle(connector, frame);
+		if (limit_is_reached(expectation))
+			return expect_limit(expectation);
+		if (expectation->deadline >= 0 && clock_now() >= expectation->deadline &&
+		    ++late == CONNECTOR_DRAIN_MAX)
+			return expect_timeout(expectation);
+	}
+	return expect_no_frame(expectation);
+}
+
+int memtun_connector_expect(struct memtun_connector *connector,
+			    const struct memtun_pattern *patterns, size_t count, int timeout,
+			    size_t limit)
+{
+	struct expectation expectation = {
+		.connector = connector,
+		.patterns = patterns,
+		.programs = calloc(count + 1, sizeof(struct bpf_program)),
+		.count = count,
+		.timeout = timeout,
+		.deadline = connector_deadline(timeout),
+		.limit = limit,
+	};
+	int index = 0;
+	int saved;
+
+	connector->error[0] = '\0';
+	connector_release(connector);
+	if (!expectation.programs)
+		return expect_fail(connector, ENOMEM, "%s", strerror(ENOMEM));
+	for (size_t i = 0; i < count && index == 0; i++)
+		index = pattern_prepare(&expectation, i);
+	if (index == 0)
+		index = expect_run(&expectation);
+	saved = errno;
+	for (size_t i = 0; i < count; i++)
+		pcap_freecode(&expectation.programs[i]);
+	free(expectation.programs);
+	errno = saved;
+	return index;
+}
+
+const struct memtun_packet *memtun_connector_match(const struct memtun_connector *connector,
+						   size_t index)
+{
+	return index < connector->given_count ? &connector->given[index]->packet : NULL;
+}
+
+const char *memtun_connector_error(const struct memtun_connector *connector)
+{
+	return connector->error;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun-host: a TCP/IP stack, lwIP, on a tunnel that `memtun host` has opened, which becomes this
+ * program: so memtun itself needs no lwIP. It ends with the tunnel, or by a signal.
+ *
+ *	memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}...
+ *
+ * This thread reads frames and holds lwIP's core lock while lwIP works on one. lwIP's own thread
+ * has its timers only. No write waits, so the lock is never held for long, and a flood of frames
+ * waits in the broker, which counts what it drops.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <lwip/tcpip.h>
+
+#include "client/command/command.h"
+#include "common/host_addresses.h"
+#include "client/host/host_echo.h"
+#include "client/host/host_interface.h"
+
+/* Frames, before it looks whether it should end. */
+#define BATCH 64
+
+static struct host_interface interface;
+
+static int host_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int host_fail(int status, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("memtun: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	return status;
+}
+
+/* Takes the words that memtun has checked. -1: it was not memtun. */
+static int host_parse(int count, char **words, int *ready_fd)
+{
+	const char *reason;
+
+	if (count < HOST_FIRST_ADDRESS + 2 || count % 2 != 0)
+		return -1;
+	interface.fd = atoi(words[2]);
+	*ready_fd = atoi(words[3]);
+	interface.ethernet = strcmp(words[4], "tap") == 0;
+	interface.mtu = (unsigned int)atoi(words[5]);
+	for (int i = HOST_FIRST_ADDRESS; i < count; i += 2) {
+		if (!host_addresses_has_key(words[i]) ||
+		    host_addresses_set(&interface.addresses, words[i], words[i + 1], &reason) < 0)
+			return -1;
+	}
+	if (host_addresses_check(&interface.addresses) ||
+	    host_addresses_check_tunnel(&interface.addresses, interface.ethernet, interface.mtu))
+		return -1;
+	return fcntl(interface.fd, F_GETFL);
+}
+
+/* A descriptor that says when to end; no thread of lwIP's sees the signals. */
+static int signals_open(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &ends, NULL) < 0)
+		return -1;
+	return signalfd(-1, &ends, SFD_CLOEXEC);
+}
+
+/* Starts lwIP with the interface and the services; then all is answered. */
+static int host_start(void)
+{
+	int result;
+
+	tcpip_init(NULL, NULL);
+	LOCK_TCPIP_CORE();
+	result = host_interface_start(&interface);
+	if (result == 0)
+		result = host_echo_start();
+	UNLOCK_TCPIP_CORE();
+	return result;
+}
+
+/* Reads what is there, up to a batch. False at the tunnel's end. */
+static bool host_read(bool hung_up)
+{
+	static uint8_t frame[UINT16_MAX + 1]; /* one more than lwIP counts: it was longer */
+
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t length = read(interface.fd, frame, sizeof(frame));
+
+		if (length > 0) {
+			LOCK_TCPIP_CORE();
+			host_interface_take(&interface, frame, (size_t)length);
+			host_echo_bound();
+			UNLOCK_TCPIP_CORE();
+			continue;
+		}
+		/* After ECONNRESET, frames that were sent before the end can still be read. */
+		if (length < 0 && (errno == EINTR || errno == ECONNRESET))
+			continue;
+		/* A frame of no bytes, nothing yet, or the end: only poll can tell. */
+		return !hung_up && (length == 0 || errno == EAGAIN);
+	}
+	return true;
+}
+
+static int host_run(const char *name, int signals)
+{
+	struct pollfd fds[] = {{.fd = interface.fd, .events = POLLIN | POLLRDHUP},
+			       {.fd = signals, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return host_fail(EXIT_REFUSED, "%s: cannot wait for frames: %s", name,
+					 strerror(errno));
+		if (fds[1].revents)
+			return EXIT_SUCCESS;
+		if (!host_read(fds[0].revents & (POLLHUP | POLLRDHUP | POLLERR)))
+			return host_fail(EXIT_ENDED, "%s: the tunnel has ended", name);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int ready_fd, signals, flags = host_parse(argc, argv, &ready_fd);
+	const char *name = argv[1];
+
+	if (flags < 0)
+		return host_fail(EXIT_USAGE, "memtun-host is started by: memtun host NAME ...");
+	/* The tunnel's end is seen by poll. */
+	signal(SIGPIPE, SIG_IGN);
+	signals = signals_open();
+	if (signals < 0 || fcntl(interface.fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return host_fail(EXIT_REFUSED, "%s: cannot prepare to read: %s", name,
+				 strerror(errno));
+	if (host_start() < 0)
+		return host_fail(EXIT_REFUSED, "%s: cannot start lwIP: out of memory", name);
+	if (ready_fd >= 0 && (write(ready_fd, "\n", 1) != 1 || close(ready_fd) < 0))
+		return host_fail(EXIT_REFUSED, "cannot write to --ready-fd %d: %s", ready_fd,
+				 strerror(errno));
+	return host_run(name, signals);
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/io/io_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A path at which something is registered. */
+struct io_device {
+	LIST_ENTRY(io_device) in_io;
+	const struct memtun_io_device *operations;
+	void *context;
+	char path[];
+};
+
+static int failed(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* ------------------------------------------------------------------------------ the table */
+
+/* The place of a number in the table, made if need be; NULL if there is none. */
+static _Atomic(struct io_open *) *io_slot(struct memtun_io *io, int fd, bool make)
+{
+	unsigned int number = (unsigned int)fd;
+	unsigned int row = number >> IO_TABLE_BITS;
+	_Atomic(struct io_open *) *slots;
+
+	if (row >= IO_TABLE_SIZE)
+		return NULL;
+	slots = atomic_load_explicit(&io->table[row], memory_order_acquire);
+	if (!slots && make) {
+		slots = calloc(IO_TABLE_SIZE, sizeof(*slots));
+		atomic_store_explicit(&io->table[row], slots, memory_order_release);
+	}
+	return slots ? &slots[number & (IO_TABLE_SIZE - 1)] : NULL;
+}
+
+static inline struct io_open *io_peek(struct memtun_io *io, int fd)
+{
+	_Atomic(struct io_open *) *slot = io_slot(io, fd, false);
+
+	return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+}
+
+static ino_t socket_inode(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+}
+
+/* Takes a number from what is open there, if anything is. The lock is held. */
+static void io_forget(struct memtun_io *io, int fd)
+{
+	_Atomic(struct io_open *) *slot = io_slot(io, fd, false);
+	struct io_open *open = slot ? atomic_load_explicit(slot, memory_order_relaxed) : NULL;
+
+	if (!open)
+		return;
+	atomic_store_explicit(slot, NULL, memory_order_release);
+	if (--open->numbers)
+		return;
+	LIST_REMOVE(open, in_io);
+	if (open->close)
+		open->close(open->state);
+	free(open);
+}
+
+/* Gives a number to an open. The lock is held. */
+static int io_remember(struct memtun_io *io, int fd, struct io_open *open)
+{
+	_Atomic(struct io_open *) *slot = io_slot(io, fd, true);
+
+	if (!slot)
+		return failed((unsigned int)fd >> IO_TABLE_BITS >= IO_TABLE_SIZE ? EMFILE : ENOMEM);
+	/* Who had it before was closed behind our back. */
+	io_forget(io, fd);
+	open->numbers++;
+	atomic_store_explicit(slot, open, memory_order_release);
+	return 0;
+}
+
+/* A number that isn't in the table may be a duplicate of one that is. */
+static struct io_open *io_adopt(struct memtun_io *io, int fd)
+{
+	ino_t inode = socket_inode(fd);
+	struct io_open *open = NULL;
+
+	pthread_mutex_lock(&io->lock);
+	if (inode) {
+		LIST_FOREACH(open, &io->opens, in_io) {
+			if (open->inode == inode)
+				break;
+		}
+	}
+	if (open && io_remember(io, fd, open) < 0)
+		open = NULL;
+	pthread_mutex_unlock(&io->lock);
+	if (!open)
+		errno = EBADF;
+	return open;
+}
+
+struct io_open *io_find(struct memtun_io *io, int fd)
+{
+	struct io_open *open = io_peek(io, fd);
+
+	if (!open)
+		return io_adopt(io, fd);
+	if (!open->inode || socket_inode(fd) == open->inode)
+		return open;
+	pthread_mutex_lock(&io->lock);
+	io_forget(io, fd);
+	pthread_mutex_unlock(&io->lock);
+	errno = EBADF;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------------ checks */
+
+static struct io_fault *io_fault(struct memtun_io *io, enum memtun_io_call call)
+{
+	return &io->faults[__builtin_ctz(call)];
+}
+
+/* Recalculates what io_check() has to look at. The lock is held. */
+static void io_update_checks(struct memtun_io *io)
+{
+	unsigned int checks = MEMTUN_IO_ALL & ~io->permitted;
+
+	for (unsigned int i = 0; i < IO_CALLS; i++) {
+		if (io->faults[i].next || io->faults[i].every)
+			checks |= 1u << i;
+	}
+	atomic_store(&io->checks, checks);
+}
+
+/* Is the call permitted, and not to fail? Else -1 with errno. */
+static int io_check_slowly(struct memtun_io *io, enum memtun_io_call call)
+{
+	struct io_fault *fault = io_fault(io, call);
+	int error = 0;
+
+	pthread_mutex_lock(&io->lock);
+	if (!(io->permitted & call)) {
+		error = EPERM;
+	} else if (fault->next) {
+		error = fault->next_error;
+		fault->next--;
+		io_update_checks(io);
+	} else if (fault->every && ++fault->calls % fault->every == 0) {
+		error = fault->every_error;
+	}
+	pthread_mutex_unlock(&io->lock);
+	return error ? failed(error) : 0;
+}
+
+static inline int io_check(struct memtun_io *io, enum memtun_io_call call)
+{
+	if (!(atomic_load_explicit(&io->checks, memory_order_relaxed) & call))
+		return 0;
+	return io_check_slowly(io, call);
+}
+
+void memtun_io_permit(struct memtun_io *io, unsigned int calls)
+{
+	pthread_mutex_lock(&io->lock);
+	io->permitted = calls & MEMTUN_IO_ALL;
+	io_update_checks(io);
+	pthread_mutex_unlock(&io->lock);
+}
+
+void io_fail_next(struct memtun_io *io, enum memtun_io_call call, unsigned int count, int error)
+{
+	struct io_fault *fault = io_fault(io, call);
+
+	pthread_mutex_lock(&io->lock);
+	fault->next = count;
+	fault->next_error = error;
+	io_update_checks(io);
+	pthread_mutex_unlock(&io->lock);
+}
+
+void io_fail_every(struct memtun_io *io, enum memtun_io_call call, unsigned int count, int error)
+{
+	struct io_fault *fault = io_fault(io, call);
+
+	pthread_mutex_lock(&io->lock);
+	fault->every = count;
+	fault->calls = 0;
+	fault->every_error = error;
+	io_update_checks(io);
+	pthread_mutex_unlock(&io->lock);
+}
+
+/* ------------------------------------------------------------------------------ read and write */
+
+ssize_t io_total(const struct iovec *parts, int count)
+{
+	size_t total = 0;
+
+	if (count < 0 || count > IOV_MAX)
+		return failed(EINVAL);
+	for (int i = 0; i < count; i++) {
+		if (parts[i].iov_len > (size_t)SSIZE_MAX - total)
+			return failed(EINVAL);
+		total += parts[i].iov_len;
+	}
+	return (ssize_t)total;
+}
+
+/* Where a device has no function of its own, and for what the kernel knows and we don't. */
+static ssize_t plain_read(void *state, int fd, const struct iovec *parts, int count)
+{
+	(void)state;
+	return count == 1 ? read(fd, parts->iov_base, parts->iov_len) : readv(fd, parts, count);
+}
+
+static ssize_t plain_write(void *state, int fd, const struct iovec *parts, int count)
+{
+	(void)state;
+	return count == 1 ? write(fd, parts->iov_base, parts->iov_len) : writev(fd, parts, count);
+}
+
+static int plain_ioctl(void *state, int fd, unsigned long request, void *argument)
+{
+	(void)state;
+	return ioctl(fd, request, argument);
+}
+
+static int no_ioctl(void *state, int fd, unsigned long request, void *argument)
+{
+	(void)state;
+	(void)fd;
+	(void)request;
+	(void)argument;
+	return failed(EINVAL);
+}
+
+static struct io_open unknown_open = {
+	.read = plain_read,
+	.write = plain_write,
+	.ioctl = plain_ioctl,
+};
+
+/* What is open at that number, if it may be read or written now. */
+static inline struct io_open *io_use(struct memtun_io *io, int fd, enum memtun_io_call call)
+{
+	struct io_open *open = io_peek(io, fd);
+
+	if (!open)
+		open = io->passes_unknown ? &unknown_open : io_adopt(io, fd);
+	if (!open)
+		return NULL;
+	if (open->refused & call) {
+		errno = EBADF;
+		return NULL;
+	}
+	return io_check(io, call) < 0 ? NULL : open;
+}
+
+ssize_t memtun_io_read(struct memtun_io *io, int fd, void *buffer, size_t length)
+{
+	struct iovec part = {buffer, length};
+	struct io_open *open = io_use(io, fd, MEMTUN_IO_READ);
+
+	if (!open)
+		return -1;
+	if (length > SSIZE_MAX)
+		return failed(EINVAL);
+	return open->read(open->state, fd, &part, 1);
+}
+
+ssize_t memtun_io_write(struct memtun_io *io, int fd, const void *bytes, size_t length)
+{
+	struct iovec part = {(void *)bytes, length};
+	struct io_open *open = io_use(io, fd, MEMTUN_IO_WRITE);
+
+	if (!open)
+		return -1;
+	if (length > SSIZE_MAX)
+		return failed(EINVAL);
+	return open->write(open->state, fd, &part, 1);
+}
+
+/* The kernel doesn't ask the device about a vector that holds nothing. */
+ssize_t memtun_io_readv(struct memtun_io *io, int fd, const struct iovec *parts, int count)
+{
+	struct io_open *open = io_use(io, fd, MEMTUN_IO_READ);
+	ssize_t total = open ? io_total(parts, count) : -1;
+
+	return total > 0 ? open->read(open->state, fd, parts, count) : total;
+}
+
+ssize_t memtun_io_writev(struct memtun_io *io, int fd, const struct iovec *parts, int count)
+{
+	struct io_open *open = io_use(io, fd, MEMTUN_IO_WRITE);
+	ssize_t total = open ? io_total(parts, count) : -1;
+
+	return total > 0 ? open->write(open->state, fd, parts, count) : total;
+}
+
+/* ------------------------------------------------------------------------------ the other calls */
+
+int memtun_io_ioctl(struct memtun_io *io, int fd, unsigned long request, ...)
+{
+	struct io_open *open;
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	open = io->passes_unknown && !io_peek(io, fd) ? &unknown_open : io_find(io, fd);
+	if (!open || io_check(io, MEMTUN_IO_IOCTL) < 0)
+		return -1;
+	return open->ioctl(open->state, fd, request, argument);
+}
+
+int memtun_io_close(struct memtun_io *io, int fd)
+{
+	int result, saved;
+
+	if (!io_peek(io, fd) && io->passes_unknown)
+		return close(fd);
+	if (!io_find(io, fd))
+		return -1;
+	result = close(fd);
+	saved = errno;
+	pthread_mutex_lock(&io->lock);
+	io_forget(io, fd);
+	pthread_mutex_unlock(&io->lock);
+	errno = saved;
+	return result;
+}
+
+static struct io_device *io_find_device(struct memtun_io *io, const char *path)
+{
+	struct io_device *device;
+
+	LIST_FOREACH(device, &io->devices, in_io) {
+		if (strcmp(device->path, path) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+/* What a new descriptor of the device is open as. */
+static struct io_open *open_new(const struct memtun_io_device *operations, int flags)
+{
+	struct io_open *open = calloc(1, sizeof(*open));
+
+	if (!open)
+		return NULL;
+	open->read = operations->read ? operations->read : plain_read;
+	open->write = operations->write ? operations->write : plain_write;
+	open->ioctl = operations->ioctl ? operations->ioctl : no_ioctl;
+	open->close = operations->close;
+	/* 3, which is neither, can be neither read nor written. */
+	if ((flags & O_ACCMODE) != O_RDONLY && (flags & O_ACCMODE) != O_RDWR)
+		open->refused |= MEMTUN_IO_READ;
+	if ((flags & O_ACCMODE) != O_WRONLY && (flags & O_ACCMODE) != O_RDWR)
+		open->refused |= MEMTUN_IO_WRITE;
+	return open;
+}
+
+static int io_open_device(struct memtun_io *io, const struct io_device *device, int flags)
+{
+	struct io_open *open = open_new(device->operations, flags);
+	int fd;
+
+	if (!open)
+		return -1;
+	fd = device->operations->open(device->context, flags, &open->state);
+	if (fd < 0) {
+		free(open);
+		return -1;
+	}
+	open->inode = socket_inode(fd);
+	/* A socket is always open for both; any other file is the kernel's to check. */
+	if (!open->inode)
+		open->refused = 0;
+	if (io_remember(io, fd, open) < 0) {
+		int saved = errno;
+
+		close(fd);
+		if (open->close)
+			open->close(open->state);
+		free(open);
+		return failed(saved);
+	}
+	LIST_INSERT_HEAD(&io->opens, open, in_io);
+	return fd;
+}
+
+int memtun_io_open(struct memtun_io *io, const char *path, int flags, ...)
+{
+	const struct io_device *device;
+	int fd = -1;
+
+	if (io_check(io, MEMTUN_IO_OPEN) < 0)
+		return -1;
+	pthread_mutex_lock(&io->lock);
+	device = io_find_device(io, path);
+	if (!device)
+		errno = ENOSYS;
+	else if (flags & O_DIRECTORY)
+		errno = ENOTDIR;
+	else if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		errno = EEXIST;
+	else
+		fd = io_open_device(io, device, flags);
+	pthread_mutex_unlock(&io->lock);
+	return fd;
+}
+
+/* ------------------------------------------------------------------------------ the system */
+
+int memtun_io_register_device(struct memtun_io *io, const char *path,
+			      const struct memtun_io_device *operations, void *context)
+{
+	size_t size = strlen(path) + 1;
+	struct io_device *device;
+	bool taken;
+
+	if (!operations->open)
+		return failed(EINVAL);
+	device = malloc(sizeof(*device) + size);
+	if (!device)
+		return -1;
+	device->operations = operations;
+	device->context = context;
+	memcpy(device->path, path, size);
+	pthread_mutex_lock(&io->lock);
+	taken = io_find_device(io, path);
+	if (!taken)
+		LIST_INSERT_HEAD(&io->devices, device, in_io);
+	pthread_mutex_unlock(&io->lock);
+	if (!taken)
+		return 0;
+	free(device);
+	return failed(EEXIST);
+}
+
+int memtun_io_unregister_device(struct memtun_io *io, const char *path)
+{
+	struct io_device *device;
+
+	pthread_mutex_lock(&io->lock);
+	device = io_find_device(io, path);
+	if (device)
+		LIST_REMOVE(device, in_io);
+	pthread_mutex_unlock(&io->lock);
+	if (!device)
+		return failed(ENOENT);
+	free(device);
+	return 0;
+}
+
+struct memtun_io *io_new(void (*free_kind)(void *kind), void *kind)
+{
+	struct memtun_io *io = calloc(1, sizeof(*io));
+
+	if (!io)
+		return NULL;
+	io->permitted = MEMTUN_IO_ALL;
+	io->free_kind = free_kind;
+	io->kind = kind;
+	pthread_mutex_init(&io->lock, NULL);
+	LIST_INIT(&io->devices);
+	LIST_INIT(&io->opens);
+	return io;
+}
+
+void memtun_io_free(struct memtun_io *io)
+{
+	struct io_device *device;
+	struct io_open *open;
+
+	if (!io)
+		return;
+	while ((open = LIST_FIRST(&io->opens))) {
+		LIST_REMOVE(open, in_io);
+		if (open->close)
+			open->close(open->state);
+		free(open);
+	}
+	while ((device = LIST_FIRST(&io->devices))) {
+		LIST_REMOVE(device, in_io);
+		free(device);
+	}
+	if (io->free_kind)
+		io->free_kind(io->kind);
+	for (unsigned int i = 0; i < IO_TABLE_SIZE; i++)
+		free(atomic_load_explicit(&io->table[i], memory_order_relaxed));
+	pthread_mutex_destroy(&io->lock);
+	free(io);
+}

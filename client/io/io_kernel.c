@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel kind: the real calls. Only opening goes by the registry, so that a device can be put
+ * at another path, or the kernel's taken away; every descriptor that isn't a registered device's
+ * is the kernel's business.
+ */
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+
+#include "client/io/io_parts.h"
+
+static int kernel_open(void *context, int flags, void **state)
+{
+	*state = NULL;
+	return open(context, flags & ~(O_CREAT | O_EXCL | O_TRUNC), 0);
+}
+
+static int kernel_ioctl(void *state, int fd, unsigned long request, void *argument)
+{
+	(void)state;
+	return ioctl(fd, request, argument);
+}
+
+static const struct memtun_io_device kernel_device = {
+	.open = kernel_open,
+	.ioctl = kernel_ioctl,
+};
+
+struct memtun_io *memtun_io_kernel_new(void)
+{
+	static char path[] = MEMTUN_IO_TUN;
+	struct memtun_io *io = io_new(NULL, NULL);
+
+	if (!io)
+		return NULL;
+	io->passes_unknown = true;
+	if (memtun_io_register_device(io, MEMTUN_IO_TUN, &kernel_device, path) < 0) {
+		memtun_io_free(io);
+		return NULL;
+	}
+	return io;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loopback device: a datagram socket that is its own peer. The kernel does the rest, so that
+ * read(2), write(2), poll(2) and duplicates work on it without this library. What isn't read yet is
+ * bounded by the socket's buffer; a blocking write to a full one waits for ever, unless another
+ * thread reads.
+ *
+ * A socket needs an address to be connected to itself. The kernel picks a free one in the abstract
+ * namespace; once connected, the socket takes nothing from anyone else (unix_may_send()).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/descriptor.h"
+#include "client/io/io_parts.h"
+
+static int loopback_open(void *context, int flags, void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t size = sizeof(address);
+	descriptor_owned fd = socket(AF_UNIX,
+				     SOCK_DGRAM | (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0) |
+					     (flags & O_CLOEXEC ? SOCK_CLOEXEC : 0),
+				     0);
+
+	(void)context;
+	*state = NULL;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address.sun_family)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, size) < 0)
+		return -1;
+	return descriptor_take(&fd);
+}
+
+const struct memtun_io_device memtun_io_loopback = {.open = loopback_open};

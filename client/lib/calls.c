@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The blocking calls: a request, and the connection's machine run until its answer is there.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "client/lib/connection.h"
+#include "common/descriptor.h"
+#include "client/lib/options.h"
+#include "client/lib/record.h"
+
+/* What becomes of the answer. */
+struct call {
+	bool done;
+	int error;
+	int fd; /* owned */
+	char name[MEMTUN_NAME_SIZE];
+	memtun_record_function *function;
+	void *context;
+};
+
+static void call_answered(struct memtun *memtun, const struct memtun_reply *reply, void *context)
+{
+	struct call *call = context;
+
+	if (reply->record) {
+		const char *name = memtun_record_string(reply->record, "name");
+
+		descriptor_close(&call->fd);
+		call->fd = reply->fd;
+		if (name)
+			strlcpy(call->name, name, sizeof(call->name));
+		if (call->function)
+			call->function(reply->record, call->context);
+		return;
+	}
+	call->done = true;
+	call->error = reply->error;
+	if (reply->error)
+		fault_set(&memtun->fault, reply->error, "%s", reply->text);
+}
+
+/* Makes the request and waits. -1 with errno; what it brought is then closed. */
+static int call_make(struct memtun *memtun, struct call *call, enum memtun_command command,
+		     const char *name, const struct memtun_options *options)
+{
+	bool was_blocking = memtun->blocking;
+
+	memtun->fault.text[0] = '\0';
+	call->fd = -1;
+	if (memtun->dispatching)
+		return fault_set(&memtun->fault, EDEADLK,
+				 "a blocking call from inside a callback would wait for ever");
+	/* A full queue of earlier requests empties while we wait. */
+	while (memtun_request(memtun, command, name, options, call_answered, call) < 0) {
+		if (errno != EAGAIN || connection_wait(memtun) < 0)
+			return -1;
+	}
+	memtun->blocking = true;
+	while (!call->done && connection_wait(memtun) == 0)
+		;
+	memtun->blocking = was_blocking;
+	if (call->error) {
+		descriptor_close(&call->fd);
+		errno = call->error;
+		return -1;
+	}
+	return 0;
+}
+
+/* The same for the descriptor that it brings: the caller's. */
+static int call_for_fd(struct memtun *memtun, struct call *call, enum memtun_command command,
+		       const char *name, const struct memtun_options *options)
+{
+	if (call_make(memtun, call, command, name, options) < 0)
+		return -1;
+	if (call->fd < 0)
+		return fault_set(&memtun->fault, EPROTO, "the broker sent no descriptor");
+	return call->fd;
+}
+
+int memtun_open_named(struct memtun *memtun, const char *name, const struct memtun_options *options,
+		      char opened[MEMTUN_NAME_SIZE])
+{
+	struct call call = {0};
+
+	if (!name)
+		name = options && attribute_set_number(&options->set, MEMTUN_A_MODE) == MEMTUN_TUN
+			       ? "tun%d"
+			       : "tap%d";
+	if (options && attribute_set_has(&options->set, MEMTUN_A_COUNT))
+		return fault_set(&memtun->fault, EINVAL,
+				 "one descriptor is asked for, so there is no count");
+	if (call_for_fd(memtun, &call, MEMTUN_CMD_QUEUE_OPEN, name, options) < 0)
+		return -1;
+	strlcpy(opened, call.name, MEMTUN_NAME_SIZE);
+	return call.fd;
+}
+
+int memtun_open(struct memtun *memtun, const char *name, const struct memtun_options *options)
+{
+	char opened[MEMTUN_NAME_SIZE];
+
+	return memtun_open_named(memtun, name, options, opened);
+}
+
+static int call_simple(struct memtun *memtun, enum memtun_command command, const char *name,
+		       const struct memtun_options *options, memtun_record_function *function,
+		       void *context)
+{
+	struct call call = {.function = function, .context = context};
+
+	return call_make(memtun, &call, command, name, options);
+}
+
+int memtun_add(struct memtun *memtun, const char *name, const struct memtun_options *options)
+{
+	return call_simple(memtun, MEMTUN_CMD_TUNNEL_ADD, name, options, NULL, NULL);
+}
+
+int memtun_set(struct memtun *memtun, const char *name, const struct memtun_options *options)
+{
+	return call_simple(memtun, MEMTUN_CMD_TUNNEL_SET, name, options, NULL, NULL);
+}
+
+int memtun_delete(struct memtun *memtun, const char *name)
+{
+	return call_simple(memtun, MEMTUN_CMD_TUNNEL_DELETE, name, NULL, NULL, NULL);
+}
+
+int memtun_show(struct memtun *memtun, const char *name, bool statistics,
+		memtun_record_function *function, void *context)
+{
+	struct memtun_options options = {0};
+
+	if (statistics)
+		attribute_set_put_number(&options.set, MEMTUN_A_STATISTICS, 1);
+	return call_simple(memtun, MEMTUN_CMD_TUNNEL_SHOW, name, &options, function, context);
+}
+
+int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
+		   enum memtun_direction direction, bool plain)
+{
+	struct memtun_options options = {0};
+	struct call call = {0};
+
+	if (is_bridge)
+		attribute_set_put_string(&options.set, MEMTUN_A_BRIDGE, name);
+	if (direction)
+		attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
+	if (plain)
+		attribute_set_put_number(&options.set, MEMTUN_A_PLAIN, 1);
+	return call_for_fd(memtun, &call, MEMTUN_CMD_CAPTURE, is_bridge ? NULL : name, &options);
+}
+
+int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction)
+{
+	struct memtun_options options = {0};
+	struct call call = {0};
+
+	attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
+	return call_for_fd(memtun, &call, MEMTUN_CMD_INJECT, name, &options);
+}
+
+int memtun_bridge_add(struct memtun *memtun, const char *name, bool hub)
+{
+	struct memtun_options options = {0};
+
+	if (hub)
+		attribute_set_put_number(&options.set, MEMTUN_A_HUB, 1);
+	return call_simple(memtun, MEMTUN_CMD_BRIDGE_ADD, name, &options, NULL, NULL);
+}
+
+int memtun_bridge_delete(struct memtun *memtun, const char *name)
+{
+	return call_simple(memtun, MEMTUN_CMD_BRIDGE_DELETE, name, NULL, NULL, NULL);
+}
+
+int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_function *function,
+		       void *context)
+{
+	return call_simple(memtun, MEMTUN_CMD_BRIDGE_SHOW, name, NULL, function, context);
+}
+
+int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
+		      memtun_record_function *function, void *context)
+{
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_ADD, name, options, function, context);
+}
+
+int memtun_uplink_delete(struct memtun *memtun, const char *name)
+{
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_DELETE, name, NULL, NULL, NULL);
+}
+
+int memtun_uplink_show(struct memtun *memtun, const char *name, bool statistics,
+		       memtun_record_function *function, void *context)
+{
+	struct memtun_options options = {0};
+
+	if (statistics)
+		attribute_set_put_number(&options.set, MEMTUN_A_STATISTICS, 1);
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_SHOW, name, &options, function, context);
+}
+
+int memtun_address_show(struct memtun *memtun, const char *bridge, memtun_record_function *function,
+			void *context)
+{
+	struct memtun_options options = {0};
+
+	attribute_set_put_string(&options.set, MEMTUN_A_BRIDGE, bridge);
+	return call_simple(memtun, MEMTUN_CMD_ADDRESS_SHOW, NULL, &options, function, context);
+}
+
+bool memtun_interrupted(const struct memtun *memtun)
+{
+	return memtun->interrupted;
+}
+
+int memtun_watch(struct memtun *memtun, memtun_record_function *function, void *context)
+{
+	memtun->watcher = function;
+	memtun->watcher_context = context;
+	return call_simple(memtun, MEMTUN_CMD_SUBSCRIBE, NULL, NULL, NULL, NULL);
+}

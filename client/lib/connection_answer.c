@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What comes from the broker: the answer to the request that has waited longest, or something of
+ * its own accord, an event. Each descriptor that comes goes to whoever asked for it, or is closed.
+ */
+#include "client/lib/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/descriptor.h"
+#include "client/lib/record.h"
+
+struct event {
+	STAILQ_ENTRY(event) link;
+	size_t length;
+	_Alignas(8) unsigned char record[];
+};
+
+static void connection_close_fds(struct memtun *memtun)
+{
+	while (memtun->fd_count)
+		descriptor_close(&memtun->fds[--memtun->fd_count]);
+}
+
+/* Calls the first pending request's function for a part of its answer. */
+static void pending_call(struct memtun *memtun, const struct memtun_record *record, int fd,
+			 int error, const char *text)
+{
+	struct pending *pending = STAILQ_FIRST(&memtun->pending);
+	struct memtun_reply reply = {
+		.record = record,
+		.fd = fd,
+		.error = error,
+		.text = text,
+	};
+
+	if (pending->function)
+		pending->function(memtun, &reply, pending->context);
+	else
+		descriptor_close(&fd);
+}
+
+/* Ends the first pending request. */
+static void pending_end(struct memtun *memtun, int error, const char *text)
+{
+	struct pending *pending = STAILQ_FIRST(&memtun->pending);
+
+	/* Called first and removed then would let a new request of the function's be removed. */
+	STAILQ_REMOVE_HEAD(&memtun->pending, link);
+	if (pending->function) {
+		struct memtun_reply reply = {
+			.fd = -1,
+			.error = error,
+			.text = text,
+			.interrupted = memtun->interrupted,
+		};
+
+		pending->function(memtun, &reply, pending->context);
+	}
+	free(pending);
+}
+
+void connection_end(struct memtun *memtun, int error, const char *text)
+{
+	if (memtun->end)
+		return;
+	memtun->end = error ? error : EPIPE;
+	fault_set(&memtun->fault, memtun->end, "%s", text);
+	connection_close_fds(memtun);
+	while (STAILQ_FIRST(&memtun->pending))
+		pending_end(memtun, memtun->end, text);
+}
+
+static void event_call(struct memtun *memtun, const struct attribute_set *set)
+{
+	struct memtun_record record = {.set = *set};
+
+	if (memtun->watcher)
+		memtun->watcher(&record, memtun->watcher_context);
+}
+
+static void event_lost_call(struct memtun *memtun)
+{
+	struct attribute_set set = {0};
+
+	attribute_set_put_number(&set, MEMTUN_A_EVENT, MEMTUN_EVENT_LOST);
+	event_call(memtun, &set);
+}
+
+/* Keeps an event for later; where that can't be done it is lost, and that is kept. */
+static void event_keep(struct memtun *memtun, const void *data, size_t length)
+{
+	struct event *event = NULL;
+
+	if (memtun->event_count < CONNECTION_MOST_EVENTS)
+		event = malloc(sizeof(*event) + length);
+	if (!event) {
+		memtun->events_lost = true;
+		return;
+	}
+	event->length = length;
+	memcpy(event->record, data, length);
+	STAILQ_INSERT_TAIL(&memtun->events, event, link);
+	memtun->event_count++;
+}
+
+void events_deliver(struct memtun *memtun)
+{
+	struct event *event;
+
+	while ((event = STAILQ_FIRST(&memtun->events))) {
+		struct message message;
+		struct fault fault;
+
+		STAILQ_REMOVE_HEAD(&memtun->events, link);
+		memtun->event_count--;
+		if (message_parse(&message, event->record, event->length, MESSAGE_LENIENT,
+				  &fault) == 0)
+			event_call(memtun, &message.set);
+		free(event);
+	}
+	if (memtun->events_lost) {
+		memtun->events_lost = false;
+		event_lost_call(memtun);
+	}
+}
+
+void events_drop(struct memtun *memtun)
+{
+	struct event *event;
+
+	while ((event = STAILQ_FIRST(&memtun->events))) {
+		STAILQ_REMOVE_HEAD(&memtun->events, link);
+		free(event);
+	}
+	memtun->event_count = 0;
+}
+
+/* Something of the broker's own accord: sequence number 0. */
+static void connection_unasked(struct memtun *memtun, const struct message *message,
+			       const void *data, size_t length)
+{
+	struct fault fault = {0};
+	uint32_t sequence;
+
+	if (message->type == MEMTUN_CMD_EVENT) {
+		if (memtun->blocking)
+			event_keep(memtun, data, length);
+		else
+			event_call(memtun, &message->set);
+		return;
+	}
+	if (message->type != NLMSG_ERROR ||
+	    message_parse_error(data, length, &sequence, &fault) < 0) {
+		connection_end(memtun, EPROTO, "the broker sent a record that nothing asked for");
+		return;
+	}
+	if (fault.error != ENOBUFS)
+		connection_end(memtun, fault.error, fault.text);
+	else if (memtun->blocking)
+		memtun->events_lost = true;
+	else
+		event_lost_call(memtun);
+}
+
+/* One object of the first pending request's answer. */
+static void connection_record(struct memtun *memtun, const struct message *message,
+			      unsigned int flags)
+{
+	struct memtun_record record = {.set = message->set};
+	/* Who asked for no descriptor would not close one. */
+	bool brings_fds = STAILQ_FIRST(&memtun->pending)->brings_fds;
+	uint64_t count = brings_fds ? attribute_set_number(&message->set, MEMTUN_A_FDS) : 0;
+	int fd = -1;
+
+	if (count == 1 && memtun->fd_count) {
+		fd = memtun->fds[0];
+		memtun->fds[0] = memtun->fds[--memtun->fd_count];
+	}
+	if (count && (fd < 0 || (flags & MEMTUN_TRANSPORT_FDS_LOST))) {
+		static const char text[] = "the descriptor was lost: too many open files";
+
+		descriptor_close(&fd);
+		pending_call(memtun, &record, -1, EMFILE, text);
+		if (!(message->flags & NLM_F_MULTI))
+			pending_end(memtun, EMFILE, text);
+		return;
+	}
+	pending_call(memtun, &record, fd, 0, "");
+	if (!(message->flags & NLM_F_MULTI))
+		pending_end(memtun, 0, "");
+}
+
+/* Terminals obey control characters, and root may ask another user's broker. */
+static void text_make_printable(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == '\x7f')
+			*text = '?';
+	}
+}
+
+static void connection_answer(struct memtun *memtun, const struct message *message,
+			      const void *data, size_t length, unsigned int flags)
+{
+	struct fault fault = {0};
+	uint32_t sequence;
+
+	memtun->interrupted = message->flags & NLM_F_DUMP_INTR;
+	if (message->type == NLMSG_DONE) {
+		pending_end(memtun, 0, "");
+	} else if (message->type != NLMSG_ERROR) {
+		connection_record(memtun, message, flags);
+	} else if (message_parse_error(data, length, &sequence, &fault) < 0) {
+		connection_end(memtun, EPROTO, "the broker sent a malformed error");
+	} else {
+		if (fault.error && fault.text[0] == '\0')
+			strlcpy(fault.text, strerror(fault.error), sizeof(fault.text));
+		text_make_printable(fault.text);
+		pending_end(memtun, fault.error, fault.text);
+	}
+}
+
+static void connection_fd(struct memtun_transport *transport, int fd, void *context)
+{
+	struct memtun *memtun = context;
+
+	(void)transport;
+	/* No message brings more than fit, and each message takes what it brought. */
+	if (memtun->fd_count < MEMTUN_TRANSPORT_MAX_FDS)
+		memtun->fds[memtun->fd_count++] = fd;
+	else
+		descriptor_close(&fd);
+}
+
+static void connection_data(struct memtun_transport *transport, const void *data, size_t length,
+			    unsigned int flags, void *context)
+{
+	struct memtun *memtun = context;
+	struct message message;
+	struct fault fault;
+	bool is_error;
+
+	if (memtun->end)
+		return;
+	/* The body of an error has its own form. */
+	is_error = length >= sizeof(struct nlmsghdr) &&
+		   ((const struct nlmsghdr *)data)->nlmsg_type == NLMSG_ERROR;
+	if (message_parse(&message, data, length, MESSAGE_LENIENT, &fault) < 0 && !is_error)
+		connection_end(memtun, EPROTO, "the broker sent a malformed record");
+	else if (message.sequence == 0)
+		connection_unasked(memtun, &message, data, length);
+	else if (STAILQ_EMPTY(&memtun->pending) ||
+		 STAILQ_FIRST(&memtun->pending)->sequence != message.sequence)
+		connection_end(memtun, EPROTO, "the broker answered a request that wasn't made");
+	else
+		connection_answer(memtun, &message, data, length, flags);
+	connection_close_fds(memtun);
+	/* A blocking call has what it waits for: another read would only find nothing. */
+	if (memtun->blocking && STAILQ_EMPTY(&memtun->pending))
+		memtun_transport_set_reading(transport, false);
+}
+
+static void connection_closed(struct memtun_transport *transport, int error, void *context)
+{
+	(void)transport;
+	connection_end(context, error, "the broker has closed the connection");
+}
+
+const struct memtun_transport_handlers connection_handlers = {
+	.fd_received = connection_fd,
+	.data_received = connection_data,
+	.closed = connection_closed,
+};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker kind: a connection to a memtund. Opening the device asks for a queue that no tunnel
+ * has yet, whose descriptor is the program's from then on; TUNSETIFF attaches that queue. Frames go
+ * between program and broker and are never seen here. The connection can end, and the descriptors
+ * go on; only what has to be asked for fails.
+ *
+ * Written against memtun.h alone. The broker knows a tunnel's name, mode, headers, queues and
+ * whether it is persistent. The rest of an interface is kept here, with the descriptor, and has no
+ * effect: see the table in memtun_io(3).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/descriptor.h"
+#include "client/io/io_tun.h"
+#include "memtun.h"
+
+struct broker_tunnel {
+	struct io_tunnel tunnel; /* first */
+	struct tun_interface interface;
+	uint32_t queue_id;
+};
+
+/* One request and what came of it. */
+struct request {
+	bool done;
+	int error;
+	int fd; /* owned */
+	uint32_t queue_id;
+	bool persistent;
+	uid_t owner;
+	char name[IFNAMSIZ];
+};
+
+static int failed(int error)
+{
+	errno = error;
+	return -1;
+}
+
+static void options_release(struct memtun_options **options)
+{
+	memtun_options_free(*options);
+}
+
+#define options_owned __attribute__((cleanup(options_release))) struct memtun_options
+
+static uint64_t record_number(const struct memtun_record *record, const char *key)
+{
+	uint64_t number = 0;
+
+	return memtun_record_number(record, key, &number) < 0 ? 0 : number;
+}
+
+static void request_answered(struct memtun *memtun, const struct memtun_reply *reply, void *context)
+{
+	struct request *request = context;
+	const char *name;
+
+	(void)memtun;
+	if (!reply->record) {
+		request->done = true;
+		request->error = reply->error;
+		return;
+	}
+	descriptor_close(&request->fd);
+	request->fd = reply->fd;
+	request->queue_id = (uint32_t)record_number(reply->record, "queue-id");
+	request->persistent = record_number(reply->record, "persistent");
+	request->owner = (uid_t)record_number(reply->record, "owner");
+	name = memtun_record_string(reply->record, "name");
+	if (name && strlen(name) < sizeof(request->name))
+		strcpy(request->name, name);
+}
+
+/* Asks and waits. -1 with errno: the broker's, or EPIPE if there is no broker any more. */
+static int request_make(struct memtun *memtun, struct request *request, enum memtun_command command,
+			const char *name, const struct memtun_options *options)
+{
+	request->fd = -1;
+	if (memtun_request(memtun, command, name, options, request_answered, request) < 0)
+		return -1;
+	while (!request->done && (memtun_wait(memtun, -1) >= 0 || errno == EINTR))
+		;
+	if (!request->done || request->error) {
+		descriptor_close(&request->fd);
+		return failed(request->done ? request->error : EPIPE);
+	}
+	return 0;
+}
+
+static struct memtun *connection_of(struct tun_device *device)
+{
+	return io_tunnel_context((struct io_tunnel *)device);
+}
+
+/* ------------------------------------------------------------------------------ open, attach */
+
+static int broker_open(void *context, int flags, struct io_tunnel **opened)
+{
+	struct request request = {0};
+	memory_owned struct broker_tunnel *tunnel = calloc(1, sizeof(*tunnel));
+
+	if (!tunnel || request_make(context, &request, MEMTUN_CMD_QUEUE_OPEN, NULL, NULL) < 0)
+		return -1;
+	descriptor_owned fd = request.fd;
+
+	/* It comes blocking and close-on-exec. */
+	if (fd < 0 || (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) < 0) ||
+	    (!(flags & O_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0))
+		return -1;
+	tunnel->queue_id = request.queue_id;
+	*opened = &tunnel->tunnel;
+	tunnel = NULL;
+	return descriptor_take(&fd);
+}
+
+/* The broker sees that the descriptor is closed, and by whom else it is held. */
+static void broker_close(struct io_tunnel *tunnel)
+{
+	free(tunnel);
+}
+
+/* Attaches the queue to a tunnel of that name. */
+static int attach_queue(struct broker_tunnel *tunnel, const char *name, unsigned int flags,
+			struct request *request)
+{
+	struct memtun *memtun = connection_of(&tunnel->tunnel.device);
+	options_owned *options = memtun_options_new();
+
+	if (!options || memtun_options_set_number(options, "queue-id", tunnel->queue_id) < 0 ||
+	    memtun_options_set_number(options, "mode", flags & IFF_TUN ? MEMTUN_TUN : MEMTUN_TAP) <
+		    0 ||
+	    memtun_options_set_number(options, "pi", !(flags & IFF_NO_PI)) < 0 ||
+	    memtun_options_set_number(options, "vnet_hdr", !!(flags & IFF_VNET_HDR)) < 0 ||
+	    memtun_options_set_number(options, "multi_queue", !!(flags & IFF_MULTI_QUEUE)) < 0 ||
+	    memtun_options_set_number(options, "exclusive", !!(flags & IFF_TUN_EXCL)) < 0)
+		return -1;
+	return request_make(memtun, request, MEMTUN_CMD_QUEUE_ATTACH, name, options);
+}
+
+static int broker_attach(struct tun_device *device, char name[IFNAMSIZ], unsigned int flags)
+{
+	struct broker_tunnel *tunnel = (struct broker_tunnel *)device;
+	struct request request = {0};
+
+	if (!(flags & (IFF_TUN | IFF_TAP)))
+		return failed(EINVAL);
+	if (!*name)
+		strcpy(name, flags & IFF_TUN ? "tun%d" : "tap%d");
+	if (attach_queue(tunnel, name, flags, &request) < 0)
+		return -1;
+	strcpy(name, request.name);
+	memtun_io_interface_init(&tunnel->interface, name, flags);
+	if (request.persistent)
+		tunnel->interface.flags |= IFF_PERSIST;
+	tunnel->interface.owner = request.owner;
+	tunnel->interface.queues = 1;
+	device->interface = &tunnel->interface;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ the rest */
+
+static int broker_enable(struct tun_device *device, bool on)
+{
+	struct broker_tunnel *tunnel = (struct broker_tunnel *)device;
+	struct request request = {0};
+	options_owned *options = NULL;
+
+	if (on)
+		return attach_queue(tunnel, tunnel->interface.name,
+				    tunnel->interface.flags & ~(unsigned int)IFF_TUN_EXCL,
+				    &request);
+	options = memtun_options_new();
+	if (!options || memtun_options_set_number(options, "queue-id", tunnel->queue_id) < 0)
+		return -1;
+	return request_make(connection_of(device), &request, MEMTUN_CMD_QUEUE_DETACH, NULL,
+			    options);
+}
+
+static int broker_persist(struct tun_device *device, bool on)
+{
+	options_owned *options = memtun_options_new();
+
+	if (!options || memtun_options_set_number(options, "persistent", on) < 0)
+		return -1;
+	return memtun_set(connection_of(device), device->interface->name, options);
+}
+
+/* A tunnel is its maker's. */
+static int broker_own(struct tun_device *device, uid_t owner, gid_t group)
+{
+	bool same = owner == device->interface->owner && group == device->interface->group;
+
+	return same ? 0 : failed(EPERM);
+}
+
+/* The broker's vnet headers are ten bytes long. */
+static int broker_set_vnet_size(struct tun_device *device, int size)
+{
+	return size == device->interface->vnet_size ? 0 : failed(EINVAL);
+}
+
+/* Missing checksums are the broker's to complete; to segment is not, so it isn't promised. */
+static int broker_set_offload(struct tun_device *device, unsigned int offload)
+{
+	(void)device;
+	return offload & ~(unsigned int)TUN_F_CSUM ? failed(EINVAL) : 0;
+}
+
+static void broker_free_kind(void *context)
+{
+	memtun_free(context);
+}
+
+static const struct io_tun_operations broker_operations = {
+	.device =
+		{
+			.attach = broker_attach,
+			.enable = broker_enable,
+			.persist = broker_persist,
+			.own = broker_own,
+			.set_vnet_size = broker_set_vnet_size,
+			.set_offload = broker_set_offload,
+		},
+	.open = broker_open,
+	.close = broker_close,
+	.free = broker_free_kind,
+};
+
+struct memtun_io *memtun_io_broker_new(const char *address)
+{
+	struct memtun *memtun = memtun_new();
+	struct memtun_io *io = NULL;
+
+	if (!memtun)
+		return NULL;
+	if (memtun_connect(memtun, address) == 0)
+		io = memtun_io_new_tun(&broker_operations, memtun);
+	if (!io) {
+		int saved = errno;
+
+		memtun_free(memtun);
+		errno = saved;
+	}
+	return io;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/lib/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/descriptor.h"
+#include "common/spec.h"
+
+#define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
+
+const uint64_t options_allowed =
+	BIT(MODE) | BIT(SOCKET) | BIT(BRIDGE) | BIT(PEER) | BIT(MTU) | BIT(QUEUE_LIMIT) |
+	BIT(OVERFLOW) | BIT(PI) | BIT(VNET_HDR) | BIT(MULTI_QUEUE) | BIT(EXCLUSIVE) |
+	BIT(PERSISTENT) | BIT(COUNT) | BIT(HUB) | BIT(DIRECTION) | BIT(PLAIN) | BIT(QUEUE_ID) |
+	BIT(STATISTICS) | BIT(TYPE) | BIT(GROUP) | BIT(PORT) | BIT(IFADDR) | BIT(TTL) | BIT(LOOP) |
+	BIT(PATH) | BIT(REMOTE) | BIT(LOCAL) | BIT(ADDRESS) | BIT(GATEWAY) | BIT(VNI) |
+	BIT(DEVICE) | BIT(BACKEND);
+
+struct memtun_options *memtun_options_new(void)
+{
+	return calloc(1, sizeof(struct memtun_options));
+}
+
+void memtun_options_free(struct memtun_options *options)
+{
+	free(options);
+}
+
+const char *memtun_options_error(const struct memtun_options *options)
+{
+	return options->fault.text;
+}
+
+void options_import(struct memtun_options *options, const struct attribute_set *set)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+
+	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
+		if (!attribute_is_string(which)) {
+			attribute_set_put_number(&options->set, which, set->values[which].number);
+			continue;
+		}
+		/* Strings were checked to fit. */
+		strlcpy(options->strings[which], set->values[which].string, MEMTUN_TEXT_SIZE);
+		attribute_set_put_string(&options->set, which, options->strings[which]);
+	}
+}
+
+int memtun_options_set(struct memtun_options *options, const char *key, const char *value)
+{
+	const char *words[] = {key, value};
+	struct attribute_set set = {0};
+
+	options->fault.text[0] = '\0';
+	if (spec_parse_words(words, value ? 2 : 1, options_allowed, &set, &options->fault) < 0)
+		return -1;
+	options_import(options, &set);
+	return 0;
+}
+
+int memtun_options_set_number(struct memtun_options *options, const char *key, uint64_t number)
+{
+	enum memtun_attribute which = attribute_find(key);
+
+	options->fault.text[0] = '\0';
+	if (which == MEMTUN_A_UNSPEC || !attribute_is_among(options_allowed, which) ||
+	    attribute_is_string(which))
+		return fault_set(&options->fault, EINVAL,
+				 "there is no option '%.40s' with a number", key);
+	if (attribute_check_number(which, number, &options->fault) < 0)
+		return -1;
+	attribute_set_put_number(&options->set, which, number);
+	return 0;
+}
+
+int memtun_options_parse(struct memtun_options *options, const char *text)
+{
+	memory_owned char *copy = NULL;
+	struct attribute_set set = {0};
+
+	options->fault.text[0] = '\0';
+	if (text[0] == '\0')
+		return 0;
+	copy = strdup(text);
+	if (!copy)
+		return fault_set(&options->fault, ENOMEM, "out of memory");
+	if (spec_parse_options(copy, options_allowed, &set, &options->fault) < 0)
+		return -1;
+	options_import(options, &set);
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Internet checksum, eight bytes at a time.
+ *
+ * Ones' complement sums do not mind the width of the words nor their byte order (RFC 1071,
+ * section 2): 2^16 - 1 divides 2^64 - 1, so 64-bit words added with the carry brought around
+ * fold down to the same 16 bits.
+ */
+#include "common/frame/checksum.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static uint64_t add_with_carry(uint64_t sum, uint64_t word)
+{
+	sum += word;
+	return sum + (sum < word);
+}
+
+uint32_t checksum_add(uint32_t sum, const void *data, size_t length)
+{
+	const uint8_t *bytes = data;
+	uint64_t total = sum;
+	uint64_t word;
+
+	for (; length >= sizeof(word); length -= sizeof(word), bytes += sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		total = add_with_carry(total, word);
+	}
+	if (length > 0) {
+		word = 0;
+		memcpy(&word, bytes, length);
+		total = add_with_carry(total, word);
+	}
+	/* Twice: the first time may carry into bit 32. */
+	total = (total & UINT32_MAX) + (total >> 32);
+	total = (total & UINT32_MAX) + (total >> 32);
+	return (uint32_t)total;
+}
+
+uint16_t checksum_fold(uint32_t sum)
+{
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+uint32_t checksum_pseudo_ipv4(const void *from, const void *to, uint8_t protocol, uint16_t length)
+{
+	const uint16_t rest[] = {htons(protocol), htons(length)};
+	uint32_t sum = checksum_add(0, rest, sizeof(rest));
+
+	sum = checksum_add(sum, from, sizeof(struct in_addr));
+	return checksum_add(sum, to, sizeof(struct in_addr));
+}
+
+uint32_t checksum_pseudo_ipv6(const void *from, const void *to, uint8_t protocol, uint32_t length)
+{
+	const uint32_t rest[] = {htonl(protocol), htonl(length)};
+	uint32_t sum = checksum_add(0, rest, sizeof(rest));
+
+	sum = checksum_add(sum, from, sizeof(struct in6_addr));
+	return checksum_add(sum, to, sizeof(struct in6_addr));
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/frame/frame_format.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct tun_pi) == 4, "FRAME_FORMAT_MAX counts on it");
+
+/* Do the offsets lie inside the frame, and is the GSO type one that the kernel knows? */
+static bool offload_holds(const struct virtio_net_hdr *offload, size_t length)
+{
+	switch (offload->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+	case VIRTIO_NET_HDR_GSO_UDP:
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+	case 5: /* VIRTIO_NET_HDR_GSO_UDP_L4, which older headers lack */
+		break;
+	default:
+		return false;
+	}
+	if (offload->gso_type != VIRTIO_NET_HDR_GSO_NONE &&
+	    (offload->gso_size == 0 || !(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)))
+		return false;
+	if ((offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+	    (size_t)offload->csum_start + offload->csum_offset + 2 > length)
+		return false;
+	return offload->hdr_len <= length;
+}
+
+int frame_format_decode(const struct frame_format *format, const void *headers, size_t length,
+			struct virtio_net_hdr *offload)
+{
+	const unsigned char *at = headers;
+
+	memset(offload, 0, sizeof(*offload));
+	if (format->packet_information)
+		at += sizeof(struct tun_pi);
+	if (!format->vnet_size)
+		return 0;
+	memcpy(offload, at, sizeof(*offload));
+	if (!offload_holds(offload, length)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}
+
+uint16_t frame_format_protocol(enum memtun_mode mode, const void *frame, size_t length)
+{
+	const unsigned char *bytes = frame;
+
+	if (mode == MEMTUN_TAP)
+		return length < ETH_HLEN ? 0 : (uint16_t)(bytes[12] << 8 | bytes[13]);
+	switch (length ? bytes[0] >> 4 : 0) {
+	case 4:
+		return ETH_P_IP;
+	case 6:
+		return ETH_P_IPV6;
+	default:
+		return 0;
+	}
+}
+
+void frame_format_encode(const struct frame_format *format, enum memtun_mode mode,
+			 const void *frame, size_t length, const struct virtio_net_hdr *offload,
+			 void *headers)
+{
+	unsigned char *at = headers;
+
+	if (format->packet_information) {
+		struct tun_pi information = {
+			.proto = htons(frame_format_protocol(mode, frame, length)),
+		};
+
+		memcpy(at, &information, sizeof(information));
+		at += sizeof(information);
+	}
+	if (format->vnet_size) {
+		/* What is beyond the first ten bytes counts merged buffers; there are none. */
+		memset(at, 0, format->vnet_size);
+		memcpy(at, offload, sizeof(*offload));
+	}
+}

@@ -1,0 +1,843 @@
+/* SPDX-License-Identifier: MIT */
+/* How frames pass between a TUN and its Ethernet bridge, whole and each accounted for. */
+#include "tests/unit/broker/adapter/adapter_fixture.h"
+
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/adapter/adapter_parts.h"
+#include "broker/switch/bridge.h"
+#include "common/frame/checksum.h"
+#include "broker/engine/frame.h"
+#include "broker/adapter/neighbour_message.h"
+#include "broker/tunnel/tunnel.h"
+
+#define UNRESOLVED "from-client-dropped-unresolved"
+#define NOT_IP "to-client-dropped-not-ip"
+
+/* Host 1, at 10.0.0.1, asks for the TUN's address, and is known from then on. */
+static void host_known(struct link *link)
+{
+	unsigned char bytes[42];
+
+	bytes_send(link->tap, bytes,
+		   arp_make(bytes, &(struct arp){everybody, 1, host_mac(1), "10.0.0.1", NULL,
+						 "10.0.0.9"}));
+	broker_settle(link->fixture);
+	assert_int_equal(recv(link->tap, bytes, sizeof(bytes), MSG_DONTWAIT), 42);
+}
+
+static void known_open(struct link *link, void **state, const char *options)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), ",address=10.0.0.9/24%s", options);
+	link_open(link, state, text);
+	host_known(link);
+}
+
+/* ------------------------------------------------------------------------------ to the client */
+
+static void its_packets_come_without_their_headers(void **state)
+{
+	static const char *const addresses[][2] = {{"10.0.0.1", "10.0.0.9"},
+						   {"fd00::1", "fd00::9"}};
+	unsigned char packet[256], frame[300] = {0};
+	struct link link;
+	size_t length;
+
+	link_open(&link, state, "");
+	for (int i = 0; i < 2; i++) {
+		const unsigned char *to[] = {link.mac, everybody,
+					     (const unsigned char *)"\x01\x00\x5e\x00\x00\x01"};
+
+		length = packet_make(packet, addresses[i][0], addresses[i][1]);
+		for (int j = 0; j < 3; j++) {
+			/* Followed by what only fills the frame. */
+			frame_wrap(frame, to[j], host_mac(1), packet, length);
+			bytes_send(link.tap, frame, 14 + length + 20);
+			assert_comes(&link, link.tun, packet, length);
+		}
+	}
+	/* Whatever its program is to see of ICMPv6: here, a router advertisement. */
+	length = discovery_make(frame, &(struct discovery){
+					       .to_mac = everybody,
+					       .from_mac = host_mac(1),
+					       .type = 134,
+					       .from = "fe80::1",
+					       .to = "ff02::1",
+					       .target = "fd00::",
+				       });
+	bytes_send(link.tap, frame, length);
+	assert_comes(&link, link.tun, frame + 14, length - 14);
+	assert_int_equal(counted(&link, NOT_IP), 0);
+	assert_int_equal(counted(&link, "to-client-offered"), 7);
+	link_close(&link);
+}
+
+static void what_is_no_packet_for_it_is_counted(void **state)
+{
+	/* What is changed in a frame of 10.0.0.1's; and the length, 0: as it is. */
+	static const struct {
+		int at;
+		unsigned char byte;
+		size_t length;
+	} cases[] = {
+		{0, 0x06, 0},   /* another host's */
+		{12, 0x81, 0},  /* tagged */
+		{12, 0x88, 0},  /* no IP */
+		{14, 0x65, 0},  /* version 6 in IPv4's */
+		{17, 19, 0},    /* shorter than its header */
+		{16, 0x01, 0},  /* longer than the frame */
+		{14, 0x45, 33}, /* no whole header */
+		{14, 0x45, 14},
+	};
+	struct link link;
+
+	link_open(&link, state, "");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned char packet[256], frame[300];
+		size_t length = packet_make(packet, "10.0.0.1", "10.0.0.9");
+
+		length = frame_wrap(frame, link.mac, host_mac(1), packet, length);
+		frame[cases[i].at] = cases[i].byte;
+		bytes_send(link.tap, frame, cases[i].length ? cases[i].length : length);
+		assert_nothing(&link, link.tun);
+		assert_int_equal(counted(&link, NOT_IP), i + 1);
+	}
+	for (size_t length = 14; length < 14 + 40 + 20; length++) {
+		unsigned char packet[256], frame[300];
+
+		frame_wrap(frame, link.mac, host_mac(1), packet,
+			   packet_make(packet, "fd00::1", "fd00::9"));
+		bytes_send(link.tap, frame, length);
+	}
+	assert_nothing(&link, link.tun);
+	assert_int_equal(counted(&link, NOT_IP), 8 + 60);
+	assert_accounted(*state, "tun");
+	link_close(&link);
+}
+
+static void long_packets_pass_both_ways(void **state)
+{
+	static unsigned char packet[65535], frame[65549];
+	static const size_t lengths[] = {9000, 65535};
+	struct link link;
+
+	known_open(&link, state, "");
+	for (int i = 0; i < 2; i++) {
+		size_t length = lengths[i];
+
+		packet_make(packet, "10.0.0.9", "10.0.0.1");
+		packet[2] = (unsigned char)(length >> 8);
+		packet[3] = (unsigned char)length;
+		bytes_send(link.tun, packet, length);
+		frame_wrap(frame, host_mac(1), link.mac, packet, length);
+		assert_comes(&link, link.tap, frame, 14 + length);
+		frame_wrap(frame, link.mac, host_mac(1), packet, length);
+		bytes_send(link.tap, frame, 14 + length);
+		assert_comes(&link, link.tun, packet, length);
+	}
+	link_close(&link);
+}
+
+static void a_packet_with_no_room_for_a_header_is_counted(void **state)
+{
+	unsigned char *packet = calloc(1, FRAME_MAX);
+	struct link link;
+
+	known_open(&link, state, "");
+	packet_make(packet, "10.0.0.9", "10.0.0.1");
+	bytes_send(link.tun, packet, FRAME_MAX - ETH_HLEN + 1);
+	assert_nothing(&link, link.tap);
+	assert_int_equal(counted(&link, "from-client-dropped-oversize"), 1);
+	free(packet);
+	link_close(&link);
+}
+
+/* ------------------------------------------------------------------------------ offloads */
+
+/* Leaves the packet's UDP checksum to others, as a sender with a vnet header does. */
+static struct virtio_net_hdr checksum_leave(unsigned char *packet, size_t before)
+{
+	unsigned char *sum = packet + 20 + 6;
+	unsigned char pseudo[12] = {0};
+	uint16_t partial;
+
+	memcpy(pseudo, packet + 12, 8);
+	pseudo[9] = IPPROTO_UDP;
+	pseudo[11] = 20;
+	partial = (uint16_t)~checksum_fold(checksum_add(0, pseudo, sizeof(pseudo)));
+	memcpy(sum, &partial, 2);
+	return (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = (uint16_t)(before + 20),
+		.csum_offset = 6,
+	};
+}
+
+/* The frame behind a vnet header. */
+static void vnet_send(int fd, const struct virtio_net_hdr *header, const unsigned char *frame,
+		      size_t length)
+{
+	unsigned char bytes[2048];
+
+	memcpy(bytes, header, 10);
+	memcpy(bytes + 10, frame, length);
+	bytes_send(fd, bytes, 10 + length);
+}
+
+/* What comes behind a vnet header is the frame with its checksum, or what still has it left to
+ * others and says so. */
+static void assert_vnet_comes(struct link *link, int fd, const struct virtio_net_hdr *header,
+			      const unsigned char *left, const unsigned char *whole, size_t length)
+{
+	unsigned char got[2048];
+	struct virtio_net_hdr said;
+
+	broker_settle(link->fixture);
+	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), 10 + length);
+	memcpy(&said, got, 10);
+	if (said.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		assert_memory_equal(got, header, 10);
+		assert_memory_equal(got + 10, left, length);
+	} else {
+		assert_memory_equal(got + 10, whole, length);
+	}
+}
+
+static void a_checksum_left_by_a_tun_is_completed_or_still_said_to_be(void **state)
+{
+	unsigned char whole[256], left[256], whole_frame[300], left_frame[300];
+	struct virtio_net_hdr header, shifted;
+	struct link link;
+	size_t length;
+	int vnet;
+
+	known_open(&link, state, ",vnet_hdr");
+	vnet = tunnel_opened(*state, "name=vnet,bridge=b,vnet_hdr");
+	/* Known and unknown, and to all. */
+	static const char *const to[] = {"10.0.0.255", "10.0.0.1", "10.0.0.2"};
+	for (int i = 0; i < 3; i++) {
+		const unsigned char *mac = i == 0 ? everybody : host_mac((unsigned int)i);
+
+		length = packet_make(whole, "10.0.0.9", to[i]);
+		memcpy(left, whole, length);
+		header = checksum_leave(left, 0);
+		shifted = header;
+		shifted.csum_start += 14;
+		vnet_send(link.tun, &header, left, length);
+		frame_wrap(whole_frame, mac, link.mac, whole, length);
+		frame_wrap(left_frame, mac, link.mac, left, length);
+		if (i == 2) {
+			assert_asks(&link, "10.0.0.9", to[i], NULL);
+			host_answers(&link, 2, to[i], "10.0.0.9");
+			recv(vnet, left, sizeof(left), MSG_DONTWAIT);
+		}
+		assert_comes(&link, link.tap, whole_frame, 14 + length);
+		if (i == 0)
+			assert_vnet_comes(&link, vnet, &shifted, left_frame, whole_frame,
+					  14 + length);
+	}
+	close(vnet);
+	link_close(&link);
+}
+
+static void a_checksum_left_by_a_tap_is_completed_once(void **state)
+{
+	unsigned char whole[256], left[256], whole_frame[300], left_frame[300];
+	struct virtio_net_hdr header, shifted;
+	size_t length = packet_make(whole, "10.0.0.1", "10.0.0.255");
+	struct broker_fixture *fixture = *state;
+
+	/* The order in which ports get a flooded frame is that of joining, one way or another. */
+	for (int i = 0; i < 4; i++) {
+		static const char *const options[4][3] = {
+			{"name=p,mode=tun,bridge=b", "name=t,bridge=b", "name=v,bridge=b,vnet_hdr"},
+			{"name=t,bridge=b", "name=p,mode=tun,bridge=b", "name=v,bridge=b,vnet_hdr"},
+			{"name=v,bridge=b,vnet_hdr", "name=t,bridge=b",
+			 "name=p,mode=tun,bridge=b,vnet_hdr"},
+			{"name=p,mode=tun,bridge=b,vnet_hdr", "name=t,bridge=b",
+			 "name=v,bridge=b,vnet_hdr"},
+		};
+		int from = tunnel_opened(fixture, "name=from,bridge=b,vnet_hdr");
+		struct link link = {.fixture = fixture};
+		int fds[3];
+
+		memcpy(left, whole, length);
+		header = checksum_leave(left, 14);
+		shifted = header;
+		shifted.csum_start -= 14;
+		frame_wrap(whole_frame, everybody, host_mac(1), whole, length);
+		frame_wrap(left_frame, everybody, host_mac(1), left, length);
+		for (int j = 0; j < 3; j++)
+			fds[j] = tunnel_opened(fixture, options[i][j]);
+		vnet_send(from, &header, left_frame, 14 + length);
+		for (int j = 0; j < 3; j++) {
+			bool vnet = strstr(options[i][j], "vnet_hdr");
+			bool tun = strstr(options[i][j], "mode=tun");
+
+			if (vnet && tun)
+				assert_vnet_comes(&link, fds[j], &shifted, left, whole, length);
+			else if (vnet)
+				assert_vnet_comes(&link, fds[j], &header, left_frame, whole_frame,
+						  14 + length);
+			else if (tun)
+				assert_comes(&link, fds[j], whole, length);
+			else
+				assert_comes(&link, fds[j], whole_frame, 14 + length);
+			close(fds[j]);
+		}
+		close(from);
+		broker_settle(fixture);
+	}
+}
+
+/* The longest IPv6 packet, whose checksum is left to others before its header. */
+static void vnet_send_long(int fd, const unsigned char *to)
+{
+	static unsigned char bytes[10 + 14 + 40 + 65535];
+	const struct virtio_net_hdr header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM};
+	unsigned char packet[256];
+	size_t length = packet_make(packet, "fd00::1", "fd00::9");
+
+	memcpy(bytes, &header, 10);
+	frame_wrap(bytes + 10, to, host_mac(1), packet, length);
+	memset(bytes + 10 + 14 + 4, 0xff, 2);
+	bytes_send(fd, bytes, sizeof(bytes));
+}
+
+static void a_checksum_outside_of_the_packet_is_no_packets(void **state)
+{
+	static const struct virtio_net_hdr headers[] = {
+		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 4, .csum_offset = 6},
+		/* In what only fills the frame. */
+		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 14 + 40, .csum_offset = 0},
+		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 14 + 39, .csum_offset = 0},
+	};
+	unsigned char packet[256], frame[300] = {0};
+	size_t length = packet_make(packet, "10.0.0.1", "10.0.0.9");
+	struct link link = {.fixture = *state};
+
+	/* Nobody who would complete it before. */
+	link.tap = tunnel_opened(*state, "name=tap,bridge=b,vnet_hdr");
+	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b");
+	link.mac = adapter_of(*state, "tun")->mac;
+	frame_wrap(frame, link.mac, host_mac(1), packet, length);
+	for (size_t i = 0; i < 3; i++) {
+		vnet_send(link.tap, &headers[i], frame, 14 + length + 20);
+		assert_nothing(&link, link.tun);
+		assert_int_equal(counted(&link, NOT_IP), i + 1);
+	}
+	/* A packet so long that it could be counted back into. */
+	vnet_send_long(link.tap, link.mac);
+	assert_nothing(&link, link.tun);
+	assert_int_equal(counted(&link, NOT_IP), 4);
+	link_close(&link);
+}
+
+/* Many frames that nobody reads, so that what follows has to be kept. */
+static void crowd(struct broker_fixture *fixture, int fd)
+{
+	static const struct virtio_net_hdr none;
+	unsigned char frame[FRAME_SIZE];
+
+	for (unsigned int i = 0; i < 600; i++) {
+		frame_make(frame, sizeof(frame), 1, 0xff, i);
+		vnet_send(fd, &none, frame, sizeof(frame));
+		if (i % 20 == 0)
+			broker_settle(fixture);
+	}
+	broker_settle(fixture);
+}
+
+/* The last frame that comes; its length. */
+static size_t last_read(struct broker_fixture *fixture, const char *name, int fd,
+			unsigned char bytes[300])
+{
+	ssize_t length, last = 0;
+
+	do {
+		broker_settle(fixture);
+		while ((length = recv(fd, bytes, 300, MSG_DONTWAIT)) > 0)
+			last = length;
+	} while (shown(fixture, name, "to-client-queued") || length > 0);
+	return (size_t)last;
+}
+
+static void a_checksum_completed_for_a_tun_is_so_for_those_who_read_later(void **state)
+{
+	static const char *const options[2][3] = {
+		{"name=v,bridge=b,vnet_hdr", "name=p,mode=tun,bridge=b", "name=t,bridge=b"},
+		{"name=t,bridge=b", "name=p,mode=tun,bridge=b", "name=v,bridge=b,vnet_hdr"},
+	};
+	unsigned char whole[256], left[256], whole_frame[300], left_frame[300], got[300];
+	size_t length = packet_make(whole, "10.0.0.1", "10.0.0.255");
+	struct broker_fixture *fixture = *state;
+	struct virtio_net_hdr header;
+
+	memcpy(left, whole, length);
+	header = checksum_leave(left, 14);
+	frame_wrap(whole_frame, everybody, host_mac(1), whole, length);
+	frame_wrap(left_frame, everybody, host_mac(1), left, length);
+	for (int i = 0; i < 2; i++) {
+		int from = tunnel_opened(fixture, "name=from,bridge=b,vnet_hdr");
+		struct link link = {.fixture = fixture};
+		int fds[3];
+
+		for (int j = 0; j < 3; j++)
+			fds[j] = tunnel_opened(fixture, options[i][j]);
+		crowd(fixture, from);
+		vnet_send(from, &header, left_frame, 14 + length);
+		assert_comes(&link, fds[1], whole, length);
+		assert_true(shown(fixture, "t", "to-client-queued") > 0);
+		assert_int_equal(last_read(fixture, "t", fds[i ? 0 : 2], got), 14 + length);
+		assert_memory_equal(got, whole_frame, 14 + length);
+		assert_int_equal(last_read(fixture, "v", fds[i ? 2 : 0], got), 10 + 14 + length);
+		assert_memory_equal(got + 10,
+				    got[0] & VIRTIO_NET_HDR_F_NEEDS_CSUM ? left_frame : whole_frame,
+				    14 + length);
+		for (int j = 0; j < 3; j++)
+			close(fds[j]);
+		close(from);
+		broker_settle(fixture);
+	}
+}
+
+static void a_checksum_that_no_header_reaches_is_malformed(void **state)
+{
+	static unsigned char bytes[10 + 65600];
+	struct virtio_net_hdr header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = 65525,
+	};
+	struct link link;
+
+	known_open(&link, state, ",vnet_hdr");
+	packet_make(bytes + 10, "10.0.0.9", "10.0.0.1");
+	memcpy(bytes, &header, 10);
+	bytes_send(link.tun, bytes, sizeof(bytes));
+	header = (struct virtio_net_hdr){.hdr_len = 65525};
+	memcpy(bytes, &header, 10);
+	bytes_send(link.tun, bytes, sizeof(bytes));
+	assert_int_equal(counted(&link, "from-client-dropped-malformed"), 2);
+	link_close(&link);
+}
+
+static void uncut_packets_pass_both_ways(void **state)
+{
+	unsigned char packet[256], frame[300];
+	struct virtio_net_hdr header, shifted;
+	struct link link;
+	size_t length;
+	int vnet;
+
+	known_open(&link, state, ",vnet_hdr");
+	vnet = tunnel_opened(*state, "name=vnet,bridge=b,vnet_hdr");
+	length = packet_make(packet, "10.0.0.9", "10.0.0.255");
+	header = checksum_leave(packet, 0);
+	header.gso_type = VIRTIO_NET_HDR_GSO_UDP;
+	header.gso_size = 4;
+	header.hdr_len = 28;
+	shifted = header;
+	shifted.csum_start += 14;
+	shifted.hdr_len += 14;
+	vnet_send(link.tun, &header, packet, length);
+	frame_wrap(frame, everybody, link.mac, packet, length);
+	assert_vnet_comes(&link, vnet, &shifted, frame, NULL, 14 + length);
+	assert_nothing(&link, link.tap);
+	frame_wrap(frame, everybody, host_mac(2), packet, length);
+	vnet_send(vnet, &shifted, frame, 14 + length);
+	assert_vnet_comes(&link, link.tun, &header, packet, NULL, length);
+	/* Longer than its header can say. */
+	packet[2] = packet[3] = 0;
+	frame_wrap(frame, everybody, host_mac(2), packet, length);
+	vnet_send(vnet, &shifted, frame, 14 + length);
+	assert_vnet_comes(&link, link.tun, &header, packet, NULL, length);
+	close(vnet);
+	link_close(&link);
+}
+
+static void packets_of_a_stream_are_framed_too(void **state)
+{
+	unsigned char bytes[3 * (4 + 256)], frame[300], packet[256];
+	struct link link;
+	size_t length = 0, each = 0;
+
+	known_open(&link, state, ",socket=stream");
+	for (int i = 0; i < 3; i++) {
+		char to[20];
+
+		/* To all, to one that is known, to one that is not. */
+		snprintf(to, sizeof(to), "10.0.0.%d", i == 0 ? 255 : i);
+		each = packet_make(bytes + length + 4, "10.0.0.9", to);
+		memcpy(bytes + length, "\0\0\0", 3);
+		bytes[length + 3] = (unsigned char)each;
+		length += 4 + each;
+	}
+	bytes_send(link.tun, bytes, length);
+	assert_packet(&link, "10.0.0.9", "10.0.0.255", everybody);
+	assert_packet(&link, "10.0.0.9", "10.0.0.1", host_mac(1));
+	assert_asks(&link, "10.0.0.9", "10.0.0.2", NULL);
+	host_answers(&link, 2, "10.0.0.2", "10.0.0.9");
+	assert_packet(&link, "10.0.0.9", "10.0.0.2", host_mac(2));
+	each = packet_make(packet, "10.0.0.1", "10.0.0.9");
+	bytes_send(link.tap, frame, frame_wrap(frame, link.mac, host_mac(1), packet, each));
+	memcpy(bytes, "\0\0\0", 3);
+	bytes[3] = (unsigned char)each;
+	memcpy(bytes + 4, packet, each);
+	assert_comes(&link, link.tun, bytes, 4 + each);
+	link_close(&link);
+}
+
+/* ------------------------------------------------------------------------------ coming and going
+ */
+
+static void tuns_get_adapters_when_the_first_tap_joins(void **state)
+{
+	struct link link = {.fixture = *state};
+	unsigned char packet[256];
+	size_t length;
+	int other;
+
+	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b,address=10.0.0.9/24");
+	other = tunnel_opened(*state, "name=other,mode=tun,bridge=b,address=10.0.0.8/24");
+	length = packet_make(packet, "10.0.0.9", "10.0.0.8");
+	bytes_send(link.tun, packet, length);
+	assert_comes(&link, other, packet, length);
+	/* From now on it is an Ethernet, on which they find each other. */
+	link.tap = tunnel_opened(*state, "name=tap,bridge=b");
+	link.mac = adapter_of(*state, "tun")->mac;
+	bytes_send(link.tun, packet, length);
+	assert_comes(&link, other, packet, length);
+	assert_asks(&link, "10.0.0.9", "10.0.0.8", NULL);
+	assert_nothing(&link, link.tap);
+	length = packet_make(packet, "10.0.0.8", "10.0.0.9");
+	bytes_send(other, packet, length);
+	assert_comes(&link, link.tun, packet, length);
+	/* It stays one without. */
+	close(link.tap);
+	broker_settle(*state);
+	bytes_send(other, packet, length);
+	assert_comes(&link, link.tun, packet, length);
+	close(other);
+	/* And an IP bridge again once all have left. */
+	close(link.tun);
+	broker_settle(*state);
+	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b");
+	assert_null(tunnel_find(link.fixture->broker, "tun")->port.adapter);
+	close(link.tun);
+}
+
+static void leaving_a_bridge_drops_what_waits(void **state)
+{
+	struct link link;
+
+	link_open(&link, state, "");
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=far,bridge=c");
+	packet_send(&link, "10.0.0.9", "10.0.0.1");
+	packet_send(&link, "10.0.0.9", "10.0.0.2");
+	assert_asks(&link, "10.0.0.9", "10.0.0.1", NULL);
+	assert_asks(&link, "10.0.0.9", "10.0.0.2", NULL);
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,bridge=c");
+	assert_int_equal(counted(&link, UNRESOLVED), 2);
+	/* Another bridge, another adapter, which knows nobody yet. */
+	packet_send(&link, "10.0.0.9", "10.0.0.1");
+	assert_nothing(&link, link.tap);
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,bridge=b");
+	link.mac = adapter_of(*state, "tun")->mac;
+	assert_int_equal(counted(&link, UNRESOLVED), 3);
+	packet_send(&link, "10.0.0.9", "10.0.0.1");
+	assert_asks(&link, "10.0.0.9", "10.0.0.1", NULL);
+	/* What waits in one that is deleted goes with it. */
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=tun");
+	link_close(&link);
+}
+
+static void new_addresses_count_at_once(void **state)
+{
+	struct link link;
+
+	link_open(&link, state, ",address=10.0.0.9/24,gateway=10.0.0.1");
+	packet_send(&link, "10.0.0.9", "192.0.2.1");
+	assert_asks(&link, "10.0.0.9", "10.0.0.1", NULL);
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,address=10.0.0.7/24,gateway=10.0.0.2");
+	packet_send(&link, "10.0.0.9", "192.0.2.1");
+	assert_asks(&link, "10.0.0.7", "10.0.0.2", NULL);
+	time_passes(*state, "tun", 1);
+	assert_asks(&link, "10.0.0.7", "10.0.0.1", NULL);
+	link_close(&link);
+}
+
+static void a_tun_with_no_one_else_about_says_nothing(void **state)
+{
+	struct link link;
+
+	link_open(&link, state, "");
+	close(link.tap);
+	broker_settle(*state);
+	packet_send(&link, "10.0.0.9", "10.0.0.1");
+	broker_settle(*state);
+	/* Its questions are not its client's frames. */
+	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 0);
+	packet_send(&link, "10.0.0.9", "224.0.0.1");
+	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
+	for (int i = 0; i < 3; i++)
+		time_passes(*state, "tun", 1);
+	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
+	assert_int_equal(counted(&link, UNRESOLVED), 1);
+	close(link.tun);
+}
+
+static void without_randomness_a_tun_joins_no_taps(void **state)
+{
+	random_fails = true;
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap,bridge=b");
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun,bridge=b"),
+			 ENOSYS);
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=tap");
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun,bridge=b");
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap,bridge=b"), ENOSYS);
+	random_fails = false;
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap,bridge=b");
+}
+
+/* ------------------------------------------------------------------------------ all of it */
+
+static int capture_opened(struct broker_fixture *fixture, const char *options)
+{
+	struct answer answer;
+
+	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_CAPTURE, options), 0);
+	return answer.fd;
+}
+
+static void captures_see_each_side_of_the_adapter(void **state)
+{
+	unsigned char packet[256], frame[300];
+	struct link link;
+	size_t length;
+	int ethernet, ip;
+
+	known_open(&link, state, "");
+	ethernet = capture_opened(*state, "bridge=b,plain");
+	ip = capture_opened(*state, "name=tun,plain");
+	packet_send(&link, "10.0.0.9", "10.0.0.1");
+	assert_packet(&link, "10.0.0.9", "10.0.0.1", host_mac(1));
+	length = packet_make(packet, "10.0.0.9", "10.0.0.1");
+	assert_comes(&link, ip, packet, length);
+	frame_wrap(frame, host_mac(1), link.mac, packet, length);
+	assert_comes(&link, ethernet, frame, 14 + length); /* from the one */
+	assert_comes(&link, ethernet, frame, 14 + length); /* to the other */
+	length = packet_make(packet, "10.0.0.1", "10.0.0.9");
+	frame_wrap(frame, link.mac, host_mac(1), packet, length);
+	bytes_send(link.tap, frame, 14 + length);
+	assert_comes(&link, link.tun, packet, length);
+	assert_comes(&link, ip, packet, length);
+	assert_comes(&link, ethernet, frame, 14 + length);
+	assert_comes(&link, ethernet, frame, 14 + length);
+	/* Questions are on the Ethernet only. */
+	packet_send(&link, "10.0.0.9", "10.0.0.2");
+	assert_comes(&link, ip, packet, packet_make(packet, "10.0.0.9", "10.0.0.2"));
+	assert_asks(&link, "10.0.0.9", "10.0.0.2", NULL);
+	broker_settle(*state);
+	assert_int_equal(recv(ethernet, frame, sizeof(frame), MSG_DONTWAIT), 42);
+	assert_nothing(&link, ip);
+	close(ethernet);
+	close(ip);
+	link_close(&link);
+}
+
+static void a_slow_client_has_its_packets_kept_whole(void **state)
+{
+	unsigned char packet[256], frame[300] = {0}, got[300];
+	struct link link;
+	size_t length = packet_make(packet, "10.0.0.1", "10.0.0.9");
+	unsigned int count = 0;
+
+	link_open(&link, state, ",queue=2000");
+	frame_wrap(frame, everybody, host_mac(1), packet, length);
+	/* More than its socket holds. */
+	for (int i = 0; i < 1500; i++) {
+		frame[14 + length - 1] = (unsigned char)i;
+		bytes_send(link.tap, frame, 14 + length + 6);
+		if (i % 20 == 0)
+			broker_settle(*state);
+	}
+	broker_settle(*state);
+	assert_true(counted(&link, "to-client-queued") > 0);
+	assert_accounted(*state, "tun");
+	do {
+		while (recv(link.tun, got, sizeof(got), MSG_DONTWAIT) == (ssize_t)length)
+			assert_int_equal(got[length - 1], count++ & 0xff);
+		broker_settle(*state);
+	} while (counted(&link, "to-client-queued") || count < 1500);
+	assert_int_equal(count, 1500);
+	link_close(&link);
+}
+
+/* A frame of a TAP's, or a packet, with a few bytes of it changed; its length. */
+static size_t anything_make(struct link *link, unsigned char *bytes, bool tap)
+{
+	unsigned char packet[256];
+	char one[20], other[20];
+	size_t length;
+
+	snprintf(one, sizeof(one), "10.0.0.%d", rand() % 12);
+	snprintf(other, sizeof(other), "10.0.0.%d", rand() % 12);
+	switch (tap ? rand() % 4 : 3) {
+	case 0:
+		length = arp_make(bytes,
+				  &(struct arp){rand() % 2 ? everybody : link->mac, 1 + rand() % 2,
+						host_mac(1), one, NULL, other});
+		break;
+	case 1:
+		length = discovery_make(bytes, &(struct discovery){
+						       .to_mac = link->mac,
+						       .from_mac = host_mac(1),
+						       .type = 133 + rand() % 5,
+						       .from = "fd00::1",
+						       .to = "fd00::9",
+						       .target = rand() % 2 ? "fd00::1" : "fd00::9",
+						       .flags = 0x60,
+						       .option = rand() % 3,
+					       });
+		break;
+	case 2:
+		length = packet_make(packet, "fd00::1", "fd00::9");
+		length = frame_wrap(bytes, link->mac, host_mac(1), packet, length);
+		break;
+	default:
+		length = packet_make(packet, one, other);
+		if (tap)
+			length = frame_wrap(bytes, rand() % 2 ? everybody : link->mac, host_mac(1),
+					    packet, length);
+		else
+			memcpy(bytes, packet, length);
+	}
+	for (int i = rand() % 3; i > 0; i--)
+		bytes[(size_t)rand() % length] = (unsigned char)rand();
+	return (size_t)rand() % 8 ? length : 1 + (size_t)rand() % length;
+}
+
+static void whatever_comes_is_accounted_for(void **state)
+{
+	static const char *const names[] = {"tap", "tun", "other"};
+	struct link link;
+	int other;
+
+	srand(4);
+	link_open(&link, state, ",address=10.0.0.9/24+fd00::9/64,queue=20");
+	other = tunnel_opened(*state, "name=other,mode=tun,bridge=b,address=10.0.0.8/24,gateway="
+				      "10.0.0.1");
+	for (int i = 0; i < 20000; i++) {
+		const int fds[] = {link.tap, link.tun, other};
+		unsigned int which = (unsigned int)rand() % 3;
+		unsigned char bytes[300];
+		size_t length = anything_make(&link, bytes, which == 0);
+
+		if (send(fds[which], bytes, length, MSG_DONTWAIT) < 0)
+			assert_int_equal(errno, EAGAIN);
+		if (rand() % 16 == 0)
+			broker_settle(*state);
+		if (rand() % 64 == 0)
+			time_passes(*state, rand() % 2 ? "tun" : "other", 0.5);
+		for (int j = 0; j < 3 && i % 5000 > 4500; j++)
+			recv(fds[j], bytes, sizeof(bytes), MSG_DONTWAIT);
+	}
+	broker_settle(*state);
+	for (int i = 0; i < 3; i++)
+		assert_accounted(*state, names[i]);
+	/* All that came from the TUN's client has gone, been dropped, or waits. */
+	assert_true(shown(*state, "tun", UNRESOLVED) > 0);
+	assert_true(shown(*state, "tun", NOT_IP) > 0);
+	assert_true(shown(*state, "tun", "to-client-dropped-full") > 0);
+	assert_true(shown(*state, "tun", "to-client-frames") > 0);
+	close(other);
+	link_close(&link);
+}
+
+/* In memory of its own size, so that a sanitizer or valgrind sees what is read beyond it. */
+static void message_try(const unsigned char *bytes, size_t length)
+{
+	struct neighbour_message message;
+	unsigned char *own = malloc(length);
+
+	assert_non_null(own);
+	memcpy(own, bytes, length);
+	if (neighbour_message_read(&message, own, length) == NEIGHBOUR_GOOD)
+		assert_true(message.asks || message.tells);
+	free(own);
+}
+
+static void no_message_is_read_beyond_its_end(void **state)
+{
+	const struct discovery discovery = {
+		.to_mac = everybody,
+		.from_mac = host_mac(1),
+		.type = 136,
+		.from = "fd00::1",
+		.to = "fd00::9",
+		.target = "fd00::1",
+		.flags = 0x60,
+		.option = 2,
+	};
+
+	(void)state;
+	srand(5);
+	for (int i = 0; i < 50000; i++) {
+		unsigned char bytes[100];
+		size_t length = 86;
+
+		if (i % 4)
+			discovery_make(bytes, &discovery);
+		else
+			length = arp_make(bytes, &(struct arp){everybody, 1, host_mac(1),
+							       "10.0.0.1", NULL, "10.0.0.9"});
+		for (int j = rand() % 4; j > 0; j--)
+			bytes[14 + rand() % ((int)length - 14)] = (unsigned char)rand();
+		if (i % 2)
+			length -= (size_t)rand() % (length - 14 + 1);
+		/* One that its own length and checksum agree with is read to its end. */
+		if (i % 4 && length > 58) {
+			bytes[18] = 0;
+			bytes[19] = (unsigned char)(length - 54);
+			discovery_sum(bytes, length);
+		}
+		message_try(bytes, length);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(its_packets_come_without_their_headers),
+		WITH_BROKER(what_is_no_packet_for_it_is_counted),
+		WITH_BROKER(long_packets_pass_both_ways),
+		WITH_BROKER(a_packet_with_no_room_for_a_header_is_counted),
+		WITH_BROKER(a_checksum_left_by_a_tun_is_completed_or_still_said_to_be),
+		WITH_BROKER(a_checksum_left_by_a_tap_is_completed_once),
+		WITH_BROKER(a_checksum_completed_for_a_tun_is_so_for_those_who_read_later),
+		WITH_BROKER(a_checksum_outside_of_the_packet_is_no_packets),
+		WITH_BROKER(a_checksum_that_no_header_reaches_is_malformed),
+		WITH_BROKER(uncut_packets_pass_both_ways),
+		WITH_BROKER(packets_of_a_stream_are_framed_too),
+		WITH_BROKER(tuns_get_adapters_when_the_first_tap_joins),
+		WITH_BROKER(leaving_a_bridge_drops_what_waits),
+		WITH_BROKER(new_addresses_count_at_once),
+		WITH_BROKER(a_tun_with_no_one_else_about_says_nothing),
+		WITH_BROKER(without_randomness_a_tun_joins_no_taps),
+		WITH_BROKER(captures_see_each_side_of_the_adapter),
+		WITH_BROKER(a_slow_client_has_its_packets_kept_whole),
+		cmocka_unit_test(no_message_is_read_beyond_its_end),
+		WITH_BROKER(whatever_comes_is_accounted_for),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of frames for a client that doesn't read: its queue is full, and drops what comes,
+ * or what waited longest, or has who sent wait.
+ */
+#include "tests/unit/broker/broker_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/switch/port.h"
+#include "broker/tunnel/tunnel.h"
+
+static int64_t receive_of(const char *socket, int fd)
+{
+	return strcmp(socket, "stream") == 0 ? stream_frame_receive(fd) : frame_receive(fd);
+}
+
+static const char *const sockets[] = {"seqpacket", "dgram", "stream"};
+
+static void a_full_queue_drops_what_comes(void **state)
+{
+	for (int type = 0; type < 3; type++) {
+		int from = tunnel_opened(*state, "name=from,bridge=b");
+		uint32_t sent = 2000, next = 0;
+		char options[100];
+		int64_t number;
+		int to;
+
+		snprintf(options, sizeof(options), "name=to,bridge=b,queue=50,socket=%s",
+			 sockets[type]);
+		to = tunnel_opened(*state, options);
+		for (uint32_t i = 0; i < sent; i++) {
+			assert_true(frame_send(from, 1, 0xff, i));
+			if (i % 32 == 0)
+				broker_settle(*state);
+		}
+		broker_settle(*state);
+		assert_accounted(*state, "to");
+		assert_int_equal(shown(*state, "to", "to-client-queued"), 50);
+		assert_true(shown(*state, "to", "to-client-dropped-full") > 0);
+		/* What comes out is the beginning, whole and in order. */
+		do {
+			while ((number = receive_of(sockets[type], to)) >= 0)
+				assert_int_equal(number, next++);
+			broker_settle(*state);
+		} while (shown(*state, "to", "to-client-queued"));
+		while ((number = receive_of(sockets[type], to)) >= 0)
+			assert_int_equal(number, next++);
+		assert_int_equal(next, shown(*state, "to", "to-client-frames"));
+		assert_int_equal(next + shown(*state, "to", "to-client-dropped-full"), sent);
+		assert_accounted(*state, "to");
+		close(from);
+		close(to);
+		/* So that a datagram's end is seen. */
+		close(tunnel_opened(*state, "name=to"));
+		broker_settle(*state);
+	}
+}
+
+static void a_full_queue_may_drop_what_waited_longest(void **state)
+{
+	for (int type = 0; type < 3; type++) {
+		int from = tunnel_opened(*state, "name=from,bridge=b");
+		uint32_t sent = 2000, last = 0, count = 0;
+		char options[100];
+		int64_t number;
+		int to;
+
+		snprintf(options, sizeof(options),
+			 "name=to,bridge=b,queue=50,overflow=drop-head,socket=%s", sockets[type]);
+		to = tunnel_opened(*state, options);
+		for (uint32_t i = 1; i <= sent; i++) {
+			assert_true(frame_send(from, 1, 0xff, i));
+			if (i % 32 == 0)
+				broker_settle(*state);
+		}
+		broker_settle(*state);
+		assert_accounted(*state, "to");
+		assert_int_equal(shown(*state, "to", "to-client-queued"), 50);
+		for (int i = 0; i < 20; i++) {
+			while ((number = receive_of(sockets[type], to)) >= 0) {
+				assert_true((uint32_t)number > last);
+				last = (uint32_t)number;
+				count++;
+			}
+			broker_settle(*state);
+		}
+		/* The newest have stayed. */
+		assert_int_equal(last, sent);
+		assert_int_equal(count + shown(*state, "to", "to-client-dropped-full"), sent);
+		assert_accounted(*state, "to");
+		close(from);
+		close(to);
+		close(tunnel_opened(*state, "name=to"));
+		broker_settle(*state);
+	}
+}
+
+/* More large frames than may wait: what does is bounded by bytes, not by the queue's frames. */
+static void assert_bytes_are_bounded(struct broker_fixture *fixture, int from)
+{
+	unsigned char bytes[60000];
+
+	frame_make(bytes, sizeof(bytes), 1, 0xff, 1);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(send(from, bytes, sizeof(bytes), 0), sizeof(bytes));
+		broker_settle(fixture);
+	}
+	assert_in_range(shown(fixture, "to", "to-client-queued"), 60,
+			4 * 1024 * 1024 / sizeof(bytes) + 1);
+	assert_accounted(fixture, "to");
+}
+
+static void the_bytes_that_wait_are_bounded_too(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b");
+	int to = tunnel_opened(*state, "name=to,bridge=b,mtu=65535,queue=1000000");
+
+	assert_bytes_are_bounded(*state, from);
+	close(from);
+	close(to);
+}
+
+/* Whatever their number was before. */
+static void large_frames_make_as_much_give_way_as_they_take(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b");
+	int to = tunnel_opened(*state,
+			       "name=to,bridge=b,mtu=65535,queue=1000000,overflow=drop-head");
+
+	for (uint32_t i = 0; i < 3000; i++) {
+		assert_true(frame_send(from, 1, 0xff, i));
+		if (i % 32 == 0)
+			broker_settle(*state);
+	}
+	assert_bytes_are_bounded(*state, from);
+	close(from);
+	close(to);
+}
+
+static void a_stopped_reader_slows_nobody(void **state)
+{
+	int fds[3];
+
+	three_open(*state, ",queue=10", fds);
+	for (uint32_t i = 0; i < 3000; i++) {
+		assert_true(frame_send(fds[0], 1, 0xff, i)); /* the second never reads */
+		broker_settle(*state);
+		assert_int_equal(frame_receive(fds[2]), i);
+	}
+	assert_int_equal(shown(*state, "vm2", "to-client-dropped-full"), 0);
+	assert_true(shown(*state, "vm1", "to-client-dropped-full") > 0);
+	three_close(fds);
+}
+
+/* Sends until the socket is full: its tunnel isn't read any more. */
+static uint32_t send_all(struct broker_fixture *fixture, int fd, unsigned char from,
+			 unsigned char to, uint32_t number)
+{
+	while (frame_send(fd, from, to, number)) {
+		number++;
+		if (number % 16 == 0)
+			broker_settle(fixture);
+		assert_true(number < 100000);
+	}
+	broker_settle(fixture);
+	return number;
+}
+
+static void blocking_pauses_who_sent_and_loses_nothing(void **state)
+{
+	for (int type = 0; type < 3; type++) {
+		char options[100];
+		uint32_t sent, next = 0;
+		int64_t number;
+		int fds[3], slow;
+
+		three_open(*state, "", fds);
+		snprintf(options, sizeof(options),
+			 "name=slow,bridge=b,overflow=block,queue=40,socket=%s", sockets[type]);
+		slow = tunnel_opened(*state, options);
+		/* So that 1 and 2 know each other, and only 0 sends to the slow one. */
+		assert_true(frame_send(fds[1], 2, 0xff, 0));
+		assert_true(frame_send(fds[2], 3, 0xff, 0));
+		assert_true(type == 2 ? stream_frame_send(slow, 99, 0xff, 0)
+				      : frame_send(slow, 99, 0xff, 0));
+		three_reached(*state, fds);
+		sent = send_all(*state, fds[0], 1, 99, 10);
+		assert_in_range(shown(*state, "slow", "to-client-queued"), 40, 40 + 32);
+		/* The others' traffic goes on. */
+		for (uint32_t i = 0; i < 200; i++) {
+			assert_true(frame_send(fds[1], 2, 3, i));
+			broker_settle(*state);
+			assert_int_equal(frame_receive(fds[2]), i);
+		}
+		/* The paused one is read again once half of the queue is out, not before. */
+		assert_false(frame_send(fds[0], 1, 99, sent));
+		assert_int_equal(receive_of(sockets[type], slow), 0);
+		assert_int_equal(receive_of(sockets[type], slow), 0);
+		next = 10;
+		for (int round = 0; next < sent && round < 100000; round++) {
+			number = receive_of(sockets[type], slow);
+			if (number >= 0)
+				assert_int_equal(number, next++);
+			else
+				broker_settle(*state);
+		}
+		assert_int_equal(next, sent);
+		assert_int_equal(dropped(*state, "slow"), 0);
+		assert_true(frame_send(fds[0], 1, 99, sent));
+		broker_settle(*state);
+		assert_int_equal(receive_of(sockets[type], slow), sent);
+		assert_accounted(*state, "slow");
+		three_close(fds);
+		close(slow);
+		close(tunnel_opened(*state, "name=slow"));
+		broker_settle(*state);
+	}
+}
+
+static void a_paused_source_resumes_at_half(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b");
+	int slow = tunnel_opened(*state, "name=slow,bridge=b,overflow=block,queue=40");
+	uint64_t before;
+
+	send_all(*state, from, 1, 0xff, 0);
+	for (;;) {
+		uint64_t queued = shown(*state, "slow", "to-client-queued");
+		bool paused =
+			tunnel_find(((struct broker_fixture *)*state)->broker, "from")->port.holds;
+
+		before = shown(*state, "from", "from-client-frames");
+		if (!paused)
+			break;
+		assert_true(queued > 20);
+		/* One frame at a time makes room in the socket now and then. */
+		assert_true(frame_receive(slow) >= 0);
+		broker_settle(*state);
+		if (shown(*state, "from", "from-client-frames") != before)
+			break;
+	}
+	close(from);
+	close(slow);
+}
+
+static void a_flood_pauses_its_source_too(void **state)
+{
+	int fds[3], slow;
+	uint32_t sent;
+
+	three_open(*state, "", fds);
+	slow = tunnel_opened(*state, "name=slow,bridge=b,overflow=block,queue=40");
+	sent = send_all(*state, fds[0], 1, 0xff, 0);
+	assert_int_equal(dropped(*state, "slow"), 0);
+	assert_true(sent > shown(*state, "slow", "to-client-offered"));
+	close(slow);
+	broker_settle(*state);
+	/* The blocking one is gone: nothing holds its source any more. */
+	assert_int_equal(shown(*state, "vm0", "from-client-frames"), sent);
+	three_close(fds);
+}
+
+static void a_queue_that_blocks_no_more_lets_go(void **state)
+{
+	static const char *const ways[] = {
+		"name=slow,overflow=drop-tail", "name=slow,overflow=drop-head",
+		"name=slow,queue=100000",       "name=slow,bridge=",
+		"name=slow,bridge=other",       "name=from,bridge=other",
+	};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		int from = tunnel_opened(*state, "name=from,bridge=b");
+		int slow = tunnel_opened(*state, "name=slow,bridge=b,overflow=block,queue=40");
+		uint32_t sent = send_all(*state, from, 1, 0xff, 0);
+
+		assert_true(shown(*state, "from", "from-client-frames") < sent);
+		done(*state, MEMTUN_CMD_TUNNEL_SET, ways[i]);
+		broker_settle(*state);
+		if (shown(*state, "from", "from-client-frames") != sent)
+			fail_msg("after %s its source is still held", ways[i]);
+		close(from);
+		close(slow);
+		broker_settle(*state);
+	}
+}
+
+static void two_that_block_each_other_do_not_block_the_broker(void **state)
+{
+	int one = tunnel_opened(*state, "name=one,bridge=b,overflow=block,queue=10");
+	int two = tunnel_opened(*state, "name=two,bridge=b,overflow=block,queue=10");
+	uint32_t sent[2];
+	uint32_t got[2] = {0};
+
+	sent[0] = send_all(*state, one, 1, 2, 0);
+	sent[1] = send_all(*state, two, 2, 1, 0);
+	assert_true(exists(*state, "one"));
+	for (int round = 0; round < 100000 && (got[0] < sent[1] || got[1] < sent[0]); round++) {
+		int64_t number = frame_receive(one);
+
+		if (number >= 0)
+			assert_int_equal(number, got[0]++);
+		number = frame_receive(two);
+		if (number >= 0)
+			assert_int_equal(number, got[1]++);
+		else
+			broker_settle(*state);
+	}
+	assert_int_equal(got[0], sent[1]);
+	assert_int_equal(got[1], sent[0]);
+	close(one);
+	close(two);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(a_full_queue_drops_what_comes),
+		WITH_BROKER(a_full_queue_may_drop_what_waited_longest),
+		WITH_BROKER(the_bytes_that_wait_are_bounded_too),
+		WITH_BROKER(large_frames_make_as_much_give_way_as_they_take),
+		WITH_BROKER(a_stopped_reader_slows_nobody),
+		WITH_BROKER(blocking_pauses_who_sent_and_loses_nothing),
+		WITH_BROKER(a_paused_source_resumes_at_half),
+		WITH_BROKER(a_flood_pauses_its_source_too),
+		WITH_BROKER(a_queue_that_blocks_no_more_lets_go),
+		WITH_BROKER(two_that_block_each_other_do_not_block_the_broker),
+	};
+
+	return RUN_TESTS(tests);
+}

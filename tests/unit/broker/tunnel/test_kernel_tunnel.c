@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interfaces of the kernel where the kernel is played by this program: what it can refuse, and
+ * what happens behind the broker's back. No interface is made. test_kernel.sh has the real ones.
+ */
+#include "tests/unit/broker/uplink/uplink_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/system/kernel_device.h"
+#include "broker/system/kernel_link.h"
+
+/* The one interface that there can be. */
+static struct {
+	bool there;
+	char name[MEMTUN_NAME_SIZE]; /* that it has now */
+	uint32_t index;
+	uint32_t queues;
+	unsigned long owner;
+	bool persistent;
+	unsigned int opened, deleted, asked; /* how often */
+	int open_error, ask_error;
+	unsigned long failing; /* this ioctl fails, with EINVAL */
+} interface;
+
+int __wrap_kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE],
+			      char text[], size_t size);
+int __wrap_kernel_link_ask(uint32_t index, struct kernel_link *link);
+int __wrap_kernel_link_delete(uint32_t index);
+unsigned int __wrap_if_nametoindex(const char *name);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE],
+			      char text[], size_t size)
+{
+	snprintf(text, size, "cannot have '%s'", name);
+	errno = interface.open_error;
+	if (errno)
+		return -1;
+	if (device->fresh)
+		assert_false(interface.there);
+	interface.opened++;
+	interface.there = true;
+	strlcpy(interface.name, name, sizeof(interface.name));
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+int __wrap_kernel_link_ask(uint32_t index, struct kernel_link *link)
+{
+	memset(link, 0, sizeof(*link));
+	interface.asked++;
+	errno = interface.ask_error;
+	if (!errno && (!interface.there || index != interface.index))
+		errno = ENODEV;
+	if (errno)
+		return -1;
+	strlcpy(link->name, interface.name, sizeof(link->name));
+	link->mtu = 1400;
+	link->queues = interface.queues;
+	return 0;
+}
+
+int __wrap_kernel_link_delete(uint32_t index)
+{
+	assert_int_equal(index, interface.index);
+	interface.deleted++;
+	interface.there = false;
+	return 0;
+}
+
+unsigned int __wrap_if_nametoindex(const char *name)
+{
+	return interface.there && strcmp(name, interface.name) == 0 ? interface.index : 0;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	unsigned long argument;
+	va_list arguments;
+
+	(void)fd;
+	va_start(arguments, request);
+	argument = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if (request == interface.failing) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (request == TUNSETOWNER)
+		interface.owner = argument;
+	if (request == TUNSETPERSIST)
+		interface.persistent = argument;
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	memset(&interface, 0, sizeof(interface));
+	interface.index = 7;
+	if (broker_fixture_set_up(state) < 0)
+		return -1;
+	((struct broker_fixture *)*state)->broker->kernel = true;
+	return 0;
+}
+
+static void without_the_right_the_kernel_is_not_asked(void **state)
+{
+	struct broker_fixture *fixture = *state;
+
+	fixture->broker->kernel = false;
+	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel"), EPERM);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_OPEN, "name=k,backend=kernel"), EPERM);
+	assert_int_equal(interface.opened, 0);
+	assert_false(exists(fixture, "k"));
+}
+
+static void options_of_tunnels_in_memory_are_refused(void **state)
+{
+	static const char *const options[] = {"bridge=b",  "peer=p",         "socket=seqpacket",
+					      "mtu=1500",  "queue=10",       "overflow=block",
+					      "address=1", "gateway=1.2.3.4"};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "name=k,backend=kernel,%s", options[i]);
+		assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, text), EINVAL);
+	}
+	assert_int_equal(interface.opened, 0);
+	/* Memory is what there is without a backend. */
+	close(tunnel_opened(*state, "name=m,backend=memory,bridge=b,persistent"));
+	close(tunnel_opened(*state, "name=m,backend=memory"));
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=m");
+}
+
+static void one_that_is_added_is_its_users_and_stays(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
+	assert_int_equal(interface.owner, FIXTURE_UID);
+	assert_true(interface.persistent);
+	assert_int_equal(shown(*state, "k", "backend"), MEMTUN_KERNEL);
+	assert_int_equal(shown(*state, "k", "mtu"), 1400);
+	close(tunnel_opened(*state, "name=k"));
+	assert_int_equal(interface.opened, 2);
+	assert_true(exists(*state, "k"));
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=k");
+	assert_int_equal(interface.deleted, 1);
+}
+
+static void one_that_is_opened_is_nobodys_and_opened_once(void **state)
+{
+	interface.owner = 5;
+	close(tunnel_opened(*state, "name=k,backend=kernel"));
+	assert_int_equal(interface.owner, 5);
+	assert_false(interface.persistent);
+	assert_int_equal(interface.opened, 1);
+	interface.there = false;
+	assert_false(exists(*state, "k"));
+	assert_int_equal(interface.deleted, 0);
+}
+
+static void an_interface_that_cannot_be_made_leaves_no_tunnel(void **state)
+{
+	static const int errors[] = {EPERM, EBUSY, EINVAL, ENOENT, EMFILE};
+	static const unsigned long failing[] = {TUNSETOWNER, TUNSETPERSIST};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		interface.open_error = errors[i];
+		assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel"),
+				 errors[i]);
+		assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=k,backend=kernel"),
+				 errors[i]);
+		assert_false(exists(*state, "k"));
+	}
+	interface.open_error = 0;
+	for (size_t i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
+		interface.failing = failing[i];
+		assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel"),
+				 EINVAL);
+		interface.there = false; /* as its descriptor was closed */
+		assert_false(exists(*state, "k"));
+	}
+}
+
+static void an_open_that_fails_leaves_what_there_was(void **state)
+{
+	int fd = tunnel_opened(*state, "name=k,backend=kernel,multi_queue");
+
+	interface.open_error = E2BIG;
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=k"), E2BIG);
+	assert_true(exists(*state, "k"));
+	assert_int_equal(interface.deleted, 0);
+	interface.open_error = 0;
+	/* It goes after it was asked for, so that opening it makes another one. */
+	interface.ask_error = ENOBUFS;
+	interface.index = 8;
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=k"), ENODEV);
+	interface.ask_error = 0;
+	assert_false(exists(*state, "k"));
+	close(fd);
+}
+
+static void where_the_kernel_cannot_be_asked_nothing_is_claimed(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct answer answer;
+
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
+	interface.ask_error = ENOBUFS;
+	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_TUNNEL_SHOW, "name=k"),
+			 0);
+	assert_false(attribute_set_has(&answer.message.set, MEMTUN_A_STATE));
+	assert_false(attribute_set_has(&answer.message.set, MEMTUN_A_QUEUES));
+	assert_false(attribute_set_has(&answer.message.set, MEMTUN_A_MTU));
+	assert_true(exists(fixture, "k"));
+}
+
+static bool event_is_there(void *context)
+{
+	struct broker_fixture *fixture = context;
+	char byte;
+
+	return recv(fixture->client.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static bool interface_was_asked(void *context)
+{
+	(void)context;
+	return interface.asked > 0;
+}
+
+static void expect_event(struct broker_fixture *fixture, enum memtun_event event)
+{
+	struct answer answer;
+
+	assert_true(broker_wait(fixture, event_is_there, fixture, 10.));
+	assert_true(client_receive(&fixture->client, &answer));
+	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_EVENT), event);
+}
+
+static void what_happens_to_its_interface_is_told(void **state)
+{
+	struct broker_fixture *fixture = *state;
+
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
+	done(fixture, MEMTUN_CMD_SUBSCRIBE, "");
+	/* By its owner, without the broker. */
+	interface.queues = 1;
+	expect_event(fixture, MEMTUN_EVENT_OPENED);
+	/* Not to know is no news. */
+	interface.ask_error = ENOBUFS;
+	interface.asked = 0;
+	assert_true(broker_wait(fixture, interface_was_asked, NULL, 10.));
+	assert_false(event_is_there(fixture));
+	interface.ask_error = 0;
+	interface.queues = 0;
+	expect_event(fixture, MEMTUN_EVENT_CLOSED);
+	interface.there = false;
+	expect_event(fixture, MEMTUN_EVENT_DELETED);
+	assert_false(exists(fixture, "k"));
+	assert_false(ev_is_active(&fixture->broker->unseen_timer));
+}
+
+static void an_interface_that_was_renamed_is_left_alone(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
+	strlcpy(interface.name, "other", sizeof(interface.name));
+	assert_false(exists(*state, "k"));
+	assert_int_equal(interface.deleted, 0);
+}
+
+static void a_queue_in_memory_cannot_be_attached_to_it(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct answer answer;
+	char options[64];
+	uint64_t queue;
+
+	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, ""), 0);
+	queue = attribute_set_number(&answer.message.set, MEMTUN_A_QUEUE_ID);
+	snprintf(options, sizeof(options), "queue-id=%u,name=k,backend=kernel", (unsigned)queue);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_ATTACH, options), EINVAL);
+	assert_int_equal(interface.opened, 0);
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
+	snprintf(options, sizeof(options), "queue-id=%u,name=k", (unsigned)queue);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_ATTACH, options), EINVAL);
+	assert_true(exists(fixture, "k"));
+	close(answer.fd);
+}
+
+static void a_template_passes_over_names_of_interfaces(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
+	interface.there = true;
+	strlcpy(interface.name, "tap1", sizeof(interface.name));
+	interface.open_error = EPERM;
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d,backend=kernel"),
+			 EPERM);
+	interface.open_error = 0;
+	interface.there = false;
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d,backend=kernel");
+	assert_string_equal(interface.name, "tap1");
+}
+
+static void an_uplink_whose_interface_cannot_be_used_leaves_nothing(void **state)
+{
+	static const unsigned long failing[] = {TUNSETVNETHDRSZ, TUNSETVNETLE, TUNSETTXFILTER,
+						TUNSETOFFLOAD};
+
+	for (size_t i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
+		interface.failing = failing[i];
+		uplink_refused(*state, EINVAL, "cannot use the interface 'u'",
+			       "name=u,bridge=b,type=kernel");
+		assert_null(uplink_find(((struct broker_fixture *)*state)->broker, "u"));
+	}
+	interface.failing = 0;
+	interface.open_error = EACCES;
+	uplink_refused(*state, EACCES, "cannot have 'tap%d': Permission denied",
+		       "name=u,bridge=b,type=kernel,device=tap%%d");
+	uplink_refused(*state, EINVAL, "takes no group",
+		       "name=u,bridge=b,type=kernel,group=230.0.0.1");
+	uplink_refused(*state, EINVAL, "address is for a tun",
+		       "name=u,bridge=b,type=kernel,address=10.0.0.1");
+}
+
+/* Its broker has the right to the kernel's interfaces. */
+#define KERNEL(test) cmocka_unit_test_setup_teardown(test, set_up, broker_fixture_tear_down)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		KERNEL(without_the_right_the_kernel_is_not_asked),
+		KERNEL(options_of_tunnels_in_memory_are_refused),
+		KERNEL(one_that_is_added_is_its_users_and_stays),
+		KERNEL(one_that_is_opened_is_nobodys_and_opened_once),
+		KERNEL(an_interface_that_cannot_be_made_leaves_no_tunnel),
+		KERNEL(an_open_that_fails_leaves_what_there_was),
+		KERNEL(where_the_kernel_cannot_be_asked_nothing_is_claimed),
+		KERNEL(what_happens_to_its_interface_is_told),
+		KERNEL(an_interface_that_was_renamed_is_left_alone),
+		KERNEL(a_queue_in_memory_cannot_be_attached_to_it),
+		KERNEL(a_template_passes_over_names_of_interfaces),
+		KERNEL(an_uplink_whose_interface_cannot_be_used_leaves_nothing),
+	};
+
+	return RUN_TESTS(tests);
+}

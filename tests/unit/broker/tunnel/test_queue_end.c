@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/* How a queue ends: what of the client's frames still arrives, and when the tunnel is gone. */
+#include "tests/unit/broker/broker_fixture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/tunnel/tunnel.h"
+
+/* Many times what the broker looks apart, which is a second. */
+#define LOOKED 10.
+
+static const char *const sockets[] = {"seqpacket", "dgram", "stream"};
+enum {
+	SEQPACKET,
+	DGRAM,
+	STREAM,
+	SOCKETS
+};
+
+/* A tunnel `from` of that socket type, and one that stays and reads what it sends. */
+struct wire {
+	struct broker_fixture *fixture;
+	int type;
+	int from;
+	int to;
+};
+
+static void wire_open(struct wire *wire, struct broker_fixture *fixture, int type)
+{
+	char options[64];
+
+	wire->fixture = fixture;
+	wire->type = type;
+	snprintf(options, sizeof(options), "name=from,bridge=b,socket=%s", sockets[type]);
+	wire->from = tunnel_opened(fixture, options);
+	wire->to = tunnel_opened(fixture, "name=to,bridge=b");
+}
+
+static bool wire_send(struct wire *wire, uint32_t number)
+{
+	return wire->type == STREAM ? stream_frame_send(wire->from, 1, 0xff, number)
+				    : frame_send(wire->from, 1, 0xff, number);
+}
+
+static bool from_is_gone(void *context)
+{
+	struct broker_fixture *fixture = context;
+
+	return !tunnel_find(fixture->broker, "from");
+}
+
+/* Waits for what no readiness tells; asks nobody for it where readiness must do. */
+static void assert_from_goes(struct wire *wire)
+{
+	if (wire->type == DGRAM)
+		assert_true(broker_wait(wire->fixture, from_is_gone, wire->fixture, LOOKED));
+	broker_settle(wire->fixture);
+	assert_true(from_is_gone(wire->fixture));
+}
+
+static void assert_arrived(struct wire *wire, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(frame_receive(wire->to), first + i);
+	assert_int_equal(frame_receive(wire->to), -1);
+}
+
+static void frames_that_were_sent_before_the_close_arrive(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+
+		wire_open(&wire, *state, type);
+		for (uint32_t i = 0; i < 50; i++)
+			assert_true(wire_send(&wire, i));
+		close(wire.from);
+		assert_from_goes(&wire);
+		assert_arrived(&wire, 0, 50);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void frames_follow_when_the_client_left_some_unread(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+
+		wire_open(&wire, *state, type);
+		assert_true(frame_send(wire.to, 2, 0xff, 7));
+		broker_settle(*state);
+		for (uint32_t i = 0; i < 50; i++)
+			assert_true(wire_send(&wire, i));
+		close(wire.from);
+		assert_from_goes(&wire);
+		assert_arrived(&wire, 0, 50);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void a_close_is_no_empty_frames(void **state)
+{
+	int persistent;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=stays");
+	persistent = tunnel_opened(*state, "name=stays");
+	/* Fills batches first, so that the next asks for a whole one. */
+	for (uint32_t i = 0; i < 40; i++)
+		assert_true(frame_send(persistent, 1, 2, i));
+	broker_settle(*state);
+	assert_true(frame_send(persistent, 1, 2, 40));
+	close(persistent);
+	broker_settle(*state);
+	assert_int_equal(shown(*state, "stays", "state"), MEMTUN_CLOSED);
+	assert_int_equal(shown(*state, "stays", "from-client-dropped-empty"), 0);
+	assert_int_equal(shown(*state, "stays", "from-client-frames"), 41);
+}
+
+static void an_empty_frame_is_dropped_and_counted(void **state)
+{
+	for (int type = 0; type < STREAM; type++) {
+		struct wire wire;
+
+		wire_open(&wire, *state, type);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(send(wire.from, "", 0, 0), 0);
+		assert_true(wire_send(&wire, 1));
+		broker_settle(*state);
+		assert_int_equal(shown(*state, "from", "from-client-dropped-empty"), 3);
+		assert_int_equal(shown(*state, "from", "state"), MEMTUN_OPEN);
+		assert_arrived(&wire, 1, 1);
+		close(wire.from);
+		assert_from_goes(&wire);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void an_empty_frame_of_a_stream_is_counted(void **state)
+{
+	struct wire wire;
+
+	wire_open(&wire, *state, STREAM);
+	assert_int_equal(send(wire.from, "\0\0\0\0", 4, 0), 4);
+	assert_true(wire_send(&wire, 1));
+	broker_settle(*state);
+	assert_int_equal(shown(*state, "from", "from-client-dropped-empty"), 1);
+	assert_arrived(&wire, 1, 1);
+	close(wire.from);
+	close(wire.to);
+}
+
+static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **state)
+{
+	for (int type = 0; type < STREAM; type++) {
+		/* At each place of a batch. */
+		for (uint32_t before = 0; before < 40; before += 3) {
+			struct wire wire;
+
+			wire_open(&wire, *state, type);
+			for (uint32_t i = 0; i < before; i++)
+				assert_true(wire_send(&wire, i));
+			assert_int_equal(send(wire.from, "", 0, 0), 0);
+			assert_int_equal(send(wire.from, "", 0, 0), 0);
+			for (uint32_t i = before; i < before + 5; i++)
+				assert_true(wire_send(&wire, i));
+			close(wire.from);
+			if (type == DGRAM)
+				assert_int_equal(
+					refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=to,bridge=b"),
+					EBUSY);
+			/* For dgram the request that would find it taken looks. */
+			close(tunnel_opened(*state, "name=from,bridge=b"));
+			assert_arrived(&wire, 0, before + 5);
+			close(wire.to);
+			broker_settle(*state);
+		}
+	}
+}
+
+static void shutting_down_the_sending_side_ends_it_once(void **state)
+{
+	static const int types[] = {SEQPACKET, STREAM};
+
+	for (int i = 0; i < 2; i++) {
+		struct wire wire;
+
+		wire_open(&wire, *state, types[i]);
+		assert_true(wire_send(&wire, 5));
+		assert_int_equal(shutdown(wire.from, SHUT_WR), 0);
+		/* Settling fails where the readiness is endless. */
+		broker_settle(*state);
+		assert_true(from_is_gone(*state));
+		assert_true(fd_ended(wire.from));
+		assert_arrived(&wire, 5, 1);
+		close(wire.from);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void shutting_down_the_receiving_side_ends_it_when_a_frame_comes(void **state)
+{
+	static const int types[] = {SEQPACKET, STREAM};
+
+	for (int i = 0; i < 2; i++) {
+		struct wire wire;
+
+		wire_open(&wire, *state, types[i]);
+		assert_true(wire_send(&wire, 5));
+		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
+		assert_true(frame_send(wire.to, 2, 0xff, 6));
+		broker_settle(*state);
+		assert_true(from_is_gone(*state));
+		assert_arrived(&wire, 5, 1);
+		close(wire.from);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+/* Sends to `from`, which doesn't read, until something waits in the broker. */
+static void fill(struct wire *wire)
+{
+	uint32_t number = 0;
+
+	while (shown(wire->fixture, "from", "to-client-queued") == 0) {
+		for (int i = 0; i < 50; i++)
+			assert_true(frame_send(wire->to, 2, 0xff, number++));
+		broker_settle(wire->fixture);
+	}
+}
+
+static void a_queue_with_frames_waiting_ends_when_its_client_reads_no_more(void **state)
+{
+	static const int types[] = {SEQPACKET, STREAM};
+
+	for (int i = 0; i < 2; i++) {
+		struct wire wire;
+		unsigned char bytes[4096];
+
+		wire_open(&wire, *state, types[i]);
+		fill(&wire);
+		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
+		while (recv(wire.from, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			;
+		broker_settle(*state);
+		assert_true(from_is_gone(*state));
+		close(wire.from);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void a_queue_with_frames_waiting_ends_with_its_client(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+
+		wire_open(&wire, *state, type);
+		fill(&wire);
+		assert_true(wire_send(&wire, 3));
+		close(wire.from);
+		assert_from_goes(&wire);
+		assert_arrived(&wire, 3, 1);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void a_datagram_client_that_is_gone_is_seen_before_busy_is_said(void **state)
+{
+	struct wire wire;
+
+	wire_open(&wire, *state, DGRAM);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=from,bridge=b,socket=dgram"),
+			 EBUSY);
+	assert_true(wire_send(&wire, 9));
+	close(wire.from);
+	wire.from = tunnel_opened(*state, "name=from,bridge=b,socket=dgram");
+	assert_arrived(&wire, 9, 1);
+	/* And adding, and opening it otherwise than it was. */
+	close(wire.from);
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=from");
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=from");
+	wire.from = tunnel_opened(*state, "name=from,bridge=b,socket=dgram");
+	close(wire.from);
+	wire.from = tunnel_opened(*state, "name=from,mode=tun,exclusive");
+	close(wire.from);
+	close(wire.to);
+}
+
+static void a_datagram_client_that_is_gone_is_seen_when_a_frame_comes(void **state)
+{
+	struct wire wire;
+
+	wire_open(&wire, *state, DGRAM);
+	/* Had the client sent something, the kernel would have thrown it away at our frame. */
+	close(wire.from);
+	assert_true(frame_send(wire.to, 2, 0xff, 6));
+	broker_settle(*state);
+	assert_true(from_is_gone(*state));
+	close(wire.to);
+}
+
+static void a_datagram_tunnel_says_that_its_end_is_seen(void **state)
+{
+	struct wire wire;
+
+	wire_open(&wire, *state, DGRAM);
+	assert_int_equal(shown(*state, "from", "hangup-seen"), 1);
+	close(wire.from);
+	close(wire.to);
+}
+
+/* A source that is held because `slow` is full and blocks. */
+static void hold(struct wire *wire, int *slow)
+{
+	struct broker_fixture *fixture = wire->fixture;
+	uint32_t number = 0;
+
+	*slow = tunnel_opened(fixture, "name=slow,bridge=b,overflow=block,queue=10");
+	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=to,bridge=");
+	while (wire_send(wire, number++))
+		broker_settle(fixture);
+	assert_true(shown(fixture, "slow", "to-client-queued") >= 10);
+}
+
+static void a_held_source_goes_with_its_client(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+		uint64_t queued;
+		int slow;
+
+		wire_open(&wire, *state, type);
+		hold(&wire, &slow);
+		queued = shown(*state, "slow", "to-client-queued");
+		close(wire.from);
+		assert_true(broker_wait(*state, from_is_gone, *state, LOOKED));
+		/* What it had sent is there, not lost. */
+		assert_true(shown(*state, "slow", "to-client-queued") > queued);
+		assert_int_equal(shown(*state, "slow", "to-client-dropped-full"), 0);
+		close(slow);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void a_held_source_that_is_gone_is_seen_before_busy_is_said(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+		int slow;
+
+		wire_open(&wire, *state, type);
+		hold(&wire, &slow);
+		close(wire.from);
+		close(tunnel_opened(*state, "name=from"));
+		close(slow);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void closing_and_reopening_at_once_is_never_busy(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct broker_fixture *fixture = *state;
+		char options[64];
+
+		snprintf(options, sizeof(options), "name=again,socket=%s", sockets[type]);
+		for (int i = 0; i < 10000; i++) {
+			struct answer answer;
+
+			/* The close and the next request are seen in one turn. */
+			client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options);
+			if (answer.error)
+				fail_msg("open %d of %s: %s", i, sockets[type], answer.fault.text);
+			close(answer.fd);
+		}
+		broker_settle(fixture);
+		if (type != DGRAM)
+			assert_false(exists(fixture, "again"));
+		close(tunnel_opened(*state, "name=again"));
+		broker_settle(*state);
+	}
+}
+
+static void a_persistent_tunnel_reopens_at_once(void **state)
+{
+	struct broker_fixture *fixture = *state;
+
+	for (int type = 0; type < SOCKETS; type++) {
+		char options[64];
+
+		snprintf(options, sizeof(options), "name=again%d,socket=%s", type, sockets[type]);
+		done(fixture, MEMTUN_CMD_TUNNEL_ADD, options);
+		for (int i = 0; i < 100; i++)
+			close(tunnel_opened(fixture, options));
+		broker_settle(fixture);
+		assert_true(exists(fixture, type == 0 ? "again0" : "again1"));
+	}
+}
+
+/* ------------------------------------------------------------------------------ killed */
+
+/* A child that holds the only copy of `fd` and does what it is told until it is killed. */
+static pid_t child_start(int fd, void (*run)(int fd))
+{
+	pid_t parent = getpid();
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The broker's ends must not live on here. */
+		for (int other = 3; other < 256; other++) {
+			if (other != fd && other != ready[1])
+				close(other);
+		}
+		if (getppid() != parent)
+			_exit(1);
+		if (run)
+			run(fd);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(fd);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+static void child_kill(pid_t child)
+{
+	int status;
+
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void child_sends(int fd)
+{
+	for (uint32_t i = 0; i < 20; i++)
+		frame_send(fd, 1, 0xff, i);
+}
+
+static void child_sends_stream(int fd)
+{
+	for (uint32_t i = 0; i < 20; i++)
+		stream_frame_send(fd, 1, 0xff, i);
+	(void)!write(fd, "\0\0", 2); /* and dies within a length */
+}
+
+static void the_tunnels_of_a_killed_client_go_and_its_frames_arrive(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+		pid_t child;
+
+		wire_open(&wire, *state, type);
+		child = child_start(wire.from, type == STREAM ? child_sends_stream : child_sends);
+		assert_false(from_is_gone(*state));
+		child_kill(child);
+		assert_from_goes(&wire);
+		assert_arrived(&wire, 0, 20);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct client other;
+	pid_t child;
+
+	/* The descriptors are on their way in its socket when it dies. */
+	client_open(&other, fixture, FIXTURE_UID, true);
+	for (int i = 0; i < SOCKETS; i++) {
+		char options[64];
+
+		snprintf(options, sizeof(options), "name=tap%%d,socket=%s,bridge=b,count=5",
+			 sockets[i]);
+		client_send(&other, MEMTUN_CMD_QUEUE_OPEN, 0, options);
+	}
+	broker_settle(fixture);
+	assert_true(exists(fixture, "tap14"));
+	child = child_start(other.fd, NULL);
+	other.fd = -1;
+	assert_true(exists(fixture, "tap14"));
+	child_kill(child);
+	broker_settle(fixture);
+	/* Only datagram ones may be there still. */
+	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
+	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
+		assert_int_equal(tunnel->socket, MEMTUN_DGRAM);
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap5");
+	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=tap5");
+}
+
+static void a_client_that_is_killed_while_held_leaves_nothing(void **state)
+{
+	for (int type = 0; type < SOCKETS; type++) {
+		struct wire wire;
+		pid_t child;
+		int slow;
+
+		wire_open(&wire, *state, type);
+		hold(&wire, &slow);
+		child = child_start(wire.from, NULL);
+		child_kill(child);
+		assert_true(broker_wait(*state, from_is_gone, *state, LOOKED));
+		close(slow);
+		close(wire.to);
+		broker_settle(*state);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(frames_that_were_sent_before_the_close_arrive),
+		WITH_BROKER(frames_follow_when_the_client_left_some_unread),
+		WITH_BROKER(a_close_is_no_empty_frames),
+		WITH_BROKER(an_empty_frame_is_dropped_and_counted),
+		WITH_BROKER(an_empty_frame_of_a_stream_is_counted),
+		WITH_BROKER(frames_after_an_empty_one_arrive_though_the_client_has_gone),
+		WITH_BROKER(shutting_down_the_sending_side_ends_it_once),
+		WITH_BROKER(shutting_down_the_receiving_side_ends_it_when_a_frame_comes),
+		WITH_BROKER(a_queue_with_frames_waiting_ends_when_its_client_reads_no_more),
+		WITH_BROKER(a_queue_with_frames_waiting_ends_with_its_client),
+		WITH_BROKER(a_datagram_client_that_is_gone_is_seen_before_busy_is_said),
+		WITH_BROKER(a_datagram_client_that_is_gone_is_seen_when_a_frame_comes),
+		WITH_BROKER(a_datagram_tunnel_says_that_its_end_is_seen),
+		WITH_BROKER(a_held_source_goes_with_its_client),
+		WITH_BROKER(a_held_source_that_is_gone_is_seen_before_busy_is_said),
+		WITH_BROKER(closing_and_reopening_at_once_is_never_busy),
+		WITH_BROKER(a_persistent_tunnel_reopens_at_once),
+		WITH_BROKER(the_tunnels_of_a_killed_client_go_and_its_frames_arrive),
+		WITH_BROKER(a_client_that_is_killed_without_reading_its_answers_leaves_nothing),
+		WITH_BROKER(a_client_that_is_killed_while_held_leaves_nothing),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The headers that each queue has before its packets: which there are, and what the vnet header
+ * says of checksums and of frames that are still to be cut, to who reads it and for who doesn't.
+ */
+#include "tests/unit/broker/broker_fixture.h"
+
+#include <linux/virtio_net.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/frame/checksum.h"
+
+/* A UDP packet behind headers, as a vnet queue's client writes it; its whole length. */
+static size_t vnet_packet(unsigned char bytes[300], bool needs_checksum, uint8_t gso)
+{
+	struct virtio_net_hdr header = {0};
+	size_t length = packet_make(bytes + sizeof(header), "10.0.0.1", "10.0.0.2");
+	unsigned char *sum = bytes + sizeof(header) + 20 + 6;
+
+	if (needs_checksum) {
+		unsigned char pseudo[12] = {0};
+		uint16_t partial;
+
+		header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		header.csum_start = 20;
+		header.csum_offset = 6;
+		memcpy(pseudo, bytes + sizeof(header) + 12, 8);
+		pseudo[9] = IPPROTO_UDP;
+		pseudo[11] = 20;
+		/* The sum that is there is not complemented. */
+		partial = (uint16_t)~checksum_fold(checksum_add(0, pseudo, sizeof(pseudo)));
+		memcpy(sum, &partial, 2);
+	}
+	if (gso) {
+		header.gso_type = gso;
+		header.gso_size = 4;
+		header.hdr_len = 28;
+	}
+	memcpy(bytes, &header, sizeof(header));
+	return sizeof(header) + length;
+}
+
+static void headers_are_each_queues_own(void **state)
+{
+	int plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
+	int pi = tunnel_opened(*state, "name=pi,mode=tun,bridge=b,pi");
+	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr");
+	int both = tunnel_opened(*state, "name=both,mode=tun,bridge=b,pi,vnet_hdr");
+	const struct {
+		int fd;
+		size_t pi, vnet;
+	} ends[] = {{plain, 0, 0}, {pi, 4, 0}, {vnet, 0, 10}, {both, 4, 10}};
+	static const unsigned char information[] = {0, 0, 0x08, 0x00};
+	static const unsigned char none[10];
+	unsigned char packet[256], bytes[300];
+	size_t length = packet_make(packet, "10.0.0.1", "10.255.255.255");
+
+	for (int from = 0; from < 4; from++) {
+		size_t before = ends[from].pi + ends[from].vnet;
+
+		memset(bytes, 0, sizeof(bytes));
+		memcpy(bytes + before, packet, length);
+		assert_int_equal(send(ends[from].fd, bytes, before + length, 0), before + length);
+		broker_settle(*state);
+		/* Each after the first has learned a host; its packets go to all the same. */
+		for (int to = 0; to < 4; to++) {
+			unsigned char *at = bytes;
+
+			if (to == from)
+				continue;
+			assert_int_equal(recv(ends[to].fd, bytes, sizeof(bytes), MSG_DONTWAIT),
+					 ends[to].pi + ends[to].vnet + length);
+			if (ends[to].pi)
+				assert_memory_equal(at, information, 4);
+			at += ends[to].pi;
+			if (ends[to].vnet)
+				assert_memory_equal(at, none, 10);
+			at += ends[to].vnet;
+			assert_memory_equal(at, packet, length);
+		}
+	}
+	for (int i = 0; i < 4; i++)
+		close(ends[i].fd);
+}
+
+static void a_checksum_is_completed_for_who_needs_it(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr");
+	int plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
+	unsigned char sent[300], right[256], got[300];
+	size_t length = vnet_packet(sent, true, 0);
+
+	packet_make(right, "10.0.0.1", "10.0.0.2");
+	assert_int_equal(send(from, sent, length, 0), length);
+	broker_settle(*state);
+	assert_int_equal(recv(plain, got, sizeof(got), MSG_DONTWAIT), length - 10);
+	assert_memory_equal(got, right, length - 10);
+	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
+	/* Whole, or still to be completed: either way its header says which. */
+	if (got[0] & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		assert_memory_equal(got, sent, length);
+	else
+		assert_memory_equal(got + 10, right, length - 10);
+	close(from);
+	close(vnet);
+	close(plain);
+}
+
+static void an_uncut_frame_goes_only_to_who_takes_it(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr,mtu=68");
+	int plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
+	unsigned char sent[300], got[300];
+	size_t length = vnet_packet(sent, true, VIRTIO_NET_HDR_GSO_UDP);
+
+	assert_int_equal(send(from, sent, length, 0), length);
+	broker_settle(*state);
+	assert_int_equal(frame_receive(plain), -1);
+	assert_int_equal(shown(*state, "plain", "to-client-dropped-needs-segmentation"), 1);
+	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
+	assert_memory_equal(got, sent, length);
+	close(from);
+	close(vnet);
+	close(plain);
+}
+
+static void a_header_that_contradicts_its_frame_is_counted(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	unsigned char bytes[300];
+	size_t length = vnet_packet(bytes, true, 0);
+	struct virtio_net_hdr bad[4] = {
+		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = (uint16_t)(length - 11)},
+		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 65535, .csum_offset = 65535},
+		{.gso_type = 77, .gso_size = 1},
+		{.gso_type = VIRTIO_NET_HDR_GSO_UDP, .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM},
+	};
+
+	for (int i = 0; i < 4; i++) {
+		memcpy(bytes, &bad[i], sizeof(bad[i]));
+		assert_int_equal(send(from, bytes, length, 0), length);
+	}
+	/* Nothing but a header, and less. */
+	assert_int_equal(send(from, bytes, 10, 0), 10);
+	assert_int_equal(send(from, bytes, 3, 0), 3);
+	broker_settle(*state);
+	assert_int_equal(shown(*state, "from", "from-client-dropped-malformed"), 4);
+	assert_int_equal(shown(*state, "from", "from-client-dropped-runt"), 2);
+	close(from);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(headers_are_each_queues_own),
+		WITH_BROKER(a_checksum_is_completed_for_who_needs_it),
+		WITH_BROKER(an_uncut_frame_goes_only_to_who_takes_it),
+		WITH_BROKER(a_header_that_contradicts_its_frame_is_counted),
+	};
+
+	return RUN_TESTS(tests);
+}

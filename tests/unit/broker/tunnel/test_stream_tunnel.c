@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* A tunnel whose socket is a stream: its frames' lengths say where one ends, and nothing else does.
+ */
+#include "tests/unit/broker/broker_fixture.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void a_stream_may_be_split_anywhere(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b,socket=stream");
+	int to = tunnel_opened(*state, "name=to,bridge=b");
+	unsigned char bytes[3 * (4 + FRAME_SIZE)];
+	uint32_t length = htonl(FRAME_SIZE);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		memcpy(bytes + i * (4 + FRAME_SIZE), &length, 4);
+		frame_make(bytes + i * (4 + FRAME_SIZE) + 4, FRAME_SIZE, 1, 0xff, i);
+	}
+	for (size_t split = 1; split < sizeof(bytes); split++) {
+		assert_int_equal(send(from, bytes, split, 0), split);
+		broker_settle(*state);
+		assert_int_equal(send(from, bytes + split, sizeof(bytes) - split, 0),
+				 sizeof(bytes) - split);
+		broker_settle(*state);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(frame_receive(to), i);
+		assert_int_equal(frame_receive(to), -1);
+	}
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		assert_int_equal(send(from, bytes + i, 1, 0), 1);
+		broker_settle(*state);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(frame_receive(to), i);
+	close(from);
+	close(to);
+}
+
+static void a_stream_of_many_small_frames_arrives_whole(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b,socket=stream");
+	int to = tunnel_opened(*state, "name=to,bridge=b,queue=100000");
+	enum {
+		COUNT = 1000
+	};
+	unsigned char *bytes = malloc(COUNT * (4 + FRAME_SIZE));
+	uint32_t length = htonl(FRAME_SIZE);
+	int64_t number;
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < COUNT; i++) {
+		memcpy(bytes + i * (4 + FRAME_SIZE), &length, 4);
+		frame_make(bytes + i * (4 + FRAME_SIZE) + 4, FRAME_SIZE, 1, 0xff, i);
+	}
+	/* One write, one read, more than a turn's batches. */
+	assert_int_equal(send(from, bytes, COUNT * (4 + FRAME_SIZE), 0), COUNT * (4 + FRAME_SIZE));
+	for (int i = 0; i < 20; i++) {
+		broker_settle(*state);
+		while ((number = frame_receive(to)) >= 0)
+			assert_int_equal(number, next++);
+	}
+	assert_int_equal(next, COUNT);
+	free(bytes);
+	close(from);
+	close(to);
+}
+
+static void a_stream_that_is_none_ends(void **state)
+{
+	int from, to = tunnel_opened(*state, "name=to,bridge=b");
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=from,bridge=b,socket=stream");
+	from = tunnel_opened(*state, "name=from");
+	assert_true(stream_frame_send(from, 1, 0xff, 1));
+	assert_int_equal(send(from, "\x7f\xff\xff\xff", 4, 0), 4);
+	broker_settle(*state);
+	assert_int_equal(frame_receive(to), 1);
+	assert_true(fd_ended(from));
+	assert_int_equal(shown(*state, "from", "from-client-dropped-oversize"), 1);
+	assert_int_equal(shown(*state, "from", "state"), MEMTUN_CLOSED);
+	close(from);
+	close(to);
+}
+
+static void a_slow_stream_reader_gets_every_frame_whole(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b");
+	int to = tunnel_opened(*state, "name=to,bridge=b,socket=stream,overflow=block,queue=20");
+	unsigned char bytes[1014], got[4 + sizeof(bytes)];
+	uint32_t sent = 0, received = 0;
+	size_t filled = 0;
+
+	for (int round = 0; round < 100000 && received < 2000; round++) {
+		ssize_t length;
+
+		while (sent < 2000) {
+			frame_make(bytes, sizeof(bytes), 1, 0xff, sent);
+			if (send(from, bytes, sizeof(bytes), MSG_DONTWAIT) < 0)
+				break;
+			sent++;
+		}
+		broker_settle(*state);
+		/* An odd piece at a time. */
+		length =
+			recv(to, got + filled,
+			     sizeof(got) - filled < 333 ? sizeof(got) - filled : 333, MSG_DONTWAIT);
+		if (length <= 0)
+			continue;
+		filled += (size_t)length;
+		if (filled < sizeof(got))
+			continue;
+		frame_make(bytes, sizeof(bytes), 1, 0xff, received);
+		assert_memory_equal(got + 4, bytes, sizeof(bytes));
+		received++;
+		filled = 0;
+	}
+	assert_int_equal(received, 2000);
+	close(from);
+	close(to);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(a_stream_may_be_split_anywhere),
+		WITH_BROKER(a_stream_of_many_small_frames_arrives_whole),
+		WITH_BROKER(a_stream_that_is_none_ends),
+		WITH_BROKER(a_slow_stream_reader_gets_every_frame_whole),
+	};
+
+	return RUN_TESTS(tests);
+}

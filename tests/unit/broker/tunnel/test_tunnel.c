@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: MIT */
+/* What tunnels are called, who may have them, how they are opened, changed and deleted. */
+#include "tests/unit/broker/broker_fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker/tunnel/tunnel.h"
+
+#define OTHER_UID 1001
+
+/* Opens and tells the name; the descriptor is closed unless `kept` takes it. */
+static void assert_opens_as(struct broker_fixture *fixture, const char *options, const char *name,
+			    int *kept)
+{
+	struct answer answer;
+
+	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options), 0);
+	assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_NAME), name);
+	if (kept)
+		*kept = answer.fd;
+	else
+		close(answer.fd);
+}
+
+/* ------------------------------------------------------------------------------ names */
+
+static void a_template_is_the_lowest_free_number(void **state)
+{
+	int fds[4];
+
+	for (int i = 0; i < 4; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "tap%d", i);
+		assert_opens_as(*state, "name=tap%d", name, &fds[i]);
+	}
+	close(fds[1]);
+	close(fds[2]);
+	broker_settle(*state);
+	assert_opens_as(*state, "name=tap%d", "tap1", &fds[1]);
+	assert_opens_as(*state, "name=tap%d", "tap2", &fds[2]);
+	assert_opens_as(*state, "name=tap%d", "tap4", NULL);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+static void templates_do_not_disturb_each_other(void **state)
+{
+	int fds[6];
+
+	assert_opens_as(*state, "name=tap%d", "tap0", &fds[0]);
+	assert_opens_as(*state, "name=%dx", "0x", &fds[1]);
+	assert_opens_as(*state, "name=a%db", "a0b", &fds[2]);
+	assert_opens_as(*state, "name=tap%d", "tap1", &fds[3]);
+	close(fds[0]);
+	broker_settle(*state);
+	assert_opens_as(*state, "name=%dx", "1x", &fds[4]);
+	/* Not a name of the template: the hole is still there. */
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap00");
+	assert_opens_as(*state, "name=tap%d", "tap0", &fds[5]);
+	for (int i = 1; i < 6; i++)
+		close(fds[i]);
+}
+
+static void a_name_that_was_taken_by_itself_is_skipped(void **state)
+{
+	int fd;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap0");
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap2");
+	assert_opens_as(*state, "name=tap%d", "tap1", &fd);
+	assert_opens_as(*state, "name=tap%d", "tap3", NULL);
+	close(fd);
+}
+
+static void a_template_that_is_full_is_refused(void **state)
+{
+	/* Thirteen bytes leave room for two digits. */
+	for (int i = 0; i < 100; i++)
+		done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=thirteen-byte%d");
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=thirteen-byte%d"), ENFILE);
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=thirteen-byte42");
+	assert_opens_as(*state, "name=thirteen-byte%d", "thirteen-byte42", NULL);
+}
+
+static void a_taken_name_is_busy(void **state)
+{
+	int fd;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=here");
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=here"), EBUSY);
+	fd = tunnel_opened(*state, "name=here");
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=here"), EBUSY);
+	close(fd);
+}
+
+static void another_users_tunnel_is_not_permitted(void **state)
+{
+	static const uint16_t commands[] = {
+		MEMTUN_CMD_TUNNEL_ADD,
+		MEMTUN_CMD_QUEUE_OPEN,
+		MEMTUN_CMD_TUNNEL_SET,
+		MEMTUN_CMD_TUNNEL_DELETE,
+	};
+	struct answer answer;
+	struct client other, root;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=mine");
+	client_open(&other, *state, OTHER_UID, true);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		assert_int_equal(client_ask(&other, &answer, commands[i], "name=mine"), EPERM);
+	assert_int_equal(client_ask(&other, &answer, MEMTUN_CMD_QUEUE_OPEN, "name=mine,exclusive"),
+			 EPERM);
+	assert_string_equal(answer.fault.text, "'mine' belongs to user 1000");
+	client_open(&root, *state, 0, true);
+	assert_int_equal(client_ask(&root, &answer, MEMTUN_CMD_QUEUE_OPEN, "name=mine"), 0);
+	close(answer.fd);
+	assert_int_equal(shown(*state, "mine", "owner"), FIXTURE_UID);
+	client_close(&other);
+	client_close(&root);
+}
+
+static void a_name_may_have_fifteen_bytes(void **state)
+{
+	assert_opens_as(*state, "name=fifteen-bytes-x", "fifteen-bytes-x", NULL);
+}
+
+/* ------------------------------------------------------------------------------ lives */
+
+static void a_tunnel_that_was_opened_goes_with_its_last_queue(void **state)
+{
+	int fds[2];
+
+	fds[0] = tunnel_opened(*state, "name=short,multi_queue");
+	fds[1] = tunnel_opened(*state, "name=short");
+	close(fds[0]);
+	broker_settle(*state);
+	assert_int_equal(shown(*state, "short", "queues"), 1);
+	close(fds[1]);
+	broker_settle(*state);
+	assert_false(exists(*state, "short"));
+}
+
+static void a_tunnel_that_was_added_stays(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=long");
+	assert_int_equal(shown(*state, "long", "state"), MEMTUN_CLOSED);
+	close(tunnel_opened(*state, "name=long"));
+	broker_settle(*state);
+	assert_int_equal(shown(*state, "long", "persistent"), 1);
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=long");
+	assert_false(exists(*state, "long"));
+}
+
+static void a_tunnel_can_be_opened_to_stay(void **state)
+{
+	close(tunnel_opened(*state, "name=long,persistent"));
+	broker_settle(*state);
+	assert_true(exists(*state, "long"));
+}
+
+static void options_that_differ_are_invalid(void **state)
+{
+	static const char *const differ[] = {
+		"name=it,mode=tun",    "name=it,socket=dgram",   "name=it,mtu=1400",
+		"name=it,queue=5",     "name=it,overflow=block", "name=it,pi",
+		"name=it,vnet_hdr",    "name=it,bridge=other",   "name=it,bridge=",
+		"name=it,peer=nobody", "name=it,persistent=off", "name=it,multi_queue",
+	};
+	static const char *const same[] = {
+		"name=it",
+		"name=it,mode=tap,socket=seqpacket,mtu=1500,queue=1000,overflow=drop-tail,bridge=b,"
+		"pi=off,vnet_hdr=off,persistent,multi_queue=off",
+	};
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=it,bridge=b");
+	for (size_t i = 0; i < sizeof(differ) / sizeof(differ[0]); i++) {
+		if (refused(*state, MEMTUN_CMD_QUEUE_OPEN, differ[i]) != EINVAL)
+			fail_msg("%s", differ[i]);
+	}
+	assert_int_equal(shown(*state, "it", "queues"), 0);
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		close(tunnel_opened(*state, same[i]));
+}
+
+static void an_exclusive_open_makes_the_tunnel(void **state)
+{
+	int fd = tunnel_opened(*state, "name=new,exclusive");
+
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,exclusive"), EBUSY);
+	close(fd);
+	/* Its client has gone, which the broker hasn't been told yet. */
+	fd = tunnel_opened(*state, "name=new,exclusive");
+	close(fd);
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=stays");
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=stays,exclusive"), EBUSY);
+}
+
+static void an_open_that_fails_leaves_no_tunnel(void **state)
+{
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,mode=tun,address=ten"),
+			 EINVAL);
+	assert_false(exists(*state, "new"));
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,bridge=b,peer=other"),
+			 EINVAL);
+	assert_false(exists(*state, "new"));
+	assert_false(exists(*state, "other"));
+}
+
+static void every_open_has_a_fresh_socket_that_the_answer_names(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	uint64_t last = 0;
+
+	for (int i = 0; i < 3; i++) {
+		struct answer answer;
+		struct stat status;
+
+		client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, "name=vm");
+		assert_int_equal(answer.error, 0);
+		assert_int_equal(fstat(answer.fd, &status), 0);
+		assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_INODE),
+				 status.st_ino);
+		assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_FDS), 1);
+		assert_true(attribute_set_number(&answer.message.set, MEMTUN_A_ID) > last);
+		last = attribute_set_number(&answer.message.set, MEMTUN_A_ID);
+		close(answer.fd);
+	}
+}
+
+/* ------------------------------------------------------------------------------ queues */
+
+static void a_second_open_needs_multi_queue(void **state)
+{
+	int one = tunnel_opened(*state, "name=single");
+	int two = tunnel_opened(*state, "name=multi,multi_queue");
+	int three = tunnel_opened(*state, "name=multi,multi_queue");
+
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=single"), EBUSY);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=single,multi_queue"), EBUSY);
+	assert_int_equal(shown(*state, "multi", "queues"), 2);
+	close(one);
+	close(two);
+	close(three);
+}
+
+static void a_tunnel_has_256_queues_at_the_most(void **state)
+{
+	int fds[TUNNEL_MOST_QUEUES];
+
+	for (int i = 0; i < TUNNEL_MOST_QUEUES; i++)
+		fds[i] = tunnel_opened(*state, "name=many,multi_queue");
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=many"), E2BIG);
+	close(fds[0]);
+	fds[0] = tunnel_opened(*state, "name=many");
+	for (int i = 0; i < TUNNEL_MOST_QUEUES; i++)
+		close(fds[i]);
+	broker_settle(*state);
+	assert_false(exists(*state, "many"));
+}
+
+static void a_flow_stays_on_its_queue_and_flows_are_spread(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,bridge=b");
+	int seen[4] = {0};
+	int fds[4];
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = tunnel_opened(*state, "name=many,bridge=b,multi_queue");
+	for (uint32_t round = 0; round < 5; round++) {
+		for (unsigned char host = 1; host <= 64; host++)
+			assert_true(frame_send(from, host, 200, host * 8 + round));
+		broker_settle(*state);
+	}
+	for (int i = 0; i < 4; i++) {
+		uint32_t rounds[65] = {0};
+		int64_t number;
+
+		while ((number = frame_receive(fds[i])) >= 0) {
+			/* In order, and all or none of a flow. */
+			assert_int_equal(rounds[number / 8], number % 8);
+			rounds[number / 8]++;
+			seen[i]++;
+		}
+		for (int host = 1; host <= 64; host++)
+			assert_true(rounds[host] == 0 || rounds[host] == 5);
+		assert_true(seen[i] > 0);
+		close(fds[i]);
+	}
+	assert_int_equal(seen[0] + seen[1] + seen[2] + seen[3], 320);
+	close(from);
+}
+
+/* ------------------------------------------------------------------------------ set */
+
+static void an_open_tunnel_moves_to_another_bridge(void **state)
+{
+	int one = tunnel_opened(*state, "name=one,bridge=x");
+	int two = tunnel_opened(*state, "name=two,bridge=y");
+
+	assert_true(frame_send(one, 1, 0xff, 1));
+	broker_settle(*state);
+	assert_int_equal(frame_receive(two), -1);
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=one,bridge=y");
+	assert_true(frame_send(one, 1, 0xff, 2));
+	broker_settle(*state);
+	assert_int_equal(frame_receive(two), 2);
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=one,bridge=");
+	assert_true(frame_send(one, 1, 0xff, 3));
+	broker_settle(*state);
+	assert_int_equal(frame_receive(two), -1);
+	assert_int_equal(shown(*state, "one", "from-client-dropped-no-destination"), 2);
+	close(one);
+	close(two);
+}
+
+static void the_mtu_changes_while_it_is_open(void **state)
+{
+	int one = tunnel_opened(*state, "name=one,bridge=b");
+	int two = tunnel_opened(*state, "name=two,bridge=b");
+
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=two,mtu=68");
+	for (size_t packet = 67; packet <= 69; packet++) {
+		unsigned char bytes[200] = {0};
+
+		frame_make(bytes, 14 + packet, 1, 0xff, (uint32_t)packet);
+		assert_int_equal(send(one, bytes, 14 + packet, 0), 14 + packet);
+		/* A tag isn't counted. */
+		bytes[12] = 0x81;
+		bytes[13] = 0;
+		assert_int_equal(send(one, bytes, 14 + 4 + packet, 0), 14 + 4 + packet);
+	}
+	broker_settle(*state);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(frame_receive(two), 67 + i / 2);
+	assert_int_equal(frame_receive(two), -1);
+	assert_int_equal(shown(*state, "two", "to-client-dropped-mtu"), 2);
+	/* What a client writes isn't limited by its own mtu. */
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=one,mtu=68");
+	close(one);
+	close(two);
+}
+
+static void a_change_is_shown_and_told(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=it");
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=it,mtu=9000,queue=7,overflow=drop-head,bridge=b");
+	assert_int_equal(shown(*state, "it", "mtu"), 9000);
+	assert_int_equal(shown(*state, "it", "queue"), 7);
+	assert_int_equal(shown(*state, "it", "overflow"), MEMTUN_DROP_HEAD);
+	assert_int_equal(shown(*state, "it", "persistent"), 1);
+	/* What can't be changed. */
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=it,mode=tun"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=nobody,mtu=70"), ENOENT);
+}
+
+static void a_change_that_fails_changes_nothing(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun");
+	assert_int_equal(
+		refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,bridge=b,mtu=1000,address=ten"),
+		EINVAL);
+	assert_int_equal(shown(*state, "tun", "mtu"), 1500);
+	assert_int_equal(refused(*state, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), ENOENT);
+}
+
+static void a_tunnel_that_is_no_more_to_stay_goes(void **state)
+{
+	int fd;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=closed");
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=closed,persistent=off");
+	assert_false(exists(*state, "closed"));
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=open");
+	fd = tunnel_opened(*state, "name=open");
+	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=open,persistent=off");
+	assert_true(exists(*state, "open"));
+	close(fd);
+	broker_settle(*state);
+	assert_false(exists(*state, "open"));
+}
+
+static void deleting_ends_the_clients(void **state)
+{
+	int one = tunnel_opened(*state, "name=it,multi_queue");
+	int two = tunnel_opened(*state, "name=it");
+
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=it");
+	assert_true(fd_ended(one));
+	assert_true(fd_ended(two));
+	assert_int_equal(frame_receive(one), -2);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=it"), ENOENT);
+	close(one);
+	close(two);
+}
+
+static void a_tunnel_is_found_by_its_id(void **state)
+{
+	char options[32];
+	uint64_t id;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=it");
+	id = shown(*state, "it", "id");
+	snprintf(options, sizeof(options), "id=%u", (unsigned int)id);
+	done(*state, MEMTUN_CMD_TUNNEL_SHOW, options);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_DELETE, "id=4294967295"), ENOENT);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_DELETE, "id=1,name=it"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_DELETE, ""), EINVAL);
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, options);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SHOW, options), ENOENT);
+	/* Ids don't come again. */
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=it");
+	assert_true(shown(*state, "it", "id") > id);
+}
+
+/* ------------------------------------------------------------------------------ batches */
+
+static void a_batch_opens_so_many(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	uint32_t sequence =
+		client_send(&fixture->client, MEMTUN_CMD_QUEUE_OPEN, 0, "name=vm%d,count=5");
+	struct answer answer;
+	int fds[5];
+
+	for (int i = 0; i < 5; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "vm%d", i);
+		assert_true(client_receive(&fixture->client, &answer));
+		assert_int_equal(answer.message.sequence, sequence);
+		assert_true(answer.message.flags & NLM_F_MULTI);
+		assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_NAME), name);
+		fds[i] = answer.fd;
+		assert_true(fds[i] >= 0);
+	}
+	assert_true(client_receive(&fixture->client, &answer));
+	assert_int_equal(answer.message.type, NLMSG_DONE);
+	for (int i = 0; i < 5; i++)
+		close(fds[i]);
+}
+
+static void a_batch_needs_a_template(void **state)
+{
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=vm,count=2"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=vm,count=2"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "count=2"), EINVAL);
+}
+
+static void a_batch_that_fails_says_so_after_what_it_made(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct answer answer;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=thirteen-byte4");
+	client_send(&fixture->client, MEMTUN_CMD_TUNNEL_ADD, 0, "name=thirteen-byte%d,count=120");
+	for (int i = 0; i < 99; i++) {
+		assert_true(client_receive(&fixture->client, &answer));
+		assert_int_equal(answer.message.type, MEMTUN_CMD_TUNNEL_ADD);
+	}
+	assert_true(client_receive(&fixture->client, &answer));
+	assert_int_equal(answer.error, ENFILE);
+	assert_false(client_receive(&fixture->client, &answer));
+	assert_true(exists(fixture, "thirteen-byte99"));
+}
+
+static void a_batch_waits_for_a_client_that_does_not_read(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct client slow;
+	struct answer answer;
+	unsigned int made = 0;
+	char name[16];
+
+	client_open(&slow, fixture, FIXTURE_UID, true);
+	client_send(&slow, MEMTUN_CMD_QUEUE_OPEN, 0, "name=vm%d,count=1000");
+	/* It is stopped, and others are served meanwhile. */
+	broker_settle(fixture);
+	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
+	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
+		made++;
+	assert_in_range(made, 1, 900);
+	snprintf(name, sizeof(name), "vm%u", made);
+	assert_false(exists(fixture, name));
+	for (int i = 0; i < 1000; i++) {
+		assert_true(client_receive(&slow, &answer));
+		assert_int_equal(answer.error, 0);
+		assert_true(answer.fd >= 0);
+		close(answer.fd);
+	}
+	assert_true(client_receive(&slow, &answer));
+	assert_int_equal(answer.message.type, NLMSG_DONE);
+	client_close(&slow);
+}
+
+/* ------------------------------------------------------------------------------ unattached */
+
+/* Opens a queue without a tunnel; its descriptor. */
+static int unattached(struct broker_fixture *fixture, const char *options, uint64_t *id)
+{
+	struct answer answer;
+
+	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options), 0);
+	assert_false(attribute_set_has(&answer.message.set, MEMTUN_A_NAME));
+	*id = attribute_set_number(&answer.message.set, MEMTUN_A_QUEUE_ID);
+	assert_true(answer.fd >= 0);
+	return answer.fd;
+}
+
+static int attach(struct broker_fixture *fixture, uint64_t id, const char *rest)
+{
+	struct answer answer;
+	char options[128];
+
+	snprintf(options, sizeof(options), "queue-id=%u,%s", (unsigned int)id, rest);
+	client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_ATTACH, options);
+	assert_int_equal(answer.fd, -1);
+	return answer.error;
+}
+
+static void a_queue_is_attached_and_detached(void **state)
+{
+	int to = tunnel_opened(*state, "name=to,bridge=b");
+	uint64_t id;
+	int fd = unattached(*state, "", &id);
+	char options[32];
+
+	/* Before it has a tunnel what is written goes nowhere. */
+	assert_true(frame_send(fd, 1, 0xff, 1));
+	broker_settle(*state);
+	assert_int_equal(attach(*state, id, "name=vm,bridge=b"), 0);
+	assert_int_equal(attach(*state, id, "name=vm,bridge=b"), EEXIST);
+	assert_true(frame_send(fd, 1, 0xff, 2));
+	assert_true(frame_send(to, 2, 0xff, 3));
+	broker_settle(*state);
+	assert_int_equal(frame_receive(to), 2);
+	assert_int_equal(frame_receive(fd), 3);
+	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
+	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
+	assert_false(exists(*state, "vm"));
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), EINVAL);
+	assert_false(fd_ended(fd));
+	assert_true(frame_send(fd, 1, 0xff, 4));
+	broker_settle(*state);
+	assert_int_equal(frame_receive(to), -1);
+	assert_int_equal(attach(*state, id, "name=again%d,mode=tun"), 0);
+	assert_int_equal(shown(*state, "again0", "mode"), MEMTUN_TUN);
+	close(fd);
+	broker_settle(*state);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), ENOENT);
+	close(to);
+}
+
+/* Else what follows, of whichever tunnel, would be taken for the rest of that frame. */
+static void a_stream_that_is_detached_within_a_frame_ends(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	int from = tunnel_opened(fixture, "name=from,bridge=b");
+	uint64_t id;
+	int fd = unattached(fixture, "socket=stream", &id);
+	char options[32];
+
+	assert_int_equal(attach(*state, id, "name=vm,socket=stream,bridge=b,mtu=65000"), 0);
+	/* A frame of two buffers, of which only the first fits any more. */
+	for (uint32_t i = 0; i < 8; i++) {
+		unsigned char frame[60000];
+
+		frame_make(frame, sizeof(frame), 1, 0xff, i);
+		assert_int_equal(send(from, frame, sizeof(frame), MSG_DONTWAIT), sizeof(frame));
+		broker_settle(fixture);
+	}
+	assert_true(queue_find(fixture->broker, (uint32_t)id)->lane.sent_of_first > 0);
+	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
+	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
+	broker_settle(*state);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), ENOENT);
+	assert_true(fd_ended(fd));
+	close(fd);
+	close(from);
+}
+
+static void an_attach_that_fails_leaves_the_queue_as_it_was(void **state)
+{
+	uint64_t id, stream_id;
+	int fd = unattached(*state, "", &id);
+	int stream = unattached(*state, "socket=stream", &stream_id);
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=one,socket=dgram");
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=two,peer=three");
+	assert_int_equal(attach(*state, id, "name=one"), EINVAL);
+	assert_int_equal(attach(*state, id, "name=two"), EINVAL);
+	assert_int_equal(attach(*state, stream_id, "name=new"), EINVAL);
+	assert_false(exists(*state, "new"));
+	assert_int_equal(attach(*state, 4000, "name=new"), ENOENT);
+	assert_int_equal(attach(*state, stream_id, "name=new,socket=stream"), 0);
+	assert_int_equal(attach(*state, id, "name=new"), EBUSY);
+	assert_int_equal(attach(*state, id, "name=other"), 0);
+	close(fd);
+	close(stream);
+}
+
+static void an_unattached_queue_takes_no_option_but_its_socket(void **state)
+{
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "mode=tun"), EINVAL);
+}
+
+static void an_unattached_queue_ends_with_its_client(void **state)
+{
+	static const char *const options[] = {"", "socket=stream"};
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t id;
+
+		close(unattached(*state, options[i], &id));
+		broker_settle(*state);
+		assert_int_equal(attach(*state, id, "name=vm"), ENOENT);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(a_template_is_the_lowest_free_number),
+		WITH_BROKER(templates_do_not_disturb_each_other),
+		WITH_BROKER(a_name_that_was_taken_by_itself_is_skipped),
+		WITH_BROKER(a_template_that_is_full_is_refused),
+		WITH_BROKER(a_taken_name_is_busy),
+		WITH_BROKER(another_users_tunnel_is_not_permitted),
+		WITH_BROKER(a_name_may_have_fifteen_bytes),
+		WITH_BROKER(a_tunnel_that_was_opened_goes_with_its_last_queue),
+		WITH_BROKER(a_tunnel_that_was_added_stays),
+		WITH_BROKER(a_tunnel_can_be_opened_to_stay),
+		WITH_BROKER(options_that_differ_are_invalid),
+		WITH_BROKER(an_exclusive_open_makes_the_tunnel),
+		WITH_BROKER(an_open_that_fails_leaves_no_tunnel),
+		WITH_BROKER(every_open_has_a_fresh_socket_that_the_answer_names),
+		WITH_BROKER(a_second_open_needs_multi_queue),
+		WITH_BROKER(a_tunnel_has_256_queues_at_the_most),
+		WITH_BROKER(a_flow_stays_on_its_queue_and_flows_are_spread),
+		WITH_BROKER(an_open_tunnel_moves_to_another_bridge),
+		WITH_BROKER(the_mtu_changes_while_it_is_open),
+		WITH_BROKER(a_change_is_shown_and_told),
+		WITH_BROKER(a_change_that_fails_changes_nothing),
+		WITH_BROKER(a_tunnel_that_is_no_more_to_stay_goes),
+		WITH_BROKER(deleting_ends_the_clients),
+		WITH_BROKER(a_tunnel_is_found_by_its_id),
+		WITH_BROKER(a_batch_opens_so_many),
+		WITH_BROKER(a_batch_needs_a_template),
+		WITH_BROKER(a_batch_that_fails_says_so_after_what_it_made),
+		WITH_BROKER(a_batch_waits_for_a_client_that_does_not_read),
+		WITH_BROKER(a_queue_is_attached_and_detached),
+		WITH_BROKER(a_stream_that_is_detached_within_a_frame_ends),
+		WITH_BROKER(an_attach_that_fails_leaves_the_queue_as_it_was),
+		WITH_BROKER(an_unattached_queue_takes_no_option_but_its_socket),
+		WITH_BROKER(an_unattached_queue_ends_with_its_client),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Rates from two samples, which a broker of this file's answers. */
+#include "tests/unit/runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/command/rates.h"
+#include "client/lib/record.h"
+
+/* The time, seconds; the linker puts this in for the C library's. */
+static time_t seconds;
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	(void)clock;
+	*now = (struct timespec){.tv_sec = seconds};
+	return 0;
+}
+
+/* What is asked for: answered by sample(). */
+static struct {
+	memtun_reply_function *function;
+	void *context;
+	enum memtun_command command;
+} asked[2];
+static unsigned int asked_count;
+static int request_error;
+
+int memtun_request(struct memtun *memtun, enum memtun_command command, const char *name,
+		   const struct memtun_options *options, memtun_reply_function *function,
+		   void *context)
+{
+	(void)memtun;
+	assert_null(name);
+	assert_non_null(options);
+	if (request_error) {
+		errno = request_error;
+		return -1;
+	}
+	assert_true(asked_count < 2);
+	asked[asked_count].function = function;
+	asked[asked_count].context = context;
+	asked[asked_count++].command = command;
+	return 0;
+}
+
+struct port {
+	uint32_t id;
+	const char *name;
+	const char *bridge;
+	bool is_uplink;
+	bool has_no_counters;
+	uint64_t from_frames, from_bytes, to_frames, queued, runt, full, mtu;
+};
+
+static void answer_port(unsigned int request, const struct port *port)
+{
+	struct memtun_record record = {0};
+	struct memtun_reply reply = {.record = &record, .fd = -1};
+	struct attribute_set *set = &record.set;
+
+	attribute_set_put_number(set, MEMTUN_A_ID, port->id);
+	attribute_set_put_string(set, MEMTUN_A_NAME, port->name);
+	if (port->bridge)
+		attribute_set_put_string(set, MEMTUN_A_BRIDGE, port->bridge);
+	if (!port->has_no_counters) {
+		attribute_set_put_number(set, MEMTUN_A_FROM_CLIENT_FRAMES, port->from_frames);
+		attribute_set_put_number(set, MEMTUN_A_FROM_CLIENT_BYTES, port->from_bytes);
+		attribute_set_put_number(set, MEMTUN_A_FROM_CLIENT_DROPPED_RUNT, port->runt);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_FRAMES, port->to_frames);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, port->queued);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_DROPPED_FULL, port->full);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_DROPPED_MTU, port->mtu);
+	}
+	asked[request].function(NULL, &reply, asked[request].context);
+}
+
+/* Takes a sample of these ports, up to one without a name. */
+static void sample(struct rates *rates, const struct port *ports, int error)
+{
+	struct memtun_reply end = {.fd = -1, .error = error, .text = "it broke"};
+
+	asked_count = 0;
+	assert_int_equal(rates_ask(rates, NULL), 0);
+	assert_int_equal(rates->asked, 2);
+	for (unsigned int request = 0; request < 2; request++) {
+		bool uplinks = asked[request].command == MEMTUN_CMD_UPLINK_SHOW;
+
+		for (const struct port *port = ports; port->name; port++) {
+			if (port->is_uplink == uplinks)
+				answer_port(request, port);
+		}
+		asked[request].function(NULL, &end, asked[request].context);
+	}
+	assert_int_equal(rates->asked, 0);
+}
+
+static void a_rate_is_what_was_counted_between_two_samples(void **state)
+{
+	const struct port before[] = {
+		{.id = 3, .name = "web", .bridge = "lab", .from_frames = 100, .from_bytes = 1000},
+		{.id = 9, .name = "lan", .bridge = "lab", .is_uplink = true, .to_frames = 7},
+		{0},
+	};
+	const struct port after[] = {
+		{.id = 3, .name = "web", .from_frames = 120, .from_bytes = 3000, .queued = 5},
+		{.id = 9, .name = "lan", .bridge = "lab", .is_uplink = true, .to_frames = 8},
+		{0},
+	};
+	struct rates rates;
+
+	(void)state;
+	assert_int_equal(rates_init(&rates), 0);
+	seconds = 100;
+	sample(&rates, before, 0);
+	assert_int_equal(rates.samples, 1);
+	assert_int_equal(rates.row_count, 0);
+	seconds = 104;
+	sample(&rates, after, 0);
+	assert_int_equal(rates.samples, 2);
+	assert_int_equal(rates.row_count, 2);
+	rates_sort(&rates, RATES_BY_NAME);
+	assert_string_equal(rates.rows[0].name, "lan");
+	assert_string_equal(rates.rows[0].bridge, "lab");
+	assert_true(rates.rows[0].to.frames == 0.25);
+	assert_true(rates.rows[0].from.frames == 0);
+	/* It is where it is now. */
+	assert_string_equal(rates.rows[1].bridge, "");
+	assert_true(rates.rows[1].from.frames == 5);
+	assert_true(rates.rows[1].from.bytes == 500);
+	assert_int_equal(rates.rows[1].queued, 5);
+	rates_free(&rates);
+}
+
+static void ports_come_and_go(void **state)
+{
+	const struct port first[] = {
+		{.id = 1, .name = "gone", .from_frames = 50},
+		{.id = 2, .name = "stays", .from_frames = 50},
+		{0},
+	};
+	const struct port second[] = {
+		{.id = 2, .name = "stays", .from_frames = 60},
+		/* The name of one that has gone, and still another port. */
+		{.id = 5, .name = "gone", .from_frames = 30},
+		{.id = 6, .name = "wired", .has_no_counters = true},
+		{0},
+	};
+	const struct port none[] = {{0}};
+	struct rates rates;
+
+	(void)state;
+	assert_int_equal(rates_init(&rates), 0);
+	seconds = 0;
+	sample(&rates, first, 0);
+	seconds = 10;
+	sample(&rates, second, 0);
+	assert_int_equal(rates.row_count, 2);
+	rates_sort(&rates, RATES_BY_RATE);
+	assert_string_equal(rates.rows[0].name, "gone");
+	assert_true(rates.rows[0].from.frames == 3);
+	assert_true(rates.rows[1].from.frames == 1);
+	seconds = 20;
+	sample(&rates, none, 0);
+	assert_int_equal(rates.row_count, 0);
+	rates_sort(&rates, RATES_BY_RATE);
+	/* All are new. */
+	seconds = 40;
+	sample(&rates, second, 0);
+	assert_int_equal(rates.row_count, 2);
+	rates_sort(&rates, RATES_BY_NAME);
+	assert_true(rates.rows[0].from.frames == 1.5);
+	rates_free(&rates);
+}
+
+static void drops_have_the_reason_of_most_of_them(void **state)
+{
+	const struct port before[] = {
+		{.id = 1, .name = "it", .full = 1000}, {.id = 2, .name = "z"}, {0}};
+	const struct port after[] = {
+		{.id = 1, .name = "it", .full = 1030, .mtu = 10, .runt = 4},
+		{.id = 2, .name = "z"},
+		{0},
+	};
+	struct rates rates;
+
+	(void)state;
+	assert_int_equal(rates_init(&rates), 0);
+	seconds = 0;
+	sample(&rates, before, 0);
+	seconds = 2;
+	sample(&rates, after, 0);
+	rates_sort(&rates, RATES_BY_DROPS);
+	assert_string_equal(rates.rows[0].name, "it");
+	assert_true(rates.rows[0].to.drops == 20);
+	assert_string_equal(rates.rows[0].to.reason, "full");
+	assert_true(rates.rows[0].from.drops == 2);
+	assert_string_equal(rates.rows[0].from.reason, "runt");
+	assert_string_equal(rates.rows[1].to.reason, "");
+	assert_true(rates.rows[1].to.drops == 0);
+	rates_free(&rates);
+}
+
+static void a_time_that_stands_still_divides_nothing_by_zero(void **state)
+{
+	const struct port ports[] = {{.id = 1, .name = "it", .from_frames = 5}, {0}};
+	struct rates rates;
+
+	(void)state;
+	assert_int_equal(rates_init(&rates), 0);
+	seconds = 1;
+	sample(&rates, ports, 0);
+	sample(&rates, ports, 0);
+	assert_true(rates.rows[0].from.frames == 0);
+	rates_free(&rates);
+}
+
+static void a_sample_that_failed_is_none(void **state)
+{
+	const struct port ports[] = {{.id = 1, .name = "it"}, {0}};
+	struct rates rates;
+
+	(void)state;
+	assert_int_equal(rates_init(&rates), 0);
+	sample(&rates, ports, EPIPE);
+	assert_true(rates.failed);
+	assert_string_equal(rates.fault.text, "it broke");
+	assert_int_equal(rates.samples, 0);
+	request_error = ENOTCONN;
+	assert_int_equal(rates_ask(&rates, NULL), -1);
+	assert_int_equal(errno, ENOTCONN);
+	request_error = 0;
+	rates_free(&rates);
+}
+
+static void many_ports_are_sampled(void **state)
+{
+	static struct port ports[1001];
+	static char names[1000][8];
+	struct rates rates;
+
+	(void)state;
+	for (unsigned int i = 0; i < 1000; i++) {
+		snprintf(names[i], sizeof(names[i]), "p%03u", i);
+		/* Tunnels and uplinks share ids, and come one kind after the other. */
+		ports[i] = (struct port){.id = i + 1, .name = names[i], .is_uplink = i % 3 == 0};
+	}
+	assert_int_equal(rates_init(&rates), 0);
+	seconds = 1;
+	sample(&rates, ports, 0);
+	for (unsigned int i = 0; i < 1000; i++)
+		ports[i].from_frames = i;
+	seconds = 2;
+	sample(&rates, ports, 0);
+	assert_int_equal(rates.row_count, 1000);
+	rates_sort(&rates, RATES_BY_RATE);
+	for (unsigned int i = 0; i < 1000; i++) {
+		assert_string_equal(rates.rows[i].name, names[999 - i]);
+		assert_true(rates.rows[i].from.frames == 999 - i);
+	}
+	rates_free(&rates);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rate_is_what_was_counted_between_two_samples),
+		cmocka_unit_test(ports_come_and_go),
+		cmocka_unit_test(drops_have_the_reason_of_most_of_them),
+		cmocka_unit_test(a_time_that_stands_still_divides_nothing_by_zero),
+		cmocka_unit_test(a_sample_that_failed_is_none),
+		cmocka_unit_test(many_ports_are_sampled),
+	};
+
+	return RUN_TESTS(tests);
+}

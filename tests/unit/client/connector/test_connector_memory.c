@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connectors when memory is short: each allocation that a test of a connector makes fails once, in
+ * a run of its own. The call that it was for says ENOMEM, or does with less; the next one goes on,
+ * and no frame is lost.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/client/connector/connector_fixture.h"
+
+static int allocations_left = -1; /* until the one that fails; negative: none will */
+
+static bool allocation_fails(void)
+{
+	if (allocations_left < 0 || allocations_left-- > 0)
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+void *__real_reallocarray(void *pointer, size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+void *__wrap_reallocarray(void *pointer, size_t count, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+	return allocation_fails() ? NULL : __real_realloc(pointer, size);
+}
+
+void *__wrap_reallocarray(void *pointer, size_t count, size_t size)
+{
+	return allocation_fails() ? NULL : __real_reallocarray(pointer, count, size);
+}
+
+/* What failed can only have been for want of memory, and can be tried again. */
+static int once_more(int result)
+{
+	if (result < 0)
+		assert_int_equal(errno, ENOMEM);
+	return result < 0;
+}
+
+/* Frames to 1 and 5, all of which have to be found, whatever fails. */
+static void frames_are_found(struct ends *ends)
+{
+	static const struct memtun_pattern port_5[] = {MEMTUN_FILTER("port 5")};
+	const struct memtun_packet *packet;
+	int frames[6] = {0};
+	int result;
+
+	SEND(ends, 5, 1, 5);
+	do {
+		result = memtun_connector_expect(ends->connector, port_5, 1, 0, 0);
+	} while (once_more(result));
+	for (size_t i = 0; (packet = memtun_connector_match(ends->connector, i)); i++)
+		frames[packet_port(packet)]++;
+	assert_in_range(frames[5], 1, 2);
+	for (;;) {
+		result = memtun_connector_poll_read(ends->connector, 0);
+		if (result == 0)
+			break;
+		if (once_more(result))
+			continue;
+		do {
+			packet = memtun_connector_read_packet(ends->connector);
+		} while (once_more(packet ? 0 : -1));
+		frames[packet_port(packet)]++;
+	}
+	assert_int_equal(frames[1], 1);
+	assert_int_equal(frames[5], 2);
+}
+
+/* Returns whether the allocation of that number was reached, and so failed. */
+static bool run_with_failure(int number)
+{
+	struct ends ends = {.peer = -1};
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	ends.peer = fds[1];
+	allocations_left = number;
+	while (!(ends.connector = memtun_connector_open_fd(fds[0], MEMTUN_TUN, 0)))
+		assert_int_equal(errno, ENOMEM);
+	frames_are_found(&ends);
+	number = allocations_left;
+	allocations_left = -1;
+	ends_close(&ends);
+	return number < 0;
+}
+
+static void no_frame_is_lost_for_want_of_memory(void **state)
+{
+	int number = 0;
+
+	(void)state;
+	while (run_with_failure(number))
+		number++;
+	assert_true(number >= 5); /* the connector, the filters, two buffers, the list */
+}
+
+static void a_lan_without_memory_leaves_nothing_open(void **state)
+{
+	(void)state;
+	allocations_left = 0;
+	assert_null(memtun_connector_open_multicast(LAN_GROUP, 5009, NULL, 1, 0));
+	assert_int_equal(errno, ENOMEM);
+	allocations_left = -1;
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(no_frame_is_lost_for_want_of_memory),
+	cmocka_unit_test(a_lan_without_memory_leaves_nothing_open),
+};
+
+int main(void)
+{
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames built here must be what frame_view takes them for, byte by byte where a sample says so. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/frame/frame_build.h"
+#include "common/frame/frame_describe.h"
+#include "tests/unit/common/frame/frame_samples.h"
+#include "common/frame/frame_view.h"
+#include "tests/unit/runner.h"
+
+#define MAX_FRAME 69632
+
+static struct frame_udp udp_example(int family, const void *payload, size_t length)
+{
+	struct frame_udp udp = {
+		.from_mac = {2, 0, 0, 0, 0, 1},
+		.to_mac = {2, 0, 0, 0, 0, 2},
+		.vlan = -1,
+		.ttl = 64,
+		.payload = payload,
+		.payload_length = length,
+	};
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+
+	if (family == AF_INET) {
+		four.sin_addr.s_addr = inet_addr("10.0.0.1");
+		four.sin_port = htons(5000);
+		memcpy(&udp.from, &four, sizeof(four));
+		four.sin_addr.s_addr = inet_addr("10.0.0.2");
+		four.sin_port = htons(6000);
+		memcpy(&udp.to, &four, sizeof(four));
+	} else {
+		inet_pton(AF_INET6, "fd00::1", &six.sin6_addr);
+		six.sin6_port = htons(5000);
+		memcpy(&udp.from, &six, sizeof(six));
+		inet_pton(AF_INET6, "fd00::2", &six.sin6_addr);
+		six.sin6_port = htons(6000);
+		memcpy(&udp.to, &six, sizeof(six));
+	}
+	return udp;
+}
+
+static void assert_described(enum memtun_mode mode, const void *frame, ssize_t length,
+			     const char *expected)
+{
+	char text[FRAME_DESCRIPTION_SIZE];
+
+	assert_true(length > 0);
+	frame_describe(text, sizeof(text), mode, frame, (size_t)length);
+	assert_string_equal(text, expected);
+}
+
+/* A refused frame leaves the buffer alone. */
+#define assert_refused(call, buffer, error)                    \
+	do {                                                   \
+		memset(buffer, 0xa5, sizeof(buffer));          \
+		errno = 0;                                     \
+		assert_int_equal(call, -1);                    \
+		assert_int_equal(errno, error);                \
+		for (size_t at = 0; at < sizeof(buffer); at++) \
+			assert_int_equal(buffer[at], 0xa5);    \
+	} while (0)
+
+static void a_udp_frame_is_the_sample_byte_for_byte(void **state)
+{
+	const struct frame_sample *sample = frame_sample_find("udp4");
+	struct frame_udp udp = udp_example(AF_INET, "hello memtun", 12);
+	uint8_t frame[128];
+
+	(void)state;
+	assert_int_equal(frame_build_udp(frame, sizeof(frame), MEMTUN_TUN, &udp), sample->length);
+	assert_memory_equal(frame, sample->bytes, sample->length);
+}
+
+static void udp_frames_have_the_headers_they_were_asked_for(void **state)
+{
+	static const struct {
+		int family;
+		enum memtun_mode mode;
+		int vlan;
+		const char *description;
+	} cases[] = {
+		{AF_INET, MEMTUN_TUN, -1, "IPv4 10.0.0.1 > 10.0.0.2 UDP 5000 > 6000 length 3"},
+		{AF_INET6, MEMTUN_TUN, -1, "IPv6 fd00::1 > fd00::2 UDP 5000 > 6000 length 3"},
+		{AF_INET, MEMTUN_TAP, -1,
+		 "02:00:00:00:00:01 > 02:00:00:00:00:02 "
+		 "IPv4 10.0.0.1 > 10.0.0.2 UDP 5000 > 6000 length 3"},
+		{AF_INET6, MEMTUN_TAP, -1,
+		 "02:00:00:00:00:01 > 02:00:00:00:00:02 "
+		 "IPv6 fd00::1 > fd00::2 UDP 5000 > 6000 length 3"},
+		{AF_INET, MEMTUN_TAP, 4094,
+		 "02:00:00:00:00:01 > 02:00:00:00:00:02 vlan 4094 "
+		 "IPv4 10.0.0.1 > 10.0.0.2 UDP 5000 > 6000 length 3"},
+		{AF_INET6, MEMTUN_TAP, 0,
+		 "02:00:00:00:00:01 > 02:00:00:00:00:02 vlan 0 "
+		 "IPv6 fd00::1 > fd00::2 UDP 5000 > 6000 length 3"},
+	};
+	uint8_t frame[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct frame_udp udp = udp_example(cases[i].family, "odd", 3);
+		struct frame_view view;
+		ssize_t length;
+
+		udp.vlan = cases[i].vlan;
+		udp.ttl = 7;
+		length = frame_build_udp(frame, sizeof(frame), cases[i].mode, &udp);
+		assert_described(cases[i].mode, frame, length, cases[i].description);
+		frame_view_parse(&view, cases[i].mode, frame, (size_t)length);
+		assert_int_equal(view.payload + 3, length);
+		assert_memory_equal(frame + view.payload, "odd", 3);
+		assert_int_equal(frame[view.network + (view.ip_version == 4 ? 8 : 7)], 7);
+	}
+}
+
+static void a_udp_frame_fits_in_exactly_its_length(void **state)
+{
+	struct frame_udp udp = udp_example(AF_INET6, "hello", 5);
+	uint8_t frame[14 + 4 + 40 + 8 + 5];
+
+	(void)state;
+	udp.vlan = 5;
+	for (size_t size = 0; size < sizeof(frame); size++)
+		assert_refused(frame_build_udp(frame, size, MEMTUN_TAP, &udp), frame, EMSGSIZE);
+	assert_int_equal(frame_build_udp(frame, sizeof(frame), MEMTUN_TAP, &udp), sizeof(frame));
+}
+
+static void udp_goes_up_to_what_its_length_field_can_say(void **state)
+{
+	static const struct {
+		int family;
+		size_t longest;
+	} cases[] = {{AF_INET, 65507}, {AF_INET6, 65527}};
+	uint8_t *payload = calloc(1, MAX_FRAME);
+	uint8_t *frame = malloc(MAX_FRAME);
+
+	(void)state;
+	assert_non_null(payload);
+	assert_non_null(frame);
+	for (size_t i = 0; i < 2; i++) {
+		struct frame_udp udp = udp_example(cases[i].family, payload, cases[i].longest);
+		struct frame_view view;
+		ssize_t length = frame_build_udp(frame, MAX_FRAME, MEMTUN_TUN, &udp);
+
+		assert_true(length > 0);
+		assert_int_equal(frame_view_parse(&view, MEMTUN_TUN, frame, (size_t)length), 0);
+		assert_int_equal(view.payload_length, cases[i].longest);
+		assert_true(frame_view_checksums_hold(&view, frame, (size_t)length));
+		udp.payload_length++;
+		errno = 0;
+		assert_int_equal(frame_build_udp(frame, MAX_FRAME, MEMTUN_TUN, &udp), -1);
+		assert_int_equal(errno, EMSGSIZE);
+		udp.payload_length = SIZE_MAX;
+		errno = 0;
+		assert_int_equal(frame_build_udp(frame, MAX_FRAME, MEMTUN_TUN, &udp), -1);
+		assert_int_equal(errno, EMSGSIZE);
+	}
+	free(frame);
+	free(payload);
+}
+
+static void an_empty_datagram_needs_no_payload(void **state)
+{
+	struct frame_udp udp = udp_example(AF_INET, NULL, 0);
+	uint8_t frame[28];
+
+	(void)state;
+	assert_described(MEMTUN_TUN, frame, frame_build_udp(frame, sizeof(frame), MEMTUN_TUN, &udp),
+			 "IPv4 10.0.0.1 > 10.0.0.2 UDP 5000 > 6000 length 0");
+}
+
+/* One payload of two bytes in 65,536 makes it come out so. */
+static void a_udp_checksum_of_zero_is_sent_as_ones(void **state)
+{
+	const int families[] = {AF_INET, AF_INET6};
+	uint8_t payload[2];
+	uint8_t frame[50];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct frame_udp udp = udp_example(families[i], payload, sizeof(payload));
+		size_t checksum = (families[i] == AF_INET ? 20 : 40) + 6;
+		int ones = 0;
+
+		for (unsigned int value = 0; value <= UINT16_MAX; value++) {
+			memcpy(payload, &(uint16_t){(uint16_t)value}, sizeof(payload));
+			frame_build_udp(frame, sizeof(frame), MEMTUN_TUN, &udp);
+			assert_true(frame[checksum] != 0 || frame[checksum + 1] != 0);
+			ones += frame[checksum] == 0xff && frame[checksum + 1] == 0xff;
+		}
+		assert_true(ones > 0);
+	}
+}
+
+static void what_makes_no_frame_is_refused(void **state)
+{
+	struct frame_udp udp = udp_example(AF_INET, "hello", 5);
+	struct frame_udp six = udp_example(AF_INET6, "hello", 5);
+	uint8_t frame[128];
+
+	(void)state;
+	assert_refused(frame_build_udp(frame, sizeof(frame), 0, &udp), frame, EINVAL);
+	udp.vlan = 4095;
+	assert_refused(frame_build_udp(frame, sizeof(frame), MEMTUN_TAP, &udp), frame, EINVAL);
+	udp.vlan = -2;
+	assert_refused(frame_build_udp(frame, sizeof(frame), MEMTUN_TAP, &udp), frame, EINVAL);
+	udp.vlan = -1;
+	udp.to = six.to;
+	assert_refused(frame_build_udp(frame, sizeof(frame), MEMTUN_TUN, &udp), frame, EINVAL);
+	udp.from.ss_family = AF_UNIX;
+	udp.to.ss_family = AF_UNIX;
+	assert_refused(frame_build_udp(frame, sizeof(frame), MEMTUN_TUN, &udp), frame, EINVAL);
+}
+
+static void headers_alone_are_refused_where_they_do_not_fit(void **state)
+{
+	const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+	struct in_addr four = {.s_addr = htonl(INADDR_LOOPBACK)};
+	uint8_t header[40];
+
+	(void)state;
+	assert_int_equal(frame_build_ethernet(header, 14, mac, mac, -1, 0x800), 14);
+	assert_int_equal(frame_build_ethernet(header, 18, mac, mac, 5, 0x800), 18);
+	assert_memory_equal(header + 12, "\x81\x00\x00\x05\x08\x00", 6);
+	assert_refused(frame_build_ethernet(header, 13, mac, mac, -1, 0x800), header, EMSGSIZE);
+	assert_refused(frame_build_ethernet(header, 17, mac, mac, 5, 0x800), header, EMSGSIZE);
+	assert_int_equal(frame_build_ipv4(header, 20, four, four, 47, 64, 65515), 20);
+	assert_refused(frame_build_ipv4(header, 19, four, four, 47, 64, 0), header, EMSGSIZE);
+	assert_refused(frame_build_ipv4(header, 20, four, four, 47, 64, 65516), header, EMSGSIZE);
+	assert_int_equal(
+		frame_build_ipv6(header, 40, &in6addr_loopback, &in6addr_loopback, 47, 64, 65535),
+		40);
+	assert_refused(
+		frame_build_ipv6(header, 39, &in6addr_loopback, &in6addr_loopback, 47, 64, 0),
+		header, EMSGSIZE);
+	assert_refused(
+		frame_build_ipv6(header, 40, &in6addr_loopback, &in6addr_loopback, 47, 64, 65536),
+		header, EMSGSIZE);
+}
+
+static void an_echo_request_gets_its_reply(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *payload;
+		const char *description;
+	} cases[] = {
+		{"echo4_padded", "ping!",
+		 "02:00:00:00:00:02 > 02:00:00:00:00:01 "
+		 "IPv4 10.0.0.2 > 10.0.0.1 ICMP echo reply id 4660 seq 1 length 5"},
+		{"echo4_options", "ping",
+		 "IPv4 10.0.0.2 > 10.0.0.1 ICMP echo reply id 4660 seq 2 length 4"},
+		{"echo6", "ping!!!",
+		 "IPv6 fd00::2 > fd00::1 ICMPv6 echo reply id 4660 seq 3 length 7"},
+		{"echo6_two_tags", "ping",
+		 "02:00:00:00:00:02 > 02:00:00:00:00:01 vlan 100 vlan 0 "
+		 "IPv6 fd00::2 > fd00::1 ICMPv6 echo reply id 4660 seq 4 length 4"},
+	};
+	uint8_t reply[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct frame_sample *sample = frame_sample_find(cases[i].request);
+		size_t payload_length = strlen(cases[i].payload);
+		struct frame_view view;
+		ssize_t length = frame_build_echo_reply(reply, sizeof(reply), sample->mode,
+							sample->bytes, sample->length);
+
+		assert_described(sample->mode, reply, length, cases[i].description);
+		frame_view_parse(&view, sample->mode, reply, (size_t)length);
+		assert_int_equal(view.payload + payload_length, length);
+		assert_memory_equal(reply + view.payload, cases[i].payload, payload_length);
+		assert_refused(frame_build_echo_reply(reply, (size_t)length - 1, sample->mode,
+						      sample->bytes, sample->length),
+			       reply, EMSGSIZE);
+		assert_int_equal(frame_build_echo_reply(reply, (size_t)length, sample->mode,
+							sample->bytes, sample->length),
+				 length);
+	}
+}
+
+static void only_echo_requests_to_one_host_are_answered(void **state)
+{
+	uint8_t reply[128];
+
+	(void)state;
+	for (size_t i = 0; i < FRAME_SAMPLE_COUNT; i++) {
+		const struct frame_sample *sample = &frame_samples[i];
+		bool request = strstr(sample->description, "echo request") != NULL;
+
+		if (request && strcmp(sample->name, "echo4_multicast") != 0)
+			continue;
+		assert_refused(frame_build_echo_reply(reply, sizeof(reply), sample->mode,
+						      sample->bytes, sample->length),
+			       reply, EINVAL);
+	}
+}
+
+static void an_echo_reply_is_not_answered(void **state)
+{
+	const struct frame_sample *sample = frame_sample_find("echo6");
+	uint8_t reply[128];
+	uint8_t again[128];
+	ssize_t length = frame_build_echo_reply(reply, sizeof(reply), sample->mode, sample->bytes,
+						sample->length);
+
+	(void)state;
+	assert_true(length > 0);
+	assert_refused(
+		frame_build_echo_reply(again, sizeof(again), sample->mode, reply, (size_t)length),
+		again, EINVAL);
+}
+
+static void an_echo_request_sent_to_a_group_of_macs_is_not_answered(void **state)
+{
+	const struct frame_sample *sample = frame_sample_find("echo4_padded");
+	uint8_t request[128];
+	uint8_t reply[128];
+
+	(void)state;
+	memcpy(request, sample->bytes, sample->length);
+	request[0] = 0xff;
+	assert_refused(
+		frame_build_echo_reply(reply, sizeof(reply), sample->mode, request, sample->length),
+		reply, EINVAL);
+}
+
+/* Who sent it and to whom is looked at before the checksums, which are wrong here. */
+static void an_echo_request_between_others_than_hosts_is_not_answered(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+		const char *address;
+		size_t length;
+	} cases[] = {
+		{"echo4_options", 16, "\xe0\x00\x00\x01", 4}, /* to a multicast group */
+		{"echo4_options", 16, "\xff\xff\xff\xff", 4}, /* to all */
+		{"echo4_options", 12, "\x00\x00\x00\x00", 4}, /* from no one */
+		{"echo4_options", 12, "\xe0\x00\x00\x01", 4},         {"echo6", 24, "\xff\x02", 2},
+		{"echo6", 8, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16}, {"echo6", 8, "\xff\x02", 2},
+	};
+	uint8_t request[128];
+	uint8_t reply[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct frame_sample *sample = frame_sample_find(cases[i].name);
+
+		memcpy(request, sample->bytes, sample->length);
+		memcpy(request + cases[i].at, cases[i].address, cases[i].length);
+		assert_refused(frame_build_echo_reply(reply, sizeof(reply), sample->mode, request,
+						      sample->length),
+			       reply, EINVAL);
+	}
+}
+
+static void a_damaged_echo_request_is_not_answered(void **state)
+{
+	const struct frame_sample *sample = frame_sample_find("echo6");
+	uint8_t request[128];
+	uint8_t reply[128];
+
+	(void)state;
+	memcpy(request, sample->bytes, sample->length);
+	request[sample->length - 1] ^= 1;
+	assert_refused(
+		frame_build_echo_reply(reply, sizeof(reply), sample->mode, request, sample->length),
+		reply, EBADMSG);
+	assert_refused(frame_build_echo_reply(reply, sizeof(reply), sample->mode, request, 39),
+		       reply, EBADMSG);
+	assert_refused(frame_build_echo_reply(reply, sizeof(reply), sample->mode, sample->bytes,
+					      sample->length - 1),
+		       reply, EINVAL);
+	assert_refused(frame_build_echo_reply(reply, sizeof(reply), 0, request, sample->length),
+		       reply, EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_udp_frame_is_the_sample_byte_for_byte),
+		cmocka_unit_test(udp_frames_have_the_headers_they_were_asked_for),
+		cmocka_unit_test(a_udp_frame_fits_in_exactly_its_length),
+		cmocka_unit_test(udp_goes_up_to_what_its_length_field_can_say),
+		cmocka_unit_test(an_empty_datagram_needs_no_payload),
+		cmocka_unit_test(a_udp_checksum_of_zero_is_sent_as_ones),
+		cmocka_unit_test(what_makes_no_frame_is_refused),
+		cmocka_unit_test(headers_alone_are_refused_where_they_do_not_fit),
+		cmocka_unit_test(an_echo_request_gets_its_reply),
+		cmocka_unit_test(only_echo_requests_to_one_host_are_answered),
+		cmocka_unit_test(an_echo_reply_is_not_answered),
+		cmocka_unit_test(an_echo_request_sent_to_a_group_of_macs_is_not_answered),
+		cmocka_unit_test(an_echo_request_between_others_than_hosts_is_not_answered),
+		cmocka_unit_test(a_damaged_echo_request_is_not_answered),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Tunnels in one word, and KEY VALUE pairs. */
+#include "tests/unit/runner.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/spec.h"
+
+#define ALLOWED                                                         \
+	(ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) | \
+	 ATTRIBUTE_BIT(MEMTUN_A_PI) | ATTRIBUTE_BIT(MEMTUN_A_MODE))
+
+static int words_parse(const char *const words[], int count, struct attribute_set *set,
+		       struct fault *fault)
+{
+	/* argv has no const either; nothing is written to. */
+	return spec_parse_words(words, count, ALLOWED, set, fault);
+}
+
+static void a_name_alone_is_a_spec(void **state)
+{
+	char text[] = "tap%d";
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(spec_parse(text, ALLOWED, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_NAME), "tap%d");
+	assert_int_equal(set.present[0], ATTRIBUTE_BIT(MEMTUN_A_NAME));
+}
+
+static void options_follow_the_name(void **state)
+{
+	char text[] = "vm0:bridge=lab,pi,mtu=1400,mode=tun";
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(spec_parse(text, ALLOWED, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_NAME), "vm0");
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "lab");
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 1);
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 1400);
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MODE), MEMTUN_TUN);
+}
+
+static void no_bridge_has_a_word(void **state)
+{
+	char text[] = "vm0:nobridge";
+	const char *const words[] = {"nobridge", "mtu", "100"};
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(spec_parse(text, ALLOWED, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "");
+	attribute_set_clear(&set);
+	assert_int_equal(words_parse(words, 3, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "");
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 100);
+}
+
+static void a_name_that_is_no_name_of_ours_is_an_interface_s(void **state)
+{
+	const uint64_t of_uplinks = ATTRIBUTE_BIT(MEMTUN_A_DEVICE) | ATTRIBUTE_BIT(MEMTUN_A_MTU);
+	const char *const words[] = {"name", "tap7", "mtu", "100"};
+	const char *const both[] = {"name", "tap7", "device", "tap8"};
+	char text[] = "tap7";
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(spec_parse_words(words, 4, of_uplinks, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_DEVICE), "tap7");
+	assert_null(attribute_set_string(&set, MEMTUN_A_NAME));
+	attribute_set_clear(&set);
+	assert_int_equal(spec_parse_words(both, 4, of_uplinks, &set, &fault), -1);
+	assert_string_equal(fault.text, "device is there twice");
+	/* In front of a SPEC's colon it stays the tunnel's. */
+	attribute_set_clear(&set);
+	assert_int_equal(spec_parse(text, of_uplinks, &set, &fault), 0);
+	assert_string_equal(attribute_set_string(&set, MEMTUN_A_NAME), "tap7");
+	assert_null(attribute_set_string(&set, MEMTUN_A_DEVICE));
+}
+
+static void what_is_no_spec_is_told(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *fault;
+	} cases[] = {
+		{"", "name '' is empty"},
+		{":mtu=100", "name '' is empty"},
+		{"vm0:", "an option is empty"},
+		{"vm0:pi,", "an option is empty"},
+		{"vm0:,pi", "an option is empty"},
+		{"vm0:=5", "an option is empty"},
+		{"vm0:nothing=5", "there is no option 'nothing' here"},
+		/* Of answers only; its number is 64 more than that of mtu. */
+		{"vm0:from-client-dropped-unresolved=5",
+		 "there is no option 'from-client-dropped-unresolved' here"},
+		{"vm0:peer=x", "there is no option 'peer' here"},
+		{"vm0:name=x", "there is no option 'name' here"},
+		{"vm0:mtu=100,mtu=100", "mtu is there twice"},
+		{"vm0:bridge=a,nobridge", "bridge is there twice"},
+		{"vm0:nobridge=on", "there is no option 'nobridge' here"},
+		{"vm0:mtu", "mtu needs a value"},
+		{"vm0:pi=maybe", "pi is on or off, not 'maybe'"},
+		{"a b", "name 'a b' has a space"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attribute_set set = {0};
+		struct fault fault;
+		char text[64];
+
+		strcpy(text, cases[i].text);
+		assert_int_equal(spec_parse(text, ALLOWED, &set, &fault), -1);
+		assert_int_equal(errno, EINVAL);
+		assert_string_equal(fault.text, cases[i].fault);
+	}
+}
+
+static void a_flags_value_may_be_left_out_of_words(void **state)
+{
+	const char *const words[] = {"pi", "mtu", "1400", "mode", "tun"};
+	const char *const given[] = {"pi", "off", "mtu", "1400"};
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(words_parse(words, 5, &set, &fault), 0);
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 1);
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 1400);
+	attribute_set_clear(&set);
+	assert_int_equal(words_parse(given, 4, &set, &fault), 0);
+	assert_true(attribute_set_has(&set, MEMTUN_A_PI));
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 0);
+}
+
+static void words_that_are_no_options_are_told(void **state)
+{
+	static const char *const cases[][3] = {
+		{"mtu"}, {"nothing", "x"}, {"mtu", "x"}, {"pi", "pi"}, {"mode", "tun", "mode"},
+	};
+	static const int counts[] = {1, 2, 2, 2, 3};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct attribute_set set = {0};
+		struct fault fault;
+
+		assert_int_equal(words_parse(cases[i], counts[i], &set, &fault), -1);
+		assert_int_equal(errno, EINVAL);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_alone_is_a_spec),
+		cmocka_unit_test(options_follow_the_name),
+		cmocka_unit_test(no_bridge_has_a_word),
+		cmocka_unit_test(a_name_that_is_no_name_of_ours_is_an_interface_s),
+		cmocka_unit_test(what_is_no_spec_is_told),
+		cmocka_unit_test(a_flags_value_may_be_left_out_of_words),
+		cmocka_unit_test(words_that_are_no_options_are_told),
+	};
+
+	return RUN_TESTS(tests);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What a tunnel may be called, and what a template stands for. */
+#include "tests/unit/runner.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "memtun/protocol.h"
+#include "common/tunnel_name.h"
+
+static void names_of_up_to_fifteen_bytes_will_do(void **state)
+{
+	static const char *const names[] = {
+		"a",   "tap0", "fifteen-bytes-x",   "a.b",
+		"...", "-",    "\xc3\xa9t\xc3\xa9", "\"quoted\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_null(tunnel_name_fault(names[i], false));
+}
+
+static void every_byte_but_the_forbidden_will_do(void **state)
+{
+	(void)state;
+	for (int byte = 1; byte < 256; byte++) {
+		char name[] = {'a', (char)byte, 'b', '\0'};
+		bool forbidden =
+			byte <= ' ' || byte == 0x7f || byte == '/' || byte == ':' || byte == '%';
+
+		assert_int_equal(tunnel_name_fault(name, false) != NULL, forbidden);
+	}
+}
+
+static void a_template_has_one_percent_d(void **state)
+{
+	static const char *const good[] = {"%d", "tap%d", "a%db", "%d."};
+	static const char *const bad[] = {"%",   "a%", "%s",  "%%d", "%d%d",
+					  "%d%", "%D", "% d", "%0d"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_null(tunnel_name_fault(good[i], true));
+		assert_non_null(tunnel_name_fault(good[i], false));
+		assert_true(tunnel_name_is_template(good[i]));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_non_null(tunnel_name_fault(bad[i], true));
+	assert_false(tunnel_name_is_template("tap0"));
+}
+
+static void a_template_gives_names_and_knows_them(void **state)
+{
+	static const char *const templates[] = {"%d", "tap%d", "a%db", "%d."};
+	static const unsigned int numbers[] = {0, 1, 9, 10, 99999};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t j = 0; j < 5; j++) {
+			char name[MEMTUN_NAME_SIZE];
+			unsigned int number = 7777;
+
+			assert_true(
+				tunnel_name_expand(name, sizeof(name), templates[i], numbers[j]));
+			assert_true(tunnel_name_matches(name, templates[i], &number));
+			assert_int_equal(number, numbers[j]);
+		}
+	}
+}
+
+static void a_name_that_would_be_too_long_is_none(void **state)
+{
+	char name[MEMTUN_NAME_SIZE];
+
+	(void)state;
+	assert_true(tunnel_name_expand(name, sizeof(name), "thirteen-byte%d", 99));
+	assert_string_equal(name, "thirteen-byte99");
+	assert_false(tunnel_name_expand(name, sizeof(name), "thirteen-byte%d", 100));
+	assert_true(tunnel_name_expand(name, sizeof(name), "%d", UINT_MAX));
+}
+
+static void what_a_template_does_not_give_is_not_its_name(void **state)
+{
+	static const char *const names[] = {
+		"tap",   "tap01", "tap00", "tap0x",          "ta0",           "0",
+		"tap-1", "tap+1", "tap 1", "tap99999999999", "tap4294967296",
+	};
+	unsigned int number;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_false(tunnel_name_matches(names[i], "tap%d", &number));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_of_up_to_fifteen_bytes_will_do),
+		cmocka_unit_test(every_byte_but_the_forbidden_will_do),
+		cmocka_unit_test(a_template_has_one_percent_d),
+		cmocka_unit_test(a_template_gives_names_and_knows_them),
+		cmocka_unit_test(a_name_that_would_be_too_long_is_none),
+		cmocka_unit_test(what_a_template_does_not_give_is_not_its_name),
+	};
+
+	return RUN_TESTS(tests);
+}
