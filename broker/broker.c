@@ -18,7 +18,7 @@
 #include "broker/engine/backpressure.h"
 
 /* Seconds between two looks at what ends without telling. */
-#define UNSEEN_INTERVAL 1.
+#define LIVENESS_INTERVAL 1.
 
 int bridge_compare(struct bridge *one, struct bridge *other)
 {
@@ -27,7 +27,7 @@ int bridge_compare(struct bridge *one, struct bridge *other)
 
 RB_GENERATE(bridge_tree, bridge, by_name, bridge_compare)
 
-static void unseen_look(struct ev_loop *loop, ev_timer *timer, int events)
+static void liveness_poll(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct broker *broker = timer->data;
 	struct kernel_tunnel *kernel, *next_kernel;
@@ -35,22 +35,22 @@ static void unseen_look(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	LIST_FOREACH_SAFE(lane, &broker->unseen, in_unseen, next) {
+	LIST_FOREACH_SAFE(lane, &broker->polled, in_polled, next) {
 		/* The end of another may have closed it. */
-		if (lane->unseen)
-			lane_retire(lane);
+		if (lane->polled)
+			lane_close_dead(lane);
 	}
 	LIST_FOREACH_SAFE(kernel, &broker->kernel_tunnels, in_broker, next_kernel) {
 		kernel_tunnel_look(kernel);
 	}
 }
 
-void broker_watch_unseen(struct broker *broker)
+void broker_arm_liveness(struct broker *broker)
 {
-	if (LIST_EMPTY(&broker->unseen) && LIST_EMPTY(&broker->kernel_tunnels))
-		ev_timer_stop(broker->loop, &broker->unseen_timer);
-	else if (!ev_is_active(&broker->unseen_timer))
-		ev_timer_again(broker->loop, &broker->unseen_timer);
+	if (LIST_EMPTY(&broker->polled) && LIST_EMPTY(&broker->kernel_tunnels))
+		ev_timer_stop(broker->loop, &broker->liveness_timer);
+	else if (!ev_is_active(&broker->liveness_timer))
+		ev_timer_again(broker->loop, &broker->liveness_timer);
 }
 
 /* Does a new socket have the send buffer that tunnels have? Then none need be set. */
@@ -89,9 +89,9 @@ struct broker *broker_new(struct ev_loop *loop)
 		return NULL;
 	}
 	socket_diag_open(&broker->diag);
-	ev_init(&broker->unseen_timer, unseen_look);
-	broker->unseen_timer.repeat = UNSEEN_INTERVAL;
-	broker->unseen_timer.data = broker;
+	ev_init(&broker->liveness_timer, liveness_poll);
+	broker->liveness_timer.repeat = LIVENESS_INTERVAL;
+	broker->liveness_timer.data = broker;
 	return broker;
 }
 
@@ -137,12 +137,12 @@ int broker_check_name(struct broker *broker, const char *name, uid_t uid, struct
 	while (queue) {
 		struct queue *next = LIST_NEXT(queue, in_tunnel);
 
-		lane_retire(&queue->lane);
+		lane_close_dead(&queue->lane);
 		queue = next;
 	}
 	if (tunnel)
 		tunnel = tunnel_find(broker, name); /* it may have gone with them */
-	if (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel))
+	if (tunnel && tunnel->kernel && kernel_tunnel_delete_dead(tunnel))
 		tunnel = NULL;
 	if ((tunnel && tunnel_admit(tunnel, uid, fault) < 0) ||
 	    (uplink && uplink_admit(uplink, uid, fault) < 0))
@@ -159,7 +159,7 @@ void broker_publish(struct broker *broker, enum memtun_event event, struct attri
 
 	attribute_set_put_number(set, MEMTUN_A_EVENT, event);
 	/* One that can't take it may end. */
-	LIST_FOREACH_SAFE(session, &broker->watching, in_watching, next) {
+	LIST_FOREACH_SAFE(session, &broker->subscribed, in_subscribers, next) {
 		session_publish(session, set);
 	}
 }
@@ -227,7 +227,7 @@ void broker_delete_bridge(struct broker *broker, struct bridge *bridge)
 	struct port *port;
 
 	while ((port = LIST_FIRST(&bridge->ports))) {
-		valve_forget(port);
+		backpressure_forget(port);
 		bridge_leave(port);
 	}
 	capture_end_bridge(bridge);
@@ -237,7 +237,7 @@ void broker_delete_bridge(struct broker *broker, struct bridge *bridge)
 	bridge_free(bridge);
 }
 
-void broker_settle_bridge(struct broker *broker, struct bridge *bridge)
+void broker_delete_bridge_if_unused(struct broker *broker, struct bridge *bridge)
 {
 	if (bridge->port_count == 0 && !bridge->persistent)
 		broker_delete_bridge(broker, bridge);

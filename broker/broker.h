@@ -42,12 +42,12 @@ struct broker {
 	struct bridge_tree bridges;
 	struct uplink_tree uplinks;
 	struct queue_tree queues;
-	LIST_HEAD(, lane) unseen;                  /* whose other sides' ends must be looked for */
+	LIST_HEAD(, lane) polled;                  /* whose other sides' ends must be looked for */
 	LIST_HEAD(, kernel_tunnel) kernel_tunnels; /* whose interfaces must be looked at */
-	ev_timer unseen_timer;
+	ev_timer liveness_timer;
 	LIST_HEAD(, session) sessions;
-	LIST_HEAD(, session) watching; /* those of them that want events */
-	unsigned int generation;       /* counts the objects that came and went */
+	LIST_HEAD(, session) subscribed; /* those of them that want events */
+	unsigned int generation;         /* counts the objects that came and went */
 	struct socket_diag diag;
 	struct batch *batch;
 	struct packet_io *packet_io;
@@ -70,7 +70,7 @@ uint32_t broker_next_id(struct broker *broker);
 int broker_check_name(struct broker *broker, const char *name, uid_t uid, struct fault *fault);
 
 /* Looks once a second, while there is something to look for. */
-void broker_watch_unseen(struct broker *broker);
+void broker_arm_liveness(struct broker *broker);
 
 /* Tells those who watch. The set describes the object. */
 void broker_publish(struct broker *broker, enum memtun_event event, struct attribute_set *set);
@@ -83,7 +83,7 @@ struct bridge *broker_add_bridge(struct broker *broker, const char *name, bool h
 				 bool persistent);
 
 /* Deletes a bridge that has no ports, and that nobody made to stay. */
-void broker_settle_bridge(struct broker *broker, struct bridge *bridge);
+void broker_delete_bridge_if_unused(struct broker *broker, struct bridge *bridge);
 
 /* Deletes a bridge; its ports stay, in none. */
 void broker_delete_bridge(struct broker *broker, struct bridge *bridge);

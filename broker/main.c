@@ -53,7 +53,7 @@ struct daemon {
 	struct listener listener;
 	struct handoff *handoffs[16];
 	struct child child;
-	struct child_surroundings surroundings;
+	struct child_inherited inherited;
 	char directory[CONTROL_ADDRESS_SIZE];
 	char address[CONTROL_ADDRESS_SIZE];
 	char child_address[CONTROL_ADDRESS_SIZE];
@@ -201,9 +201,9 @@ static void loop_never(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /* Makes libev's table as large as it may have to be. */
-static void loop_presize(struct ev_loop *loop, rlim_t most)
+static void loop_presize(struct ev_loop *loop, rlim_t max)
 {
-	int last = (int)(most < LOOP_DESCRIPTORS ? most : LOOP_DESCRIPTORS) - 1;
+	int last = (int)(max < LOOP_DESCRIPTORS ? max : LOOP_DESCRIPTORS) - 1;
 	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, last);
 	ev_io io;
 
@@ -283,18 +283,18 @@ static void daemon_stop(struct daemon *daemon)
  * TERM, INT and HUP end the broker. With a command that is the command's to decide: it is passed
  * on, but for INT, which the terminal sends to both.
  */
-static void signal_came(struct ev_loop *loop, ev_signal *watcher, int events)
+static void signal_came(struct ev_loop *loop, ev_signal *subscriber, int events)
 {
-	struct daemon *daemon = watcher->data;
+	struct daemon *daemon = subscriber->data;
 
 	(void)events;
 	if (daemon->child.pid <= 0)
 		ev_break(loop, EVBREAK_ALL);
-	else if (watcher->signum != SIGINT)
-		child_signal(&daemon->child, watcher->signum);
+	else if (subscriber->signum != SIGINT)
+		child_signal(&daemon->child, subscriber->signum);
 }
 
-static void signals_watch(struct daemon *daemon)
+static void signals_start(struct daemon *daemon)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -333,7 +333,7 @@ static void child_address_set(struct daemon *daemon)
 	    (size_t)snprintf(daemon->child_address, size, "%s/%s", directory, address) >= size)
 		strlcpy(daemon->child_address, address, size);
 	free(directory);
-	daemon->surroundings.address = daemon->child_address;
+	daemon->inherited.address = daemon->child_address;
 }
 
 static int daemon_run(struct daemon *daemon, const struct settings *settings)
@@ -347,14 +347,14 @@ static int daemon_run(struct daemon *daemon, const struct settings *settings)
 		return fault.error == EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	child_address_set(daemon);
-	signals_watch(daemon);
+	signals_start(daemon);
 	if (say_ready(settings->ready_fd) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot write to --ready-fd %d: %s", settings->ready_fd,
 			 strerror(errno));
 		return settings->command ? CHILD_OURS : EXIT_FAILURE;
 	}
 	if (settings->command && child_start(&daemon->child, daemon->broker->loop,
-					     settings->command, &daemon->surroundings) < 0) {
+					     settings->command, &daemon->inherited) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot start %s: %s", settings->command[0],
 			 strerror(errno));
 		return CHILD_OURS;
@@ -378,7 +378,7 @@ int main(int argc, char **argv)
 	standard_descriptors_fill();
 	/* Frames that wait come and go by the megabyte: to give their memory back to the kernel and
 	 * ask for it again would cost more than to copy them. */
-	mallopt(M_TRIM_THRESHOLD, 2 * LANE_MOST_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 2 * LANE_BYTES_MAX);
 	log_open("memtund", settings.level);
 	if (settings.kernel && !confine_can_keep()) {
 		log_line(LOG_LEVEL_ERROR,
@@ -386,10 +386,10 @@ int main(int argc, char **argv)
 		return settings.command ? CHILD_OURS : EXIT_FAILURE;
 	}
 	/* The end of whoever reads the log must not be the broker's. */
-	daemon.surroundings.broken_pipe = signal(SIGPIPE, SIG_IGN);
+	daemon.inherited.broken_pipe = signal(SIGPIPE, SIG_IGN);
 	/* A shell's background job has it ignored. */
-	daemon.surroundings.interrupt = signal(SIGINT, SIG_DFL);
-	if (raise_limit(&daemon.surroundings.files) < 0)
+	daemon.inherited.interrupt = signal(SIGINT, SIG_DFL);
+	if (raise_limit(&daemon.inherited.files) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
 			 strerror(errno));
 	loop_reserve_prepare();
@@ -405,7 +405,7 @@ int main(int argc, char **argv)
 		log_line(LOG_LEVEL_WARNING,
 			 "cannot open /dev/net/tun: %s; until it can, there are no interfaces",
 			 strerror(errno));
-	loop_presize(daemon.broker->loop, daemon.surroundings.files.rlim_max);
+	loop_presize(daemon.broker->loop, daemon.inherited.files.rlim_max);
 	status = daemon_run(&daemon, &settings);
 	daemon_stop(&daemon);
 	return status;

@@ -26,26 +26,26 @@ static const char *const event_words[] = {
 	"uplink-up",    "uplink-down",    NULL,
 };
 
-#define U32(name, smallest, largest)                                                    \
-	{                                                                               \
-		.word = name, .type = ATTRIBUTE_U32, .least = smallest, .most = largest \
+#define U32(name, smallest, largest)                                                 \
+	{                                                                            \
+		.word = name, .type = ATTRIBUTE_U32, .min = smallest, .max = largest \
 	}
-#define U64(name)                                                       \
-	{                                                               \
-		.word = name, .type = ATTRIBUTE_U64, .most = UINT64_MAX \
+#define U64(name)                                                      \
+	{                                                              \
+		.word = name, .type = ATTRIBUTE_U64, .max = UINT64_MAX \
 	}
-#define FLAG(name)                                              \
-	{                                                       \
-		.word = name, .type = ATTRIBUTE_FLAG, .most = 1 \
+#define FLAG(name)                                             \
+	{                                                      \
+		.word = name, .type = ATTRIBUTE_FLAG, .max = 1 \
 	}
 #define TEXT(name)                                    \
 	{                                             \
 		.word = name, .type = ATTRIBUTE_TEXT, \
 	}
-#define WORD(name, list)                                                  \
-	{                                                                 \
-		.word = name, .type = ATTRIBUTE_WORD, .least = 1,         \
-		.most = sizeof(list) / sizeof(list[0]) - 1, .words = list \
+#define WORD(name, list)                                                 \
+	{                                                                \
+		.word = name, .type = ATTRIBUTE_WORD, .min = 1,          \
+		.max = sizeof(list) / sizeof(list[0]) - 1, .words = list \
 	}
 
 const struct attribute attributes[MEMTUN_A_END] = {
@@ -147,13 +147,13 @@ int attribute_check_number(enum memtun_attribute which, uint64_t number, struct 
 {
 	const struct attribute *attribute = &attributes[which];
 
-	if (number >= attribute->least && number <= attribute->most)
+	if (number >= attribute->min && number <= attribute->max)
 		return 0;
 	if (attribute->type == ATTRIBUTE_WORD || attribute->type == ATTRIBUTE_FLAG)
 		return fault_set(fault, EINVAL, "%s has no value number %" PRIu64, attribute->word,
 				 number);
 	return fault_set(fault, EINVAL, "%s %" PRIu64 " is not from %" PRIu64 " to %" PRIu64,
-			 attribute->word, number, attribute->least, attribute->most);
+			 attribute->word, number, attribute->min, attribute->max);
 }
 
 static int text_check(const struct attribute *attribute, const char *string, struct fault *fault)
@@ -285,7 +285,7 @@ const char *attribute_format(const struct attribute_set *set, enum memtun_attrib
 
 	if (attribute_is_string(which))
 		snprintf(text, size, "%s", set->values[which].string);
-	else if (attribute->type == ATTRIBUTE_WORD && number >= 1 && number <= attribute->most)
+	else if (attribute->type == ATTRIBUTE_WORD && number >= 1 && number <= attribute->max)
 		snprintf(text, size, "%s", attribute->words[number - 1]);
 	else if (attribute->type == ATTRIBUTE_FLAG)
 		snprintf(text, size, "%s", number ? "on" : "off");

@@ -27,7 +27,7 @@ enum attribute_type {
 struct attribute {
 	const char *word;
 	enum attribute_type type;
-	uint64_t least, most;     /* U32 and U64 */
+	uint64_t min, max;        /* U32 and U64 */
 	const char *const *words; /* WORD: by number from 1, NULL at the end */
 	bool may_be_empty;        /* NAME */
 	bool may_be_template;     /* NAME */

@@ -10,9 +10,9 @@ enum {
 	IPV6_BITS = 128,
 	/* lwIP takes its neighbours to be those with the same first 64 bits. */
 	IPV6_NEIGHBOUR_BITS = 64,
-	IPV6_LEAST_MTU = 1280, /* RFC 8200, section 5 */
+	IPV6_MTU_MIN = 1280, /* RFC 8200, section 5 */
 	/* lwIP counts a packet, its Ethernet header and what aligns them in 16 bits. */
-	MOST_MTU = 65500,
+	MTU_MAX = 65500,
 };
 
 static const uint8_t ipv4_mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -60,12 +60,12 @@ static const char *ipv6_check(const uint8_t *bytes)
 }
 
 /* A number of bits that is only digits. */
-static int prefix_parse(const char *text, unsigned int most, unsigned int *prefix)
+static int prefix_parse(const char *text, unsigned int max, unsigned int *prefix)
 {
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < 1 || number > most)
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < 1 || number > max)
 		return -1;
 	*prefix = (unsigned int)number;
 	return 0;
@@ -164,9 +164,9 @@ const char *host_addresses_check_tunnel(const struct host_addresses *addresses, 
 {
 	const struct host_address *ipv4 = &addresses->ipv4, *ipv6 = &addresses->ipv6;
 
-	if (mtu > MOST_MTU)
+	if (mtu > MTU_MAX)
 		return "its mtu is too large: lwIP takes at most 65500";
-	if (ipv6->is_given && mtu < IPV6_LEAST_MTU)
+	if (ipv6->is_given && mtu < IPV6_MTU_MIN)
 		return "its mtu is too small for IPv6, which needs 1280";
 	if (ethernet && ipv4->is_given && ipv4->prefix == IPV4_BITS)
 		return "with prefix 32 an address on a TAP has no neighbours";

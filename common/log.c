@@ -9,17 +9,17 @@
 #include "common/clock.h"
 
 /* Enough to see what goes on, too few to fill a disk. */
-#define BRAKE_LINES_A_SECOND 10
+#define RATELIMIT_LINES_PER_SECOND 10
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 static const char *log_program = "memtun";
-static enum log_level log_most = LOG_LEVEL_WARNING;
+static enum log_level log_max = LOG_LEVEL_WARNING;
 
-void log_open(const char *program, enum log_level most)
+void log_open(const char *program, enum log_level max)
 {
 	log_program = program;
-	log_most = most;
+	log_max = max;
 }
 
 int log_level_parse(const char *name)
@@ -45,31 +45,31 @@ void log_line(enum log_level level, const char *format, ...)
 {
 	va_list arguments;
 
-	if (level > log_most)
+	if (level > log_max)
 		return;
 	va_start(arguments, format);
 	log_write(level, format, arguments);
 	va_end(arguments);
 }
 
-void log_braked(struct log_brake *brake, enum log_level level, const char *format, ...)
+void log_ratelimited(struct log_ratelimit *ratelimit, enum log_level level, const char *format, ...)
 {
 	va_list arguments;
 	int64_t now;
 
-	if (level > log_most)
+	if (level > log_max)
 		return;
 	now = clock_now();
-	if (now - brake->since >= CLOCK_SECOND) {
-		if (brake->held)
-			log_line(level, "%u lines like the next were not written", brake->held);
-		*brake = (struct log_brake){.since = now};
+	if (now - ratelimit->since >= CLOCK_SECOND) {
+		if (ratelimit->held)
+			log_line(level, "%u lines like the next were not written", ratelimit->held);
+		*ratelimit = (struct log_ratelimit){.since = now};
 	}
-	if (brake->passed >= BRAKE_LINES_A_SECOND) {
-		brake->held++;
+	if (ratelimit->passed >= RATELIMIT_LINES_PER_SECOND) {
+		ratelimit->held++;
 		return;
 	}
-	brake->passed++;
+	ratelimit->passed++;
 	va_start(arguments, format);
 	log_write(level, format, arguments);
 	va_end(arguments);

@@ -15,7 +15,7 @@ enum log_level {
 };
 
 /* The program's name before each line, and the last level that is written. */
-void log_open(const char *program, enum log_level most);
+void log_open(const char *program, enum log_level max);
 
 /* The level of that name (error, warning, info, debug), or -1 with EINVAL. */
 int log_level_parse(const char *name);
@@ -23,13 +23,13 @@ int log_level_parse(const char *name);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A brake: lets ten lines a second pass; says how many it held back. Starts as {0}. */
-struct log_brake {
+struct log_ratelimit {
 	int64_t since;
 	unsigned int passed;
 	unsigned int held;
 };
 
-void log_braked(struct log_brake *brake, enum log_level level, const char *format, ...)
+void log_ratelimited(struct log_ratelimit *ratelimit, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* The highest number that the kernel lets an errno have (MAX_ERRNO). */
-#define MOST_ERRNO 4095
+#define ERRNO_MAX 4095
 
 /* The wire size of a number. */
 static size_t attribute_size(enum memtun_attribute which)
@@ -108,7 +108,7 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 		errno = EBADMSG;
 		return -1;
 	}
-	if (error->error > 0 || error->error < -MOST_ERRNO) {
+	if (error->error > 0 || error->error < -ERRNO_MAX) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -176,7 +176,7 @@ static bool string_put(struct nlmsghdr *header, uint16_t type, const char *strin
 	size_t length = strlen(string) + 1;
 	size_t padding = MNL_ALIGN(length) - length;
 
-	if (!mnl_attr_put_strz_check(header, MEMTUN_PROTOCOL_MAX_RECORD, type, string))
+	if (!mnl_attr_put_strz_check(header, MEMTUN_PROTOCOL_RECORD_MAX, type, string))
 		return false;
 	memset((char *)mnl_nlmsg_get_payload_tail(header) - padding, 0, padding);
 	return true;

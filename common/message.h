@@ -41,7 +41,7 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 
 /* A message being built. When it grows too long it stays too long, and message_end() says so. */
 struct message_builder {
-	_Alignas(8) unsigned char bytes[MEMTUN_PROTOCOL_MAX_RECORD];
+	_Alignas(8) unsigned char bytes[MEMTUN_PROTOCOL_RECORD_MAX];
 	bool too_long;
 };
 

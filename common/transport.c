@@ -17,10 +17,10 @@
 
 /* Waits for better weather: from a millisecond up to a second, doubling. */
 #define BACKOFF_FIRST CLOCK_MILLISECOND
-#define BACKOFF_MOST CLOCK_SECOND
+#define BACKOFF_MAX CLOCK_SECOND
 
 /* Is the system short of something that it may have again? */
-bool transport_is_weather(int error)
+bool transport_is_transient(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ETOOMANYREFS || error == ENOBUFS ||
 	       error == ENOMEM;
@@ -42,13 +42,13 @@ void transport_wait_over(struct backoff *backoff)
 void transport_wait(struct memtun_transport *transport, struct backoff *backoff, int error)
 {
 	struct memtun_transport_notice notice = {
-		.kind = MEMTUN_TRANSPORT_NOTICE_WEATHER,
+		.kind = MEMTUN_TRANSPORT_NOTICE_RETRY,
 		.error = error,
 	};
 
 	backoff->until = clock_now() + backoff->delay;
-	backoff->delay = backoff->delay * 2 > BACKOFF_MOST ? BACKOFF_MOST : backoff->delay * 2;
-	transport->weather++;
+	backoff->delay = backoff->delay * 2 > BACKOFF_MAX ? BACKOFF_MAX : backoff->delay * 2;
+	transport->retries++;
 	transport_notice(transport, &notice);
 }
 
@@ -162,7 +162,7 @@ int64_t memtun_transport_deadline(const struct memtun_transport *transport)
 	return clock_earlier(transport->send_backoff.until, transport->receive_backoff.until);
 }
 
-static void transport_weather_over(struct memtun_transport *transport)
+static void transport_end_backoff(struct memtun_transport *transport)
 {
 	struct backoff *waiting[] = {&transport->send_backoff, &transport->receive_backoff};
 	int64_t now = clock_now();
@@ -205,7 +205,7 @@ void memtun_transport_dispatch(struct memtun_transport *transport, short revents
 		return;
 	transport->dispatching = true;
 	if (transport->send_backoff.until >= 0 || transport->receive_backoff.until >= 0)
-		transport_weather_over(transport);
+		transport_end_backoff(transport);
 	if (transport->send_backoff.until < 0)
 		transport_flush(transport);
 	if (!transport->write_error)
@@ -235,7 +235,7 @@ size_t memtun_transport_queued_fds(const struct memtun_transport *transport)
 	return transport->queued_fds;
 }
 
-uint64_t memtun_transport_weather(const struct memtun_transport *transport)
+uint64_t memtun_transport_retries(const struct memtun_transport *transport)
 {
-	return transport->weather;
+	return transport->retries;
 }

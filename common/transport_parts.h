@@ -39,11 +39,11 @@ struct memtun_transport {
 	size_t queued_fds;
 	struct backoff send_backoff;
 	struct backoff receive_backoff;
-	uint64_t weather;
+	uint64_t retries;
 };
 
 /* Is the system short of something that it may have again? */
-bool transport_is_weather(int error);
+bool transport_is_transient(int error);
 
 /* Waits for it to have it; or it has it. */
 void transport_wait(struct memtun_transport *transport, struct backoff *backoff, int error);

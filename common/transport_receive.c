@@ -23,10 +23,10 @@
 
 /* Room for all the descriptors that one message can bring, and for other ancillary data besides:
  * credentials, an LSM's label, a time stamp. */
-#define CONTROL_ROOM (CMSG_SPACE(MEMTUN_TRANSPORT_MAX_FDS * sizeof(int)) + 512)
+#define CONTROL_ROOM (CMSG_SPACE(MEMTUN_TRANSPORT_FDS_MAX * sizeof(int)) + 512)
 
 struct received_fds {
-	int fds[MEMTUN_TRANSPORT_MAX_FDS];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX];
 	size_t count;
 };
 
@@ -116,7 +116,7 @@ static bool transport_peer_ended(const struct memtun_transport *transport)
 
 bool transport_receive(struct memtun_transport *transport)
 {
-	_Alignas(8) unsigned char data[MEMTUN_TRANSPORT_MAX_READ];
+	_Alignas(8) unsigned char data[MEMTUN_TRANSPORT_READ_MAX];
 	union {
 		char room[CONTROL_ROOM];
 		struct cmsghdr align;
@@ -137,7 +137,7 @@ bool transport_receive(struct memtun_transport *transport)
 
 	if (length < 0 && errno == EAGAIN)
 		return false;
-	if (length < 0 && transport_is_weather(errno)) {
+	if (length < 0 && transport_is_transient(errno)) {
 		transport_wait(transport, &transport->receive_backoff, errno);
 		return false;
 	}

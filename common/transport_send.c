@@ -70,7 +70,7 @@ void transport_drop_queue(struct memtun_transport *transport)
 static ssize_t entry_send(struct entry *entry, int fd)
 {
 	union {
-		char room[CMSG_SPACE(MEMTUN_TRANSPORT_MAX_FDS * sizeof(int))];
+		char room[CMSG_SPACE(MEMTUN_TRANSPORT_FDS_MAX * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct iovec bytes = {
@@ -108,7 +108,7 @@ void transport_flush(struct memtun_transport *transport)
 
 		if (sent < 0 && errno == EAGAIN)
 			return;
-		if (sent < 0 && transport_is_weather(errno)) {
+		if (sent < 0 && transport_is_transient(errno)) {
 			transport_wait(transport, &transport->send_backoff, errno);
 			return;
 		}
@@ -150,7 +150,7 @@ static void transport_queue(struct memtun_transport *transport, struct entry *en
 /* What every send checks before it takes anything: -1 with errno. */
 static int transport_admit(const struct memtun_transport *transport, size_t length, size_t count)
 {
-	if (length == 0 || count > MEMTUN_TRANSPORT_MAX_FDS)
+	if (length == 0 || count > MEMTUN_TRANSPORT_FDS_MAX)
 		errno = EINVAL;
 	else if (transport->closed || transport->write_error)
 		errno = EPIPE;

@@ -8,7 +8,7 @@
  * is none. */
 static size_t character_read(const char *text, uint32_t *value)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
+	static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
 	const unsigned char *bytes = (const unsigned char *)text;
 	size_t size = bytes[0] < 0x80             ? 1
 		      : (bytes[0] & 0xe0) == 0xc0 ? 2
@@ -24,7 +24,7 @@ static size_t character_read(const char *text, uint32_t *value)
 		*value = *value << 6 | (bytes[i] & 0x3f);
 	}
 	if (size > 1 &&
-	    (*value < least[size] || *value > 0x10ffff || (*value >= 0xd800 && *value < 0xe000)))
+	    (*value < min[size] || *value > 0x10ffff || (*value >= 0xd800 && *value < 0xe000)))
 		return 0;
 	return size;
 }

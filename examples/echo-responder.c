@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 
 /* So many packets are answered before the owner gets a turn. */
-#define MOST_IN_A_TURN 64
+#define TURN_MAX 64
 
 /* ------------------------------------------------------------------------------ packets */
 
@@ -162,7 +162,7 @@ static int echo_responder_write(struct echo_responder *responder)
 
 int echo_responder_turn(struct echo_responder *responder)
 {
-	for (unsigned int i = 0; i < MOST_IN_A_TURN; i++) {
+	for (unsigned int i = 0; i < TURN_MAX; i++) {
 		ssize_t got;
 
 		if (responder->pending) {

@@ -177,7 +177,7 @@ static bool ping_answer(void *packet, size_t length)
 {
 	struct iphdr *ip = packet;
 	struct icmphdr *icmp;
-	uint32_t asker, sum;
+	uint32_t sender, sum;
 
 	if (length < sizeof(*ip) || ip->version != 4 || ip->ihl < 5 ||
 	    length < ip->ihl * 4 + sizeof(*icmp) || ip->protocol != IPPROTO_ICMP ||
@@ -187,9 +187,9 @@ static bool ping_answer(void *packet, size_t length)
 	if (icmp->type != ICMP_ECHO || icmp->code != 0)
 		return false;
 	/* Sums are the same in any order, so the header's stays true. */
-	asker = ip->saddr;
+	sender = ip->saddr;
 	ip->saddr = ip->daddr;
-	ip->daddr = asker;
+	ip->daddr = sender;
 	/* RFC 1624, equation 3: only the first 16 bits of the message change, from 0x0800 to 0. */
 	icmp->type = ICMP_ECHOREPLY;
 	sum = (uint16_t)~ntohs(icmp->checksum) + (uint16_t) ~(ICMP_ECHO << 8);

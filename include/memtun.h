@@ -166,7 +166,7 @@ int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction
  * Asks for events: from now on memtun_dispatch() calls function for each, with the key `event`. An
  * event `lost` says that this connection was too slow and that some are missing.
  */
-int memtun_watch(struct memtun *memtun, memtun_record_function *function, void *context);
+int memtun_subscribe(struct memtun *memtun, memtun_record_function *function, void *context);
 
 /* --- the same without blocking, for programs with a loop of their own --- */
 

@@ -24,22 +24,22 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events);
 
 /* ------------------------------------------------------------------------------ parcels */
 
-static void parcel_free(struct parcel *parcel)
+static void pending_frame_free(struct pending_frame *pending_frame)
 {
-	frame_release(parcel->frame);
-	free(parcel);
+	frame_release(pending_frame->frame);
+	free(pending_frame);
 }
 
-static struct parcel *parcel_new(uint32_t length)
+static struct pending_frame *pending_frame_new(uint32_t length)
 {
-	struct parcel *parcel = calloc(1, sizeof(*parcel));
+	struct pending_frame *pending_frame = calloc(1, sizeof(*pending_frame));
 
-	if (!parcel)
+	if (!pending_frame)
 		return NULL;
-	parcel->frame = frame_new(length);
-	if (parcel->frame)
-		return parcel;
-	free(parcel);
+	pending_frame->frame = frame_new(length);
+	if (pending_frame->frame)
+		return pending_frame;
+	free(pending_frame);
 	return NULL;
 }
 
@@ -48,64 +48,66 @@ static void count_unresolved(struct adapter *adapter)
 	port_count(adapter->port, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
 }
 
-static void waiting_remove(struct adapter *adapter, struct parcel *parcel)
+static void waiting_remove(struct adapter *adapter, struct pending_frame *pending_frame)
 {
-	TAILQ_REMOVE(&adapter->waiting, parcel, link);
+	TAILQ_REMOVE(&adapter->waiting, pending_frame, link);
 	adapter->waiting_count--;
-	parcel->to->waiting--;
-	parcel->to = NULL;
+	pending_frame->to->waiting--;
+	pending_frame->to = NULL;
 }
 
-static void waiting_drop(struct adapter *adapter, struct parcel *parcel)
+static void waiting_drop(struct adapter *adapter, struct pending_frame *pending_frame)
 {
-	waiting_remove(adapter, parcel);
+	waiting_remove(adapter, pending_frame);
 	count_unresolved(adapter);
-	parcel_free(parcel);
+	pending_frame_free(pending_frame);
 }
 
 /* The one that has waited longest, for that neighbour or (NULL) for any. */
-static struct parcel *waiting_oldest(struct adapter *adapter, const struct neighbour *neighbour)
+static struct pending_frame *waiting_oldest(struct adapter *adapter,
+					    const struct neighbour *neighbour)
 {
-	struct parcel *parcel;
+	struct pending_frame *pending_frame;
 
-	TAILQ_FOREACH(parcel, &adapter->waiting, link) {
-		if (!neighbour || parcel->to == neighbour)
-			return parcel;
+	TAILQ_FOREACH(pending_frame, &adapter->waiting, link) {
+		if (!neighbour || pending_frame->to == neighbour)
+			return pending_frame;
 	}
 	return NULL;
 }
 
-void adapter_wait(struct adapter *adapter, struct neighbour *neighbour, const struct frame *frame)
+void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
+			   const struct frame *frame)
 {
-	struct parcel *parcel = parcel_new(ETH_HLEN + frame->length);
+	struct pending_frame *pending_frame = pending_frame_new(ETH_HLEN + frame->length);
 
-	if (!parcel) {
+	if (!pending_frame) {
 		count_unresolved(adapter);
 		return;
 	}
-	if (neighbour->waiting == ADAPTER_WAITING_A_NEIGHBOUR)
+	if (neighbour->waiting == ADAPTER_PENDING_NEIGHBOUR_MAX)
 		waiting_drop(adapter, waiting_oldest(adapter, neighbour));
-	else if (adapter->waiting_count == ADAPTER_WAITING)
+	else if (adapter->waiting_count == ADAPTER_PENDING_MAX)
 		waiting_drop(adapter, waiting_oldest(adapter, NULL));
-	memcpy(parcel->frame->data + ETH_HLEN, frame->data, frame->length);
-	parcel->frame->offload = frame->offload;
-	parcel->of_client = true;
-	parcel->to = neighbour;
+	memcpy(pending_frame->frame->data + ETH_HLEN, frame->data, frame->length);
+	pending_frame->frame->offload = frame->offload;
+	pending_frame->of_client = true;
+	pending_frame->to = neighbour;
 	neighbour->waiting++;
 	adapter->waiting_count++;
-	TAILQ_INSERT_TAIL(&adapter->waiting, parcel, link);
+	TAILQ_INSERT_TAIL(&adapter->waiting, pending_frame, link);
 }
 
-void adapter_release(struct adapter *adapter, struct neighbour *neighbour)
+void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour)
 {
 	while (neighbour->waiting) {
-		struct parcel *parcel = waiting_oldest(adapter, neighbour);
-		struct frame *frame = parcel->frame;
+		struct pending_frame *pending_frame = waiting_oldest(adapter, neighbour);
+		struct frame *frame = pending_frame->frame;
 
-		waiting_remove(adapter, parcel);
+		waiting_remove(adapter, pending_frame);
 		adapter_write_header(adapter, frame->data, neighbour->mac, frame->data + ETH_HLEN);
-		TAILQ_INSERT_TAIL(&adapter->outgoing, parcel, link);
-		bridge_hear(adapter->port);
+		TAILQ_INSERT_TAIL(&adapter->outgoing, pending_frame, link);
+		bridge_flush_later(adapter->port);
 	}
 }
 
@@ -151,13 +153,13 @@ struct adapter *adapter_new(struct port *port)
 
 void adapter_free(struct adapter *adapter)
 {
-	struct parcel *parcel;
+	struct pending_frame *pending_frame;
 
 	if (!adapter)
 		return;
 	ev_timer_stop(adapter->port->broker->loop, &adapter->timer);
-	while ((parcel = TAILQ_FIRST(&adapter->waiting)))
-		waiting_drop(adapter, parcel);
+	while ((pending_frame = TAILQ_FIRST(&adapter->waiting)))
+		waiting_drop(adapter, pending_frame);
 	/* The bridge has listened to all of it before it did anything else. */
 	assert(TAILQ_EMPTY(&adapter->outgoing));
 	batch_free(adapter->bounce);
@@ -178,22 +180,23 @@ bool adapter_has(const struct adapter *adapter, const struct address *address)
 /* ------------------------------------------------------------------------------ speaking */
 
 /* Has its own words said later. Where there are too many already, or no memory: not at all. */
-static void adapter_say(struct adapter *adapter, const unsigned char *bytes, size_t length)
+static void adapter_queue_control(struct adapter *adapter, const unsigned char *bytes,
+				  size_t length)
 {
-	struct parcel *parcel = NULL;
+	struct pending_frame *pending_frame = NULL;
 
-	if (adapter->words_count < ADAPTER_WORDS)
-		parcel = parcel_new((uint32_t)length);
-	if (!parcel)
+	if (adapter->control_count < ADAPTER_CONTROL_MAX)
+		pending_frame = pending_frame_new((uint32_t)length);
+	if (!pending_frame)
 		return;
-	memcpy(parcel->frame->data, bytes, length);
-	adapter->words_count++;
-	TAILQ_INSERT_TAIL(&adapter->outgoing, parcel, link);
-	bridge_hear(adapter->port);
+	memcpy(pending_frame->frame->data, bytes, length);
+	adapter->control_count++;
+	TAILQ_INSERT_TAIL(&adapter->outgoing, pending_frame, link);
+	bridge_flush_later(adapter->port);
 }
 
 /* Until the next answer is overdue. */
-static void adapter_watch(struct adapter *adapter, int64_t now)
+static void adapter_arm_timer(struct adapter *adapter, int64_t now)
 {
 	int64_t deadline = neighbour_deadline(&adapter->neighbours);
 	struct ev_loop *loop = adapter->port->broker->loop;
@@ -205,31 +208,32 @@ static void adapter_watch(struct adapter *adapter, int64_t now)
 	ev_timer_start(loop, &adapter->timer);
 }
 
-void adapter_ask(struct adapter *adapter, struct neighbour *neighbour, int64_t now)
+void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64_t now)
 {
 	const struct address *from =
 		adapter_config_source(adapter->port->adapter_config, &neighbour->address);
 	unsigned char bytes[NEIGHBOUR_MESSAGE_SIZE];
 
-	adapter_say(adapter, bytes,
-		    neighbour_question_write(bytes, adapter->mac, from ? from : &neighbour->asker,
-					     &neighbour->address,
-					     neighbour->known ? neighbour->mac : NULL));
-	neighbour_asked(&adapter->neighbours, neighbour, now);
-	adapter_watch(adapter, now);
+	adapter_queue_control(adapter, bytes,
+			      neighbour_request_write(bytes, adapter->mac,
+						      from ? from : &neighbour->sender,
+						      &neighbour->address,
+						      neighbour->known ? neighbour->mac : NULL));
+	neighbour_probed(&adapter->neighbours, neighbour, now);
+	adapter_arm_timer(adapter, now);
 }
 
-void adapter_answer(struct adapter *adapter, const struct address *address,
-		    const struct address *to, const unsigned char *to_mac)
+void adapter_reply(struct adapter *adapter, const struct address *address, const struct address *to,
+		   const unsigned char *to_mac)
 {
 	unsigned char bytes[NEIGHBOUR_MESSAGE_SIZE];
 
 	/* A full queue that drops nothing holds its port, and would take answers without end: those
 	 * who ask aren't held. They ask again. */
-	if (adapter->port->holds)
+	if (adapter->port->pause_count)
 		return;
-	adapter_say(adapter, bytes,
-		    neighbour_answer_write(bytes, adapter->mac, address, to, to_mac));
+	adapter_queue_control(adapter, bytes,
+			      neighbour_reply_write(bytes, adapter->mac, address, to, to_mac));
 }
 
 static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
@@ -241,43 +245,43 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	while ((neighbour = neighbour_overdue(&adapter->neighbours, now))) {
-		if (neighbour->questions < NEIGHBOUR_QUESTIONS)
-			adapter_ask(adapter, neighbour, now);
+		if (neighbour->probes < NEIGHBOUR_PROBES_MAX)
+			adapter_solicit(adapter, neighbour, now);
 		else
 			neighbour_forget(&adapter->neighbours, neighbour);
 	}
-	adapter_watch(adapter, now);
-	bridge_speak(adapter->port->bridge);
+	adapter_arm_timer(adapter, now);
+	bridge_flush(adapter->port->bridge);
 }
 
 /* Sends a batch of what there is to say. */
-static void adapter_speak_batch(struct adapter *adapter)
+static void adapter_flush_batch(struct adapter *adapter)
 {
 	/* To nobody only packets go: they are counted there. */
 	bool heard = adapter->port->bridge->port_count > 1;
-	struct parcel *parcels[BATCH_FRAMES];
+	struct pending_frame *pending_frames[BATCH_FRAMES];
 	struct batch batch;
 	unsigned int count = 0, sent = 0;
-	struct parcel *parcel;
+	struct pending_frame *pending_frame;
 
-	while (count < BATCH_FRAMES && (parcel = TAILQ_FIRST(&adapter->outgoing))) {
-		TAILQ_REMOVE(&adapter->outgoing, parcel, link);
-		adapter->words_count -= !parcel->of_client;
-		parcels[count++] = parcel;
-		if (!heard && !parcel->of_client)
+	while (count < BATCH_FRAMES && (pending_frame = TAILQ_FIRST(&adapter->outgoing))) {
+		TAILQ_REMOVE(&adapter->outgoing, pending_frame, link);
+		adapter->control_count -= !pending_frame->of_client;
+		pending_frames[count++] = pending_frame;
+		if (!heard && !pending_frame->of_client)
 			continue;
-		batch_set(&batch, sent, parcel->frame->data, parcel->frame->length);
-		batch.frames[sent++].offload = parcel->frame->offload;
+		batch_set(&batch, sent, pending_frame->frame->data, pending_frame->frame->length);
+		batch.frames[sent++].offload = pending_frame->frame->offload;
 	}
 	if (sent)
 		bridge_switch(adapter->port, &batch, UINT32_MAX >> (BATCH_FRAMES - sent));
 	batch_clear(&batch, sent);
 	while (count)
-		parcel_free(parcels[--count]);
+		pending_frame_free(pending_frames[--count]);
 }
 
-void adapter_speak(struct adapter *adapter)
+void adapter_flush(struct adapter *adapter)
 {
 	while (!TAILQ_EMPTY(&adapter->outgoing))
-		adapter_speak_batch(adapter);
+		adapter_flush_batch(adapter);
 }

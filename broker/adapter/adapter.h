@@ -48,12 +48,12 @@ uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint32_t mas
 
 /*
  * Takes frames from the bridge, which came from source: what is IP for its port goes there; what it
- * is to answer is answered when adapter_speak() is called, which it asks of its bridge.
+ * is to answer is answered when adapter_flush() is called, which it asks of its bridge.
  */
 void adapter_deliver(struct adapter *adapter, struct port *source, struct batch *batch,
 		     uint32_t mask);
 
 /* Sends what it has to say to the bridge. Called by the bridge when it forwards nothing else. */
-void adapter_speak(struct adapter *adapter);
+void adapter_flush(struct adapter *adapter);
 
 #endif

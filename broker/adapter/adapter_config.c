@@ -11,8 +11,8 @@
 
 #include "broker/adapter/adapter_parts.h"
 
-#define MOST_ADDRESSES 8
-#define MOST_GATEWAYS 4
+#define ADDRESSES_MAX 8
+#define GATEWAYS_MAX 4
 
 /* One element of a text: an address and its prefix length at the most, or it is none. */
 #define ELEMENT_SIZE (INET6_ADDRSTRLEN + sizeof("/128"))
@@ -26,8 +26,8 @@ struct adapter_config {
 	char *address_text; /* NULL: none */
 	char *gateway_text;
 	unsigned int address_count, gateway_count;
-	struct own_address addresses[MOST_ADDRESSES];
-	struct address gateways[MOST_GATEWAYS];
+	struct own_address addresses[ADDRESSES_MAX];
+	struct address gateways[GATEWAYS_MAX];
 };
 
 /* ------------------------------------------------------------------------------ addresses */
@@ -123,16 +123,16 @@ static int host_parse(const char *what, const char *text, struct address *addres
 
 static int prefix_parse(const char *text, struct own_address *own, struct fault *fault)
 {
-	unsigned int most = address_bits(&own->address);
+	unsigned int max = address_bits(&own->address);
 	const char *wrong;
 	char whole[ADDRESS_TEXT_SIZE];
 	uint32_t mask, host;
 
-	own->prefix_length = (unsigned int)strtonum(text, 1, most, &wrong);
+	own->prefix_length = (unsigned int)strtonum(text, 1, max, &wrong);
 	if (wrong || text[strspn(text, "0123456789")])
 		return fault_set(fault, EINVAL,
 				 "address %s: its prefix length is from 1 to %u, not '%s'",
-				 address_format(&own->address, whole), most, text);
+				 address_format(&own->address, whole), max, text);
 	host = own->address.kind == ADDRESS_IPV4 ? host_part(own, &own->address, &mask) : 1;
 	if (own->address.kind == ADDRESS_IPV4 && mask && (host == 0 || host == mask))
 		return fault_set(fault, EINVAL, "address %s/%u is that of the whole network",
@@ -147,8 +147,8 @@ static int addresses_parse(struct adapter_config *config, const char *text, stru
 		char element[ELEMENT_SIZE];
 		char *slash;
 
-		if (config->address_count == MOST_ADDRESSES)
-			return fault_set(fault, EINVAL, "address has more than %d", MOST_ADDRESSES);
+		if (config->address_count == ADDRESSES_MAX)
+			return fault_set(fault, EINVAL, "address has more than %d", ADDRESSES_MAX);
 		if (element_take(&text, "address", element, fault) < 0)
 			return -1;
 		slash = strchr(element, '/');
@@ -195,8 +195,8 @@ static int gateways_parse(struct adapter_config *config, const char *text, struc
 		struct address *gateway = &config->gateways[config->gateway_count];
 		char element[ELEMENT_SIZE];
 
-		if (config->gateway_count == MOST_GATEWAYS)
-			return fault_set(fault, EINVAL, "gateway has more than %d", MOST_GATEWAYS);
+		if (config->gateway_count == GATEWAYS_MAX)
+			return fault_set(fault, EINVAL, "gateway has more than %d", GATEWAYS_MAX);
 		if (element_take(&text, "gateway", element, fault) < 0 ||
 		    host_parse("gateway", element, gateway, fault) < 0 ||
 		    gateway_check(config, gateway, fault) < 0)

@@ -19,8 +19,8 @@
 /* ------------------------------------------------------------------------------ neighbours */
 
 /* Somebody says where a host is. */
-static void adapter_hear(struct adapter *adapter, const struct neighbour_message *message,
-			 bool asks_us, int64_t now)
+static void adapter_learn(struct adapter *adapter, const struct neighbour_message *message,
+			  bool asks_us, int64_t now)
 {
 	struct neighbour *neighbour = neighbour_find(&adapter->neighbours, &message->host);
 
@@ -42,7 +42,7 @@ static void adapter_hear(struct adapter *adapter, const struct neighbour_message
 		return;
 	neighbour_confirm(&adapter->neighbours, neighbour,
 			  message->has_mac ? message->mac : neighbour->mac, now);
-	adapter_release(adapter, neighbour);
+	adapter_send_pending(adapter, neighbour);
 }
 
 /* Is the frame of ARP or neighbour discovery? Then it was for the adapter. */
@@ -61,11 +61,11 @@ static bool adapter_take(struct adapter *adapter, struct frame *frame, int64_t n
 	}
 	asks_us = message.asks && adapter_has(adapter, &message.target);
 	if (message.tells)
-		adapter_hear(adapter, &message, asks_us, now);
+		adapter_learn(adapter, &message, asks_us, now);
 	if (asks_us)
-		adapter_answer(adapter, &message.target,
-			       address_is_host(&message.host) ? &message.host : NULL,
-			       message.has_mac ? message.mac : message.sender);
+		adapter_reply(adapter, &message.target,
+			      address_is_host(&message.host) ? &message.host : NULL,
+			      message.has_mac ? message.mac : message.sender);
 	return true;
 }
 
@@ -125,7 +125,7 @@ static bool view_make(const struct frame *frame, struct frame *view)
 }
 
 /* A checksum that was completed in the view was so in the frame, whose bytes these are. */
-static void view_settle(struct frame *view, struct frame *frame)
+static void view_copy_checksum_state(struct frame *view, struct frame *frame)
 {
 	if (!((view->offload.flags ^ frame->offload.flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return;
@@ -166,6 +166,6 @@ void adapter_deliver(struct adapter *adapter, struct port *source, struct batch 
 		return;
 	port->operations->send(port, source, &views, UINT32_MAX >> (BATCH_FRAMES - count));
 	for (unsigned int i = 0; i < count; i++)
-		view_settle(&views.frames[i], frames[i]);
+		view_copy_checksum_state(&views.frames[i], frames[i]);
 	batch_clear(&views, count);
 }

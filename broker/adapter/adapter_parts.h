@@ -24,22 +24,22 @@
 struct frame;
 
 /* Packets that wait for their neighbours' MAC addresses: for one, and in all. */
-#define ADAPTER_WAITING_A_NEIGHBOUR 3
-#define ADAPTER_WAITING 64
+#define ADAPTER_PENDING_NEIGHBOUR_MAX 3
+#define ADAPTER_PENDING_MAX 64
 
 /* Questions and answers of its own that are kept to be said: as many as may fall due at once.
  * Beyond it they are not said; who asked asks again. */
-#define ADAPTER_WORDS NEIGHBOURS_MOST
+#define ADAPTER_CONTROL_MAX NEIGHBOURS_MAX
 
 /* One frame with its Ethernet header, whose destination may still be missing. */
-struct parcel {
-	TAILQ_ENTRY(parcel) link;
+struct pending_frame {
+	TAILQ_ENTRY(pending_frame) link;
 	struct frame *frame;
 	struct neighbour *to; /* while it waits for that one's MAC address */
 	bool of_client;       /* a packet that it sent, and not the adapter's own words */
 };
 
-TAILQ_HEAD(parcels, parcel);
+TAILQ_HEAD(pending_frames, pending_frame);
 
 struct adapter {
 	struct port *port;
@@ -47,12 +47,12 @@ struct adapter {
 	unsigned char mac[ETH_ALEN];
 	char mac_text[ADDRESS_TEXT_SIZE];
 	struct neighbour_table neighbours;
-	struct address_ring learned; /* addresses that its port has sent from */
-	struct parcels waiting;      /* for a neighbour's MAC address, the oldest first */
+	struct address_ring learned;   /* addresses that its port has sent from */
+	struct pending_frames waiting; /* for a neighbour's MAC address, the oldest first */
 	unsigned int waiting_count;
-	struct parcels outgoing;  /* to be said, in order */
-	unsigned int words_count; /* those of them that are its own */
-	struct batch *bounce;     /* for frames without headroom; NULL until there is one */
+	struct pending_frames outgoing; /* to be said, in order */
+	unsigned int control_count;     /* those of them that are its own */
+	struct batch *bounce;           /* for frames without headroom; NULL until there is one */
 };
 
 /* ------------------------------------------------------------------------------ adapter.c */
@@ -61,18 +61,19 @@ struct adapter {
 bool adapter_has(const struct adapter *adapter, const struct address *address);
 
 /* Asks for the neighbour's MAC address, once more. */
-void adapter_ask(struct adapter *adapter, struct neighbour *neighbour, int64_t now);
+void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64_t now);
 
 /* Says that the address is here to whoever it is that asked: an address, or NULL for one without;
  * its MAC address. */
-void adapter_answer(struct adapter *adapter, const struct address *address,
-		    const struct address *to, const unsigned char *to_mac);
+void adapter_reply(struct adapter *adapter, const struct address *address, const struct address *to,
+		   const unsigned char *to_mac);
 
 /* Lets a packet wait for the neighbour; what gives way, maybe itself, is counted. */
-void adapter_wait(struct adapter *adapter, struct neighbour *neighbour, const struct frame *frame);
+void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
+			   const struct frame *frame);
 
 /* The neighbour's MAC address is known now: what waited for it can go. */
-void adapter_release(struct adapter *adapter, struct neighbour *neighbour);
+void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour);
 
 /* ------------------------------------------------------------------------------ adapter_wrap.c */
 

@@ -140,7 +140,7 @@ static struct neighbour *packet_neighbour(struct adapter *adapter, const struct 
 	if (neighbour) {
 		neighbour_use(&adapter->neighbours, neighbour);
 		if (neighbour_is_old(neighbour, now))
-			adapter_ask(adapter, neighbour, now);
+			adapter_solicit(adapter, neighbour, now);
 		return neighbour;
 	}
 	/* An IPv6 question without an address would be another one: is that address free? */
@@ -148,7 +148,7 @@ static struct neighbour *packet_neighbour(struct adapter *adapter, const struct 
 				      !adapter_config_source(config, hop)))
 		return NULL;
 	neighbour = neighbour_add(&adapter->neighbours, hop, from);
-	adapter_ask(adapter, neighbour, now);
+	adapter_solicit(adapter, neighbour, now);
 	return neighbour;
 }
 
@@ -175,7 +175,7 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 	if (!neighbour)
 		port_count(adapter->port, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
 	else if (!neighbour->known)
-		adapter_wait(adapter, neighbour, frame);
+		adapter_queue_pending(adapter, neighbour, frame);
 	else
 		return packet_wrap(adapter, frame, index, neighbour->mac);
 	return false;

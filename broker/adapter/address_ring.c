@@ -5,7 +5,7 @@
 
 static unsigned int ring_bucket(const struct address_ring *ring, const struct address *address)
 {
-	return address_hash(ring->seed, address) % ADDRESS_RING_MOST;
+	return address_hash(ring->seed, address) % ADDRESS_RING_MAX;
 }
 
 void address_ring_init(struct address_ring *ring, uint64_t seed)
@@ -47,7 +47,7 @@ void address_ring_add(struct address_ring *ring, const struct address *address)
 		ring_empty(ring, entry);
 	entry->address = *address;
 	SLIST_INSERT_HEAD(&ring->buckets[ring_bucket(ring, address)], entry, link);
-	ring->next = (ring->next + 1) % ADDRESS_RING_MOST;
+	ring->next = (ring->next + 1) % ADDRESS_RING_MAX;
 }
 
 void address_ring_remove(struct address_ring *ring, const struct address *address)

@@ -12,7 +12,7 @@
 
 #include "broker/switch/address_table.h"
 
-#define ADDRESS_RING_MOST 256
+#define ADDRESS_RING_MAX 256
 
 struct ring_entry {
 	SLIST_ENTRY(ring_entry) link;
@@ -20,8 +20,8 @@ struct ring_entry {
 };
 
 struct address_ring {
-	SLIST_HEAD(, ring_entry) buckets[ADDRESS_RING_MOST];
-	struct ring_entry entries[ADDRESS_RING_MOST];
+	SLIST_HEAD(, ring_entry) buckets[ADDRESS_RING_MAX];
+	struct ring_entry entries[ADDRESS_RING_MAX];
 	unsigned int next; /* the entry that gives way */
 	uint64_t seed;
 };

@@ -5,7 +5,7 @@
 
 static unsigned int table_bucket(const struct neighbour_table *table, const struct address *address)
 {
-	return address_hash(table->seed, address) % NEIGHBOURS_MOST;
+	return address_hash(table->seed, address) % NEIGHBOURS_MAX;
 }
 
 void neighbour_table_init(struct neighbour_table *table, uint64_t seed,
@@ -17,7 +17,7 @@ void neighbour_table_init(struct neighbour_table *table, uint64_t seed,
 	table->context = context;
 	TAILQ_INIT(&table->order);
 	TAILQ_INIT(&table->asked);
-	for (unsigned int i = 0; i < NEIGHBOURS_MOST; i++)
+	for (unsigned int i = 0; i < NEIGHBOURS_MAX; i++)
 		TAILQ_INSERT_TAIL(&table->order, &table->entries[i], in_order);
 }
 
@@ -39,14 +39,14 @@ void neighbour_use(struct neighbour_table *table, struct neighbour *neighbour)
 }
 
 struct neighbour *neighbour_add(struct neighbour_table *table, const struct address *address,
-				const struct address *asker)
+				const struct address *sender)
 {
 	struct neighbour *neighbour = TAILQ_FIRST(&table->order);
 
 	if (neighbour->address.kind)
 		neighbour_forget(table, neighbour);
 	neighbour->address = *address;
-	neighbour->asker = *asker;
+	neighbour->sender = *sender;
 	neighbour->known = false;
 	SLIST_INSERT_HEAD(&table->buckets[table_bucket(table, address)], neighbour, in_bucket);
 	neighbour_use(table, neighbour);
@@ -54,11 +54,11 @@ struct neighbour *neighbour_add(struct neighbour_table *table, const struct addr
 }
 
 /* Asks no more. */
-static void neighbour_settle(struct neighbour_table *table, struct neighbour *neighbour)
+static void neighbour_stop_probing(struct neighbour_table *table, struct neighbour *neighbour)
 {
-	if (neighbour->questions)
-		TAILQ_REMOVE(&table->asked, neighbour, in_asked);
-	neighbour->questions = 0;
+	if (neighbour->probes)
+		TAILQ_REMOVE(&table->asked, neighbour, in_probed);
+	neighbour->probes = 0;
 }
 
 void neighbour_forget(struct neighbour_table *table, struct neighbour *neighbour)
@@ -66,7 +66,7 @@ void neighbour_forget(struct neighbour_table *table, struct neighbour *neighbour
 	unsigned int bucket = table_bucket(table, &neighbour->address);
 
 	table->forgotten(table->context, neighbour);
-	neighbour_settle(table, neighbour);
+	neighbour_stop_probing(table, neighbour);
 	SLIST_REMOVE(&table->buckets[bucket], neighbour, neighbour, in_bucket);
 	neighbour->address.kind = 0;
 	TAILQ_REMOVE(&table->order, neighbour, in_order);
@@ -76,7 +76,7 @@ void neighbour_forget(struct neighbour_table *table, struct neighbour *neighbour
 void neighbour_confirm(struct neighbour_table *table, struct neighbour *neighbour,
 		       const unsigned char mac[ETH_ALEN], int64_t now)
 {
-	neighbour_settle(table, neighbour);
+	neighbour_stop_probing(table, neighbour);
 	memcpy(neighbour->mac, mac, ETH_ALEN);
 	neighbour->known = true;
 	neighbour->confirmed = now;
@@ -84,16 +84,16 @@ void neighbour_confirm(struct neighbour_table *table, struct neighbour *neighbou
 
 bool neighbour_is_old(const struct neighbour *neighbour, int64_t now)
 {
-	return neighbour->known && !neighbour->questions &&
+	return neighbour->known && !neighbour->probes &&
 	       now - neighbour->confirmed > NEIGHBOUR_CONFIRMED;
 }
 
-void neighbour_asked(struct neighbour_table *table, struct neighbour *neighbour, int64_t now)
+void neighbour_probed(struct neighbour_table *table, struct neighbour *neighbour, int64_t now)
 {
 	/* All wait for the same time, so that who was asked last is due last. */
-	if (neighbour->questions++)
-		TAILQ_REMOVE(&table->asked, neighbour, in_asked);
-	TAILQ_INSERT_TAIL(&table->asked, neighbour, in_asked);
+	if (neighbour->probes++)
+		TAILQ_REMOVE(&table->asked, neighbour, in_probed);
+	TAILQ_INSERT_TAIL(&table->asked, neighbour, in_probed);
 	neighbour->due = now + NEIGHBOUR_INTERVAL;
 }
 

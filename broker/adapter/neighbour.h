@@ -15,12 +15,12 @@
 #include "broker/switch/address_table.h"
 #include "common/clock.h"
 
-#define NEIGHBOURS_MOST 256
+#define NEIGHBOURS_MAX 256
 
 /* How long between two questions, and how many there are (RFC 4861: RETRANS_TIMER, and
  * MAX_MULTICAST_SOLICIT as MAX_UNICAST_SOLICIT). */
 #define NEIGHBOUR_INTERVAL CLOCK_SECOND
-#define NEIGHBOUR_QUESTIONS 3
+#define NEIGHBOUR_PROBES_MAX 3
 
 /* How long an answer is good for. */
 #define NEIGHBOUR_CONFIRMED (60 * CLOCK_SECOND)
@@ -28,21 +28,21 @@
 struct neighbour {
 	SLIST_ENTRY(neighbour) in_bucket;
 	TAILQ_ENTRY(neighbour) in_order;
-	TAILQ_ENTRY(neighbour) in_asked;
+	TAILQ_ENTRY(neighbour) in_probed;
 	struct address address; /* kind 0: the entry is free */
-	struct address asker;   /* the address of ours that it was first to be known by */
+	struct address sender;  /* the address of ours that it was first to be known by */
 	unsigned char mac[ETH_ALEN];
 	bool known;             /* its MAC address is; questions may be asked all the same */
-	uint8_t questions;      /* asked since its last answer */
+	uint8_t probes;         /* asked since its last answer */
 	unsigned int waiting;   /* what the table's owner has waiting for it */
 	int64_t confirmed, due; /* its last answer; the next question, or the end of waiting */
 };
 
 struct neighbour_table {
-	SLIST_HEAD(, neighbour) buckets[NEIGHBOURS_MOST];
+	SLIST_HEAD(, neighbour) buckets[NEIGHBOURS_MAX];
 	TAILQ_HEAD(neighbours, neighbour) order; /* by use, the free and the longest unused first */
 	struct neighbours asked;                 /* without an answer so far, the first due first */
-	struct neighbour entries[NEIGHBOURS_MOST];
+	struct neighbour entries[NEIGHBOURS_MAX];
 	uint64_t seed;
 	void (*forgotten)(void *context, struct neighbour *neighbour);
 	void *context;
@@ -62,7 +62,7 @@ struct neighbour *neighbour_find(const struct neighbour_table *table,
 
 /* One that isn't there yet, whose MAC address is unknown; another may be forgotten for it. */
 struct neighbour *neighbour_add(struct neighbour_table *table, const struct address *address,
-				const struct address *asker);
+				const struct address *sender);
 
 /* Notes that it is being used: it is forgotten last. */
 void neighbour_use(struct neighbour_table *table, struct neighbour *neighbour);
@@ -75,7 +75,7 @@ void neighbour_confirm(struct neighbour_table *table, struct neighbour *neighbou
 bool neighbour_is_old(const struct neighbour *neighbour, int64_t now);
 
 /* Notes that it is being asked. */
-void neighbour_asked(struct neighbour_table *table, struct neighbour *neighbour, int64_t now);
+void neighbour_probed(struct neighbour_table *table, struct neighbour *neighbour, int64_t now);
 
 /* The next whose answer is overdue, to be asked again or forgotten; NULL: none. */
 struct neighbour *neighbour_overdue(const struct neighbour_table *table, int64_t now);

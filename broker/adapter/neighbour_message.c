@@ -133,7 +133,7 @@ static enum neighbour_reading discovery_read(struct neighbour_message *message,
 
 	if (view->fragment || view->cut || view->source_routed || size < sizeof(head) ||
 	    network[offsetof(struct ip6_hdr, ip6_hlim)] != HOP_LIMIT || at[1] != 0 ||
-	    !frame_view_checksums_hold(view, frame, length))
+	    !frame_view_checksums_are_valid(view, frame, length))
 		return NEIGHBOUR_BAD;
 	memcpy(&head, at, sizeof(head));
 	message->host = address_read(ADDRESS_IPV6, network + offsetof(struct ip6_hdr, ip6_src));
@@ -241,9 +241,9 @@ static struct in6_addr solicited_node(const struct in6_addr *target)
 	return group;
 }
 
-size_t neighbour_question_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
-				const unsigned char mac[ETH_ALEN], const struct address *from,
-				const struct address *target, const unsigned char *to_mac)
+size_t neighbour_request_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
+			       const unsigned char mac[ETH_ALEN], const struct address *from,
+			       const struct address *target, const unsigned char *to_mac)
 {
 	struct discovery discovery = {
 		.type = ND_NEIGHBOR_SOLICIT,
@@ -259,9 +259,9 @@ size_t neighbour_question_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 	return discovery_write(frame, &discovery, mac, &source, &to, to_mac);
 }
 
-size_t neighbour_answer_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
-			      const unsigned char mac[ETH_ALEN], const struct address *address,
-			      const struct address *to, const unsigned char *to_mac)
+size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
+			     const unsigned char mac[ETH_ALEN], const struct address *address,
+			     const struct address *to, const unsigned char *to_mac)
 {
 	const uint32_t flags = ND_NA_FLAG_OVERRIDE | (to ? ND_NA_FLAG_SOLICITED : 0);
 	struct discovery discovery = {

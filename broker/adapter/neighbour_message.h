@@ -43,16 +43,16 @@ enum neighbour_reading neighbour_message_read(struct neighbour_message *message,
  * Writes the frame that asks where target is: for `from`, which is at mac; to_mac is who is asked,
  * NULL for everybody. Returns its length.
  */
-size_t neighbour_question_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
-				const unsigned char mac[ETH_ALEN], const struct address *from,
-				const struct address *target, const unsigned char *to_mac);
+size_t neighbour_request_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
+			       const unsigned char mac[ETH_ALEN], const struct address *from,
+			       const struct address *target, const unsigned char *to_mac);
 
 /*
  * Writes the frame that says that `address` is at mac, to the host `to` at to_mac; `to` is NULL for
  * one without an address. Returns its length.
  */
-size_t neighbour_answer_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
-			      const unsigned char mac[ETH_ALEN], const struct address *address,
-			      const struct address *to, const unsigned char *to_mac);
+size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
+			     const unsigned char mac[ETH_ALEN], const struct address *address,
+			     const struct address *to, const unsigned char *to_mac);
 
 #endif

@@ -22,8 +22,8 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 	struct queue *queue;
 
 	if (!tunnel_open(listener->broker, &handoff->options, uid, &queue, &client_fd, &fault)) {
-		log_braked(&listener->brake, LOG_LEVEL_WARNING, "client %d gets no tunnel: %s", pid,
-			   fault.text);
+		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
+				"client %d gets no tunnel: %s", pid, fault.text);
 		return;
 	}
 	transport = memtun_transport_new(socket, &handlers, NULL);
@@ -35,13 +35,14 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 	descriptor_take(&client_fd);
 	/* A fresh socket takes a byte at once; what it took stays there for the client to read. */
 	if (memtun_transport_queued_bytes(transport))
-		log_braked(&listener->brake, LOG_LEVEL_WARNING, "client %d gets no tunnel", pid);
+		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "client %d gets no tunnel",
+				pid);
 	memtun_transport_free(transport);
 	return;
 
 fail:
-	log_braked(&listener->brake, LOG_LEVEL_WARNING, "client %d gets no tunnel: %s", pid,
-		   strerror(errno));
+	log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "client %d gets no tunnel: %s",
+			pid, strerror(errno));
 	memtun_transport_free(transport);
 }
 

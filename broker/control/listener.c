@@ -22,7 +22,8 @@ static void listener_refuse(struct listener *listener, int fd, uid_t uid)
 	struct message request = {.type = MEMTUN_CMD_HELLO};
 	struct fault fault = {0};
 
-	log_braked(&listener->brake, LOG_LEVEL_WARNING, "refused a client of user %u", uid);
+	log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "refused a client of user %u",
+			uid);
 	fault_set(&fault, EPERM, "this broker serves user %u only", listener->broker->uid);
 	message_build_error(builder, &request, &fault);
 	/* It is going to be closed: an answer that can't be sent changes nothing. */
@@ -36,8 +37,8 @@ static void listener_admit(struct listener *listener, int fd)
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-		log_braked(&listener->brake, LOG_LEVEL_WARNING, "cannot tell who connects: %s",
-			   strerror(errno));
+		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
+				"cannot tell who connects: %s", strerror(errno));
 		return;
 	}
 	if (peer.uid != 0 && peer.uid != listener->broker->uid) {
@@ -64,8 +65,8 @@ static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
 		/* The connection stays in the queue, and the socket readable: don't ask at once. */
-		log_braked(&listener->brake, LOG_LEVEL_WARNING, "cannot accept a client: %s",
-			   strerror(errno));
+		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
+				"cannot accept a client: %s", strerror(errno));
 		ev_io_stop(loop, &listener->io);
 		ev_timer_set(&listener->timer, BACKOFF, 0.);
 		ev_timer_start(loop, &listener->timer);
@@ -109,8 +110,8 @@ void listener_accept_session(struct listener *listener, int fd, uid_t uid, pid_t
 	descriptor_owned owned = fd;
 
 	if (!session_new(listener->broker, fd, uid, pid)) {
-		log_braked(&listener->brake, LOG_LEVEL_WARNING, "cannot serve client %d: %s", pid,
-			   strerror(errno));
+		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
+				"cannot serve client %d: %s", pid, strerror(errno));
 		return;
 	}
 	descriptor_take(&owned);

@@ -27,7 +27,7 @@ struct listener {
 	void *context;
 	ev_io io;
 	ev_timer timer;
-	struct log_brake brake;
+	struct log_ratelimit ratelimit;
 };
 
 /* Takes the socket, which is left in *socket if this fails: it doesn't. */

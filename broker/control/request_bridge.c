@@ -20,7 +20,7 @@ static struct bridge *request_bridge(struct session *session, struct fault *faul
 	return bridge;
 }
 
-enum command_result command_bridge_add(struct session *session, struct fault *fault)
+enum request_result request_bridge_add(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
 
@@ -32,18 +32,18 @@ enum command_result command_bridge_add(struct session *session, struct fault *fa
 				    attribute_set_number(request_set(session), MEMTUN_A_HUB), true))
 		fault_set(fault, ENOMEM, "cannot make bridge '%s': out of memory", name);
 	else
-		return COMMAND_DONE;
-	return COMMAND_FAILED;
+		return REQUEST_DONE;
+	return REQUEST_FAILED;
 }
 
-enum command_result command_bridge_delete(struct session *session, struct fault *fault)
+enum request_result request_bridge_delete(struct session *session, struct fault *fault)
 {
 	struct bridge *bridge = request_bridge(session, fault);
 
 	if (!bridge)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	broker_delete_bridge(session->broker, bridge);
-	return COMMAND_DONE;
+	return REQUEST_DONE;
 }
 
 static void answer_bridge(struct session *session, const struct bridge *bridge)
@@ -69,18 +69,18 @@ static int list_bridge_step(struct session *session, struct fault *fault)
 	return 1;
 }
 
-enum command_result command_bridge_show(struct session *session, struct fault *fault)
+enum request_result request_bridge_show(struct session *session, struct fault *fault)
 {
 	struct bridge *bridge;
 
 	if (!attribute_set_has(request_set(session), MEMTUN_A_NAME))
-		return session_begin(session, list_bridge_step, fault) < 0 ? COMMAND_FAILED
-									   : COMMAND_ANSWERED;
+		return session_begin(session, list_bridge_step, fault) < 0 ? REQUEST_FAILED
+									   : REQUEST_ANSWERED;
 	bridge = request_bridge(session, fault);
 	if (!bridge)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	answer_bridge(session, bridge);
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }
 
 /* ------------------------------------------------------------------------------ addresses */
@@ -126,10 +126,10 @@ static int list_address_step(struct session *session, struct fault *fault)
 	return 1;
 }
 
-enum command_result command_address_show(struct session *session, struct fault *fault)
+enum request_result request_address_show(struct session *session, struct fault *fault)
 {
 	if (!request_address_bridge(session, fault))
-		return COMMAND_FAILED;
-	return session_begin(session, list_address_step, fault) < 0 ? COMMAND_FAILED
-								    : COMMAND_ANSWERED;
+		return REQUEST_FAILED;
+	return session_begin(session, list_address_step, fault) < 0 ? REQUEST_FAILED
+								    : REQUEST_ANSWERED;
 }

@@ -12,18 +12,18 @@
 #include "broker/uplink/uplink.h"
 
 /* Gives the client a descriptor that carries frames; fd -1: there is none, errno says why. */
-static enum command_result answer_frames(struct session *session, int fd, struct fault *fault)
+static enum request_result answer_frames(struct session *session, int fd, struct fault *fault)
 {
 	struct message_builder *builder;
 
 	if (fd < 0) {
 		fault_set(fault, errno, "cannot make a descriptor for frames: %s", strerror(errno));
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	builder = answer_begin(session);
 	message_put_number(builder, MEMTUN_A_FDS, 1);
 	session_send(session, fd);
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }
 
 /* The tunnel that a request names, if its frames pass through the broker. */
@@ -65,7 +65,7 @@ static struct port *request_captured_port(struct session *session, struct fault 
 	return tunnel ? &tunnel->port : NULL;
 }
 
-enum command_result command_capture(struct session *session, struct fault *fault)
+enum request_result request_capture(struct session *session, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
 	const char *name = attribute_set_string(set, MEMTUN_A_BRIDGE);
@@ -75,7 +75,7 @@ enum command_result command_capture(struct session *session, struct fault *fault
 
 	if (name && (set->present[0] & TUNNEL_KEY)) {
 		fault_set(fault, EINVAL, "a tunnel, an uplink or a bridge, not several");
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	if (name) {
 		bridge = broker_find_bridge(session->broker, name);
@@ -85,19 +85,19 @@ enum command_result command_capture(struct session *session, struct fault *fault
 		port = request_captured_port(session, fault);
 	}
 	if (!bridge && !port)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	capture_new(session->broker, port, bridge, request_direction(session),
 		    attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
 	return answer_frames(session, fd, fault);
 }
 
-enum command_result command_inject(struct session *session, struct fault *fault)
+enum request_result request_inject(struct session *session, struct fault *fault)
 {
 	struct tunnel *tunnel = request_wired_tunnel(session, fault);
 	int fd = -1;
 
 	if (!tunnel)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	injector_new(tunnel, request_direction(session), &fd);
 	return answer_frames(session, fd, fault);
 }

@@ -3,20 +3,20 @@
  * The commands, for their table in command.c, and what they share. Each carries out the session's
  * request.
  */
-#ifndef MEMTUN_COMMAND_PARTS_H
-#define MEMTUN_COMMAND_PARTS_H
+#ifndef MEMTUN_REQUEST_PARTS_H
+#define MEMTUN_REQUEST_PARTS_H
 
 #include "broker/control/request.h"
 #include "broker/control/session.h"
 
 struct tunnel;
 
-typedef enum command_result command_function(struct session *session, struct fault *fault);
+typedef enum request_result request_function(struct session *session, struct fault *fault);
 
-command_function command_tunnel_add, command_tunnel_set, command_tunnel_delete, command_tunnel_show,
-	command_queue_open, command_queue_attach, command_queue_detach, command_bridge_add,
-	command_bridge_delete, command_bridge_show, command_capture, command_inject,
-	command_uplink_add, command_uplink_delete, command_uplink_show, command_address_show;
+request_function request_tunnel_add, request_tunnel_set, request_tunnel_delete, request_tunnel_show,
+	request_queue_open, request_queue_attach, request_queue_detach, request_bridge_add,
+	request_bridge_delete, request_bridge_show, request_capture, request_inject,
+	request_uplink_add, request_uplink_delete, request_uplink_show, request_address_show;
 
 #define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
 

@@ -58,7 +58,7 @@ struct tunnel *request_tunnel(struct session *session, struct fault *fault)
 		tunnel = tunnel_next(session->broker, id - 1);
 	if (id && tunnel && tunnel->port.id != id)
 		tunnel = NULL;
-	if (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel))
+	if (tunnel && tunnel->kernel && kernel_tunnel_delete_dead(tunnel))
 		tunnel = NULL;
 	if (!tunnel && name)
 		fault_set(fault, ENOENT, "there is no tunnel '%s'%s", name,
@@ -121,40 +121,40 @@ static int open_step(struct session *session, struct fault *fault)
 }
 
 /* Makes one, or begins to make so many. */
-static enum command_result run_batch(struct session *session,
+static enum request_result run_batch(struct session *session,
 				     int (*one)(struct session *, struct fault *),
 				     session_step *step, struct fault *fault)
 {
 	if (request_count(session, &session->remaining, fault) < 0)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	if (attribute_set_has(request_set(session), MEMTUN_A_COUNT))
-		return session_begin(session, step, fault) < 0 ? COMMAND_FAILED : COMMAND_ANSWERED;
-	return one(session, fault) < 0 ? COMMAND_FAILED : COMMAND_ANSWERED;
+		return session_begin(session, step, fault) < 0 ? REQUEST_FAILED : REQUEST_ANSWERED;
+	return one(session, fault) < 0 ? REQUEST_FAILED : REQUEST_ANSWERED;
 }
 
-enum command_result command_tunnel_add(struct session *session, struct fault *fault)
+enum request_result request_tunnel_add(struct session *session, struct fault *fault)
 {
 	return run_batch(session, add_one, add_step, fault);
 }
 
-enum command_result command_tunnel_set(struct session *session, struct fault *fault)
+enum request_result request_tunnel_set(struct session *session, struct fault *fault)
 {
 	struct tunnel *tunnel = request_tunnel(session, fault);
 
 	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0 ||
 	    tunnel_set(tunnel, request_set(session), fault) < 0)
-		return COMMAND_FAILED;
-	return COMMAND_DONE;
+		return REQUEST_FAILED;
+	return REQUEST_DONE;
 }
 
-enum command_result command_tunnel_delete(struct session *session, struct fault *fault)
+enum request_result request_tunnel_delete(struct session *session, struct fault *fault)
 {
 	struct tunnel *tunnel = request_tunnel(session, fault);
 
 	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	tunnel_delete(tunnel);
-	return COMMAND_DONE;
+	return REQUEST_DONE;
 }
 
 static int list_tunnel_step(struct session *session, struct fault *fault)
@@ -164,7 +164,7 @@ static int list_tunnel_step(struct session *session, struct fault *fault)
 	(void)fault;
 	do {
 		tunnel = tunnel_next(session->broker, session->cursor);
-	} while (tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel));
+	} while (tunnel && tunnel->kernel && kernel_tunnel_delete_dead(tunnel));
 	if (!tunnel)
 		return 0;
 	session->cursor = tunnel->port.id;
@@ -173,30 +173,30 @@ static int list_tunnel_step(struct session *session, struct fault *fault)
 	return 1;
 }
 
-enum command_result command_tunnel_show(struct session *session, struct fault *fault)
+enum request_result request_tunnel_show(struct session *session, struct fault *fault)
 {
 	bool all = (session->request.flags & NLM_F_DUMP) == NLM_F_DUMP;
 	struct tunnel *tunnel;
 
 	if (all && (request_set(session)->present[0] & TUNNEL_KEY)) {
 		fault_set(fault, EINVAL, "a list of all tunnels takes no name or id");
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	if (all)
-		return session_begin(session, list_tunnel_step, fault) < 0 ? COMMAND_FAILED
-									   : COMMAND_ANSWERED;
+		return session_begin(session, list_tunnel_step, fault) < 0 ? REQUEST_FAILED
+									   : REQUEST_ANSWERED;
 	tunnel = request_tunnel(session, fault);
 	if (!tunnel)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	answer_tunnel(session, tunnel,
 		      attribute_set_number(request_set(session), MEMTUN_A_STATISTICS));
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }
 
 /* ------------------------------------------------------------------------------ queues */
 
 /* Opens a queue that no tunnel has yet: it is attached later. */
-static enum command_result open_unattached(struct session *session, struct fault *fault)
+static enum request_result open_unattached(struct session *session, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
 	const uint64_t allowed = BIT(SOCKET);
@@ -206,7 +206,7 @@ static enum command_result open_unattached(struct session *session, struct fault
 
 	if (set->present[0] & ~allowed) {
 		fault_set(fault, EINVAL, "a queue without a name takes no option but socket");
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	queue = queue_new(session->broker,
 			  attribute_set_has(set, MEMTUN_A_SOCKET)
@@ -215,13 +215,13 @@ static enum command_result open_unattached(struct session *session, struct fault
 			  &format, &client_fd);
 	if (!queue) {
 		fault_set(fault, errno, "cannot open a queue: %s", strerror(errno));
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	answer_opened(session, NULL, queue, client_fd);
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }
 
-enum command_result command_queue_open(struct session *session, struct fault *fault)
+enum request_result request_queue_open(struct session *session, struct fault *fault)
 {
 	if (!attribute_set_has(request_set(session), MEMTUN_A_NAME))
 		return open_unattached(session, fault);
@@ -241,33 +241,33 @@ static struct queue *request_queue(struct session *session, struct fault *fault)
 	return queue;
 }
 
-enum command_result command_queue_attach(struct session *session, struct fault *fault)
+enum request_result request_queue_attach(struct session *session, struct fault *fault)
 {
 	struct queue *queue = request_queue(session, fault);
 	struct tunnel *tunnel;
 
 	if (!queue)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	tunnel = tunnel_attach(session->broker, request_set(session), session->uid, queue, fault);
 	if (!tunnel)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	answer_opened(session, tunnel, queue, -1);
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }
 
-enum command_result command_queue_detach(struct session *session, struct fault *fault)
+enum request_result request_queue_detach(struct session *session, struct fault *fault)
 {
 	struct queue *queue = request_queue(session, fault);
 	struct tunnel *tunnel;
 
 	if (!queue)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	tunnel = queue->tunnel;
 	if (!tunnel) {
 		fault_set(fault, EINVAL, "queue %u is not attached", queue->id);
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	queue_detach(queue);
 	tunnel_queue_ended(tunnel, queue->id);
-	return COMMAND_DONE;
+	return REQUEST_DONE;
 }

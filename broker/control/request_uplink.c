@@ -34,30 +34,30 @@ static void answer_uplink(struct session *session, struct uplink *uplink)
 	session_send(session, -1);
 }
 
-enum command_result command_uplink_add(struct session *session, struct fault *fault)
+enum request_result request_uplink_add(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
 	struct uplink *uplink;
 
 	if (tunnel_name_is_template(name)) {
 		fault_set(fault, EINVAL, "an uplink's name has no %%d");
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	}
 	uplink = uplink_add(session->broker, request_set(session), session->uid, fault);
 	if (!uplink)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	answer_uplink(session, uplink);
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }
 
-enum command_result command_uplink_delete(struct session *session, struct fault *fault)
+enum request_result request_uplink_delete(struct session *session, struct fault *fault)
 {
 	struct uplink *uplink = request_uplink(session, fault);
 
 	if (!uplink || uplink_admit(uplink, session->uid, fault) < 0)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	uplink_delete(uplink);
-	return COMMAND_DONE;
+	return REQUEST_DONE;
 }
 
 static int list_uplink_step(struct session *session, struct fault *fault)
@@ -72,16 +72,16 @@ static int list_uplink_step(struct session *session, struct fault *fault)
 	return 1;
 }
 
-enum command_result command_uplink_show(struct session *session, struct fault *fault)
+enum request_result request_uplink_show(struct session *session, struct fault *fault)
 {
 	struct uplink *uplink;
 
 	if (!attribute_set_has(request_set(session), MEMTUN_A_NAME))
-		return session_begin(session, list_uplink_step, fault) < 0 ? COMMAND_FAILED
-									   : COMMAND_ANSWERED;
+		return session_begin(session, list_uplink_step, fault) < 0 ? REQUEST_FAILED
+									   : REQUEST_ANSWERED;
 	uplink = request_uplink(session, fault);
 	if (!uplink)
-		return COMMAND_FAILED;
+		return REQUEST_FAILED;
 	answer_uplink(session, uplink);
-	return COMMAND_ANSWERED;
+	return REQUEST_ANSWERED;
 }

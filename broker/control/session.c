@@ -172,12 +172,12 @@ static void session_run(struct session *session)
 	session_read_or_not(session);
 }
 
-void session_watch(struct session *session)
+void session_subscribe(struct session *session)
 {
-	if (session->watching)
+	if (session->subscribed)
 		return;
-	session->watching = true;
-	LIST_INSERT_HEAD(&session->broker->watching, session, in_watching);
+	session->subscribed = true;
+	LIST_INSERT_HEAD(&session->broker->subscribed, session, in_subscribers);
 }
 
 void session_publish(struct session *session, const struct attribute_set *set)
@@ -224,9 +224,9 @@ static int session_check(struct session *session, size_t length, unsigned int fl
 	struct message *request = &session->request;
 	int parsed = message_parse(request, session->record, length, MESSAGE_STRICT, fault);
 
-	if ((flags & MEMTUN_TRANSPORT_DATA_CUT) || length > MEMTUN_PROTOCOL_MAX_RECORD)
+	if ((flags & MEMTUN_TRANSPORT_DATA_CUT) || length > MEMTUN_PROTOCOL_RECORD_MAX)
 		return fault_set(fault, EMSGSIZE, "a record is longer than %d bytes",
-				 MEMTUN_PROTOCOL_MAX_RECORD);
+				 MEMTUN_PROTOCOL_RECORD_MAX);
 	if (flags & (MEMTUN_TRANSPORT_FDS_SURPLUS | MEMTUN_TRANSPORT_FDS_LOST))
 		return fault_set(fault, EINVAL, "requests carry no descriptors");
 	return parsed;
@@ -237,21 +237,21 @@ static void session_data(struct memtun_transport *transport, const void *data, s
 {
 	struct session *session = context;
 	struct fault fault = {0};
-	enum command_result result = COMMAND_FAILED;
+	enum request_result result = REQUEST_FAILED;
 
 	(void)transport;
 	if (session->ended)
 		return;
 	session->record = (void *)(uintptr_t)data; /* borrowed, for the time of this call */
 	if (session_check(session, length, flags, &fault) == 0)
-		result = command_run(session, &fault);
+		result = request_run(session, &fault);
 	if (!session->step)
 		session->record = NULL;
-	if (result == COMMAND_FAILED) {
+	if (result == REQUEST_FAILED) {
 		log_line(LOG_LEVEL_DEBUG, "client %d: request %#x: %s", session->pid,
 			 session->request.type, fault.text);
 		session_answer(session, &fault);
-	} else if (result == COMMAND_DONE) {
+	} else if (result == REQUEST_DONE) {
 		session_answer(session, NULL);
 	}
 	session_read_or_not(session);
@@ -294,17 +294,17 @@ static void session_notice(struct memtun_transport *transport,
 	switch (notice->kind) {
 	case MEMTUN_TRANSPORT_NOTICE_FDS_LOST:
 	case MEMTUN_TRANSPORT_NOTICE_FDS_SURPLUS:
-		log_braked(&session->brake, LOG_LEVEL_WARNING,
-			   "client %d sent descriptors that nobody takes", session->pid);
+		log_ratelimited(&session->ratelimit, LOG_LEVEL_WARNING,
+				"client %d sent descriptors that nobody takes", session->pid);
 		break;
 	case MEMTUN_TRANSPORT_NOTICE_ANCILLARY:
-		log_braked(&session->brake, LOG_LEVEL_INFO,
-			   "client %d sent ancillary data of level %d, type %d", session->pid,
-			   notice->level, notice->type);
+		log_ratelimited(&session->ratelimit, LOG_LEVEL_INFO,
+				"client %d sent ancillary data of level %d, type %d", session->pid,
+				notice->level, notice->type);
 		break;
-	case MEMTUN_TRANSPORT_NOTICE_WEATHER:
-		log_braked(&session->brake, LOG_LEVEL_WARNING, "client %d has to wait: %s",
-			   session->pid, strerror(notice->error));
+	case MEMTUN_TRANSPORT_NOTICE_RETRY:
+		log_ratelimited(&session->ratelimit, LOG_LEVEL_WARNING, "client %d has to wait: %s",
+				session->pid, strerror(notice->error));
 		break;
 	}
 }
@@ -347,8 +347,8 @@ void session_free(struct session *session)
 	ev_io_stop(session->broker->loop, &session->io);
 	ev_timer_stop(session->broker->loop, &session->timer);
 	LIST_REMOVE(session, in_broker);
-	if (session->watching)
-		LIST_REMOVE(session, in_watching);
+	if (session->subscribed)
+		LIST_REMOVE(session, in_subscribers);
 	memtun_transport_free(session->transport);
 	if (session->step)
 		free(session->record);

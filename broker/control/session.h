@@ -26,7 +26,7 @@ typedef int session_step(struct session *session, struct fault *fault);
 
 struct session {
 	LIST_ENTRY(session) in_broker;
-	LIST_ENTRY(session) in_watching;
+	LIST_ENTRY(session) in_subscribers;
 	struct broker *broker;
 	struct memtun_transport *transport;
 	ev_io io;
@@ -34,10 +34,10 @@ struct session {
 	uid_t uid;
 	pid_t pid;
 	bool greeted;
-	bool watching;    /* events */
+	bool subscribed;  /* events */
 	bool events_lost; /* and not told yet */
 	bool ended;       /* an answer could not be sent: the session can't go on */
-	struct log_brake brake;
+	struct log_ratelimit ratelimit;
 	/* What is being carried out step by step, if step isn't NULL. */
 	session_step *step;
 	void *record; /* the request's bytes, which `request` borrows from */
@@ -58,7 +58,7 @@ void session_send(struct session *session, int fd);
 int session_begin(struct session *session, session_step *step, struct fault *fault);
 
 /* Tells its client of events from now on. */
-void session_watch(struct session *session);
+void session_subscribe(struct session *session);
 
 /* Tells of an event. */
 void session_publish(struct session *session, const struct attribute_set *set);

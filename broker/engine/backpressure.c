@@ -6,48 +6,48 @@
 #include "broker/switch/port.h"
 
 /* That one valve holds one port: an edge, in both their lists. */
-struct hold {
-	LIST_ENTRY(hold) of_valve;
-	LIST_ENTRY(hold) of_port;
+struct pause_edge {
+	LIST_ENTRY(pause_edge) of_backpressure;
+	LIST_ENTRY(pause_edge) of_port;
 	struct port *port;
 };
 
-void valve_shut(struct valve *valve, struct port *port)
+void backpressure_pause(struct backpressure *backpressure, struct port *port)
 {
-	struct hold *hold = malloc(sizeof(*hold));
+	struct pause_edge *pause_edge = malloc(sizeof(*pause_edge));
 
-	if (!hold)
+	if (!pause_edge)
 		return;
-	hold->port = port;
-	LIST_INSERT_HEAD(&valve->holds, hold, of_valve);
-	LIST_INSERT_HEAD(&port->held_by, hold, of_port);
-	if (port->holds++ == 0)
+	pause_edge->port = port;
+	LIST_INSERT_HEAD(&backpressure->edges, pause_edge, of_backpressure);
+	LIST_INSERT_HEAD(&port->paused_by, pause_edge, of_port);
+	if (port->pause_count++ == 0)
 		port->operations->set_reading(port, false);
 }
 
-static void hold_release(struct hold *hold)
+static void pause_edge_free(struct pause_edge *pause_edge)
 {
-	struct port *port = hold->port;
+	struct port *port = pause_edge->port;
 
-	LIST_REMOVE(hold, of_valve);
-	LIST_REMOVE(hold, of_port);
-	free(hold);
-	if (--port->holds == 0)
+	LIST_REMOVE(pause_edge, of_backpressure);
+	LIST_REMOVE(pause_edge, of_port);
+	free(pause_edge);
+	if (--port->pause_count == 0)
 		port->operations->set_reading(port, true);
 }
 
-void valve_open(struct valve *valve)
+void backpressure_resume(struct backpressure *backpressure)
 {
-	struct hold *hold;
+	struct pause_edge *pause_edge;
 
-	while ((hold = LIST_FIRST(&valve->holds)))
-		hold_release(hold);
+	while ((pause_edge = LIST_FIRST(&backpressure->edges)))
+		pause_edge_free(pause_edge);
 }
 
-void valve_forget(struct port *port)
+void backpressure_forget(struct port *port)
 {
-	struct hold *hold;
+	struct pause_edge *pause_edge;
 
-	while ((hold = LIST_FIRST(&port->held_by)))
-		hold_release(hold);
+	while ((pause_edge = LIST_FIRST(&port->paused_by)))
+		pause_edge_free(pause_edge);
 }

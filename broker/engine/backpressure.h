@@ -3,32 +3,32 @@
  * Back-pressure: a full queue that must lose nothing shuts its valve against each port that sent to
  * it, and those are not read until it opens again. A port may be held by several valves.
  */
-#ifndef MEMTUN_VALVE_H
-#define MEMTUN_VALVE_H
+#ifndef MEMTUN_BACKPRESSURE_H
+#define MEMTUN_BACKPRESSURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
-struct hold;
+struct pause_edge;
 struct port;
 
-struct valve {
-	LIST_HEAD(, hold) holds;
+struct backpressure {
+	LIST_HEAD(, pause_edge) edges;
 };
 
-static inline bool valve_is_shut(const struct valve *valve)
+static inline bool backpressure_is_pausing(const struct backpressure *backpressure)
 {
-	return !LIST_EMPTY(&valve->holds);
+	return !LIST_EMPTY(&backpressure->edges);
 }
 
 /* Holds the port. If memory is short it is not held, and the queue grows by what it sends on. */
-void valve_shut(struct valve *valve, struct port *port);
+void backpressure_pause(struct backpressure *backpressure, struct port *port);
 
 /* Lets go of all ports. */
-void valve_open(struct valve *valve);
+void backpressure_resume(struct backpressure *backpressure);
 
 /* Takes a port that goes away, or changes bridges, out of all valves. */
-void valve_forget(struct port *port);
+void backpressure_forget(struct port *port);
 
 #endif

@@ -96,7 +96,7 @@ void frame_release(struct frame *frame)
 }
 
 /* The shortest frame that has the headers a bridge looks at. 0: no frame of this mode at all. */
-static uint32_t frame_least(enum memtun_mode mode, const struct frame *frame)
+static uint32_t frame_length_min(enum memtun_mode mode, const struct frame *frame)
 {
 	if (mode == MEMTUN_TAP)
 		return ETH_HLEN;
@@ -112,11 +112,11 @@ static uint32_t frame_least(enum memtun_mode mode, const struct frame *frame)
 
 enum memtun_attribute frame_fault(enum memtun_mode mode, const struct frame *frame)
 {
-	uint32_t least = frame_least(mode, frame);
+	uint32_t min = frame_length_min(mode, frame);
 
-	if (least == 0)
+	if (min == 0)
 		return MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED;
-	return frame->length < least ? MEMTUN_A_FROM_CLIENT_DROPPED_RUNT : MEMTUN_A_UNSPEC;
+	return frame->length < min ? MEMTUN_A_FROM_CLIENT_DROPPED_RUNT : MEMTUN_A_UNSPEC;
 }
 
 void frame_complete_checksum(struct frame *frame)

@@ -108,7 +108,7 @@ static struct entry *table_find(struct address_table *table, const struct addres
 
 static bool table_is_full(const struct address_table *table, const struct port *port)
 {
-	return table->count >= ADDRESS_TABLE_MOST || port->addresses >= ADDRESS_TABLE_MOST_A_PORT;
+	return table->count >= ADDRESS_TABLE_MAX || port->addresses >= ADDRESS_TABLE_PORT_MAX;
 }
 
 void address_table_learn(struct address_table *table, const struct address *address,

@@ -60,8 +60,8 @@ static inline unsigned int address_hash(uint64_t seed, const struct address *add
 /* As IEEE 802.1D has it: an address that wasn't seen for so long is forgotten. */
 #define ADDRESS_AGEING (300 * CLOCK_SECOND)
 
-#define ADDRESS_TABLE_MOST 8192
-#define ADDRESS_TABLE_MOST_A_PORT 4096
+#define ADDRESS_TABLE_MAX 8192
+#define ADDRESS_TABLE_PORT_MAX 4096
 
 /* NULL with ENOMEM. */
 struct address_table *address_table_new(void);

@@ -104,9 +104,9 @@ void bridge_leave(struct port *port)
 		address_table_forget(bridge->addresses, port);
 	adapter_free(port->adapter);
 	port->adapter = NULL;
-	if (port->speaking)
-		SLIST_REMOVE(&bridge->speaking, port, port, in_speaking);
-	port->speaking = false;
+	if (port->unflushed)
+		SLIST_REMOVE(&bridge->unflushed, port, port, in_unflushed);
+	port->unflushed = false;
 	LIST_REMOVE(port, in_bridge);
 	port->bridge = NULL;
 	if (--bridge->port_count == 0)
@@ -283,22 +283,22 @@ void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
 	}
 }
 
-void bridge_hear(struct port *port)
+void bridge_flush_later(struct port *port)
 {
-	if (port->speaking)
+	if (port->unflushed)
 		return;
-	port->speaking = true;
-	SLIST_INSERT_HEAD(&port->bridge->speaking, port, in_speaking);
+	port->unflushed = true;
+	SLIST_INSERT_HEAD(&port->bridge->unflushed, port, in_unflushed);
 }
 
-void bridge_speak(struct bridge *bridge)
+void bridge_flush(struct bridge *bridge)
 {
 	struct port *port;
 
-	while ((port = SLIST_FIRST(&bridge->speaking))) {
-		SLIST_REMOVE_HEAD(&bridge->speaking, in_speaking);
-		port->speaking = false;
-		adapter_speak(port->adapter);
+	while ((port = SLIST_FIRST(&bridge->unflushed))) {
+		SLIST_REMOVE_HEAD(&bridge->unflushed, in_unflushed);
+		port->unflushed = false;
+		adapter_flush(port->adapter);
 	}
 }
 
@@ -316,5 +316,5 @@ void bridge_forward(struct port *source, struct batch *batch, uint32_t mask)
 	if (mask)
 		bridge_switch(source, batch, mask);
 	/* Not before, as each port's part of a batch is noted in the port. */
-	bridge_speak(bridge);
+	bridge_flush(bridge);
 }

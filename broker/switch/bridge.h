@@ -27,7 +27,7 @@ struct bridge {
 	bool persistent;       /* made by name, not by being named: stays when empty */
 	unsigned int port_count;
 	LIST_HEAD(, port) ports;
-	SLIST_HEAD(, port) speaking;     /* whose adapters have something to say */
+	SLIST_HEAD(, port) unflushed;    /* whose adapters have something to say */
 	struct captures captures;        /* of all that its ports see */
 	struct address_table *addresses; /* NULL: a hub, which floods */
 };
@@ -56,11 +56,11 @@ void bridge_forward(struct port *source, struct batch *batch, uint32_t mask);
 /* The same for frames of an adapter, which are the bridge's own kind already. */
 void bridge_switch(struct port *source, struct batch *batch, uint32_t mask);
 
-/* Has the port's adapter_speak() called by the next bridge_speak(). */
-void bridge_hear(struct port *port);
+/* Has the port's adapter_flush() called by the next bridge_flush(). */
+void bridge_flush_later(struct port *port);
 
 /* Lets the adapters say what they have to say, answers to each other included. The bridge forwards
  * nothing meanwhile: bridge_forward() ends with this, and adapters' timers do. */
-void bridge_speak(struct bridge *bridge);
+void bridge_flush(struct bridge *bridge);
 
 #endif

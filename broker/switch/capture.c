@@ -16,8 +16,8 @@
 #include "broker/tunnel/queue.h"
 
 /* What waits for one reader at the most: a second or so of a busy tunnel. */
-#define MOST_FRAMES 8192
-#define MOST_BYTES (16 * 1024 * 1024)
+#define FRAMES_MAX 8192
+#define BYTES_MAX (16 * 1024 * 1024)
 
 struct capture {
 	LIST_ENTRY(capture) of_target; /* of the port's or the bridge's captures */
@@ -51,7 +51,7 @@ void capture_end_bridge(struct bridge *bridge)
 }
 
 /* Its reader's end is always watched, and room for what waits if anything does. */
-static void capture_watch(struct capture *capture)
+static void capture_update_io(struct capture *capture)
 {
 	int events = EV_READ | (capture->backlog.count ? EV_WRITE : 0);
 
@@ -118,7 +118,7 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 			break;
 		}
 	}
-	capture_watch(capture);
+	capture_update_io(capture);
 }
 
 struct capture *capture_new(struct broker *broker, struct port *port, struct bridge *bridge,
@@ -169,14 +169,14 @@ static void capture_keep(struct capture *capture, const struct iovec *parts, siz
 {
 	struct frame *record = NULL;
 
-	if (capture->backlog.count < MOST_FRAMES && capture->backlog.bytes < MOST_BYTES)
+	if (capture->backlog.count < FRAMES_MAX && capture->backlog.bytes < BYTES_MAX)
 		record = record_new(parts, count);
 	if (!record || backlog_push(&capture->backlog, record) < 0) {
 		if (record)
 			frame_release(record);
 		capture->missed++;
 	}
-	capture_watch(capture);
+	capture_update_io(capture);
 }
 
 static void capture_frame(struct capture *capture, const struct frame *frame,

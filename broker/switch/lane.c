@@ -23,22 +23,22 @@ void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner
 	lane->broker = broker;
 	lane->owner = owner;
 	lane->batch_hint = 1;
-	LIST_INIT(&lane->valve.holds);
+	LIST_INIT(&lane->backpressure.edges);
 	ev_io_init(&lane->io, lane_ready, -1, 0);
 	lane->io.data = lane;
 }
 
 /* Whether the loop would not say that the other side is gone: then it is looked for. */
-static void lane_set_unseen(struct lane *lane, bool unseen)
+static void lane_set_polled(struct lane *lane, bool polled)
 {
-	if (unseen == lane->unseen)
+	if (polled == lane->polled)
 		return;
-	lane->unseen = unseen;
-	if (unseen)
-		LIST_INSERT_HEAD(&lane->broker->unseen, lane, in_unseen);
+	lane->polled = polled;
+	if (polled)
+		LIST_INSERT_HEAD(&lane->broker->polled, lane, in_polled);
 	else
-		LIST_REMOVE(lane, in_unseen);
-	broker_watch_unseen(lane->broker);
+		LIST_REMOVE(lane, in_polled);
+	broker_arm_liveness(lane->broker);
 }
 
 int lane_open(struct lane *lane, const struct lane_link *link, int fd)
@@ -46,11 +46,11 @@ int lane_open(struct lane *lane, const struct lane_link *link, int fd)
 	if (link == &lane_stream_link && !(lane->stream = stream_new()))
 		return -1;
 	lane->link = link;
-	lane->gone = false;
+	lane->peer_closed = false;
 	lane->error = 0;
 	lane->overrun = 0;
 	ev_io_set(&lane->io, fd, EV_READ);
-	lane_watch(lane);
+	lane_update_io(lane);
 	return 0;
 }
 
@@ -60,7 +60,7 @@ static void lane_drop_backlog(struct lane *lane)
 		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, lane->backlog.count);
 	backlog_pop(&lane->backlog, lane->backlog.count);
 	lane->sent_of_first = 0;
-	valve_open(&lane->valve);
+	backpressure_resume(&lane->backpressure);
 }
 
 int lane_release(struct lane *lane)
@@ -68,7 +68,7 @@ int lane_release(struct lane *lane)
 	int fd = lane->io.fd;
 
 	lane_drop_backlog(lane);
-	lane_set_unseen(lane, false);
+	lane_set_polled(lane, false);
 	ev_io_stop(lane->broker->loop, &lane->io);
 	ev_io_set(&lane->io, -1, 0);
 	stream_free(lane->stream);
@@ -82,13 +82,13 @@ void lane_close(struct lane *lane)
 		close(lane_release(lane));
 }
 
-void lane_watch(struct lane *lane)
+void lane_update_io(struct lane *lane)
 {
 	struct ev_loop *loop = lane->broker->loop;
 	int events = (lane->paused ? 0 : EV_READ) | (lane->backlog.count ? EV_WRITE : 0);
 	int fed = ev_is_pending(&lane->io) ? EV_READ : 0;
 
-	lane_set_unseen(lane, lane->paused || lane->inode);
+	lane_set_polled(lane, lane->paused || lane->inode);
 	if (ev_is_active(&lane->io) && events == (lane->io.events & (EV_READ | EV_WRITE)))
 		return;
 	ev_io_stop(loop, &lane->io);
@@ -96,7 +96,7 @@ void lane_watch(struct lane *lane)
 	if (events)
 		ev_io_start(loop, &lane->io);
 	/* Stopping it forgot what it was to be called for. */
-	if (fed && (events || lane->gone))
+	if (fed && (events || lane->peer_closed))
 		ev_feed_event(loop, &lane->io, fed);
 }
 
@@ -104,11 +104,11 @@ void lane_set_port(struct lane *lane, struct port *port)
 {
 	/* Of a frame that is half out on a stream the rest is dropped: nothing may follow it. */
 	if (lane->sent_of_first)
-		lane_give_up(lane);
+		lane_close_later(lane);
 	lane_drop_backlog(lane);
 	lane->port = port;
-	lane->paused = port && port->holds > 0;
-	lane_watch(lane);
+	lane->paused = port && port->pause_count > 0;
+	lane_update_io(lane);
 }
 
 /* Comes back for frames that have been read from a stream already: no event would tell of them. */
@@ -123,16 +123,16 @@ void lane_set_reading(struct lane *lane, bool reading)
 	lane->paused = !reading;
 	if (!lane_is_open(lane))
 		return;
-	lane_watch(lane);
+	lane_update_io(lane);
 	if (reading)
 		lane_read_on(lane);
 }
 
-void lane_give_up(struct lane *lane)
+void lane_close_later(struct lane *lane)
 {
-	if (!lane->gone)
+	if (!lane->peer_closed)
 		ev_feed_event(lane->broker->loop, &lane->io, EV_READ);
-	lane->gone = true;
+	lane->peer_closed = true;
 }
 
 bool lane_hung_up(const struct lane *lane)
@@ -187,9 +187,9 @@ void lane_drain(struct lane *lane)
 		received = lane_read(lane);
 }
 
-bool lane_retire(struct lane *lane)
+bool lane_close_dead(struct lane *lane)
 {
-	if (!lane->gone && !lane_hung_up(lane) &&
+	if (!lane->peer_closed && !lane_hung_up(lane) &&
 	    !(lane->inode &&
 	      socket_diag_peer(&lane->broker->diag, lane->inode) == SOCKET_PEER_GONE))
 		return false;
@@ -218,7 +218,7 @@ static void lane_ready(struct ev_loop *loop, ev_io *io, int events)
 	struct lane *lane = io->data;
 
 	(void)loop;
-	if (lane->gone) {
+	if (lane->peer_closed) {
 		lane_drain(lane);
 		lane->owner->ended(lane);
 		return;

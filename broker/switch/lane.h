@@ -29,7 +29,7 @@ struct port;
 struct stream;
 
 /* What may wait in one lane besides its port's limit in frames. */
-#define LANE_MOST_BYTES (4 * 1024 * 1024)
+#define LANE_BYTES_MAX (4 * 1024 * 1024)
 
 /* What a batch was read with. */
 enum lane_received {
@@ -90,15 +90,15 @@ struct lane {
 	struct port *port; /* NULL: none yet; what comes in goes nowhere, as before TUNSETIFF */
 	struct frame_format format;
 	ino_t inode; /* of a datagram socket, whose peer's end no event tells: to ask of; else 0 */
-	LIST_ENTRY(lane) in_unseen;
-	bool unseen;            /* the loop won't say when the other side is gone */
+	LIST_ENTRY(lane) in_polled;
+	bool polled;            /* the loop won't say when the other side is gone */
 	bool paused;            /* its port is held */
-	bool gone;              /* a send said that the other side is no more */
+	bool peer_closed;       /* a send said that the other side is no more */
 	uint8_t batch_hint;     /* frames to read for: what came lately */
 	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that are out */
 	struct stream *stream;  /* STREAM: what has come of a frame */
 	struct backlog backlog;
-	struct valve valve;
+	struct backpressure backpressure;
 };
 
 /* Makes it a lane without a descriptor, for broker and owner. */
@@ -135,19 +135,19 @@ bool lane_hung_up(const struct lane *lane);
  * returned. To be asked where the loop may not have said so yet: the lane isn't read, its socket's
  * type never says so, or a request came in the same turn.
  */
-bool lane_retire(struct lane *lane);
+bool lane_close_dead(struct lane *lane);
 
 /* Ends it at the loop's next turn: frames that the other side had still sent come before. */
-void lane_give_up(struct lane *lane);
+void lane_close_later(struct lane *lane);
 
 /* Lets go of the ports that it holds if it is no more than half full, or no longer blocks. */
-void lane_let_go(struct lane *lane);
+void lane_resume_sources(struct lane *lane);
 
 /* Reads from it or not: its port is, or is no longer, held. */
 void lane_set_reading(struct lane *lane, bool reading);
 
 /* Within the lane: waits for what is of use now, and sends what waits. */
-void lane_watch(struct lane *lane);
+void lane_update_io(struct lane *lane);
 void lane_flush(struct lane *lane);
 
 /* For the links: counts what came for its port, if it has one. */

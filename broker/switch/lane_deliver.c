@@ -51,19 +51,19 @@ static unsigned int lane_select(struct lane *lane, struct batch *batch, uint32_t
 static bool backlog_is_full(const struct lane *lane)
 {
 	return lane->backlog.count >= lane->port->queue_limit ||
-	       lane->backlog.bytes >= LANE_MOST_BYTES;
+	       lane->backlog.bytes >= LANE_BYTES_MAX;
 }
 
 static bool backlog_is_half_empty(const struct lane *lane)
 {
 	return lane->backlog.count <= lane->port->queue_limit / 2 &&
-	       lane->backlog.bytes <= LANE_MOST_BYTES / 2;
+	       lane->backlog.bytes <= LANE_BYTES_MAX / 2;
 }
 
 /* Must nothing of this source's be dropped here? */
 static bool lane_blocks(const struct lane *lane, const struct port *source)
 {
-	return lane->port->overflow == MEMTUN_BLOCK || source->patient;
+	return lane->port->overflow == MEMTUN_BLOCK || source->lossless;
 }
 
 /* Makes what has waited longest give way, if the port wants that. False: there is no room. */
@@ -103,7 +103,7 @@ static void lane_keep(struct lane *lane, const struct port *source, struct frame
 	port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
 	/* Without the rest of a frame that is half out, what follows on a stream means nothing. */
 	if (lane->sent_of_first && lane->backlog.count == 0)
-		lane_give_up(lane);
+		lane_close_later(lane);
 }
 
 void lane_send(struct lane *lane, struct port *source, struct batch *batch, uint32_t mask)
@@ -112,7 +112,7 @@ void lane_send(struct lane *lane, struct port *source, struct batch *batch, uint
 	unsigned int count = lane_select(lane, batch, mask, frames);
 	unsigned int done = 0;
 
-	if (lane->gone) {
+	if (lane->peer_closed) {
 		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, count);
 		return;
 	}
@@ -123,14 +123,14 @@ void lane_send(struct lane *lane, struct port *source, struct batch *batch, uint
 	for (; done < count; done++)
 		lane_keep(lane, source, frames[done]);
 	if (lane_blocks(lane, source) && backlog_is_full(lane))
-		valve_shut(&lane->valve, source);
-	lane_watch(lane);
+		backpressure_pause(&lane->backpressure, source);
+	lane_update_io(lane);
 }
 
-void lane_let_go(struct lane *lane)
+void lane_resume_sources(struct lane *lane)
 {
 	if (lane->port->overflow != MEMTUN_BLOCK || backlog_is_half_empty(lane))
-		valve_open(&lane->valve);
+		backpressure_resume(&lane->backpressure);
 }
 
 /* Sends what waits, as far as there is room now. */
@@ -151,9 +151,9 @@ void lane_flush(struct lane *lane)
 		if (done < count)
 			break;
 	}
-	if (valve_is_shut(&lane->valve) && backlog_is_half_empty(lane))
-		valve_open(&lane->valve);
-	lane_watch(lane);
+	if (backpressure_is_pausing(&lane->backpressure) && backlog_is_half_empty(lane))
+		backpressure_resume(&lane->backpressure);
+	lane_update_io(lane);
 }
 
 bool lane_send_failed(struct lane *lane)
@@ -170,7 +170,7 @@ bool lane_send_failed(struct lane *lane)
 			break;
 		lane->error = errno;
 		/* Its reading end tells the rest, frames that it had still sent among them. */
-		lane_give_up(lane);
+		lane_close_later(lane);
 		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, 1);
 		return true;
 	default:

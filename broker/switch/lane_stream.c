@@ -94,13 +94,13 @@ static bool stream_take(struct lane *lane, unsigned int index, unsigned char *by
 static ssize_t stream_split(struct lane *lane, unsigned char *bytes, size_t size,
 			    unsigned int *count, uint32_t *mask)
 {
-	size_t most = FRAME_MAX + frame_format_size(&lane->format);
+	size_t max = FRAME_MAX + frame_format_size(&lane->format);
 	size_t at = 0;
 
 	while (*count < BATCH_FRAMES && size - at >= LENGTH_SIZE) {
 		size_t length = length_read(bytes + at);
 
-		if (length > most) {
+		if (length > max) {
 			lane_count(lane, MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE);
 			return -1;
 		}

@@ -68,10 +68,10 @@ void port_leave(struct port *port)
 	if (!bridge)
 		return;
 	/* Whom it holds it leaves behind, and who holds it. */
-	port->operations->let_go(port);
-	valve_forget(port);
+	port->operations->resume_sources(port);
+	backpressure_forget(port);
 	bridge_leave(port);
-	broker_settle_bridge(port->broker, bridge);
+	broker_delete_bridge_if_unused(port->broker, bridge);
 }
 
 int port_join(struct port *port, const char *name, struct fault *fault)
@@ -92,7 +92,7 @@ int port_join(struct port *port, const char *name, struct fault *fault)
 		fault_set(fault, errno, "cannot join '%s' to bridge '%s': %s", port->name, name,
 			  strerror(errno));
 		if (bridge)
-			broker_settle_bridge(port->broker, bridge);
+			broker_delete_bridge_if_unused(port->broker, bridge);
 		return -1;
 	}
 	port_leave(port);

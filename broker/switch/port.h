@@ -20,7 +20,7 @@ struct batch;
 struct bridge;
 struct broker;
 struct capture;
-struct hold;
+struct pause_edge;
 struct port;
 
 enum {
@@ -41,7 +41,7 @@ struct port_operations {
 	void (*set_reading)(struct port *port, bool reading);
 
 	/* Opens its lanes' valves: it leaves those behind whom they hold. */
-	void (*let_go)(struct port *port);
+	void (*resume_sources)(struct port *port);
 };
 
 struct port {
@@ -51,14 +51,14 @@ struct port {
 	struct adapter *adapter; /* of a TUN on an Ethernet bridge; NULL: no need of one */
 	struct adapter_config *adapter_config; /* NULL: it was told nothing */
 	LIST_ENTRY(port) in_bridge;
-	SLIST_ENTRY(port) in_touched;  /* while a batch is being forwarded */
-	SLIST_ENTRY(port) in_speaking; /* while its adapter has something to say */
-	bool speaking;
-	uint32_t pending;          /* the batch's frames that go here, as bits */
-	unsigned int holds;        /* full queues that wait for this port to be quiet */
-	LIST_HEAD(, hold) held_by; /* those, see valve.h */
-	unsigned int addresses;    /* that its bridge has learned from it */
-	bool patient;              /* what it sends is never dropped: it is held instead */
+	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */
+	SLIST_ENTRY(port) in_unflushed; /* while its adapter has something to say */
+	bool unflushed;
+	uint32_t pending;                  /* the batch's frames that go here, as bits */
+	unsigned int pause_count;          /* full queues that wait for this port to be quiet */
+	LIST_HEAD(, pause_edge) paused_by; /* those, see valve.h */
+	unsigned int addresses;            /* that its bridge has learned from it */
+	bool lossless;                     /* what it sends is never dropped: it is held instead */
 	uint32_t id;
 	uint32_t mtu;         /* of frames to the client: bytes of packet */
 	uint32_t queue_limit; /* frames that may wait in a lane */

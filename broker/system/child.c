@@ -11,34 +11,33 @@
 
 #include "common/log.h"
 
-static void child_ended(struct ev_loop *loop, ev_child *watcher, int events)
+static void child_ended(struct ev_loop *loop, ev_child *subscriber, int events)
 {
-	struct child *child = watcher->data;
+	struct child *child = subscriber->data;
 
 	(void)events;
-	ev_child_stop(loop, watcher);
+	ev_child_stop(loop, subscriber);
 	child->pid = -1;
-	if (WIFSIGNALED(watcher->rstatus))
-		child->status = CHILD_SIGNAL + WTERMSIG(watcher->rstatus);
+	if (WIFSIGNALED(subscriber->rstatus))
+		child->status = CHILD_SIGNAL + WTERMSIG(subscriber->rstatus);
 	else
-		child->status = WEXITSTATUS(watcher->rstatus);
+		child->status = WEXITSTATUS(subscriber->rstatus);
 	ev_break(loop, EVBREAK_ALL);
 }
 
 /* In the new process: everything as it was for us, and MEMTUN_SOCKET besides. */
-static _Noreturn void child_become(char *const command[],
-				   const struct child_surroundings *surroundings)
+static _Noreturn void child_become(char *const command[], const struct child_inherited *inherited)
 {
 	sigset_t none;
 	int error;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, surroundings->broken_pipe);
-	signal(SIGINT, surroundings->interrupt);
+	signal(SIGPIPE, inherited->broken_pipe);
+	signal(SIGINT, inherited->interrupt);
 	/* Limits that were raised for the broker would upset programs that use select(2). */
-	if (setrlimit(RLIMIT_NOFILE, &surroundings->files) < 0 ||
-	    setenv("MEMTUN_SOCKET", surroundings->address, 1) < 0) {
+	if (setrlimit(RLIMIT_NOFILE, &inherited->files) < 0 ||
+	    setenv("MEMTUN_SOCKET", inherited->address, 1) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot start %s: %s", command[0], strerror(errno));
 		_exit(CHILD_OURS);
 	}
@@ -49,17 +48,17 @@ static _Noreturn void child_become(char *const command[],
 }
 
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
-		const struct child_surroundings *surroundings)
+		const struct child_inherited *inherited)
 {
 	child->loop = loop;
 	child->pid = fork();
 	if (child->pid < 0)
 		return -1;
 	if (child->pid == 0)
-		child_become(command, surroundings);
-	ev_child_init(&child->watcher, child_ended, child->pid, 0);
-	child->watcher.data = child;
-	ev_child_start(loop, &child->watcher);
+		child_become(command, inherited);
+	ev_child_init(&child->subscriber, child_ended, child->pid, 0);
+	child->subscriber.data = child;
+	ev_child_start(loop, &child->subscriber);
 	return 0;
 }
 

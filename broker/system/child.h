@@ -18,13 +18,13 @@
 
 struct child {
 	pid_t pid;
-	ev_child watcher;
+	ev_child subscriber;
 	struct ev_loop *loop;
 	int status; /* to exit with, once it has ended */
 };
 
 /* What it is to find: as it was for us, not as we have made it for ourselves. */
-struct child_surroundings {
+struct child_inherited {
 	const char *address;      /* of the broker */
 	struct rlimit files;      /* RLIMIT_NOFILE */
 	void (*broken_pipe)(int); /* what SIGPIPE did */
@@ -36,7 +36,7 @@ struct child_surroundings {
  * there can be no new process.
  */
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
-		const struct child_surroundings *surroundings);
+		const struct child_inherited *inherited);
 
 /* Passes a signal on. */
 void child_signal(const struct child *child, int signal);

@@ -31,7 +31,7 @@ void injector_set_reading(struct injector *injector, bool reading)
 {
 	struct ev_loop *loop = injector->tunnel->port.broker->loop;
 
-	if (reading && !injector->port.holds)
+	if (reading && !injector->port.pause_count)
 		ev_io_start(loop, &injector->io);
 	else
 		ev_io_stop(loop, &injector->io);
@@ -39,7 +39,7 @@ void injector_set_reading(struct injector *injector, bool reading)
 
 void injector_free(struct injector *injector)
 {
-	valve_forget(&injector->port);
+	backpressure_forget(&injector->port);
 	ev_io_stop(injector->tunnel->port.broker->loop, &injector->io);
 	close(injector->io.fd);
 	LIST_REMOVE(injector, of_tunnel);
@@ -152,13 +152,13 @@ struct injector *injector_new(struct tunnel *tunnel, enum memtun_direction direc
 		return NULL;
 	}
 	injector->port.operations = &injector_port_operations;
-	injector->port.patient = true;
+	injector->port.lossless = true;
 	injector->tunnel = tunnel;
 	injector->direction = direction;
 	ev_io_init(&injector->io, injector_ready, ends[0], EV_READ);
 	injector->io.data = injector;
 	LIST_INSERT_HEAD(&tunnel->injectors, injector, of_tunnel);
-	injector_set_reading(injector, direction == MEMTUN_TO_CLIENT || !tunnel->port.holds);
+	injector_set_reading(injector, direction == MEMTUN_TO_CLIENT || !tunnel->port.pause_count);
 	*client_fd = ends[1];
 	return injector;
 }

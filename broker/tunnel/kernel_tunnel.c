@@ -96,7 +96,7 @@ int kernel_tunnel_new(struct tunnel *tunnel, struct fault *fault)
 	kernel->tunnel = tunnel;
 	tunnel->kernel = kernel;
 	LIST_INSERT_HEAD(&broker->kernel_tunnels, kernel, in_broker);
-	broker_watch_unseen(broker);
+	broker_arm_liveness(broker);
 	return 0;
 }
 
@@ -117,7 +117,7 @@ void kernel_tunnel_free(struct kernel_tunnel *kernel)
 	if (interface_ask(kernel, &link))
 		kernel_link_delete(kernel->index);
 	LIST_REMOVE(kernel, in_broker);
-	broker_watch_unseen(kernel->tunnel->port.broker);
+	broker_arm_liveness(kernel->tunnel->port.broker);
 	kernel->tunnel->kernel = NULL;
 	free(kernel);
 }
@@ -139,7 +139,7 @@ int kernel_tunnel_take(struct tunnel *tunnel, int *client_fd, struct fault *faul
 	return 0;
 }
 
-bool kernel_tunnel_retire(struct tunnel *tunnel)
+bool kernel_tunnel_delete_dead(struct tunnel *tunnel)
 {
 	struct kernel_link link;
 

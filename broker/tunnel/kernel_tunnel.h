@@ -45,7 +45,7 @@ void kernel_tunnel_free(struct kernel_tunnel *kernel);
 int kernel_tunnel_take(struct tunnel *tunnel, int *client_fd, struct fault *fault);
 
 /* Is its interface gone? Then the tunnel is deleted, and true returned. */
-bool kernel_tunnel_retire(struct tunnel *tunnel);
+bool kernel_tunnel_delete_dead(struct tunnel *tunnel);
 
 /* Looks at it, tells those who watch what has changed, and deletes it if its interface is gone. */
 void kernel_tunnel_look(struct kernel_tunnel *kernel);

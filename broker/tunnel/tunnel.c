@@ -56,7 +56,7 @@ void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t que
 {
 	struct attribute_set set;
 
-	if (LIST_EMPTY(&tunnel->port.broker->watching))
+	if (LIST_EMPTY(&tunnel->port.broker->subscribed))
 		return;
 	tunnel_describe(tunnel, false, &set);
 	if (queue_id)
@@ -135,7 +135,7 @@ void tunnel_delete(struct tunnel *tunnel)
 		tunnel_free(peer);
 }
 
-void tunnel_settle(struct tunnel *tunnel)
+void tunnel_delete_if_unused(struct tunnel *tunnel)
 {
 	/* The kernel's goes with its interface. */
 	if (tunnel->queue_count == 0 && !tunnel->persistent && !tunnel->kernel)
@@ -145,7 +145,7 @@ void tunnel_settle(struct tunnel *tunnel)
 void tunnel_queue_ended(struct tunnel *tunnel, uint32_t queue_id)
 {
 	tunnel_publish(tunnel, MEMTUN_EVENT_CLOSED, queue_id);
-	tunnel_settle(tunnel);
+	tunnel_delete_if_unused(tunnel);
 }
 
 /* Makes the tunnel at the other end, and the wire. */
@@ -256,10 +256,10 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	port_set(&tunnel->port, options);
 	tunnel->persistent = option(options, MEMTUN_A_PERSISTENT, tunnel->persistent);
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
-		lane_let_go(&queue->lane);
+		lane_resume_sources(&queue->lane);
 	}
 	tunnel_publish(tunnel, MEMTUN_EVENT_CHANGED, 0);
-	tunnel_settle(tunnel);
+	tunnel_delete_if_unused(tunnel);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ struct pair;
 struct queue;
 
 /* As the kernel's MAX_TAP_QUEUES. */
-#define TUNNEL_MOST_QUEUES 256
+#define TUNNEL_QUEUES_MAX 256
 
 /* What packets may be unless told otherwise, bytes. */
 #define TUNNEL_MTU 1500
@@ -108,7 +108,7 @@ void tunnel_delete(struct tunnel *tunnel);
 void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id);
 
 /* Deletes it if nobody has it open and nobody made it to stay. */
-void tunnel_settle(struct tunnel *tunnel);
+void tunnel_delete_if_unused(struct tunnel *tunnel);
 
 /* A queue is gone; the tunnel goes with it if it was its last and nobody made it to stay. */
 void tunnel_queue_ended(struct tunnel *tunnel, uint32_t queue_id);

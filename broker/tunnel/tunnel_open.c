@@ -51,15 +51,15 @@ static int tunnel_has_room(struct tunnel *tunnel, struct fault *fault)
 
 	tunnel->persistent = true; /* for now: the last of them would take it along */
 	LIST_FOREACH_SAFE(queue, &tunnel->queues, in_tunnel, next) {
-		lane_retire(&queue->lane);
+		lane_close_dead(&queue->lane);
 	}
 	tunnel->persistent = persistent;
 	if (tunnel->queue_count && !tunnel->multi_queue)
 		return fault_set(fault, EBUSY, "'%s' is open, and not multi_queue",
 				 tunnel->port.name);
-	if (tunnel->queue_count >= TUNNEL_MOST_QUEUES)
+	if (tunnel->queue_count >= TUNNEL_QUEUES_MAX)
 		return fault_set(fault, E2BIG, "'%s' is open %u times", tunnel->port.name,
-				 TUNNEL_MOST_QUEUES);
+				 TUNNEL_QUEUES_MAX);
 	return 0;
 }
 
@@ -68,7 +68,7 @@ static struct tunnel *tunnel_look_up(struct broker *broker, const char *name)
 {
 	struct tunnel *tunnel = tunnel_find(broker, name);
 
-	return tunnel && tunnel->kernel && kernel_tunnel_retire(tunnel) ? NULL : tunnel;
+	return tunnel && tunnel->kernel && kernel_tunnel_delete_dead(tunnel) ? NULL : tunnel;
 }
 
 /* Finds the tunnel to open, with room for one more, or makes it. */
@@ -105,7 +105,7 @@ static void tunnel_undo(struct tunnel *tunnel, uint32_t last_id)
 	if (tunnel->port.id > last_id)
 		tunnel_delete(tunnel);
 	else
-		tunnel_settle(tunnel);
+		tunnel_delete_if_unused(tunnel);
 }
 
 struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *options, uid_t uid,

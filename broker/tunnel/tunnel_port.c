@@ -63,18 +63,18 @@ static void tunnel_set_reading(struct port *port, bool reading)
 	}
 }
 
-static void tunnel_let_go(struct port *port)
+static void tunnel_resume_sources(struct port *port)
 {
 	struct tunnel *tunnel = (struct tunnel *)port;
 	struct queue *queue;
 
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
-		valve_open(&queue->lane.valve);
+		backpressure_resume(&queue->lane.backpressure);
 	}
 }
 
 const struct port_operations tunnel_port_operations = {
 	.send = tunnel_send,
 	.set_reading = tunnel_set_reading,
-	.let_go = tunnel_let_go,
+	.resume_sources = tunnel_resume_sources,
 };

@@ -54,7 +54,7 @@ static void uplink_publish(struct uplink *uplink, enum memtun_event event)
 {
 	struct attribute_set set;
 
-	if (LIST_EMPTY(&uplink->port.broker->watching))
+	if (LIST_EMPTY(&uplink->port.broker->subscribed))
 		return;
 	uplink_describe(uplink, false, &set);
 	broker_publish(uplink->port.broker, event, &set);
@@ -84,15 +84,15 @@ static void uplink_set_reading(struct port *port, bool reading)
 	lane_set_reading(&uplink->second, reading);
 }
 
-static void uplink_let_go(struct port *port)
+static void uplink_resume_sources(struct port *port)
 {
-	valve_open(&((struct uplink *)port)->lane.valve);
+	backpressure_resume(&((struct uplink *)port)->lane.backpressure);
 }
 
 static const struct port_operations uplink_port_operations = {
 	.send = uplink_send,
 	.set_reading = uplink_set_reading,
-	.let_go = uplink_let_go,
+	.resume_sources = uplink_resume_sources,
 };
 
 /* ------------------------------------------------------------------------------ up and down */

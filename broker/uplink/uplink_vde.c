@@ -43,7 +43,7 @@
 
 /* How often vde_open() is interrupted until it has given up, and how far apart: a signal that comes
  * just before it waits has no effect on it. */
-#define MOST_INTERRUPTIONS 20
+#define INTERRUPTIONS_MAX 20
 #define INTERRUPTION_INTERVAL 10
 
 #define VDE_SCHEME "vde://"
@@ -79,7 +79,7 @@ static void child_set_timer(int milliseconds)
 static void child_interrupted(int number)
 {
 	(void)number;
-	if (++interruptions > MOST_INTERRUPTIONS)
+	if (++interruptions > INTERRUPTIONS_MAX)
 		_exit(1);
 	child_set_timer(INTERRUPTION_INTERVAL);
 }
@@ -235,7 +235,7 @@ static void vde_control_ready(struct ev_loop *loop, ev_io *io, int events)
 	if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	ev_io_stop(loop, io);
-	lane_give_up(&vde->uplink.lane);
+	lane_close_later(&vde->uplink.lane);
 }
 
 /*

@@ -16,7 +16,7 @@
 
 /* So many uplinks on one local address and port: the kernel looks through them for each datagram.
  */
-#define VXLAN_MOST_SHARERS 256
+#define VXLAN_SHARERS_MAX 256
 
 struct vxlan {
 	struct uplink uplink; /* first */

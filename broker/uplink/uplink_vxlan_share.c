@@ -49,7 +49,7 @@ static unsigned int program_add(struct sock_filter *program, unsigned int length
 /* Tells the kernel who has which place. Any of their sockets will do. -1 with errno. */
 static int sharers_tell(const struct vxlan *vxlan, int fd)
 {
-	struct sock_filter program[2 * VXLAN_MOST_SHARERS + 3] = {
+	struct sock_filter program[2 * VXLAN_SHARERS_MAX + 3] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, VNI_WORD),
 		BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 8),
 	};
@@ -83,7 +83,7 @@ static int sharers_admit(const struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 		errno = EADDRINUSE;
 		return -1;
 	}
-	if (count < VXLAN_MOST_SHARERS)
+	if (count < VXLAN_SHARERS_MAX)
 		return count;
 	snprintf(text, UPLINK_TEXT_SIZE, "%s has %d uplinks",
 		 uplink_address_format(&vxlan->local, address), count);

@@ -57,7 +57,7 @@ int command_check(const struct invocation *invocation, const char *name, unsigne
 struct memtun *command_connect(const struct invocation *invocation, int *status);
 
 /* Parses the number that an option takes; else says what is wrong and returns EXIT_USAGE. */
-int command_number(const char *option, const char *value, uint64_t least, uint64_t most,
+int command_number(const char *option, const char *value, uint64_t min, uint64_t max,
 		   uint64_t *number);
 
 /* The same for seconds, maybe with a fraction, into milliseconds. */

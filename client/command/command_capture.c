@@ -19,7 +19,7 @@
 #include "client/command/stop.h"
 
 /* The longest frame that the broker takes, 68 KiB, and its header. */
-#define MOST_RECORD (sizeof(struct memtun_capture_header) + 69632)
+#define RECORD_MAX (sizeof(struct memtun_capture_header) + 69632)
 
 struct capture {
 	struct memtun *memtun;
@@ -29,7 +29,7 @@ struct capture {
 	char *filter;     /* NULL: all */
 	struct bpf_program program;
 	enum memtun_mode mode; /* that the program is for */
-	uint64_t most;         /* frames, 0: no limit */
+	uint64_t max;          /* frames, 0: no limit */
 	uint64_t missed;       /* as the broker last said */
 	struct capture_file file;
 	int fd;       /* frames come from there */
@@ -156,14 +156,13 @@ static int capture_check_broker(struct capture *capture)
 
 static int capture_run(struct capture *capture)
 {
-	_Alignas(8) static unsigned char record[MOST_RECORD];
+	_Alignas(8) static unsigned char record[RECORD_MAX];
 	const struct memtun_capture_header *header = (const void *)record;
 	struct pollfd poll_fd = {.fd = capture->fd, .events = POLLIN};
 	bool is_gone = false;
 	int status = 0;
 
-	while (status == 0 && !is_gone &&
-	       (!capture->most || capture->file.frames < capture->most)) {
+	while (status == 0 && !is_gone && (!capture->max || capture->file.frames < capture->max)) {
 		ssize_t length = recv(capture->fd, record, sizeof(record), MSG_DONTWAIT);
 
 		if (length >= (ssize_t)sizeof(*header) && !comes_too_late(header))
@@ -211,7 +210,7 @@ static int capture_parse(struct capture *capture, int count, char **words)
 			capture->path = value;
 			i++;
 		} else if (strcmp(words[i], "-c") == 0 && value) {
-			if (command_number("-c", value, 1, UINT64_MAX / 2, &capture->most))
+			if (command_number("-c", value, 1, UINT64_MAX / 2, &capture->max))
 				return EXIT_USAGE;
 			i++;
 		} else if (strcmp(words[i], "--ready-fd") == 0 && value) {

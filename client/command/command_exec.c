@@ -22,7 +22,7 @@
 #define FIRST_FD 3
 
 /* Enough for any command line that a person writes; each is a descriptor. */
-#define MOST_TUNNELS 128
+#define TUNNELS_MAX 128
 
 struct opened {
 	const char *spec;
@@ -32,7 +32,7 @@ struct opened {
 };
 
 struct exec {
-	struct opened tunnels[MOST_TUNNELS];
+	struct opened tunnels[TUNNELS_MAX];
 	int count;
 	char **command;
 };
@@ -45,8 +45,8 @@ static int exec_add_spec(struct exec *exec, const char *spec)
 	struct opened *opened = &exec->tunnels[exec->count];
 	size_t length = strcspn(spec, ":");
 
-	if (exec->count == MOST_TUNNELS)
-		return command_fail(EXIT_OURS, "more than %d tunnels", MOST_TUNNELS);
+	if (exec->count == TUNNELS_MAX)
+		return command_fail(EXIT_OURS, "more than %d tunnels", TUNNELS_MAX);
 	if (length >= sizeof(opened->asked))
 		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
 				    spec);
@@ -199,7 +199,7 @@ static void variable_name(const char *name, char variable[], size_t size)
 
 static int exec_set_variables(struct exec *exec)
 {
-	char names[MOST_TUNNELS * MEMTUN_NAME_SIZE] = "";
+	char names[TUNNELS_MAX * MEMTUN_NAME_SIZE] = "";
 	char number[16];
 	size_t used = 0;
 

@@ -14,11 +14,11 @@
 #include "memtun.h"
 #include "memtun/connector.h"
 
-#define MOST_FILTERS 32
+#define FILTERS_MAX 32
 
 struct expect {
 	const char *name;
-	struct memtun_pattern patterns[MOST_FILTERS + 3];
+	struct memtun_pattern patterns[FILTERS_MAX + 3];
 	size_t filters;
 	int timeout; /* milliseconds, -1: none */
 	uint64_t limit;
@@ -54,8 +54,8 @@ static int expect_parse(struct expect *expect, int count, char **words)
 			return command_fail(EXIT_USAGE, "expect has no option %s", words[i]);
 		} else if (!expect->name) {
 			expect->name = words[i];
-		} else if (expect->filters == MOST_FILTERS) {
-			return command_fail(EXIT_USAGE, "more than %d filters", MOST_FILTERS);
+		} else if (expect->filters == FILTERS_MAX) {
+			return command_fail(EXIT_USAGE, "more than %d filters", FILTERS_MAX);
 		} else {
 			expect->patterns[expect->filters++] = MEMTUN_FILTER(words[i]);
 		}

@@ -17,7 +17,7 @@
 
 enum {
 	/* An address and a gateway of each family, a key and a value each. */
-	MOST_ADDRESS_WORDS = 8,
+	ADDRESS_WORDS_MAX = 8,
 	NUMBER_SIZE = 12,
 };
 
@@ -26,7 +26,7 @@ struct host {
 	char opened[MEMTUN_NAME_SIZE]; /* what a template has become */
 	struct memtun_options *options;
 	struct host_addresses addresses;
-	char *words[MOST_ADDRESS_WORDS]; /* of addresses, for memtun-host */
+	char *words[ADDRESS_WORDS_MAX]; /* of addresses, for memtun-host */
 	int word_count;
 	int ready_fd; /* -1: nobody waits */
 	int fd;
@@ -183,7 +183,7 @@ static int host_exec(struct host *host)
 {
 	char fd[NUMBER_SIZE], ready_fd[NUMBER_SIZE], mtu[NUMBER_SIZE];
 	char tap[] = "tap", tun[] = "tun", self[] = "memtun-host";
-	char *command[HOST_FIRST_ADDRESS + MOST_ADDRESS_WORDS + 1] = {
+	char *command[HOST_FIRST_ADDRESS + ADDRESS_WORDS_MAX + 1] = {
 		self, host->opened, fd, ready_fd, host->mode == MEMTUN_TAP ? tap : tun, mtu,
 	};
 

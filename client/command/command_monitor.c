@@ -62,7 +62,7 @@ int command_monitor(const struct invocation *invocation, int count, char **words
 	memtun = command_connect(invocation, &status);
 	if (!memtun)
 		return status;
-	if (memtun_watch(memtun, monitor_event, &monitor) < 0)
+	if (memtun_subscribe(memtun, monitor_event, &monitor) < 0)
 		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	else
 		status = command_ready(ready_fd);

@@ -19,14 +19,14 @@
 #include "client/command/top.h"
 
 /* Milliseconds. */
-#define LEAST_INTERVAL 100
+#define INTERVAL_MIN 100
 
 struct top {
 	struct memtun *memtun;
 	struct rates rates;
 	enum rates_order order;
 	int64_t interval;
-	uint64_t most; /* times that rates are shown, 0: no limit */
+	uint64_t max; /* times that rates are shown, 0: no limit */
 	uint64_t shown;
 	bool batch;
 	bool json;
@@ -249,7 +249,7 @@ static int top_run(struct top *top)
 	int64_t due = clock_now();
 	int result = 0;
 
-	while (result == 0 && (!top->most || top->shown < top->most)) {
+	while (result == 0 && (!top->max || top->shown < top->max)) {
 		if (top->rates.asked == 0 && clock_now() >= due) {
 			if (rates_ask(&top->rates, top->memtun) < 0)
 				return top_fail(top, "", memtun_error(top->memtun));
@@ -276,7 +276,7 @@ static int top_parse(struct top *top, const struct invocation *invocation, int c
 		if (option == 'b')
 			top->batch = true;
 		else if (option == 'n')
-			status = command_number("-n", optarg, 1, UINT64_MAX / 2, &top->most);
+			status = command_number("-n", optarg, 1, UINT64_MAX / 2, &top->max);
 		else if (option == 'd')
 			status = command_seconds("-d", optarg, &milliseconds);
 		else
@@ -289,7 +289,7 @@ static int top_parse(struct top *top, const struct invocation *invocation, int c
 	if (optind <= count)
 		return command_fail(EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '%s'",
 				    words[optind - 1]);
-	if (milliseconds < LEAST_INTERVAL)
+	if (milliseconds < INTERVAL_MIN)
 		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds at least");
 	if (invocation->json && !top->batch)
 		return command_fail(EXIT_USAGE, "-j goes with top -b");

@@ -100,7 +100,7 @@ static int waiting_run(struct memtun *memtun, const char *name, const char *stat
 	struct waiting waiting = {.name = name};
 	int status = 0, looked;
 
-	if (memtun_watch(memtun, event_came, NULL) < 0)
+	if (memtun_subscribe(memtun, event_came, NULL) < 0)
 		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
 	while ((looked = waiting_look(memtun, &waiting, state, &status)) == 0) {
 		int rest = clock_poll_timeout(until);

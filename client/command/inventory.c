@@ -8,7 +8,7 @@
 #include "client/lib/record.h"
 
 /* Where things change all the time no list is quite true; then the last one has to do. */
-#define MOST_TRIES 5
+#define TRIES_MAX 5
 
 struct reading {
 	struct inventory *inventory;
@@ -122,7 +122,7 @@ int inventory_read(struct inventory *inventory, struct memtun *memtun, const cha
 	bool changed = true;
 
 	*inventory = (struct inventory){0};
-	for (int i = 0; i < MOST_TRIES && changed; i++) {
+	for (int i = 0; i < TRIES_MAX && changed; i++) {
 		inventory_free(inventory);
 		if (inventory_try(&reading, memtun, statistics, &changed) < 0)
 			return -1;

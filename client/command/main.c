@@ -139,19 +139,19 @@ struct memtun *command_connect(const struct invocation *invocation, int *status)
 	return NULL;
 }
 
-int command_number(const char *option, const char *value, uint64_t least, uint64_t most,
+int command_number(const char *option, const char *value, uint64_t min, uint64_t max,
 		   uint64_t *number)
 {
 	char *end;
 
 	errno = 0;
 	*number = strtoull(value, &end, 10);
-	if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && *number >= least &&
-	    *number <= most)
+	if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && *number >= min &&
+	    *number <= max)
 		return 0;
 	return command_fail(EXIT_USAGE,
 			    "%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", option,
-			    least, most, value);
+			    min, max, value);
 }
 
 int command_seconds(const char *option, const char *value, int *milliseconds)

@@ -75,7 +75,7 @@ static double per_second(const struct rates_port *now, const struct rates_port *
 
 /* Adds what was dropped for some reason, if that is how the counter's word goes on. */
 static void direction_add(struct rates_direction *direction, const char *prefix, int counter,
-			  double drops, double *most)
+			  double drops, double *max)
 {
 	const char *word = attributes[counter].word;
 	size_t length = strlen(prefix);
@@ -83,8 +83,8 @@ static void direction_add(struct rates_direction *direction, const char *prefix,
 	if (!word || strncmp(word, prefix, length) != 0)
 		return;
 	direction->drops += drops;
-	if (drops > *most) {
-		*most = drops;
+	if (drops > *max) {
+		*max = drops;
 		direction->reason = word + length;
 	}
 }
@@ -94,7 +94,7 @@ static void row_compute(struct rates_row *row, const struct rates_port *now,
 {
 	/* The clock may not have moved between two samples. */
 	double seconds = (double)(interval > 0 ? interval : 1) / (double)CLOCK_SECOND;
-	double from_most = 0, to_most = 0;
+	double from_max = 0, to_max = 0;
 
 	*row = (struct rates_row){.from.reason = "", .to.reason = ""};
 	strlcpy(row->name, now->name, sizeof(row->name));
@@ -107,8 +107,8 @@ static void row_compute(struct rates_row *row, const struct rates_port *now,
 	for (int counter = RATES_FIRST_COUNTER; counter <= RATES_LAST_COUNTER; counter++) {
 		double drops = per_second(now, before, seconds, counter);
 
-		direction_add(&row->from, "from-client-dropped-", counter, drops, &from_most);
-		direction_add(&row->to, "to-client-dropped-", counter, drops, &to_most);
+		direction_add(&row->from, "from-client-dropped-", counter, drops, &from_max);
+		direction_add(&row->to, "to-client-dropped-", counter, drops, &to_max);
 	}
 }
 

@@ -11,7 +11,7 @@
 #include "common/descriptor.h"
 
 /* All keys of records, and more than any command adds. */
-#define MOST_COLUMNS (MEMTUN_A_END + 24)
+#define COLUMNS_MAX (MEMTUN_A_END + 24)
 
 /* A row is libsmartcols' line. */
 struct table_row;
@@ -28,7 +28,7 @@ struct table {
 	bool tree;
 	bool empty;
 	size_t column_count;
-	struct column columns[MOST_COLUMNS];
+	struct column columns[COLUMNS_MAX];
 };
 
 static struct column *column_new(struct table *table, const char *key, const char *heading,
@@ -37,7 +37,7 @@ static struct column *column_new(struct table *table, const char *key, const cha
 	bool is_number = type == ATTRIBUTE_U32 || type == ATTRIBUTE_U64;
 	struct column *column = &table->columns[table->column_count];
 
-	if (table->column_count == MOST_COLUMNS)
+	if (table->column_count == COLUMNS_MAX)
 		return NULL;
 	column->key = key;
 	column->is_flag = type == ATTRIBUTE_FLAG;

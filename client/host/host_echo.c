@@ -22,8 +22,8 @@
 
 enum {
 	ECHO_PORT = 7,
-	MOST_CONNECTIONS = 128,
-	MOST_PIECES = 64,  /* of what wasn't written yet; a byte can be one, with 100 around it */
+	CONNECTIONS_MAX = 128,
+	PIECES_MAX = 64,   /* of what wasn't written yet; a byte can be one, with 100 around it */
 	LOOK_AGAIN = 2,    /* half seconds, until what could not be written is tried again */
 	KEEP_IDLE = 30000, /* milliseconds without a word, until the other side is asked ... */
 	KEEP_INTERVAL = 5000,
@@ -111,7 +111,7 @@ static err_t connection_received(void *context, struct tcp_pcb *pcb, struct pbuf
 		connection->pending = bytes;
 	else
 		pbuf_cat(connection->pending, bytes);
-	if (connection->pending && pbuf_clen(connection->pending) > MOST_PIECES)
+	if (connection->pending && pbuf_clen(connection->pending) > PIECES_MAX)
 		connection->pending = pbuf_coalesce(connection->pending, PBUF_RAW);
 	connection_echo(connection, pcb);
 	return ERR_OK;
@@ -165,7 +165,7 @@ void host_echo_bound(void)
 			half_open = pcb;
 	}
 	/* One frame makes one connection at most, and that is half open. */
-	if (count > MOST_CONNECTIONS && half_open)
+	if (count > CONNECTIONS_MAX && half_open)
 		tcp_abandon(half_open, 0);
 }
 

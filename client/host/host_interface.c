@@ -17,7 +17,7 @@
 #include <lwip/priv/nd6_priv.h>
 
 enum {
-	ETHERNET_LEAST = 60,  /* bytes of a frame, without its check sequence: IEEE 802.3 */
+	ETHERNET_MIN = 60,    /* bytes of a frame, without its check sequence: IEEE 802.3 */
 	NEIGHBOUR_QUEUE = 10, /* packets: of IPv4 lwIP was built to keep as many, ARP_QUEUE_LEN */
 	LINK_LOCAL = 0,       /* the slot of that address, as lwIP has it */
 };
@@ -105,15 +105,15 @@ static bool is_for_us(const struct host_interface *interface, const uint8_t *fra
 
 void host_interface_take(struct host_interface *interface, const uint8_t *frame, size_t length)
 {
-	static const uint8_t padding[ETHERNET_LEAST];
+	static const uint8_t padding[ETHERNET_MIN];
 	struct pbuf *copy;
 	size_t missing = 0;
 
 	if (length > UINT16_MAX || !is_for_us(interface, frame, length))
 		return;
 	/* As a card does; lwIP looks at headers before it looks whether they are there. */
-	if (interface->ethernet && length < ETHERNET_LEAST)
-		missing = ETHERNET_LEAST - length;
+	if (interface->ethernet && length < ETHERNET_MIN)
+		missing = ETHERNET_MIN - length;
 	copy = pbuf_alloc(PBUF_RAW, (u16_t)(length + missing), PBUF_RAM);
 	if (!copy)
 		return;

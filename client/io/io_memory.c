@@ -23,7 +23,7 @@
 #include "common/descriptor.h"
 
 /* As the kernel's MAX_TAP_QUEUES. */
-#define MOST_QUEUES 256
+#define QUEUES_MAX 256
 
 /* What sockets get by default, doubled by the kernel: 278 frames of 60 bytes, 93 of 1514. */
 #define SEND_BUFFER (212992 / 2)
@@ -153,7 +153,7 @@ static int interface_has_room(const struct tun_interface *interface, unsigned in
 		return failed(EPERM);
 	if (!(interface->flags & IFF_MULTI_QUEUE) && interface->queues)
 		return failed(EBUSY);
-	if (interface->queues + interface->disabled_queues == MOST_QUEUES)
+	if (interface->queues + interface->disabled_queues == QUEUES_MAX)
 		return failed(E2BIG);
 	return 0;
 }
@@ -216,7 +216,7 @@ static void free_tunnel(struct memory_tunnel *tunnel)
 }
 
 /* The program has closed it, and so has everybody else. */
-static void retire_tunnel(struct memory_tunnel *tunnel)
+static void tunnel_close_dead(struct memory_tunnel *tunnel)
 {
 	if (tunnel->held)
 		end_tunnel(tunnel);
@@ -232,14 +232,14 @@ static bool is_hung_up(const struct memory_tunnel *tunnel)
 }
 
 /* Frees tunnels that the program closed and whose last copy has gone since. */
-static void retire(struct memory *memory)
+static void close_dead(struct memory *memory)
 {
 	struct memory_tunnel *tunnel, *next;
 
 	for (tunnel = TAILQ_FIRST(&memory->tunnels); tunnel; tunnel = next) {
 		next = TAILQ_NEXT(tunnel, in_memory);
 		if (tunnel->closed && is_hung_up(tunnel))
-			retire_tunnel(tunnel);
+			tunnel_close_dead(tunnel);
 	}
 }
 
@@ -253,7 +253,7 @@ static int memory_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 	if (flags & IFF_NAPI_FRAGS &&
 	    (!(flags & IFF_NAPI) || (flags & (IFF_TUN | IFF_TAP)) != IFF_TAP))
 		return failed(EINVAL);
-	retire(memory);
+	close_dead(memory);
 	interface = find_interface(memory, name);
 	if (!interface) {
 		interface = make_interface(memory, name, flags);
@@ -329,7 +329,7 @@ static void memory_close(struct io_tunnel *tunnel)
 	memory_of_tunnel(tunnel)->closed = true;
 	memory_of_tunnel(tunnel)->tunnel.fd = -1;
 	if (is_hung_up(memory_of_tunnel(tunnel)))
-		retire_tunnel(memory_of_tunnel(tunnel));
+		tunnel_close_dead(memory_of_tunnel(tunnel));
 }
 
 /* ------------------------------------------------------------------------------ the system */

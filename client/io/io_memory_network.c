@@ -285,12 +285,12 @@ static bool sorters_take(struct memory_tunnel *tunnel, struct io_frame *frame)
 }
 
 /* Moves frames out of the socket, until `most` are kept here; true if any. */
-static bool collect(struct memory_tunnel *tunnel, unsigned int most)
+static bool collect(struct memory_tunnel *tunnel, unsigned int max)
 {
 	bool any = false;
 
 	sorters_turn(tunnel);
-	while (tunnel->written_count < most) {
+	while (tunnel->written_count < max) {
 		struct io_frame *frame = receive_frame(tunnel);
 
 		if (!frame)

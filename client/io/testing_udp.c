@@ -30,7 +30,7 @@
 static const struct in6_addr default_ipv6 = {{{0xfd, [11] = 1, [13] = 2, [15] = 3}}};
 
 /* Payloads that no one reads wait here, besides what the descriptor holds; then frames stay. */
-#define MOST_WAITING IO_MEMORY_WRITTEN
+#define WAITING_MAX IO_MEMORY_WRITTEN
 
 struct destination {
 	int family;
@@ -128,7 +128,7 @@ static unsigned char *datagram_find(const struct io_tunnel *tunnel, struct io_fr
 	    !view_is_to(&view, packet, to))
 		return NULL;
 	if (view.fragment || view.cut || view.source_routed || !packet_complete(tunnel, frame) ||
-	    !frame_view_checksums_hold(&view, packet, packet_length))
+	    !frame_view_checksums_are_valid(&view, packet, packet_length))
 		return NULL;
 	*length = view.payload_length;
 	return packet + view.payload;
@@ -204,7 +204,7 @@ static bool receiver_take(struct io_sorter *sorter, struct io_frame *frame)
 	size_t length;
 	unsigned char *payload = datagram_find(receiver->tunnel, frame, &receiver->to, &length);
 
-	if (!payload || receiver->waiting_count == MOST_WAITING)
+	if (!payload || receiver->waiting_count == WAITING_MAX)
 		return false;
 	if (STAILQ_EMPTY(&receiver->waiting) && receiver_send(receiver, payload, length)) {
 		free(frame);

@@ -140,8 +140,8 @@ static unsigned char byte_at(const struct iovec *parts, size_t place)
 }
 
 /* As tun_vnet_hdr_get() and then virtio_net_hdr_to_skb() see it. */
-static bool vnet_header_holds(const struct tun_interface *interface, const struct iovec *parts,
-			      int count, size_t length)
+static bool vnet_header_is_valid(const struct tun_interface *interface, const struct iovec *parts,
+				 int count, size_t length)
 {
 	static const struct frame_format bare = {.vnet_size = VNET_MINIMUM};
 	unsigned char headers[sizeof(struct tun_pi) + VNET_MINIMUM];
@@ -172,7 +172,8 @@ static bool vnet_header_holds(const struct tun_interface *interface, const struc
 bool tun_interface_accepts_bytes(const struct tun_interface *interface, const struct iovec *parts,
 				 int count, size_t length)
 {
-	if (interface->flags & IFF_VNET_HDR && !vnet_header_holds(interface, parts, count, length))
+	if (interface->flags & IFF_VNET_HDR &&
+	    !vnet_header_is_valid(interface, parts, count, length))
 		return false;
 	if (!(interface->flags & IFF_TAP) && !interface->packet_information) {
 		unsigned char version = byte_at(parts, interface->header_size) >> 4;

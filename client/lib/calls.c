@@ -218,9 +218,9 @@ bool memtun_interrupted(const struct memtun *memtun)
 	return memtun->interrupted;
 }
 
-int memtun_watch(struct memtun *memtun, memtun_record_function *function, void *context)
+int memtun_subscribe(struct memtun *memtun, memtun_record_function *function, void *context)
 {
-	memtun->watcher = function;
-	memtun->watcher_context = context;
+	memtun->subscriber = function;
+	memtun->subscriber_context = context;
 	return call_simple(memtun, MEMTUN_CMD_SUBSCRIBE, NULL, NULL, NULL, NULL);
 }

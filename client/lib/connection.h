@@ -15,7 +15,7 @@
 #include "common/message.h"
 
 /* Events that are kept while blocking calls run; beyond it they are lost, and that is told. */
-#define CONNECTION_MOST_EVENTS 4096
+#define CONNECTION_EVENTS_MAX 4096
 
 /* A request without its answer yet. */
 struct pending {
@@ -39,10 +39,10 @@ struct memtun {
 	bool interrupted; /* the answer that ends was a list that changed while it was made */
 	uint32_t sequence;
 	int end; /* errno the connection ended with; 0: it hasn't */
-	int fds[MEMTUN_TRANSPORT_MAX_FDS];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX];
 	size_t fd_count;
-	memtun_record_function *watcher;
-	void *watcher_context;
+	memtun_record_function *subscriber;
+	void *subscriber_context;
 	struct fault fault;
 	struct message_builder builder;
 };

@@ -77,8 +77,8 @@ static void event_call(struct memtun *memtun, const struct attribute_set *set)
 {
 	struct memtun_record record = {.set = *set};
 
-	if (memtun->watcher)
-		memtun->watcher(&record, memtun->watcher_context);
+	if (memtun->subscriber)
+		memtun->subscriber(&record, memtun->subscriber_context);
 }
 
 static void event_lost_call(struct memtun *memtun)
@@ -94,7 +94,7 @@ static void event_keep(struct memtun *memtun, const void *data, size_t length)
 {
 	struct event *event = NULL;
 
-	if (memtun->event_count < CONNECTION_MOST_EVENTS)
+	if (memtun->event_count < CONNECTION_EVENTS_MAX)
 		event = malloc(sizeof(*event) + length);
 	if (!event) {
 		memtun->events_lost = true;
@@ -229,7 +229,7 @@ static void connection_fd(struct memtun_transport *transport, int fd, void *cont
 
 	(void)transport;
 	/* No message brings more than fit, and each message takes what it brought. */
-	if (memtun->fd_count < MEMTUN_TRANSPORT_MAX_FDS)
+	if (memtun->fd_count < MEMTUN_TRANSPORT_FDS_MAX)
 		memtun->fds[memtun->fd_count++] = fd;
 	else
 		descriptor_close(&fd);

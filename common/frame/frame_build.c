@@ -286,7 +286,7 @@ ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode,
 		return -1;
 	if (!is_echo_request(&view, request) || !is_from_host_to_host(&view, request))
 		return refuse(EINVAL);
-	if (!frame_view_checksums_hold(&view, frame, length))
+	if (!frame_view_checksums_are_valid(&view, frame, length))
 		return refuse(EBADMSG);
 	ip_length = view.ip_version == 4 ? sizeof(struct ip) : sizeof(struct ip6_hdr);
 	message_length = view.payload + view.payload_length - (size_t)view.transport;

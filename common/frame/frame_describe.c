@@ -245,7 +245,7 @@ int frame_describe(char *text, size_t size, enum memtun_mode mode, const void *f
 	add_innermost(&line, &view, bytes);
 	if (view.cut)
 		line_add(&line, " cut");
-	if (!frame_view_checksums_hold(&view, frame, length))
+	if (!frame_view_checksums_are_valid(&view, frame, length))
 		line_add(&line, view.transport < 0 ? " malformed" : " bad checksum");
 	return (int)line.length;
 }

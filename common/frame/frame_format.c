@@ -10,7 +10,7 @@
 _Static_assert(sizeof(struct tun_pi) == 4, "FRAME_FORMAT_MAX counts on it");
 
 /* Do the offsets lie inside the frame, and is the GSO type one that the kernel knows? */
-static bool offload_holds(const struct virtio_net_hdr *offload, size_t length)
+static bool offload_is_valid(const struct virtio_net_hdr *offload, size_t length)
 {
 	switch (offload->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_NONE:
@@ -42,7 +42,7 @@ int frame_format_decode(const struct frame_format *format, const void *headers, 
 	if (!format->vnet_size)
 		return 0;
 	memcpy(offload, at, sizeof(*offload));
-	if (!offload_holds(offload, length)) {
+	if (!offload_is_valid(offload, length)) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -298,7 +298,7 @@ int frame_view_parse(struct frame_view *view, enum memtun_mode mode, const void 
 	}
 }
 
-static bool ipv4_header_holds(const uint8_t *header)
+static bool ipv4_header_is_valid(const uint8_t *header)
 {
 	return checksum_fold(checksum_add(0, header, (header[0] & 0xfu) * sizeof(uint32_t))) == 0;
 }
@@ -322,7 +322,7 @@ static bool udp_has_no_checksum(const uint8_t *transport)
 	return checksum[0] == 0 && checksum[1] == 0;
 }
 
-static bool transport_holds(const struct frame_view *view, const uint8_t *frame)
+static bool transport_is_valid(const struct frame_view *view, const uint8_t *frame)
 {
 	const uint8_t *transport = frame + view->transport;
 	size_t length = view->payload + view->payload_length - (size_t)view->transport;
@@ -336,16 +336,16 @@ static bool transport_holds(const struct frame_view *view, const uint8_t *frame)
 	return checksum_fold(checksum_add(sum, transport, length)) == 0;
 }
 
-bool frame_view_checksums_hold(const struct frame_view *view, const void *frame, size_t length)
+bool frame_view_checksums_are_valid(const struct frame_view *view, const void *frame, size_t length)
 {
 	assert(view->payload + view->payload_length <= length);
 	if (view->ip_version == 0)
 		return true;
-	if (view->ip_version == 4 && !ipv4_header_holds((const uint8_t *)frame + view->network))
+	if (view->ip_version == 4 && !ipv4_header_is_valid((const uint8_t *)frame + view->network))
 		return false;
 	if (view->fragment || view->cut || view->source_routed)
 		return true;
 	if (view->transport < 0)
 		return false;
-	return view->kind == FRAME_OTHER || transport_holds(view, frame);
+	return view->kind == FRAME_OTHER || transport_is_valid(view, frame);
 }

@@ -67,6 +67,7 @@ int frame_view_parse(struct frame_view *view, enum memtun_mode mode, const void 
  * fragments, cut frames, source routes, UDP over IPv4 without a checksum. The view must be this
  * frame's.
  */
-bool frame_view_checksums_hold(const struct frame_view *view, const void *frame, size_t length);
+bool frame_view_checksums_are_valid(const struct frame_view *view, const void *frame,
+				    size_t length);
 
 #endif

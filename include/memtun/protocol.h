@@ -15,7 +15,7 @@
 #define MEMTUN_PROTOCOL_VERSION (MEMTUN_PROTOCOL_MAJOR << 16 | MEMTUN_PROTOCOL_MINOR)
 
 /* The longest record, either way. */
-#define MEMTUN_PROTOCOL_MAX_RECORD 32768
+#define MEMTUN_PROTOCOL_RECORD_MAX 32768
 
 /* The longest name of a tunnel or bridge, as IFNAMSIZ has it: 15 bytes and a NUL. */
 #define MEMTUN_NAME_SIZE 16

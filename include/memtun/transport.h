@@ -16,10 +16,10 @@ extern "C" {
 #endif
 
 /* The most descriptors that one message carries: the kernel's SCM_MAX_FD. */
-#define MEMTUN_TRANSPORT_MAX_FDS 253
+#define MEMTUN_TRANSPORT_FDS_MAX 253
 
 /* The most bytes that one data_received() brings; a longer SEQPACKET record arrives cut. */
-#define MEMTUN_TRANSPORT_MAX_READ 65536
+#define MEMTUN_TRANSPORT_READ_MAX 65536
 
 struct memtun_transport;
 
@@ -30,7 +30,7 @@ enum memtun_transport_flag {
 	MEMTUN_TRANSPORT_FDS_LOST = 1 << 0,
 	/* Descriptors came with it that nobody takes (no fd_received): closed. */
 	MEMTUN_TRANSPORT_FDS_SURPLUS = 1 << 1,
-	/* The SEQPACKET record was longer than MEMTUN_TRANSPORT_MAX_READ: the rest is gone. */
+	/* The SEQPACKET record was longer than MEMTUN_TRANSPORT_READ_MAX: the rest is gone. */
 	MEMTUN_TRANSPORT_DATA_CUT = 1 << 2,
 };
 
@@ -40,7 +40,7 @@ enum memtun_transport_notice_kind {
 	/* Ancillary data that is no descriptor: ignored. */
 	MEMTUN_TRANSPORT_NOTICE_ANCILLARY,
 	/* The system is short of something for now; the transport tries again by itself. */
-	MEMTUN_TRANSPORT_NOTICE_WEATHER,
+	MEMTUN_TRANSPORT_NOTICE_RETRY,
 };
 
 /* Something to log. Nothing need be done about it. */
@@ -61,7 +61,7 @@ struct memtun_transport_handlers {
 	 * their order, before its data. NULL: descriptors are closed, and data_received is told. */
 	void (*fd_received)(struct memtun_transport *transport, int fd, void *context);
 
-	/* SEQPACKET: one record. STREAM: what has come, at most MEMTUN_TRANSPORT_MAX_READ bytes;
+	/* SEQPACKET: one record. STREAM: what has come, at most MEMTUN_TRANSPORT_READ_MAX bytes;
 	 * the descriptors before it came with its last part (the kernel joins earlier bytes to the
 	 * front of a piece that has some). `flags` are of enum memtun_transport_flag. */
 	void (*data_received)(struct memtun_transport *transport, const void *data, size_t length,
@@ -110,7 +110,7 @@ int memtun_transport_set_bounds(struct memtun_transport *transport,
  * Sends `length` bytes, and with the first of them `count` descriptors. Sent at once if nothing
  * waits before it, else queued. On success the descriptors are the transport's, which closes each
  * one exactly once; on failure they are still the caller's and nothing was sent or queued: EINVAL
- * (no bytes, or more than MEMTUN_TRANSPORT_MAX_FDS), EMSGSIZE (a record the socket can't carry),
+ * (no bytes, or more than MEMTUN_TRANSPORT_FDS_MAX), EMSGSIZE (a record the socket can't carry),
  * ENOBUFS (past the hard bound), ENOMEM, EBADF (a negative number), EPIPE (the connection has ended
  * or its peer reads no more).
  */
@@ -152,7 +152,7 @@ size_t memtun_transport_queued_bytes(const struct memtun_transport *transport);
 size_t memtun_transport_queued_fds(const struct memtun_transport *transport);
 
 /* How often sending or receiving had to wait for the system to have something again. */
-uint64_t memtun_transport_weather(const struct memtun_transport *transport);
+uint64_t memtun_transport_retries(const struct memtun_transport *transport);
 
 #ifdef __cplusplus
 }

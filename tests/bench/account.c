@@ -8,7 +8,7 @@
 #include "memtun.h"
 
 /* A broker that has not done so by then never will: seconds. */
-#define SETTLES_WITHIN 10
+#define QUIESCES_WITHIN 10
 
 static uint64_t number_of(const struct memtun_record *record, const char *key)
 {
@@ -57,10 +57,10 @@ struct account account_read(struct memtun *memtun, const char *name)
 	return account;
 }
 
-struct account account_settle(struct memtun *memtun, const char *name, const struct account *before,
-			      uint64_t offered)
+struct account account_quiesce(struct memtun *memtun, const char *name,
+			       const struct account *before, uint64_t offered)
 {
-	double until = measure_time() + SETTLES_WITHIN;
+	double until = measure_time() + QUIESCES_WITHIN;
 	struct account account;
 
 	do {

@@ -19,7 +19,7 @@ struct account account_read(struct memtun *memtun, const char *name);
 
 /* Waits until so many frames were offered, counted from `before`, and none of them waits any more.
  */
-struct account account_settle(struct memtun *memtun, const char *name, const struct account *before,
-			      uint64_t offered);
+struct account account_quiesce(struct memtun *memtun, const char *name,
+			       const struct account *before, uint64_t offered);
 
 #endif

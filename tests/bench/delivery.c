@@ -94,7 +94,7 @@ struct wire_end wire_end_socket(int fd)
 
 static void end_send(const struct wire_end *end, unsigned int to, unsigned int from, int count)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	struct iovec part = {frame, sizeof(frame)};
 	struct mmsghdr messages[BATCH] = {0};
 
@@ -129,7 +129,7 @@ static int end_receive(const struct wire_end *end)
 	if (received <= 0 || messages[0].msg_len == 0)
 		err(1, "cannot receive a frame");
 	for (int i = 0; i < received; i++)
-		ours += messages[i].msg_len == FRAME_MOST;
+		ours += messages[i].msg_len == FRAME_LENGTH_MAX;
 	return ours;
 }
 

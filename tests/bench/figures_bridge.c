@@ -105,7 +105,7 @@ static struct delivery ours_run(struct ours *ours, const struct ours_wire *wire)
 	struct account in = account_read(ours->memtun, wire->in);
 	struct account out = account_read(ours->memtun, wire->out);
 	struct delivery delivery = delivery_run(&wire->wire, FRAMES);
-	struct account out_now = account_settle(ours->memtun, wire->out, &out, FRAMES);
+	struct account out_now = account_quiesce(ours->memtun, wire->out, &out, FRAMES);
 	struct account in_now = account_read(ours->memtun, wire->in);
 
 	if (in_now.sent - in.sent != FRAMES || out_now.offered - out.offered != FRAMES ||

@@ -52,7 +52,7 @@ static void flood_end(struct flood *flood)
 
 static void send_batch(int fd)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	struct iovec part = {frame, sizeof(frame)};
 	struct mmsghdr messages[BATCH] = {0};
 
@@ -65,10 +65,10 @@ static void send_batch(int fd)
 
 static void read_batch(int fd)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 
 	for (int i = 0; i < BATCH; i++) {
-		if (recv(fd, frame, sizeof(frame), 0) != FRAME_MOST)
+		if (recv(fd, frame, sizeof(frame), 0) != FRAME_LENGTH_MAX)
 			err(1, "recv");
 	}
 }

@@ -58,7 +58,7 @@ static void tell_drop_tail(struct memtun *memtun, const struct path *path, size_
 
 	if (!process_wait(sender))
 		errx(1, "not all frames of %zu bytes were sent", size);
-	after = account_settle(memtun, "out", &before, FRAMES);
+	after = account_quiesce(memtun, "out", &before, FRAMES);
 	seconds = measure_time() - from;
 	cpu = measure_cpu(path->pid) - cpu;
 	process_end(receiver);

@@ -23,7 +23,7 @@
 #define BATCHES 200
 
 #define SET_UPS 1000
-#define MOST_MICROSECONDS 50
+#define MICROSECONDS_MAX 50
 
 /* An IPv4 packet as far as anybody looks. */
 static const char frame[FRAME] = {0x45};
@@ -155,6 +155,6 @@ void figures_io(void)
 	series_report(&series, &moved);
 	memset(&series, 0, sizeof(series));
 	for (int i = 0; i < MEASURE_SHORT_PAIRS; i++)
-		series_add(&series, measure_set_up(), MOST_MICROSECONDS);
+		series_add(&series, measure_set_up(), MICROSECONDS_MAX);
 	series_report(&series, &set_up);
 }

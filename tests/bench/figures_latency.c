@@ -72,7 +72,7 @@ static int64_t nanoseconds(void)
 /* The bridge learns where a station is. */
 static void announce(int fd, unsigned int station)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 
 	frame_fill(frame, STATION_SENDER, station);
 	if (write(fd, frame, FRAME_SIZE) != FRAME_SIZE)
@@ -81,7 +81,7 @@ static void announce(int fd, unsigned int station)
 
 static void bridge_start(struct bridge *bridge)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 
 	broker_start(&bridge->broker);
 	bridge->memtun = broker_connect(&bridge->broker);
@@ -148,7 +148,7 @@ static pid_t start_spinner(int cpu)
  */
 static pid_t start_flooder(int fd)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	struct iovec part = {frame, sizeof(frame)};
 	struct mmsghdr messages[BATCH] = {0};
 	pid_t pid = fork_idle(0);
@@ -169,7 +169,7 @@ static pid_t start_flooder(int fd)
 
 static void send_paced(int fd)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	int64_t next = nanoseconds();
 
 	/* The kernel may be late by so much, nanoseconds. */
@@ -191,7 +191,7 @@ static void send_paced(int fd)
 
 static void receive_paced(int fd, int64_t latencies[])
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	int64_t sent;
 
 	for (int i = 0; i < FRAMES; i++) {
@@ -225,7 +225,7 @@ static int compare_latencies(const void *one, const void *other)
 }
 
 struct latency {
-	double median, p99, most; /* microseconds */
+	double median, p99, max; /* microseconds */
 };
 
 static struct latency pair_run(const struct bridge *bridge)
@@ -240,7 +240,7 @@ static struct latency pair_run(const struct bridge *bridge)
 	return (struct latency){
 		.median = (double)latencies[FRAMES / 2] / 1000,
 		.p99 = (double)latencies[FRAMES * 99 / 100] / 1000,
-		.most = (double)latencies[FRAMES - 1] / 1000,
+		.max = (double)latencies[FRAMES - 1] / 1000,
 	};
 }
 
@@ -291,7 +291,7 @@ static struct latency flooded_run(const struct bridge *bridge, double *rate)
 static void tell(const char *name, const struct latency *latency)
 {
 	printf("info %s us: median %.1f p99 %.1f most %.1f\n", name, latency->median, latency->p99,
-	       latency->most);
+	       latency->max);
 }
 
 void figures_latency(void)

@@ -15,7 +15,7 @@
 #include "tests/bench/process.h"
 
 #define TUNNELS 10000
-#define MOST_BYTES 2048
+#define BYTES_MAX 2048
 
 /* Descriptors besides the tunnels': standard streams, sockets, those of libev. */
 #define OTHER_DESCRIPTORS 100
@@ -71,6 +71,6 @@ void figures_memory(void)
 	struct series series = {0};
 
 	for (int i = 0; i < MEASURE_PAIRS; i++)
-		series_add(&series, measure_tunnels(count), MOST_BYTES);
+		series_add(&series, measure_tunnels(count), BYTES_MAX);
 	series_report(&series, &figure);
 }

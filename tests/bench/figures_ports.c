@@ -14,13 +14,13 @@
 #include "tests/bench/process.h"
 
 #define FRAMES 60000
-#define MOST_PORTS 256
+#define PORTS_MAX 256
 
 /* A broker whose bridge has so many ports. */
 struct crowd {
 	struct broker_process broker;
 	struct memtun *memtun;
-	int fds[MOST_PORTS]; /* the pair's first */
+	int fds[PORTS_MAX]; /* the pair's first */
 	int count;
 	struct path path;
 };
@@ -49,7 +49,7 @@ static void crowd_end(struct crowd *crowd)
 
 static double crowd_cost(const struct crowd *crowd)
 {
-	return path_run(&crowd->path, FRAME_MOST, FRAMES).cpu / FRAMES;
+	return path_run(&crowd->path, FRAME_LENGTH_MAX, FRAMES).cpu / FRAMES;
 }
 
 static void compare_crowds(const struct crowd *pair, int count)
@@ -74,7 +74,7 @@ static void compare_crowds(const struct crowd *pair, int count)
 
 void figures_ports(void)
 {
-	static const int counts[] = {32, MOST_PORTS};
+	static const int counts[] = {32, PORTS_MAX};
 	struct crowd pair;
 
 	crowd_start(&pair, 2);

@@ -39,7 +39,7 @@ union control {
 static int answer_fd; /* where the process says it */
 
 /* Says why there is no bridge, and ends the process. */
-static void give_up(const char *what)
+static void close_later(const char *what)
 {
 	char text[ANSWER_SIZE];
 
@@ -52,7 +52,7 @@ static void enter_namespace(void)
 {
 	/* Who isn't root has the right in a user namespace of its own. */
 	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		give_up("make a network namespace");
+		close_later("make a network namespace");
 }
 
 /* Interfaces made from now on have no IPv6, which would send frames of its own. */
@@ -63,7 +63,7 @@ static void refuse_ipv6(void)
 	if (fd < 0 && errno == ENOENT)
 		return;
 	if (fd < 0 || write(fd, "1", 1) != 1)
-		give_up("turn off IPv6");
+		close_later("turn off IPv6");
 	close(fd);
 }
 
@@ -73,10 +73,10 @@ static int open_tap(const char *name)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		give_up("open /dev/net/tun");
+		close_later("open /dev/net/tun");
 	strlcpy(request.ifr_name, name, sizeof(request.ifr_name));
 	if (ioctl(fd, TUNSETIFF, &request) < 0)
-		give_up("make a TAP");
+		close_later("make a TAP");
 	return fd;
 }
 
@@ -91,11 +91,11 @@ static void request_link(struct nlmsghdr *request, const char *what)
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
 	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
-		give_up(what);
+		close_later(what);
 	length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 	if (length < 0 ||
 	    mnl_cb_run(buffer, (size_t)length, 0, mnl_socket_get_portid(socket), NULL, NULL) < 0)
-		give_up(what);
+		close_later(what);
 	mnl_socket_close(socket);
 }
 
@@ -133,7 +133,7 @@ static unsigned int link_index(const char *name)
 
 	strlcpy(request.ifr_name, name, sizeof(request.ifr_name));
 	if (fd < 0 || ioctl(fd, SIOCGIFINDEX, &request) < 0)
-		give_up("find the bridge");
+		close_later("find the bridge");
 	close(fd);
 	return (unsigned int)request.ifr_ifindex;
 }
@@ -165,7 +165,7 @@ static void send_taps(const int taps[2])
 	header->cmsg_len = CMSG_LEN(2 * sizeof(int));
 	memcpy(CMSG_DATA(header), taps, 2 * sizeof(int));
 	if (sendmsg(answer_fd, &message, MSG_NOSIGNAL) < 0)
-		give_up("hand out the TAPs");
+		close_later("hand out the TAPs");
 }
 
 static void hold_bridge(void)

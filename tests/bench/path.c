@@ -25,9 +25,9 @@ static void address_fill(unsigned char address[6], unsigned int station)
 	address[5] = (unsigned char)station;
 }
 
-void frame_fill(unsigned char frame[FRAME_MOST], unsigned int to, unsigned int from)
+void frame_fill(unsigned char frame[FRAME_LENGTH_MAX], unsigned int to, unsigned int from)
 {
-	memset(frame, 0, FRAME_MOST);
+	memset(frame, 0, FRAME_LENGTH_MAX);
 	address_fill(frame, to);
 	address_fill(frame + 6, from);
 	/* IEEE 802's local experimental Ethertype 1. */
@@ -37,7 +37,7 @@ void frame_fill(unsigned char frame[FRAME_MOST], unsigned int to, unsigned int f
 
 static void send_frames(int fd, size_t size, int count)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	struct iovec part = {frame, size};
 	struct mmsghdr messages[BATCH] = {0};
 
@@ -58,12 +58,12 @@ static void send_frames(int fd, size_t size, int count)
 
 static void receive_frames(int fd, size_t size, int count)
 {
-	static unsigned char buffers[BATCH][FRAME_MOST];
+	static unsigned char buffers[BATCH][FRAME_LENGTH_MAX];
 	struct iovec parts[BATCH];
 	struct mmsghdr messages[BATCH] = {0};
 
 	for (int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){buffers[i], FRAME_MOST};
+		parts[i] = (struct iovec){buffers[i], FRAME_LENGTH_MAX};
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
@@ -124,7 +124,7 @@ struct run path_run(const struct path *path, size_t size, int count)
 
 static void cross(int from, int to, const unsigned char *frame)
 {
-	unsigned char received[FRAME_MOST];
+	unsigned char received[FRAME_LENGTH_MAX];
 
 	if (send(from, frame, 64, 0) != 64 || recv(to, received, sizeof(received), 0) != 64)
 		err(1, "a frame does not cross the bridge");
@@ -138,7 +138,7 @@ static void read_addresses(const struct memtun_record *record, void *context)
 
 void path_learn(const struct path *path, struct memtun *memtun, const char *name)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	uint64_t addresses = 0;
 
 	frame_fill(frame, STATION_SENDER, STATION_RECEIVER);

@@ -12,7 +12,7 @@
 
 struct memtun;
 
-#define FRAME_MOST 1514
+#define FRAME_LENGTH_MAX 1514
 
 /* One run takes well under a second: a run that takes so many has lost frames, or hangs. */
 #define RUN_LONGEST 20
@@ -36,7 +36,7 @@ enum {
 };
 
 /* An Ethernet frame from one station to another, or (to 0) to all; zeros behind its header. */
-void frame_fill(unsigned char frame[FRAME_MOST], unsigned int to, unsigned int from);
+void frame_fill(unsigned char frame[FRAME_LENGTH_MAX], unsigned int to, unsigned int from);
 
 /* Has the learning bridge NAME see where both stations are, as it does wherever anything answers;
  * and makes sure that these two addresses are what it knows. */

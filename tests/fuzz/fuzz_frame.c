@@ -26,7 +26,7 @@ static void frame_try(enum memtun_mode mode, const uint8_t *frame, size_t length
 		    view.network > length ||
 		    (view.transport >= 0 && (size_t)view.transport > length))
 			abort();
-		frame_view_checksums_hold(&view, frame, length);
+		frame_view_checksums_are_valid(&view, frame, length);
 	}
 	described = frame_describe(whole, sizeof(whole), mode, frame, length);
 	cut_length = frame_describe(cut, sizeof(cut), mode, frame, length);

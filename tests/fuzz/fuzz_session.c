@@ -40,7 +40,7 @@ enum step {
 };
 
 /* Enough for a batch of opens; those beyond it are closed. */
-#define MOST_TUNNELS 40
+#define TUNNELS_MAX 40
 
 /* Turns of the loop after each step, so that no input takes long. */
 #define TURNS 3
@@ -48,7 +48,7 @@ enum step {
 struct clients {
 	struct broker *broker;
 	int controls[2];
-	int tunnels[MOST_TUNNELS];
+	int tunnels[TUNNELS_MAX];
 	unsigned int tunnel_count;
 	bool reading; /* what the first connection is sent */
 };
@@ -83,7 +83,7 @@ static void clients_keep(struct clients *clients, struct msghdr *message)
 		if (header->cmsg_len != CMSG_LEN(sizeof(fd)))
 			abort();
 		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-		if (clients->tunnel_count < MOST_TUNNELS)
+		if (clients->tunnel_count < TUNNELS_MAX)
 			clients->tunnels[clients->tunnel_count++] = fd;
 		else
 			descriptor_close(&fd);
@@ -93,7 +93,7 @@ static void clients_keep(struct clients *clients, struct msghdr *message)
 /* Reads the answers there are; each must be a record as the protocol has it. */
 static void clients_read(struct clients *clients, int which)
 {
-	static _Alignas(8) unsigned char record[MEMTUN_PROTOCOL_MAX_RECORD + 1];
+	static _Alignas(8) unsigned char record[MEMTUN_PROTOCOL_RECORD_MAX + 1];
 	union {
 		char room[CMSG_SPACE(4 * sizeof(int))];
 		struct cmsghdr align;

@@ -23,8 +23,8 @@
 
 #define SENDERS 3
 #define FRAMES_EACH 15000
-#define FRAME_MOST 1514
-#define FRAME_LEAST 64
+#define FRAME_LENGTH_MAX 1514
+#define FRAME_MIN 64
 
 /* However it hangs, it ends: seconds. */
 #define LONGEST 50
@@ -70,9 +70,10 @@ struct process {
 /* ------------------------------------------------------------------------------ the ends */
 
 /* A frame says who sent it, and its number; the rest follows from these. */
-static size_t frame_make(unsigned char frame[FRAME_MOST], unsigned char sender, uint32_t number)
+static size_t frame_make(unsigned char frame[FRAME_LENGTH_MAX], unsigned char sender,
+			 uint32_t number)
 {
-	size_t length = FRAME_LEAST + (number * 2654435761U) % (FRAME_MOST - FRAME_LEAST + 1);
+	size_t length = FRAME_MIN + (number * 2654435761U) % (FRAME_LENGTH_MAX - FRAME_MIN + 1);
 
 	memset(frame, (int)(number + sender), length);
 	memset(frame, 0xff, 6);
@@ -88,10 +89,10 @@ static size_t frame_make(unsigned char frame[FRAME_MOST], unsigned char sender, 
 /* Is it whole, and later than the last of its sender's? */
 static void frame_check(const unsigned char *frame, size_t length, uint32_t last[SENDERS])
 {
-	unsigned char expected[FRAME_MOST];
+	unsigned char expected[FRAME_LENGTH_MAX];
 	uint32_t number;
 
-	if (length < FRAME_LEAST || frame[14] >= SENDERS)
+	if (length < FRAME_MIN || frame[14] >= SENDERS)
 		errx(1, "a frame of %zu bytes that nobody sent", length);
 	memcpy(&number, frame + 15, sizeof(number));
 	if (frame_make(expected, frame[14], number) != length ||
@@ -104,7 +105,7 @@ static void frame_check(const unsigned char *frame, size_t length, uint32_t last
 
 static void send_frames(int fd, unsigned char sender)
 {
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 
 	for (uint32_t number = 1; number <= FRAMES_EACH; number++) {
 		size_t length = frame_make(frame, sender, number);
@@ -115,14 +116,14 @@ static void send_frames(int fd, unsigned char sender)
 }
 
 /* One frame, if there is one now. -1: there is none. */
-static ssize_t receive_frame(int fd, bool is_stream, unsigned char frame[FRAME_MOST])
+static ssize_t receive_frame(int fd, bool is_stream, unsigned char frame[FRAME_LENGTH_MAX])
 {
 	unsigned char head[4];
 	ssize_t got;
 	size_t length;
 
 	if (!is_stream)
-		return recv(fd, frame, FRAME_MOST, MSG_DONTWAIT);
+		return recv(fd, frame, FRAME_LENGTH_MAX, MSG_DONTWAIT);
 	got = recv(fd, head, sizeof(head), MSG_DONTWAIT);
 	if (got < 0)
 		return -1;
@@ -130,7 +131,7 @@ static ssize_t receive_frame(int fd, bool is_stream, unsigned char frame[FRAME_M
 	if (got < 4 && recv(fd, head + got, (size_t)(4 - got), MSG_WAITALL) != 4 - got)
 		errx(1, "the stream ends in a length");
 	length = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-	if (length > FRAME_MOST || recv(fd, frame, length, MSG_WAITALL) != (ssize_t)length)
+	if (length > FRAME_LENGTH_MAX || recv(fd, frame, length, MSG_WAITALL) != (ssize_t)length)
 		errx(1, "the stream has no frame of %zu bytes", length);
 	return (ssize_t)length;
 }
@@ -139,7 +140,7 @@ static uint64_t receive_frames(const struct reader *reader, int fd, int control)
 {
 	const struct timespec pause = {0, reader->pace == SLOW ? 50000 : 0};
 	bool is_stream = strstr(reader->options, "stream") != NULL;
-	unsigned char frame[FRAME_MOST];
+	unsigned char frame[FRAME_LENGTH_MAX];
 	uint32_t last[SENDERS] = {0};
 	uint64_t count = 0;
 

@@ -24,12 +24,12 @@ def find_memtund():
 
 
 MEMTUND = find_memtund()
-FRAME_LEAST = 60
+FRAME_MIN = 60
 
 
 def frame(destination, source, payload):
     """An Ethernet frame of a type for experiments (IEEE 802's local experimental 0x88b5)."""
-    return (destination + source + b"\x88\xb5" + payload).ljust(FRAME_LEAST, b"\0")
+    return (destination + source + b"\x88\xb5" + payload).ljust(FRAME_MIN, b"\0")
 
 
 class Broker(protocol.ProcessProtocol):

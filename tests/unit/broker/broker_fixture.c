@@ -24,7 +24,7 @@
 #define NUMBER_AT 14
 
 /* Iterations that no test comes near. */
-#define MOST_TURNS 200000
+#define TURNS_MAX 200000
 
 /* ------------------------------------------------------------------------------ the loop */
 
@@ -37,7 +37,7 @@ static void fixture_idle(struct ev_loop *loop, ev_idle *idle, int events)
 	fixture->idle = true;
 }
 
-void broker_settle(struct broker_fixture *fixture)
+void broker_quiesce(struct broker_fixture *fixture)
 {
 	struct ev_loop *loop = fixture->broker->loop;
 	ev_idle idle;
@@ -48,7 +48,7 @@ void broker_settle(struct broker_fixture *fixture)
 	idle.data = fixture;
 	ev_idle_start(loop, &idle);
 	fixture->idle = false;
-	for (int i = 0; i < MOST_TURNS && !fixture->idle; i++)
+	for (int i = 0; i < TURNS_MAX && !fixture->idle; i++)
 		ev_run(loop, EVRUN_NOWAIT);
 	ev_idle_stop(loop, &idle);
 	assert_true(fixture->idle);
@@ -122,7 +122,7 @@ void client_open(struct client *client, struct broker_fixture *fixture, uid_t ui
 void client_close(struct client *client)
 {
 	descriptor_close(&client->fd);
-	broker_settle(client->fixture);
+	broker_quiesce(client->fixture);
 }
 
 void client_send_raw(struct client *client, const void *record, size_t length)
@@ -161,7 +161,7 @@ bool client_receive(struct client *client, struct answer *answer)
 	};
 	struct cmsghdr *header;
 
-	broker_settle(client->fixture);
+	broker_quiesce(client->fixture);
 	memset(&answer->message, 0, sizeof(answer->message));
 	answer->fd = -1;
 	answer->error = 0;
@@ -324,7 +324,7 @@ unsigned int three_reached(struct broker_fixture *fixture, const int fds[3])
 {
 	unsigned int where = 0;
 
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	for (unsigned int i = 0; i < 3; i++) {
 		while (frame_receive(fds[i]) >= 0)
 			where |= 1 << i;

@@ -49,7 +49,7 @@ int broker_fixture_set_up(void **state);
 int broker_fixture_tear_down(void **state);
 
 /* Turns the loop until nothing is left to do; fails if that never comes. */
-void broker_settle(struct broker_fixture *fixture);
+void broker_quiesce(struct broker_fixture *fixture);
 
 /* Turns it until the condition holds or the seconds are over; tells which. */
 bool broker_wait(struct broker_fixture *fixture, bool (*condition)(void *context), void *context,

@@ -17,10 +17,10 @@
 
 /* Turns of the loop that a scenario may take: waits for better weather take a millisecond each, the
  * listener's a hundred. */
-#define MOST_TURNS 20000
+#define TURNS_MAX 20000
 
 /* More calls than a scenario makes. */
-#define MOST_CALLS 20000
+#define CALLS_MAX 20000
 
 static unsigned int open_descriptors(void)
 {
@@ -41,7 +41,7 @@ void world_turn(struct world *world)
 	ev_run(world->broker->loop, EVRUN_NOWAIT);
 }
 
-void world_settle(struct world *world)
+void world_quiesce(struct world *world)
 {
 	for (int i = 0; i < 8; i++)
 		world_turn(world);
@@ -51,7 +51,7 @@ static bool world_turns_left(void *context)
 {
 	struct world *world = context;
 
-	if (!world->broker || ++world->turns > MOST_TURNS)
+	if (!world->broker || ++world->turns > TURNS_MAX)
 		return false;
 	world_turn(world);
 	return true;
@@ -132,7 +132,7 @@ static void world_serve_next(struct world *world)
 	assert_true(fd >= 0);
 	assert_int_equal(memtun_show(memtun, NULL, true, NULL, NULL), 0);
 	memtun_free(memtun);
-	world_settle(world);
+	world_quiesce(world);
 	assert_true(LIST_EMPTY(&world->broker->sessions));
 }
 
@@ -208,7 +208,7 @@ static unsigned int walk(const char *name, scenario_function *scenario, bool fro
 	snprintf(world.address, sizeof(world.address), "%s/control", directory);
 	do {
 		nth++;
-		assert_true(nth < MOST_CALLS);
+		assert_true(nth < CALLS_MAX);
 		walking.name = name;
 		walking.which = which;
 		walking.nth = nth;

@@ -45,7 +45,7 @@ int world_teardown(void **state);
 void world_turn(struct world *world);
 
 /* Turns until there is nothing to do, as far as can be seen without waiting. */
-void world_settle(struct world *world);
+void world_quiesce(struct world *world);
 
 /* Another client, connected; NULL if that fails. */
 struct memtun *world_connect(struct world *world);

@@ -263,18 +263,18 @@ static void event_seen(const struct memtun_record *record, void *context)
 /* Each event comes, or it is told that some did not, or the connection has ended. */
 static int events(struct world *world)
 {
-	struct memtun *watcher = world_connect(world);
+	struct memtun *subscriber = world_connect(world);
 	struct seen seen = {0};
 	int result = -1;
 
-	if (!watcher)
+	if (!subscriber)
 		return -1;
-	if (world_check(watcher, memtun_watch(watcher, event_seen, &seen)) < 0 ||
+	if (world_check(subscriber, memtun_subscribe(subscriber, event_seen, &seen)) < 0 ||
 	    add(world, "t0", "bridge=b0") < 0 ||
 	    world_check(world->client, memtun_delete(world->client, "t0")) < 0)
 		goto done;
 	for (int i = 0; i < 50 && seen.events < 4 && !seen.lost; i++) {
-		if (memtun_wait(watcher, 20) < 0)
+		if (memtun_wait(subscriber, 20) < 0)
 			goto done;
 	}
 	/* The bridge came, the tunnel came, and both went. */
@@ -282,7 +282,7 @@ static int events(struct world *world)
 	result = 0;
 
 done:
-	memtun_free(watcher);
+	memtun_free(subscriber);
 	return result;
 }
 
@@ -409,7 +409,7 @@ static int frames(struct world *world, const char *text, bool is_stream)
 	/* The start of a frame that never ends is kept, and goes with the queue. */
 	if (is_stream)
 		assert_int_equal(send(one, "\0\0\5", 3, MSG_NOSIGNAL), 3);
-	world_settle(world);
+	world_quiesce(world);
 	return world_check(world->client,
 			   memtun_show(world->client, "t2", true, counters_check, NULL));
 }
@@ -482,9 +482,9 @@ static int tun_among_taps(struct world *world, const char *socket)
 			send(tun, packets, sizeof(packets) - 1, MSG_NOSIGNAL);
 		for (int j = 0; j < 2 && !is_stream; j++)
 			send(tun, packets + 24 * j + 4, 20, MSG_NOSIGNAL);
-		world_settle(world);
+		world_quiesce(world);
 		send(tap, asks, sizeof(asks) - 1, MSG_NOSIGNAL);
-		world_settle(world);
+		world_quiesce(world);
 	}
 	if (world_check(world->client,
 			memtun_show(world->client, "t2", true, counters_check, NULL)) < 0)
@@ -671,7 +671,7 @@ static int frames_uplink(struct world *world)
 	uplink_lost(uplink_find(world->broker, "u0"), "it is tried here");
 	while (to.number < 16 && end_send(&to))
 		world_turn(world);
-	world_settle(world);
+	world_quiesce(world);
 	return ask(world, MEMTUN_CMD_UPLINK_SHOW, "u0", "statistics", &answer);
 }
 

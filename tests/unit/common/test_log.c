@@ -98,36 +98,36 @@ static void levels_have_names(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-static void the_brake_lets_ten_lines_a_second_pass(void **state)
+static void the_rate_limit_lets_ten_lines_a_second_pass(void **state)
 {
-	struct log_brake brake = {0};
+	struct log_ratelimit ratelimit = {0};
 	const char *text;
 
 	log_open("it", LOG_LEVEL_WARNING);
 	for (int i = 0; i < 100; i++)
-		log_braked(&brake, LOG_LEVEL_WARNING, "again");
+		log_ratelimited(&ratelimit, LOG_LEVEL_WARNING, "again");
 	assert_int_equal(lines(written(*state)), 10);
 	now += CLOCK_SECOND - 1;
-	log_braked(&brake, LOG_LEVEL_WARNING, "again");
+	log_ratelimited(&ratelimit, LOG_LEVEL_WARNING, "again");
 	assert_int_equal(lines(written(*state)), 0);
 	now += 1;
-	log_braked(&brake, LOG_LEVEL_WARNING, "again");
+	log_ratelimited(&ratelimit, LOG_LEVEL_WARNING, "again");
 	text = written(*state);
 	assert_string_equal(text, "it: warning: 91 lines like the next were not written\n"
 				  "it: warning: again\n");
 	for (int i = 0; i < 100; i++)
-		log_braked(&brake, LOG_LEVEL_WARNING, "again");
+		log_ratelimited(&ratelimit, LOG_LEVEL_WARNING, "again");
 	assert_int_equal(lines(written(*state)), 9);
 }
 
-static void what_is_not_logged_does_not_brake(void **state)
+static void lines_below_the_level_do_not_count_towards_the_rate_limit(void **state)
 {
-	struct log_brake brake = {0};
+	struct log_ratelimit ratelimit = {0};
 
 	log_open("it", LOG_LEVEL_ERROR);
 	for (int i = 0; i < 100; i++)
-		log_braked(&brake, LOG_LEVEL_WARNING, "again");
-	assert_int_equal(brake.passed, 0);
+		log_ratelimited(&ratelimit, LOG_LEVEL_WARNING, "again");
+	assert_int_equal(ratelimit.passed, 0);
 	assert_string_equal(written(*state), "");
 }
 
@@ -148,10 +148,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_line_has_its_program_and_level, catch_start,
 						catch_end),
 		cmocka_unit_test(levels_have_names),
-		cmocka_unit_test_setup_teardown(the_brake_lets_ten_lines_a_second_pass, catch_start,
-						catch_end),
-		cmocka_unit_test_setup_teardown(what_is_not_logged_does_not_brake, catch_start,
-						catch_end),
+		cmocka_unit_test_setup_teardown(the_rate_limit_lets_ten_lines_a_second_pass,
+						catch_start, catch_end),
+		cmocka_unit_test_setup_teardown(
+			lines_below_the_level_do_not_count_towards_the_rate_limit, catch_start,
+			catch_end),
 		cmocka_unit_test_setup_teardown(a_line_is_cut_not_overrun, catch_start, catch_end),
 	};
 

@@ -23,7 +23,7 @@ static void what_is_built_is_read_again(void **state)
 		if (attribute_is_string(which))
 			attribute_set_put_string(&set, which, "name");
 		else if (attributes[which].type != ATTRIBUTE_NONE)
-			attribute_set_put_number(&set, which, attributes[which].most);
+			attribute_set_put_number(&set, which, attributes[which].max);
 	}
 	message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_MULTI, 99);
 	message_put_set(&builder, &set);
@@ -186,10 +186,10 @@ static void a_message_that_is_too_long_says_so(void **state)
 
 	(void)state;
 	message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, 0, 1);
-	for (size_t used = sizeof(struct nlmsghdr); used + 8 <= MEMTUN_PROTOCOL_MAX_RECORD;
+	for (size_t used = sizeof(struct nlmsghdr); used + 8 <= MEMTUN_PROTOCOL_RECORD_MAX;
 	     used += 8)
 		message_put_number(&builder, MEMTUN_A_MTU, 100);
-	assert_int_equal(message_end(&builder), MEMTUN_PROTOCOL_MAX_RECORD);
+	assert_int_equal(message_end(&builder), MEMTUN_PROTOCOL_RECORD_MAX);
 	message_put_string(&builder, MEMTUN_A_NAME, "x");
 	errno = 0;
 	assert_int_equal(message_end(&builder), 0);

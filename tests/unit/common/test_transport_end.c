@@ -343,7 +343,7 @@ static void a_transport_freed_by_resume_calls_nobody_more(void **state)
 {
 	struct fixture *fixture = *state;
 	const struct memtun_transport_bounds bounds = {1, 1, 8, 8};
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	char data[16];
 	size_t count;
 

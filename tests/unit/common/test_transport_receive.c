@@ -20,7 +20,7 @@
 /* Sends one byte with new files to the transport, and keeps none of them. */
 static void send_files(struct fixture *fixture, size_t count, ino_t *inodes)
 {
-	int files[MEMTUN_TRANSPORT_MAX_FDS] = {0};
+	int files[MEMTUN_TRANSPORT_FDS_MAX] = {0};
 
 	for (size_t i = 0; i < count; i++) {
 		files[i] = file_new();
@@ -66,21 +66,21 @@ static void received_descriptors_are_close_on_exec(void **state)
 static void a_message_of_253_descriptors_arrives(void **state)
 {
 	struct fixture *fixture = *state;
-	ino_t inodes[MEMTUN_TRANSPORT_MAX_FDS];
+	ino_t inodes[MEMTUN_TRANSPORT_FDS_MAX];
 
-	send_files(fixture, MEMTUN_TRANSPORT_MAX_FDS, inodes);
+	send_files(fixture, MEMTUN_TRANSPORT_FDS_MAX, inodes);
 	fixture_run(fixture);
-	assert_files(fixture, inodes, MEMTUN_TRANSPORT_MAX_FDS);
+	assert_files(fixture, inodes, MEMTUN_TRANSPORT_FDS_MAX);
 }
 
 static void the_kernel_itself_refuses_254_descriptors(void **state)
 {
 	struct fixture *fixture = *state;
-	int files[MEMTUN_TRANSPORT_MAX_FDS + 1], file = file_new();
+	int files[MEMTUN_TRANSPORT_FDS_MAX + 1], file = file_new();
 
-	for (size_t i = 0; i <= MEMTUN_TRANSPORT_MAX_FDS; i++)
+	for (size_t i = 0; i <= MEMTUN_TRANSPORT_FDS_MAX; i++)
 		files[i] = file;
-	assert_int_equal(peer_send(fixture->peer, "f", 1, files, MEMTUN_TRANSPORT_MAX_FDS + 1), -1);
+	assert_int_equal(peer_send(fixture->peer, "f", 1, files, MEMTUN_TRANSPORT_FDS_MAX + 1), -1);
 	assert_int_equal(errno, EINVAL);
 	close(file);
 }
@@ -307,19 +307,19 @@ static void descriptors_in_an_empty_record_arrive(void **state)
 static void a_record_too_long_to_be_read_is_cut_and_says_so(void **state)
 {
 	struct fixture *fixture = *state;
-	char *record = calloc(1, MEMTUN_TRANSPORT_MAX_READ + 1);
+	char *record = calloc(1, MEMTUN_TRANSPORT_READ_MAX + 1);
 
 	assert_non_null(record);
-	assert_int_equal(peer_send(fixture->peer, record, MEMTUN_TRANSPORT_MAX_READ + 1, NULL, 0),
-			 MEMTUN_TRANSPORT_MAX_READ + 1);
-	assert_int_equal(peer_send(fixture->peer, record, MEMTUN_TRANSPORT_MAX_READ, NULL, 0),
-			 MEMTUN_TRANSPORT_MAX_READ);
+	assert_int_equal(peer_send(fixture->peer, record, MEMTUN_TRANSPORT_READ_MAX + 1, NULL, 0),
+			 MEMTUN_TRANSPORT_READ_MAX + 1);
+	assert_int_equal(peer_send(fixture->peer, record, MEMTUN_TRANSPORT_READ_MAX, NULL, 0),
+			 MEMTUN_TRANSPORT_READ_MAX);
 	free(record);
 	fixture_run(fixture);
 	assert_int_equal(fixture->piece_count, 2);
-	assert_int_equal(fixture->pieces[0].length, MEMTUN_TRANSPORT_MAX_READ);
+	assert_int_equal(fixture->pieces[0].length, MEMTUN_TRANSPORT_READ_MAX);
 	assert_int_equal(fixture->pieces[0].flags, MEMTUN_TRANSPORT_DATA_CUT);
-	assert_int_equal(fixture->pieces[1].length, MEMTUN_TRANSPORT_MAX_READ);
+	assert_int_equal(fixture->pieces[1].length, MEMTUN_TRANSPORT_READ_MAX);
 	assert_int_equal(fixture->pieces[1].flags, 0);
 }
 

@@ -31,7 +31,7 @@ static int send_new_file(struct fixture *fixture)
 static size_t drain(struct fixture *fixture, ino_t *inodes, size_t room)
 {
 	unsigned char data[4096];
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	size_t count, total = 0;
 
 	do {
@@ -53,7 +53,7 @@ static void a_message_arrives_with_its_descriptors_in_order(void **state)
 	struct fixture *fixture = *state;
 	int files[3] = {file_new(), file_new(), file_new()};
 	ino_t inodes[3] = {file_inode(files[0]), file_inode(files[1]), file_inode(files[2])};
-	int received[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int received[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	char data[16];
 	size_t count;
 
@@ -180,7 +180,7 @@ static void as_many_bytes_as_the_bound_do_not_pause_and_one_more_does(void **sta
 /* Lets the peer take message by message; the transport is asked to send after each. */
 static void let_peer_take_one(struct fixture *fixture)
 {
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	char data[1];
 	size_t count;
 
@@ -313,22 +313,22 @@ static void descriptors_without_a_byte_are_refused_unharmed(void **state)
 static void a_message_carries_253_descriptors_and_254_are_refused_unharmed(void **state)
 {
 	struct fixture *fixture = *state;
-	int files[MEMTUN_TRANSPORT_MAX_FDS + 1];
-	ino_t sent[MEMTUN_TRANSPORT_MAX_FDS], arrived[MEMTUN_TRANSPORT_MAX_FDS];
-	size_t most = MEMTUN_TRANSPORT_MAX_FDS;
+	int files[MEMTUN_TRANSPORT_FDS_MAX + 1];
+	ino_t sent[MEMTUN_TRANSPORT_FDS_MAX], arrived[MEMTUN_TRANSPORT_FDS_MAX];
+	size_t max = MEMTUN_TRANSPORT_FDS_MAX;
 
-	for (size_t i = 0; i <= most; i++)
+	for (size_t i = 0; i <= max; i++)
 		files[i] = file_new();
-	for (size_t i = 0; i < most; i++)
+	for (size_t i = 0; i < max; i++)
 		sent[i] = file_inode(files[i]);
-	assert_int_equal(memtun_transport_send(fixture->transport, "f", 1, files, most + 1), -1);
+	assert_int_equal(memtun_transport_send(fixture->transport, "f", 1, files, max + 1), -1);
 	assert_int_equal(errno, EINVAL);
-	for (size_t i = 0; i <= most; i++)
+	for (size_t i = 0; i <= max; i++)
 		assert_true(is_open(files[i]));
-	assert_int_equal(memtun_transport_send(fixture->transport, "f", 1, files, most), 0);
-	assert_int_equal(drain(fixture, arrived, most), most);
+	assert_int_equal(memtun_transport_send(fixture->transport, "f", 1, files, max), 0);
+	assert_int_equal(drain(fixture, arrived, max), max);
 	assert_memory_equal(sent, arrived, sizeof(sent));
-	close(files[most]);
+	close(files[max]);
 }
 
 static void a_number_that_is_no_descriptor_is_refused_unharmed(void **state)
@@ -349,23 +349,23 @@ static void a_number_that_is_no_descriptor_is_refused_unharmed(void **state)
 static void the_largest_record_goes_and_one_byte_more_is_refused_unharmed(void **state)
 {
 	struct fixture *fixture = *state;
-	int send_buffer, file = file_new(), fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int send_buffer, file = file_new(), fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	socklen_t size = sizeof(send_buffer);
-	size_t most, count;
+	size_t max, count;
 	char *record;
 
 	assert_int_equal(getsockopt(memtun_transport_fd(fixture->transport), SOL_SOCKET, SO_SNDBUF,
 				    &send_buffer, &size),
 			 0);
-	most = (size_t)send_buffer - 32;
-	record = calloc(1, most + 1);
+	max = (size_t)send_buffer - 32;
+	record = calloc(1, max + 1);
 	assert_non_null(record);
-	assert_int_equal(memtun_transport_send(fixture->transport, record, most + 1, &file, 1), -1);
+	assert_int_equal(memtun_transport_send(fixture->transport, record, max + 1, &file, 1), -1);
 	assert_int_equal(errno, EMSGSIZE);
 	assert_true(is_open(file));
-	assert_int_equal(memtun_transport_send(fixture->transport, record, most, &file, 1), 0);
+	assert_int_equal(memtun_transport_send(fixture->transport, record, max, &file, 1), 0);
 	assert_int_equal(memtun_transport_queued_bytes(fixture->transport), 0);
-	assert_int_equal(peer_receive(fixture->peer, record, most + 1, fds, &count), most);
+	assert_int_equal(peer_receive(fixture->peer, record, max + 1, fds, &count), max);
 	assert_int_equal(count, 1);
 	close(fds[0]);
 	free(record);
@@ -420,7 +420,7 @@ static void a_stalled_peer_is_paused_and_the_others_are_served(void **state)
 	assert_int_equal(fixture_setup(&other_state), 0);
 	other = other_state;
 	for (size_t i = 0; i < 1000; i++) {
-		int fds[MEMTUN_TRANSPORT_MAX_FDS + 1], file = file_new();
+		int fds[MEMTUN_TRANSPORT_FDS_MAX + 1], file = file_new();
 
 		assert_int_equal(peer_send(other->peer, "ask", 3, NULL, 0), 3);
 		memtun_transport_dispatch(other->transport, POLLIN);

@@ -78,7 +78,7 @@ static void fixture_forget(struct fixture *fixture)
 /* Reads `size` bytes at a time, and sees that descriptors come just with their first byte. */
 static void read_in_pieces(struct fixture *fixture, const struct pipeline *pipeline, size_t size)
 {
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	size_t position = 0, arrived = 0, count;
 	char data[TOTAL + 1];
 
@@ -134,7 +134,7 @@ static void queued_descriptors_leave_with_their_first_byte(void **state)
 
 	for (size_t number = 0; number < 24; number++) {
 		struct pipeline pipeline;
-		int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+		int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 		size_t stalled = fixture_stall(fixture), count;
 		char byte;
 
@@ -218,7 +218,7 @@ static void descriptors_come_with_their_first_byte_however_it_was_cut(void **sta
 /* Takes up to `size` bytes as the peer, and checks them against what byte follows which. */
 static size_t take_counted(struct fixture *fixture, size_t size, size_t position, size_t *fd_count)
 {
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	unsigned char *data = malloc(size);
 	ssize_t length;
 

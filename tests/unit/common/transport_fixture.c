@@ -34,7 +34,7 @@ static void record_fd(struct memtun_transport *transport, int fd, void *context)
 	struct fixture *fixture = context;
 
 	(void)transport;
-	assert_in_range(fixture->fd_count, 0, FIXTURE_MOST_FDS - 1);
+	assert_in_range(fixture->fd_count, 0, FIXTURE_FDS_MAX - 1);
 	fixture->fds[fixture->fd_count++] = fd;
 	fixture_enter(fixture, HANDLER_FD_RECEIVED);
 }
@@ -44,8 +44,8 @@ static void record_data(struct memtun_transport *transport, const void *data, si
 {
 	struct fixture *fixture = context;
 
-	assert_in_range(fixture->piece_count, 0, FIXTURE_MOST_PIECES - 1);
-	assert_in_range(fixture->length + length, 0, FIXTURE_MOST_DATA);
+	assert_in_range(fixture->piece_count, 0, FIXTURE_PIECES_MAX - 1);
+	assert_in_range(fixture->length + length, 0, FIXTURE_DATA_MAX);
 	fixture->pieces[fixture->piece_count++] = (struct piece){
 		.start = fixture->length,
 		.length = length,
@@ -140,14 +140,14 @@ void fixture_close_peer(struct fixture *fixture)
 }
 
 /* False: nothing happened in that time. */
-static bool fixture_step(struct fixture *fixture, int most_milliseconds)
+static bool fixture_step(struct fixture *fixture, int milliseconds_max)
 {
 	struct pollfd poll_fd = {.revents = 0};
 	int64_t deadline = memtun_transport_deadline(fixture->transport);
 	int timeout = clock_poll_timeout(deadline);
 
-	if (timeout < 0 || timeout > most_milliseconds)
-		timeout = most_milliseconds;
+	if (timeout < 0 || timeout > milliseconds_max)
+		timeout = milliseconds_max;
 	poll_fd.events = memtun_transport_events(fixture->transport);
 	poll_fd.fd = poll_fd.events ? memtun_transport_fd(fixture->transport) : -1;
 	assert_true(poll(&poll_fd, 1, timeout) >= 0);
@@ -204,7 +204,7 @@ ino_t file_inode(int fd)
 
 /* Room for one more than a message can carry: to see the kernel refuse it. */
 union control {
-	char room[CMSG_SPACE((MEMTUN_TRANSPORT_MAX_FDS + 1) * sizeof(int))];
+	char room[CMSG_SPACE((MEMTUN_TRANSPORT_FDS_MAX + 1) * sizeof(int))];
 	struct cmsghdr align;
 };
 

@@ -15,9 +15,9 @@
 #include "memtun/transport.h"
 #include "tests/unit/runner.h"
 
-#define FIXTURE_MOST_FDS 2048
-#define FIXTURE_MOST_PIECES 4096
-#define FIXTURE_MOST_DATA 262144
+#define FIXTURE_FDS_MAX 2048
+#define FIXTURE_PIECES_MAX 4096
+#define FIXTURE_DATA_MAX 262144
 
 enum handler {
 	HANDLER_NONE,
@@ -46,11 +46,11 @@ struct fixture {
 	bool stop_at_data;    /* data_received turns reading off */
 
 	/* What was told. */
-	unsigned char data[FIXTURE_MOST_DATA];
+	unsigned char data[FIXTURE_DATA_MAX];
 	size_t length;
-	struct piece pieces[FIXTURE_MOST_PIECES];
+	struct piece pieces[FIXTURE_PIECES_MAX];
 	size_t piece_count;
-	int fds[FIXTURE_MOST_FDS];
+	int fds[FIXTURE_FDS_MAX];
 	size_t fd_count;
 	int pauses;
 	int resumes;

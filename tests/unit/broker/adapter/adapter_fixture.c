@@ -59,13 +59,13 @@ void time_passes(struct broker_fixture *fixture, const char *name, double second
 	struct adapter *adapter = adapter_of(fixture, name);
 	struct ev_loop *loop = fixture->broker->loop;
 
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	now += (int64_t)(seconds * (double)CLOCK_SECOND);
 	if (!ev_is_active(&adapter->timer))
 		return;
 	ev_timer_stop(loop, &adapter->timer);
 	ev_invoke(loop, &adapter->timer, EV_TIMER);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 }
 
 /* ------------------------------------------------------------------------------ frames */
@@ -159,7 +159,7 @@ void link_close(struct link *link)
 {
 	close(link->tun);
 	close(link->tap);
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 void bytes_send(int fd, const unsigned char *bytes, size_t length)
@@ -171,7 +171,7 @@ void assert_comes(struct link *link, int fd, const unsigned char *bytes, size_t 
 {
 	unsigned char got[70000];
 
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), length);
 	assert_memory_equal(got, bytes, length);
 }
@@ -180,7 +180,7 @@ void assert_nothing(struct link *link, int fd)
 {
 	unsigned char got[2048];
 
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
 }
@@ -189,7 +189,7 @@ void packet_send(struct link *link, const char *from, const char *to)
 {
 	unsigned char packet[256];
 
-	broker_settle(link->fixture); /* what others sent comes before */
+	broker_quiesce(link->fixture); /* what others sent comes before */
 	bytes_send(link->tun, packet, packet_make(packet, from, to));
 }
 
@@ -274,6 +274,6 @@ void assert_packet(struct link *link, const char *from, const char *to, const un
 
 uint64_t counted(struct link *link, const char *word)
 {
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 	return shown(link->fixture, "tun", word);
 }

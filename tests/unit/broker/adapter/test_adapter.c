@@ -226,7 +226,7 @@ static void few_packets_wait_in_all(void **state)
 	char to[20];
 
 	link_open(&link, state, ",address=10.0.0.9/16");
-	for (int i = 1; i <= ADAPTER_WAITING + 1; i++) {
+	for (int i = 1; i <= ADAPTER_PENDING_MAX + 1; i++) {
 		snprintf(to, sizeof(to), "10.0.1.%d", i);
 		packet_send(&link, "10.0.0.9", to);
 		assert_asks(&link, "10.0.0.9", to, NULL);
@@ -237,7 +237,7 @@ static void few_packets_wait_in_all(void **state)
 	host_answers(&link, 2, "10.0.1.2", "10.0.0.9");
 	assert_packet(&link, "10.0.0.9", "10.0.1.2", host_mac(2));
 	link_close(&link);
-	broker_settle(*state);
+	broker_quiesce(*state);
 }
 
 static void as_many_neighbours_as_there_is_room_for_are_known(void **state)
@@ -247,7 +247,7 @@ static void as_many_neighbours_as_there_is_room_for_are_known(void **state)
 
 	link_open(&link, state, ",address=10.0.0.9/16");
 	/* The first is used in between, so that the second is the one to go. */
-	for (int i = 1; i <= NEIGHBOURS_MOST + 1; i++) {
+	for (int i = 1; i <= NEIGHBOURS_MAX + 1; i++) {
 		snprintf(to, sizeof(to), "10.0.%d.%d", 1 + i / 200, i % 200 + 1);
 		packet_send(&link, "10.0.0.9", to);
 		assert_asks(&link, "10.0.0.9", to, NULL);
@@ -274,7 +274,7 @@ static void a_neighbour_that_gives_way_takes_what_waits_along(void **state)
 	packet_send(&link, "10.0.0.9", "10.0.1.1");
 	assert_asks(&link, "10.0.0.9", "10.0.1.1", NULL);
 	/* Who asks us is known, too. */
-	for (int i = 1; i <= NEIGHBOURS_MOST; i++) {
+	for (int i = 1; i <= NEIGHBOURS_MAX; i++) {
 		unsigned char bytes[42];
 
 		assert_int_equal(counted(&link, UNRESOLVED), 0);
@@ -282,7 +282,7 @@ static void a_neighbour_that_gives_way_takes_what_waits_along(void **state)
 		bytes_send(link.tap, bytes,
 			   arp_make(bytes, &(struct arp){everybody, 1, host_mac(3), from, NULL,
 							 "10.0.0.9"}));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(recv(link.tap, bytes, sizeof(bytes), MSG_DONTWAIT), 42);
 	}
 	assert_int_equal(counted(&link, UNRESOLVED), 1);
@@ -333,16 +333,16 @@ static void an_old_neighbour_is_asked_again_while_it_is_used(void **state)
 	}
 }
 
-static void assert_arp_answer(struct link *link, const char *address, const char *asker)
+static void assert_arp_answer(struct link *link, const char *address, const char *sender)
 {
 	unsigned char request[42], answer[42];
 
 	bytes_send(
 		link->tap, request,
-		arp_make(request, &(struct arp){everybody, 1, host_mac(1), asker, NULL, address}));
+		arp_make(request, &(struct arp){everybody, 1, host_mac(1), sender, NULL, address}));
 	assert_comes(link, link->tap, answer,
 		     arp_make(answer, &(struct arp){host_mac(1), 2, link->mac, address, host_mac(1),
-						    asker}));
+						    sender}));
 }
 
 static void who_asked_is_asked_again_from_the_address_it_asked_for(void **state)
@@ -352,7 +352,7 @@ static void who_asked_is_asked_again_from_the_address_it_asked_for(void **state)
 
 	link_open(&link, state, "");
 	packet_send(&link, "10.0.0.9", "224.0.0.1");
-	broker_settle(*state);
+	broker_quiesce(*state);
 	recv(link.tap, bytes, sizeof(bytes), MSG_DONTWAIT);
 	assert_arp_answer(&link, "10.0.0.9", "10.0.0.1");
 	time_passes(*state, "tun", 61);
@@ -685,7 +685,7 @@ static void solicitations_that_are_not_to_be_believed_are_not_answered(void **st
 		if (cases[i].sum)
 			discovery_sum(bytes, length);
 		bytes_send(link.tap, bytes, length);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		if ((recv(link.tap, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) != right)
 			fail_msg("case %zu", i);
 		assert_nothing(&link, link.tun);
@@ -735,17 +735,17 @@ static void as_many_answers_as_there_is_room_for_are_kept(void **state)
 	struct link link;
 
 	link_open(&link, state, ",address=10.0.0.9");
-	for (int i = 0; i < ADAPTER_WORDS + 10; i++)
-		adapter_answer(adapter_of(*state, "tun"), &us, &one, host_mac(1));
-	bridge_speak(tunnel_find(link.fixture->broker, "tun")->port.bridge);
+	for (int i = 0; i < ADAPTER_CONTROL_MAX + 10; i++)
+		adapter_reply(adapter_of(*state, "tun"), &us, &one, host_mac(1));
+	bridge_flush(tunnel_find(link.fixture->broker, "tun")->port.bridge);
 	do {
 		while (recv(link.tap, answer, sizeof(answer), MSG_DONTWAIT) > 0)
 			answers++;
-		broker_settle(*state);
+		broker_quiesce(*state);
 	} while (shown(*state, "tap", "to-client-queued"));
 	while (recv(link.tap, answer, sizeof(answer), MSG_DONTWAIT) > 0)
 		answers++;
-	assert_int_equal(answers, ADAPTER_WORDS);
+	assert_int_equal(answers, ADAPTER_CONTROL_MAX);
 	assert_arp_answer(&link, "10.0.0.9", "10.0.0.1");
 	link_close(&link);
 }
@@ -761,13 +761,13 @@ static void who_asks_and_never_reads_gets_no_answers_without_end(void **state)
 	for (int i = 0; i < 5000; i++) {
 		bytes_send(link.tap, request, sizeof(request));
 		if (i % 50 == 0)
-			broker_settle(*state);
+			broker_quiesce(*state);
 	}
-	broker_settle(*state);
+	broker_quiesce(*state);
 	/* Full, and one batch more. */
 	assert_in_range(shown(*state, "tap", "to-client-queued"), 10, 10 + 32);
 	while (recv(link.tap, request, sizeof(request), MSG_DONTWAIT) > 0)
-		broker_settle(*state);
+		broker_quiesce(*state);
 	assert_int_equal(shown(*state, "tap", "to-client-queued"), 0);
 	link.mac = adapter_of(*state, "tun")->mac;
 	assert_arp_answer(&link, "10.0.0.9", "10.0.0.1");
@@ -781,7 +781,7 @@ static void as_many_learned_addresses_as_there_is_room_for_are_answered_for(void
 
 	link_open(&link, state, ",address=10.0.0.9/16");
 	assert_arp_answer(&link, "10.0.0.9", "10.0.0.1");
-	for (int i = 0; i <= ADDRESS_RING_MOST; i++) {
+	for (int i = 0; i <= ADDRESS_RING_MAX; i++) {
 		char from[20];
 
 		snprintf(from, sizeof(from), "10.8.%d.%d", i / 200, i % 200 + 1);

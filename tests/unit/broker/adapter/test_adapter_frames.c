@@ -29,7 +29,7 @@ static void host_known(struct link *link)
 	bytes_send(link->tap, bytes,
 		   arp_make(bytes, &(struct arp){everybody, 1, host_mac(1), "10.0.0.1", NULL,
 						 "10.0.0.9"}));
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 	assert_int_equal(recv(link->tap, bytes, sizeof(bytes), MSG_DONTWAIT), 42);
 }
 
@@ -201,7 +201,7 @@ static void assert_vnet_comes(struct link *link, int fd, const struct virtio_net
 	unsigned char got[2048];
 	struct virtio_net_hdr said;
 
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), 10 + length);
 	memcpy(&said, got, 10);
 	if (said.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
@@ -295,7 +295,7 @@ static void a_checksum_left_by_a_tap_is_completed_once(void **state)
 			close(fds[j]);
 		}
 		close(from);
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	}
 }
 
@@ -352,9 +352,9 @@ static void crowd(struct broker_fixture *fixture, int fd)
 		frame_make(frame, sizeof(frame), 1, 0xff, i);
 		vnet_send(fd, &none, frame, sizeof(frame));
 		if (i % 20 == 0)
-			broker_settle(fixture);
+			broker_quiesce(fixture);
 	}
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 }
 
 /* The last frame that comes; its length. */
@@ -364,7 +364,7 @@ static size_t last_read(struct broker_fixture *fixture, const char *name, int fd
 	ssize_t length, last = 0;
 
 	do {
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		while ((length = recv(fd, bytes, 300, MSG_DONTWAIT)) > 0)
 			last = length;
 	} while (shown(fixture, name, "to-client-queued") || length > 0);
@@ -406,7 +406,7 @@ static void a_checksum_completed_for_a_tun_is_so_for_those_who_read_later(void *
 		for (int j = 0; j < 3; j++)
 			close(fds[j]);
 		close(from);
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	}
 }
 
@@ -523,13 +523,13 @@ static void tuns_get_adapters_when_the_first_tap_joins(void **state)
 	assert_comes(&link, link.tun, packet, length);
 	/* It stays one without. */
 	close(link.tap);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	bytes_send(other, packet, length);
 	assert_comes(&link, link.tun, packet, length);
 	close(other);
 	/* And an IP bridge again once all have left. */
 	close(link.tun);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b");
 	assert_null(tunnel_find(link.fixture->broker, "tun")->port.adapter);
 	close(link.tun);
@@ -581,9 +581,9 @@ static void a_tun_with_no_one_else_about_says_nothing(void **state)
 
 	link_open(&link, state, "");
 	close(link.tap);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	packet_send(&link, "10.0.0.9", "10.0.0.1");
-	broker_settle(*state);
+	broker_quiesce(*state);
 	/* Its questions are not its client's frames. */
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 0);
 	packet_send(&link, "10.0.0.9", "224.0.0.1");
@@ -646,7 +646,7 @@ static void captures_see_each_side_of_the_adapter(void **state)
 	packet_send(&link, "10.0.0.9", "10.0.0.2");
 	assert_comes(&link, ip, packet, packet_make(packet, "10.0.0.9", "10.0.0.2"));
 	assert_asks(&link, "10.0.0.9", "10.0.0.2", NULL);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(recv(ethernet, frame, sizeof(frame), MSG_DONTWAIT), 42);
 	assert_nothing(&link, ip);
 	close(ethernet);
@@ -668,15 +668,15 @@ static void a_slow_client_has_its_packets_kept_whole(void **state)
 		frame[14 + length - 1] = (unsigned char)i;
 		bytes_send(link.tap, frame, 14 + length + 6);
 		if (i % 20 == 0)
-			broker_settle(*state);
+			broker_quiesce(*state);
 	}
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(counted(&link, "to-client-queued") > 0);
 	assert_accounted(*state, "tun");
 	do {
 		while (recv(link.tun, got, sizeof(got), MSG_DONTWAIT) == (ssize_t)length)
 			assert_int_equal(got[length - 1], count++ & 0xff);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	} while (counted(&link, "to-client-queued") || count < 1500);
 	assert_int_equal(count, 1500);
 	link_close(&link);
@@ -745,13 +745,13 @@ static void whatever_comes_is_accounted_for(void **state)
 		if (send(fds[which], bytes, length, MSG_DONTWAIT) < 0)
 			assert_int_equal(errno, EAGAIN);
 		if (rand() % 16 == 0)
-			broker_settle(*state);
+			broker_quiesce(*state);
 		if (rand() % 64 == 0)
 			time_passes(*state, rand() % 2 ? "tun" : "other", 0.5);
 		for (int j = 0; j < 3 && i % 5000 > 4500; j++)
 			recv(fds[j], bytes, sizeof(bytes), MSG_DONTWAIT);
 	}
-	broker_settle(*state);
+	broker_quiesce(*state);
 	for (int i = 0; i < 3; i++)
 		assert_accounted(*state, names[i]);
 	/* All that came from the TUN's client has gone, been dropped, or waits. */

@@ -147,7 +147,7 @@ static void a_string_without_its_padding_is_told(void **state)
 
 static void a_long_record_is_too_long(void **state)
 {
-	static const size_t lengths[] = {MEMTUN_PROTOCOL_MAX_RECORD + 1, 40000, 65536, 65540,
+	static const size_t lengths[] = {MEMTUN_PROTOCOL_RECORD_MAX + 1, 40000, 65536, 65540,
 					 80000};
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {

@@ -17,7 +17,7 @@
 #include "broker/control/session.h"
 
 /* What a transport may have queued before it pauses who fills it, and one more record. */
-#define MOST_QUEUED (65536 + MEMTUN_PROTOCOL_MAX_RECORD)
+#define QUEUED_MAX (65536 + MEMTUN_PROTOCOL_RECORD_MAX)
 
 static void add_many(struct broker_fixture *fixture, int count)
 {
@@ -115,15 +115,15 @@ static void a_list_waits_for_a_slow_reader_and_others_are_served(void **state)
 	client_open(&slow, fixture, FIXTURE_UID, true);
 	client_send(&slow, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_DUMP, "statistics");
 	client_send(&slow, MEMTUN_CMD_TUNNEL_SHOW, 0, "name=nobody");
-	broker_settle(fixture);
-	assert_in_range(queued(fixture), 1, MOST_QUEUED);
+	broker_quiesce(fixture);
+	assert_in_range(queued(fixture), 1, QUEUED_MAX);
 	/* It is not at its end. */
 	assert_non_null(LIST_FIRST(&fixture->broker->sessions)->step);
 	assert_true(exists(fixture, "tap1999"));
 	do {
 		assert_true(client_receive(&slow, &answer));
 		assert_int_equal(answer.message.sequence, 2);
-		assert_true(queued(fixture) <= MOST_QUEUED);
+		assert_true(queued(fixture) <= QUEUED_MAX);
 		records++;
 	} while (answer.message.type != NLMSG_DONE);
 	assert_int_equal(records, 2001);
@@ -171,7 +171,7 @@ static void a_client_that_leaves_during_a_list_leaves_nothing(void **state)
 	add_many(fixture, 2000);
 	client_open(&slow, fixture, FIXTURE_UID, true);
 	client_send(&slow, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_DUMP, "");
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	client_close(&slow);
 	assert_ptr_equal(LIST_NEXT(LIST_FIRST(&fixture->broker->sessions), in_broker), NULL);
 }
@@ -191,10 +191,10 @@ static void a_client_that_reads_no_answers_is_not_read(void **state)
 		message_put_string(&builder, MEMTUN_A_NAME, "nobody");
 		if (send(deaf.fd, builder.bytes, message_end(&builder), MSG_DONTWAIT) < 0)
 			break;
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_true(++sent < 100000);
 	}
-	assert_in_range(queued(fixture), 1, MOST_QUEUED);
+	assert_in_range(queued(fixture), 1, QUEUED_MAX);
 	assert_false(exists(fixture, "nobody"));
 	for (uint32_t i = 0; i < sent; i++) {
 		assert_true(client_receive(&deaf, &answer));
@@ -222,25 +222,25 @@ static void assert_event(struct client *client, enum memtun_event event, const c
 static void a_subscriber_is_told_of_each_change(void **state)
 {
 	struct broker_fixture *fixture = *state;
-	struct client watcher;
+	struct client subscriber;
 	struct answer answer;
 	int fd;
 
-	client_open(&watcher, fixture, FIXTURE_UID, true);
-	assert_int_equal(client_ask(&watcher, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
-	assert_int_equal(client_ask(&watcher, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
+	client_open(&subscriber, fixture, FIXTURE_UID, true);
+	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
+	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
 	fd = tunnel_opened(fixture, "name=it,bridge=b");
 	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=it,mtu=1000");
 	close(fd);
-	assert_event(&watcher, MEMTUN_EVENT_BRIDGE_ADDED, "b");
-	assert_event(&watcher, MEMTUN_EVENT_ADDED, "it");
-	assert_event(&watcher, MEMTUN_EVENT_OPENED, "it");
-	assert_event(&watcher, MEMTUN_EVENT_CHANGED, "it");
-	assert_event(&watcher, MEMTUN_EVENT_CLOSED, "it");
-	assert_event(&watcher, MEMTUN_EVENT_DELETED, "it");
-	assert_event(&watcher, MEMTUN_EVENT_BRIDGE_DELETED, "b");
-	assert_false(client_receive(&watcher, &answer));
-	client_close(&watcher);
+	assert_event(&subscriber, MEMTUN_EVENT_BRIDGE_ADDED, "b");
+	assert_event(&subscriber, MEMTUN_EVENT_ADDED, "it");
+	assert_event(&subscriber, MEMTUN_EVENT_OPENED, "it");
+	assert_event(&subscriber, MEMTUN_EVENT_CHANGED, "it");
+	assert_event(&subscriber, MEMTUN_EVENT_CLOSED, "it");
+	assert_event(&subscriber, MEMTUN_EVENT_DELETED, "it");
+	assert_event(&subscriber, MEMTUN_EVENT_BRIDGE_DELETED, "b");
+	assert_false(client_receive(&subscriber, &answer));
+	client_close(&subscriber);
 }
 
 static void who_did_not_subscribe_is_told_nothing(void **state)
@@ -280,7 +280,7 @@ static void a_subscriber_that_is_too_slow_is_told_that_events_were_lost(void **s
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=it");
 		done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=it");
 	}
-	assert_in_range(queued(fixture), 1, MOST_QUEUED);
+	assert_in_range(queued(fixture), 1, QUEUED_MAX);
 	while (client_receive(&slow, &answer)) {
 		assert_int_equal(answer.message.sequence, 0);
 		if (answer.message.type == MEMTUN_CMD_EVENT) {
@@ -302,17 +302,17 @@ static void a_subscriber_that_is_too_slow_is_told_that_events_were_lost(void **s
 static void a_subscriber_that_leaves_is_told_no_more(void **state)
 {
 	struct broker_fixture *fixture = *state;
-	struct client watcher;
+	struct client subscriber;
 	struct answer answer;
 
-	client_open(&watcher, fixture, FIXTURE_UID, true);
-	assert_int_equal(client_ask(&watcher, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
-	close(watcher.fd);
-	watcher.fd = -1;
+	client_open(&subscriber, fixture, FIXTURE_UID, true);
+	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
+	close(subscriber.fd);
+	subscriber.fd = -1;
 	/* The broker doesn't know yet. */
 	for (int i = 0; i < 100; i++)
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
-	assert_true(LIST_EMPTY(&fixture->broker->watching));
+	assert_true(LIST_EMPTY(&fixture->broker->subscribed));
 }
 
 /* ------------------------------------------------------------------------------ the listener */
@@ -436,7 +436,7 @@ static void a_client_for_whom_no_descriptor_is_left_waits_without_a_spin(void **
 	low.rlim_cur = (rlim_t)lowest;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	iterations = ev_iteration(loop);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	/* A few idle turns, and then the timer alone. */
 	assert_false(broker_wait(fixture, client_was_greeted, &client, .35));
 	iterations = ev_iteration(loop) - iterations;

@@ -21,7 +21,7 @@ static struct port some_port, other_port;
 static void assert_reaches(struct broker_fixture *fixture, const int fds[3], unsigned int where,
 			   uint32_t number)
 {
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	for (unsigned int i = 0; i < 3; i++) {
 		if (where & 1 << i)
 			assert_int_equal(frame_receive(fds[i]), number);
@@ -104,7 +104,7 @@ static void a_lone_port_has_no_destination(void **state)
 	int fd = tunnel_opened(*state, "name=vm,bridge=b");
 
 	assert_true(frame_send(fd, 1, 0xff, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(fd), -1);
 	assert_int_equal(shown(*state, "vm", "from-client-dropped-no-destination"), 1);
 	close(fd);
@@ -147,7 +147,7 @@ static void vlans_are_learned_apart(void **state)
 		assert_true(frame_send(fds[0], 1, 2, 3));
 		assert_int_equal(three_reached(*state, fds), 6);
 		three_close(fds);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -176,7 +176,7 @@ static void what_was_learned_goes_with_its_port(void **state)
 	assert_true(frame_send(fds[0], 1, 0xff, 1));
 	assert_reaches(*state, fds, 6, 1);
 	close(fds[0]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(bridge_shown(*state, MEMTUN_A_ADDRESSES), 0);
 	fds[0] = tunnel_opened(*state, "name=vm0,bridge=b");
 	assert_true(frame_send(fds[1], 2, 1, 2));
@@ -199,7 +199,7 @@ static void order_is_kept_for_each_destination(void **state)
 
 		assert_true(frame_send(fds[0], 1, to[i % 6], i + 1));
 	}
-	broker_settle(*state);
+	broker_quiesce(*state);
 	for (int i = 1; i < 3; i++) {
 		unsigned int count = 0;
 		int64_t number;
@@ -245,17 +245,17 @@ static void a_full_table_learns_no_more(void **state)
 	struct address extra = address_of(100000);
 
 	(void)state;
-	for (uint64_t i = 1; i <= ADDRESS_TABLE_MOST + 10; i++) {
+	for (uint64_t i = 1; i <= ADDRESS_TABLE_MAX + 10; i++) {
 		struct address address = address_of(i);
 
 		address_table_learn(table, &address, i & 1 ? &some_port : &other_port,
 				    1 * CLOCK_SECOND);
 	}
-	assert_int_equal(address_table_count(table, 1 * CLOCK_SECOND), ADDRESS_TABLE_MOST);
+	assert_int_equal(address_table_count(table, 1 * CLOCK_SECOND), ADDRESS_TABLE_MAX);
 	assert_null(address_table_find(table, &extra, 1 * CLOCK_SECOND));
 	address_table_forget(table, &some_port);
 	assert_int_equal(some_port.addresses, 0);
-	assert_int_equal(address_table_count(table, 1 * CLOCK_SECOND), ADDRESS_TABLE_MOST / 2);
+	assert_int_equal(address_table_count(table, 1 * CLOCK_SECOND), ADDRESS_TABLE_MAX / 2);
 	address_table_learn(table, &extra, &some_port, 1 * CLOCK_SECOND);
 	assert_ptr_equal(address_table_find(table, &extra, 1 * CLOCK_SECOND), &some_port);
 	address_table_free(table);
@@ -268,7 +268,7 @@ static void what_has_aged_makes_room(void **state)
 	struct address extra = address_of(100000);
 
 	(void)state;
-	for (uint64_t i = 1; i <= ADDRESS_TABLE_MOST_A_PORT; i++) {
+	for (uint64_t i = 1; i <= ADDRESS_TABLE_PORT_MAX; i++) {
 		struct address address = address_of(i);
 
 		address_table_learn(table, &address, &some_port, i * CLOCK_MILLISECOND);
@@ -288,18 +288,18 @@ static void one_port_does_not_fill_the_table(void **state)
 	struct address extra = address_of(100000);
 
 	(void)state;
-	for (uint64_t i = 1; i <= ADDRESS_TABLE_MOST; i++) {
+	for (uint64_t i = 1; i <= ADDRESS_TABLE_MAX; i++) {
 		struct address address = address_of(i);
 
 		address_table_learn(table, &address, &some_port, 1 * CLOCK_SECOND);
 	}
-	assert_int_equal(some_port.addresses, ADDRESS_TABLE_MOST_A_PORT);
+	assert_int_equal(some_port.addresses, ADDRESS_TABLE_PORT_MAX);
 	address_table_learn(table, &extra, &other_port, 1 * CLOCK_SECOND);
 	assert_ptr_equal(address_table_find(table, &extra, 1 * CLOCK_SECOND), &other_port);
 	/* Nor by what was another's: that is at neither, and floods. */
 	address_table_learn(table, &extra, &some_port, 1 * CLOCK_SECOND);
 	assert_null(address_table_find(table, &extra, 1 * CLOCK_SECOND));
-	assert_int_equal(some_port.addresses, ADDRESS_TABLE_MOST_A_PORT);
+	assert_int_equal(some_port.addresses, ADDRESS_TABLE_PORT_MAX);
 	assert_int_equal(other_port.addresses, 0);
 	address_table_free(table);
 	assert_int_equal(some_port.addresses, 0);
@@ -315,7 +315,7 @@ static unsigned int packet_reaches(struct broker_fixture *fixture, const int fds
 	unsigned int where = 0;
 
 	assert_int_equal(send(fds[by], bytes, length, 0), length);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	for (unsigned int i = 0; i < 3; i++) {
 		if (recv(fds[i], got, sizeof(got), MSG_DONTWAIT) < 0)
 			continue;
@@ -459,13 +459,13 @@ static void frames_that_are_none_are_counted(void **state)
 		two = tunnel_opened(*state, options);
 		bytes[0] = cases[i].first;
 		assert_int_equal(send(one, bytes, cases[i].length, 0), cases[i].length);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		for (int word = 0; word < 3; word++)
 			assert_int_equal(shown(*state, "one", words[word]), word == cases[i].word);
 		assert_int_equal(shown(*state, "one", "from-client-frames"), cases[i].word < 0);
 		close(one);
 		close(two);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	free(bytes);
 }
@@ -482,10 +482,10 @@ static void a_tag_does_not_count_for_the_mtu(void **state)
 		frame[12] = (unsigned char)(protocols[i] >> 8);
 		frame[13] = (unsigned char)protocols[i];
 		assert_int_equal(send(fds[0], frame, sizeof(frame) - 1, 0), sizeof(frame) - 1);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(three_reached(*state, fds), 6);
 		assert_int_equal(send(fds[0], frame, sizeof(frame), 0), sizeof(frame));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(three_reached(*state, fds), 0);
 		assert_int_equal(shown(*state, "vm1", "to-client-dropped-mtu"), i + 1);
 	}
@@ -504,7 +504,7 @@ static void a_cut_tag_is_no_huge_packet(void **state)
 	bytes[13] = 0x00;
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(send(fds[0], bytes, lengths[i], 0), lengths[i]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(recv(fds[1], bytes, sizeof(bytes), MSG_DONTWAIT), lengths[i]);
 	assert_int_equal(shown(*state, "vm1", "to-client-dropped-mtu"), 0);
@@ -518,10 +518,10 @@ static void frames_to_a_closed_tunnel_are_dropped(void **state)
 
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=two,bridge=b");
 	assert_true(frame_send(fd, 1, 0xff, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "two", "to-client-dropped-no-client"), 1);
 	late = tunnel_opened(*state, "name=two");
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(late), -1);
 	close(fd);
 	close(late);

@@ -92,9 +92,9 @@ static void a_tunnel_is_captured_both_ways(void **state)
 	int fd = capture_opened(*state, "name=vm1");
 
 	assert_true(frame_send(one, 1, 2, 7));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(frame_send(two, 2, 1, 8));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_record(fd, id, MEMTUN_FROM_CLIENT, 1, 2, 7);
 	assert_record(fd, id, MEMTUN_TO_CLIENT, 2, 1, 8);
 	assert_nothing(fd);
@@ -122,7 +122,7 @@ static void a_record_has_its_time(void **state)
 	struct record record;
 
 	assert_true(frame_send(one, 1, 2, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	after = now();
 	assert_int_equal(record_receive(fd, &record), FRAME_SIZE);
 	assert_true(record.header.time >= before && record.header.time <= after);
@@ -140,14 +140,14 @@ static void a_bridge_is_captured_at_each_port(void **state)
 
 	assert_true(frame_send(one, 1, 0xff, 7));
 	assert_true(frame_send(other, 3, 0xff, 8));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_record(fd, id1, MEMTUN_FROM_CLIENT, 1, 0xff, 7);
 	assert_record(fd, id2, MEMTUN_TO_CLIENT, 1, 0xff, 7);
 	assert_nothing(fd);
 	/* Who has left isn't seen any more. */
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=vm1,nobridge");
 	assert_true(frame_send(one, 1, 0xff, 9));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_nothing(fd);
 	close(one);
 	close(two);
@@ -166,7 +166,7 @@ static void a_tunnel_and_its_bridge_are_captured_at_once(void **state)
 	};
 
 	assert_true(frame_send(one, 1, 2, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	for (int i = 0; i < 3; i++) {
 		assert_record(fds[i], id, MEMTUN_FROM_CLIENT, 1, 2, 1);
 		assert_nothing(fds[i]);
@@ -184,9 +184,9 @@ static void one_direction_is_captured_alone(void **state)
 	int to = capture_opened(*state, "name=vm1,direction=to-client");
 
 	assert_true(frame_send(one, 1, 2, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(frame_send(two, 2, 1, 2));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_record(from, id, MEMTUN_FROM_CLIENT, 1, 2, 1);
 	assert_nothing(from);
 	assert_record(to, id, MEMTUN_TO_CLIENT, 2, 1, 2);
@@ -208,7 +208,7 @@ static void a_plain_capture_is_of_frames_alone(void **state)
 	bytes[3] = 0xb5;
 	frame_make(bytes + 14, FRAME_SIZE, 1, 2, 3);
 	assert_int_equal(send(one, bytes, sizeof(bytes), 0), sizeof(bytes));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(recv(fd, seen, sizeof(seen), MSG_DONTWAIT), FRAME_SIZE);
 	assert_frame(seen, 1, 2, 3);
 	close(one);
@@ -223,7 +223,7 @@ static void what_is_dropped_is_captured(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=vm2,bridge=b");
 	fd = capture_opened(*state, "name=vm2");
 	assert_true(frame_send(one, 1, 0xff, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_record(fd, shown(*state, "vm2", "id"), MEMTUN_TO_CLIENT, 1, 0xff, 1);
 	assert_int_equal(shown(*state, "vm2", "to-client-dropped-no-client"), 1);
 	close(one);
@@ -240,7 +240,7 @@ static void pass_frames(struct broker_fixture *fixture, const int fds[2], uint32
 
 	for (uint32_t i = 0; i < count; i++)
 		assert_true(frame_send(fds[0], 1, 2, first + i));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	for (uint32_t i = 0; i < count; i++) {
 		assert_int_equal(frame_receive(fds[1]), first + i);
 		assert_int_equal(record_receive(quick, &record), FRAME_SIZE);
@@ -267,7 +267,7 @@ static void a_slow_reader_misses_frames_and_slows_nobody(void **state)
 	for (; record_receive(slow, &record) == FRAME_SIZE; seen++) {
 		assert_frame(record.frame, 1, 2, seen);
 		assert_int_equal(record.header.missed, 0);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	assert_true(seen > 8192 && seen < MANY);
 	pass_frames(*state, fds, MANY, 1, quick);
@@ -290,9 +290,9 @@ static void a_capture_ends_with_its_tunnel(void **state)
 	int fd = capture_opened(*state, "name=vm1");
 
 	assert_true(frame_send(one, 1, 2, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	close(one);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_false(exists(*state, "vm1"));
 	assert_record(fd, id, MEMTUN_FROM_CLIENT, 1, 2, 1);
 	assert_end(fd);
@@ -305,7 +305,7 @@ static void a_capture_ends_with_its_bridge(void **state)
 	int deleted;
 
 	close(one);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_end(left);
 	done(*state, MEMTUN_CMD_BRIDGE_ADD, "name=b");
 	deleted = capture_opened(*state, "bridge=b");
@@ -324,18 +324,18 @@ static void a_capture_goes_with_its_reader(void **state)
 		struct record record;
 
 		assert_true(frame_send(one, 1, 2, 1));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(record_receive(idle, &record), FRAME_SIZE);
 	}
 	close(idle);
 	errno = EAGAIN; /* as an earlier call may have left it: the end is no error */
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(descriptors_count(), before + 2);
 	close(full);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(descriptors_count(), before);
 	assert_true(frame_send(one, 1, 2, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "vm1", "from-client-frames"), 1001);
 	close(one);
 }
@@ -347,9 +347,9 @@ static void what_a_reader_writes_is_ignored(void **state)
 
 	for (uint32_t i = 0; i < 3; i++)
 		assert_true(frame_send(fd, 1, 2, i));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(frame_send(one, 1, 2, 5));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_record(fd, shown(*state, "vm1", "id"), MEMTUN_FROM_CLIENT, 1, 2, 5);
 	assert_int_equal(shown(*state, "vm1", "from-client-frames"), 1);
 	close(one);

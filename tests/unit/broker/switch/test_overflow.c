@@ -35,9 +35,9 @@ static void a_full_queue_drops_what_comes(void **state)
 		for (uint32_t i = 0; i < sent; i++) {
 			assert_true(frame_send(from, 1, 0xff, i));
 			if (i % 32 == 0)
-				broker_settle(*state);
+				broker_quiesce(*state);
 		}
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_accounted(*state, "to");
 		assert_int_equal(shown(*state, "to", "to-client-queued"), 50);
 		assert_true(shown(*state, "to", "to-client-dropped-full") > 0);
@@ -45,7 +45,7 @@ static void a_full_queue_drops_what_comes(void **state)
 		do {
 			while ((number = receive_of(sockets[type], to)) >= 0)
 				assert_int_equal(number, next++);
-			broker_settle(*state);
+			broker_quiesce(*state);
 		} while (shown(*state, "to", "to-client-queued"));
 		while ((number = receive_of(sockets[type], to)) >= 0)
 			assert_int_equal(number, next++);
@@ -56,7 +56,7 @@ static void a_full_queue_drops_what_comes(void **state)
 		close(to);
 		/* So that a datagram's end is seen. */
 		close(tunnel_opened(*state, "name=to"));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -75,9 +75,9 @@ static void a_full_queue_may_drop_what_waited_longest(void **state)
 		for (uint32_t i = 1; i <= sent; i++) {
 			assert_true(frame_send(from, 1, 0xff, i));
 			if (i % 32 == 0)
-				broker_settle(*state);
+				broker_quiesce(*state);
 		}
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_accounted(*state, "to");
 		assert_int_equal(shown(*state, "to", "to-client-queued"), 50);
 		for (int i = 0; i < 20; i++) {
@@ -86,7 +86,7 @@ static void a_full_queue_may_drop_what_waited_longest(void **state)
 				last = (uint32_t)number;
 				count++;
 			}
-			broker_settle(*state);
+			broker_quiesce(*state);
 		}
 		/* The newest have stayed. */
 		assert_int_equal(last, sent);
@@ -95,7 +95,7 @@ static void a_full_queue_may_drop_what_waited_longest(void **state)
 		close(from);
 		close(to);
 		close(tunnel_opened(*state, "name=to"));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -107,7 +107,7 @@ static void assert_bytes_are_bounded(struct broker_fixture *fixture, int from)
 	frame_make(bytes, sizeof(bytes), 1, 0xff, 1);
 	for (int i = 0; i < 200; i++) {
 		assert_int_equal(send(from, bytes, sizeof(bytes), 0), sizeof(bytes));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	}
 	assert_in_range(shown(fixture, "to", "to-client-queued"), 60,
 			4 * 1024 * 1024 / sizeof(bytes) + 1);
@@ -134,7 +134,7 @@ static void large_frames_make_as_much_give_way_as_they_take(void **state)
 	for (uint32_t i = 0; i < 3000; i++) {
 		assert_true(frame_send(from, 1, 0xff, i));
 		if (i % 32 == 0)
-			broker_settle(*state);
+			broker_quiesce(*state);
 	}
 	assert_bytes_are_bounded(*state, from);
 	close(from);
@@ -148,7 +148,7 @@ static void a_stopped_reader_slows_nobody(void **state)
 	three_open(*state, ",queue=10", fds);
 	for (uint32_t i = 0; i < 3000; i++) {
 		assert_true(frame_send(fds[0], 1, 0xff, i)); /* the second never reads */
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(fds[2]), i);
 	}
 	assert_int_equal(shown(*state, "vm2", "to-client-dropped-full"), 0);
@@ -163,10 +163,10 @@ static uint32_t send_all(struct broker_fixture *fixture, int fd, unsigned char f
 	while (frame_send(fd, from, to, number)) {
 		number++;
 		if (number % 16 == 0)
-			broker_settle(fixture);
+			broker_quiesce(fixture);
 		assert_true(number < 100000);
 	}
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	return number;
 }
 
@@ -193,7 +193,7 @@ static void blocking_pauses_who_sent_and_loses_nothing(void **state)
 		/* The others' traffic goes on. */
 		for (uint32_t i = 0; i < 200; i++) {
 			assert_true(frame_send(fds[1], 2, 3, i));
-			broker_settle(*state);
+			broker_quiesce(*state);
 			assert_int_equal(frame_receive(fds[2]), i);
 		}
 		/* The paused one is read again once half of the queue is out, not before. */
@@ -206,18 +206,18 @@ static void blocking_pauses_who_sent_and_loses_nothing(void **state)
 			if (number >= 0)
 				assert_int_equal(number, next++);
 			else
-				broker_settle(*state);
+				broker_quiesce(*state);
 		}
 		assert_int_equal(next, sent);
 		assert_int_equal(dropped(*state, "slow"), 0);
 		assert_true(frame_send(fds[0], 1, 99, sent));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(receive_of(sockets[type], slow), sent);
 		assert_accounted(*state, "slow");
 		three_close(fds);
 		close(slow);
 		close(tunnel_opened(*state, "name=slow"));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -230,8 +230,8 @@ static void a_paused_source_resumes_at_half(void **state)
 	send_all(*state, from, 1, 0xff, 0);
 	for (;;) {
 		uint64_t queued = shown(*state, "slow", "to-client-queued");
-		bool paused =
-			tunnel_find(((struct broker_fixture *)*state)->broker, "from")->port.holds;
+		bool paused = tunnel_find(((struct broker_fixture *)*state)->broker, "from")
+				      ->port.pause_count;
 
 		before = shown(*state, "from", "from-client-frames");
 		if (!paused)
@@ -239,7 +239,7 @@ static void a_paused_source_resumes_at_half(void **state)
 		assert_true(queued > 20);
 		/* One frame at a time makes room in the socket now and then. */
 		assert_true(frame_receive(slow) >= 0);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		if (shown(*state, "from", "from-client-frames") != before)
 			break;
 	}
@@ -258,7 +258,7 @@ static void a_flood_pauses_its_source_too(void **state)
 	assert_int_equal(dropped(*state, "slow"), 0);
 	assert_true(sent > shown(*state, "slow", "to-client-offered"));
 	close(slow);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	/* The blocking one is gone: nothing holds its source any more. */
 	assert_int_equal(shown(*state, "vm0", "from-client-frames"), sent);
 	three_close(fds);
@@ -279,12 +279,12 @@ static void a_queue_that_blocks_no_more_lets_go(void **state)
 
 		assert_true(shown(*state, "from", "from-client-frames") < sent);
 		done(*state, MEMTUN_CMD_TUNNEL_SET, ways[i]);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		if (shown(*state, "from", "from-client-frames") != sent)
 			fail_msg("after %s its source is still held", ways[i]);
 		close(from);
 		close(slow);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -307,7 +307,7 @@ static void two_that_block_each_other_do_not_block_the_broker(void **state)
 		if (number >= 0)
 			assert_int_equal(number, got[1]++);
 		else
-			broker_settle(*state);
+			broker_quiesce(*state);
 	}
 	assert_int_equal(got[0], sent[1]);
 	assert_int_equal(got[1], sent[0]);

@@ -15,7 +15,7 @@
 #define MANY 2000
 
 /* Turns of a test in which something must have moved. */
-#define MOST_ROUNDS 10000
+#define ROUNDS_MAX 10000
 
 static int injector_opened(struct broker_fixture *fixture, const char *options)
 {
@@ -38,7 +38,7 @@ static uint32_t frames_send(struct broker_fixture *fixture, int fd, uint32_t fir
 		before = number;
 		while (number < end && frame_send(fd, 1, 2, number))
 			number++;
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	} while (number > before && number < end);
 	return number;
 }
@@ -53,7 +53,7 @@ static uint32_t frames_receive(struct broker_fixture *fixture, int fd, uint32_t 
 		first++;
 	}
 	assert_int_equal(number, -1);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	return first;
 }
 
@@ -98,7 +98,7 @@ static void hold_and_deliver(struct broker_fixture *fixture, const char *overflo
 	sent = frames_send(fixture, injector, 0, MANY);
 	assert_true(sent < MANY);
 	assert_in_range(shown(fixture, "vm", "to-client-queued"), 10, 10 + BATCH_FRAMES);
-	for (int i = 0; received < MANY && i < MOST_ROUNDS; i++) {
+	for (int i = 0; received < MANY && i < ROUNDS_MAX; i++) {
 		assert_true(shown(fixture, "vm", "to-client-unread") > 0);
 		received = frames_receive(fixture, fd, received);
 		sent = frames_send(fixture, injector, sent, MANY);
@@ -109,7 +109,7 @@ static void hold_and_deliver(struct broker_fixture *fixture, const char *overflo
 	assert_accounted(fixture, "vm");
 	close(fd);
 	close(injector);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 }
 
 static void a_full_queue_holds_it_and_drops_nothing(void **state)
@@ -130,13 +130,13 @@ static void it_is_held_until_half_of_the_queue_has_gone(void **state)
 	full = shown(*state, "vm", "to-client-queued");
 	offered = shown(*state, "vm", "to-client-offered");
 	assert_in_range(full, 1000, 1000 + BATCH_FRAMES);
-	for (int i = 0; i < MOST_ROUNDS && shown(*state, "vm", "to-client-offered") == offered;
+	for (int i = 0; i < ROUNDS_MAX && shown(*state, "vm", "to-client-offered") == offered;
 	     i++) {
 		queued = shown(*state, "vm", "to-client-queued");
 		was_less_and_held |= queued < full;
 		assert_true(queued > 500);
 		assert_true(frame_receive(fd) >= 0);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	assert_true(was_less_and_held);
 	assert_true(shown(*state, "vm", "to-client-offered") > offered);
@@ -153,17 +153,17 @@ static void what_it_has_not_taken_yet_is_unread(void **state)
 	do {
 		offered = shown(*state, "vm", "to-client-offered");
 		assert_true(frame_send(injector, 1, 2, 0));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	} while (shown(*state, "vm", "to-client-offered") > offered);
 	unread = shown(*state, "vm", "to-client-unread");
 	assert_true(frame_send(injector, 1, 2, 0));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "vm", "to-client-unread"), unread + FRAME_SIZE);
 	close(fd);
 	close(injector);
 }
 
-static void who_is_not_patient_is_not_held_by_it(void **state)
+static void a_source_that_is_not_lossless_is_not_paused_by_it(void **state)
 {
 	int vm = tunnel_opened(*state, "name=vm,bridge=b,queue=10");
 	int other = tunnel_opened(*state, "name=other,bridge=b");
@@ -171,7 +171,7 @@ static void who_is_not_patient_is_not_held_by_it(void **state)
 
 	frames_send(*state, injector, 0, MANY);
 	assert_true(frame_send(other, 3, 0xff, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "other", "from-client-frames"), 1);
 	assert_int_equal(shown(*state, "vm", "to-client-dropped-full"), 1);
 	assert_accounted(*state, "vm");
@@ -196,7 +196,7 @@ static void as_the_client_it_is_learned_and_counted(void **state)
 	assert_int_equal(shown(*state, "vm1", "from-client-frames"), 1);
 	assert_int_equal(shown(*state, "vm1", "from-client-bytes"), FRAME_SIZE);
 	assert_true(frame_send(two, 2, 1, 8));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(one), 8);
 	assert_int_equal(frame_receive(three), -1);
 	close(one);
@@ -224,17 +224,17 @@ static void it_is_held_with_its_tunnel(void **state)
 	assert_int_equal(shown(*state, "vm2", "to-client-offered"), offered);
 	assert_in_range(shown(*state, "vm2", "to-client-queued"), 10, 10 + BATCH_FRAMES);
 	close(injectors[0]);
-	for (int i = 0; received < sent && i < MOST_ROUNDS; i++) {
+	for (int i = 0; received < sent && i < ROUNDS_MAX; i++) {
 		int64_t number = frame_receive(two);
 
 		/* The other's one comes somewhere between. */
 		if (number >= 0 && number != MANY)
 			assert_int_equal(number, received++);
 		if (number == -1)
-			broker_settle(*state);
+			broker_quiesce(*state);
 	}
 	assert_int_equal(received, sent);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(dropped(*state, "vm2"), 0);
 	assert_int_equal(shown(*state, "vm2", "to-client-offered"), sent + 1);
 	assert_accounted(*state, "vm2");
@@ -272,7 +272,7 @@ static void broken_frames_of_a_client_are_counted_as_such(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=ip,mode=tun");
 	injector = injector_opened(*state, "name=ip,direction=from-client");
 	bytes_send(injector, bytes, 40); /* version 0 */
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "ip", "from-client-dropped-malformed"), 1);
 	close(injector);
 	close(two);
@@ -306,10 +306,10 @@ static void a_writer_that_is_gone_has_sent_everything(void **state)
 
 	assert_true(sent < MANY);
 	close(injector);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	/* It is held: the broker's end waits for room. */
 	assert_int_equal(descriptors_count(), before + 1);
-	for (int i = 0; received < sent && i < MOST_ROUNDS; i++)
+	for (int i = 0; received < sent && i < ROUNDS_MAX; i++)
 		received = frames_receive(*state, fd, received);
 	assert_int_equal(received, sent);
 	assert_int_equal(dropped(*state, "vm"), 0);
@@ -338,7 +338,7 @@ static void it_ends_with_its_tunnel_though_it_is_held(void **state)
 		close(injector);
 		close(one);
 		close(two);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(descriptors_count(), before);
 	}
 }
@@ -352,7 +352,7 @@ static void the_queue_that_holds_it_may_end(void **state)
 	injector = injector_opened(*state, "name=vm,direction=to-client");
 	assert_true(frames_send(*state, injector, 0, MANY) < MANY);
 	close(fd);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	/* It goes on, to nobody. */
 	assert_int_equal(frames_send(*state, injector, 0, MANY), MANY);
 	assert_int_equal(shown(*state, "vm", "to-client-queued"), 0);
@@ -390,7 +390,7 @@ static const struct CMUnitTest tests[] = {
 	WITH_BROKER(a_full_queue_holds_it_and_drops_nothing),
 	WITH_BROKER(it_is_held_until_half_of_the_queue_has_gone),
 	WITH_BROKER(what_it_has_not_taken_yet_is_unread),
-	WITH_BROKER(who_is_not_patient_is_not_held_by_it),
+	WITH_BROKER(a_source_that_is_not_lossless_is_not_paused_by_it),
 	WITH_BROKER(as_the_client_it_is_learned_and_counted),
 	WITH_BROKER(it_is_held_with_its_tunnel),
 	WITH_BROKER(broken_frames_of_a_client_are_counted_as_such),

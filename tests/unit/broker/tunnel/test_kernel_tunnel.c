@@ -267,7 +267,7 @@ static void what_happens_to_its_interface_is_told(void **state)
 	interface.there = false;
 	expect_event(fixture, MEMTUN_EVENT_DELETED);
 	assert_false(exists(fixture, "k"));
-	assert_false(ev_is_active(&fixture->broker->unseen_timer));
+	assert_false(ev_is_active(&fixture->broker->liveness_timer));
 }
 
 static void an_interface_that_was_renamed_is_left_alone(void **state)

@@ -196,7 +196,7 @@ static void opening_makes_both(void **state)
 	int left = tunnel_opened(*state, "name=left,peer=right");
 
 	close(left);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	/* The record stays until it is deleted. */
 	assert_true(exists(*state, "left"));
 	assert_int_equal(shown(*state, "right", "persistent"), 1);

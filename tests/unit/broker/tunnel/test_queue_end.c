@@ -62,7 +62,7 @@ static void assert_from_goes(struct wire *wire)
 {
 	if (wire->type == DGRAM)
 		assert_true(broker_wait(wire->fixture, from_is_gone, wire->fixture, LOOKED));
-	broker_settle(wire->fixture);
+	broker_quiesce(wire->fixture);
 	assert_true(from_is_gone(wire->fixture));
 }
 
@@ -85,7 +85,7 @@ static void frames_that_were_sent_before_the_close_arrive(void **state)
 		assert_from_goes(&wire);
 		assert_arrived(&wire, 0, 50);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -96,14 +96,14 @@ static void frames_follow_when_the_client_left_some_unread(void **state)
 
 		wire_open(&wire, *state, type);
 		assert_true(frame_send(wire.to, 2, 0xff, 7));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		for (uint32_t i = 0; i < 50; i++)
 			assert_true(wire_send(&wire, i));
 		close(wire.from);
 		assert_from_goes(&wire);
 		assert_arrived(&wire, 0, 50);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -116,10 +116,10 @@ static void a_close_is_no_empty_frames(void **state)
 	/* Fills batches first, so that the next asks for a whole one. */
 	for (uint32_t i = 0; i < 40; i++)
 		assert_true(frame_send(persistent, 1, 2, i));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(frame_send(persistent, 1, 2, 40));
 	close(persistent);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "stays", "state"), MEMTUN_CLOSED);
 	assert_int_equal(shown(*state, "stays", "from-client-dropped-empty"), 0);
 	assert_int_equal(shown(*state, "stays", "from-client-frames"), 41);
@@ -134,14 +134,14 @@ static void an_empty_frame_is_dropped_and_counted(void **state)
 		for (int i = 0; i < 3; i++)
 			assert_int_equal(send(wire.from, "", 0, 0), 0);
 		assert_true(wire_send(&wire, 1));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(shown(*state, "from", "from-client-dropped-empty"), 3);
 		assert_int_equal(shown(*state, "from", "state"), MEMTUN_OPEN);
 		assert_arrived(&wire, 1, 1);
 		close(wire.from);
 		assert_from_goes(&wire);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -152,7 +152,7 @@ static void an_empty_frame_of_a_stream_is_counted(void **state)
 	wire_open(&wire, *state, STREAM);
 	assert_int_equal(send(wire.from, "\0\0\0\0", 4, 0), 4);
 	assert_true(wire_send(&wire, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "from", "from-client-dropped-empty"), 1);
 	assert_arrived(&wire, 1, 1);
 	close(wire.from);
@@ -182,7 +182,7 @@ static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **s
 			close(tunnel_opened(*state, "name=from,bridge=b"));
 			assert_arrived(&wire, 0, before + 5);
 			close(wire.to);
-			broker_settle(*state);
+			broker_quiesce(*state);
 		}
 	}
 }
@@ -198,13 +198,13 @@ static void shutting_down_the_sending_side_ends_it_once(void **state)
 		assert_true(wire_send(&wire, 5));
 		assert_int_equal(shutdown(wire.from, SHUT_WR), 0);
 		/* Settling fails where the readiness is endless. */
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_true(from_is_gone(*state));
 		assert_true(fd_ended(wire.from));
 		assert_arrived(&wire, 5, 1);
 		close(wire.from);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -219,12 +219,12 @@ static void shutting_down_the_receiving_side_ends_it_when_a_frame_comes(void **s
 		assert_true(wire_send(&wire, 5));
 		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
 		assert_true(frame_send(wire.to, 2, 0xff, 6));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_true(from_is_gone(*state));
 		assert_arrived(&wire, 5, 1);
 		close(wire.from);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -236,7 +236,7 @@ static void fill(struct wire *wire)
 	while (shown(wire->fixture, "from", "to-client-queued") == 0) {
 		for (int i = 0; i < 50; i++)
 			assert_true(frame_send(wire->to, 2, 0xff, number++));
-		broker_settle(wire->fixture);
+		broker_quiesce(wire->fixture);
 	}
 }
 
@@ -253,11 +253,11 @@ static void a_queue_with_frames_waiting_ends_when_its_client_reads_no_more(void 
 		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
 		while (recv(wire.from, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 			;
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_true(from_is_gone(*state));
 		close(wire.from);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -273,7 +273,7 @@ static void a_queue_with_frames_waiting_ends_with_its_client(void **state)
 		assert_from_goes(&wire);
 		assert_arrived(&wire, 3, 1);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -307,7 +307,7 @@ static void a_datagram_client_that_is_gone_is_seen_when_a_frame_comes(void **sta
 	/* Had the client sent something, the kernel would have thrown it away at our frame. */
 	close(wire.from);
 	assert_true(frame_send(wire.to, 2, 0xff, 6));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(from_is_gone(*state));
 	close(wire.to);
 }
@@ -323,7 +323,7 @@ static void a_datagram_tunnel_says_that_its_end_is_seen(void **state)
 }
 
 /* A source that is held because `slow` is full and blocks. */
-static void hold(struct wire *wire, int *slow)
+static void pause_edge(struct wire *wire, int *slow)
 {
 	struct broker_fixture *fixture = wire->fixture;
 	uint32_t number = 0;
@@ -331,7 +331,7 @@ static void hold(struct wire *wire, int *slow)
 	*slow = tunnel_opened(fixture, "name=slow,bridge=b,overflow=block,queue=10");
 	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=to,bridge=");
 	while (wire_send(wire, number++))
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	assert_true(shown(fixture, "slow", "to-client-queued") >= 10);
 }
 
@@ -343,7 +343,7 @@ static void a_held_source_goes_with_its_client(void **state)
 		int slow;
 
 		wire_open(&wire, *state, type);
-		hold(&wire, &slow);
+		pause_edge(&wire, &slow);
 		queued = shown(*state, "slow", "to-client-queued");
 		close(wire.from);
 		assert_true(broker_wait(*state, from_is_gone, *state, LOOKED));
@@ -352,7 +352,7 @@ static void a_held_source_goes_with_its_client(void **state)
 		assert_int_equal(shown(*state, "slow", "to-client-dropped-full"), 0);
 		close(slow);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -363,12 +363,12 @@ static void a_held_source_that_is_gone_is_seen_before_busy_is_said(void **state)
 		int slow;
 
 		wire_open(&wire, *state, type);
-		hold(&wire, &slow);
+		pause_edge(&wire, &slow);
 		close(wire.from);
 		close(tunnel_opened(*state, "name=from"));
 		close(slow);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -388,11 +388,11 @@ static void closing_and_reopening_at_once_is_never_busy(void **state)
 				fail_msg("open %d of %s: %s", i, sockets[type], answer.fault.text);
 			close(answer.fd);
 		}
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		if (type != DGRAM)
 			assert_false(exists(fixture, "again"));
 		close(tunnel_opened(*state, "name=again"));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -407,7 +407,7 @@ static void a_persistent_tunnel_reopens_at_once(void **state)
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, options);
 		for (int i = 0; i < 100; i++)
 			close(tunnel_opened(fixture, options));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_true(exists(fixture, type == 0 ? "again0" : "again1"));
 	}
 }
@@ -483,7 +483,7 @@ static void the_tunnels_of_a_killed_client_go_and_its_frames_arrive(void **state
 		assert_from_goes(&wire);
 		assert_arrived(&wire, 0, 20);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 
@@ -502,13 +502,13 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 			 sockets[i]);
 		client_send(&other, MEMTUN_CMD_QUEUE_OPEN, 0, options);
 	}
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_true(exists(fixture, "tap14"));
 	child = child_start(other.fd, NULL);
 	other.fd = -1;
 	assert_true(exists(fixture, "tap14"));
 	child_kill(child);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	/* Only datagram ones may be there still. */
 	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
 	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
@@ -525,13 +525,13 @@ static void a_client_that_is_killed_while_held_leaves_nothing(void **state)
 		int slow;
 
 		wire_open(&wire, *state, type);
-		hold(&wire, &slow);
+		pause_edge(&wire, &slow);
 		child = child_start(wire.from, NULL);
 		child_kill(child);
 		assert_true(broker_wait(*state, from_is_gone, *state, LOOKED));
 		close(slow);
 		close(wire.to);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 }
 

@@ -64,7 +64,7 @@ static void headers_are_each_queues_own(void **state)
 		memset(bytes, 0, sizeof(bytes));
 		memcpy(bytes + before, packet, length);
 		assert_int_equal(send(ends[from].fd, bytes, before + length, 0), before + length);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		/* Each after the first has learned a host; its packets go to all the same. */
 		for (int to = 0; to < 4; to++) {
 			unsigned char *at = bytes;
@@ -96,7 +96,7 @@ static void a_checksum_is_completed_for_who_needs_it(void **state)
 
 	packet_make(right, "10.0.0.1", "10.0.0.2");
 	assert_int_equal(send(from, sent, length, 0), length);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(recv(plain, got, sizeof(got), MSG_DONTWAIT), length - 10);
 	assert_memory_equal(got, right, length - 10);
 	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
@@ -119,7 +119,7 @@ static void an_uncut_frame_goes_only_to_who_takes_it(void **state)
 	size_t length = vnet_packet(sent, true, VIRTIO_NET_HDR_GSO_UDP);
 
 	assert_int_equal(send(from, sent, length, 0), length);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(plain), -1);
 	assert_int_equal(shown(*state, "plain", "to-client-dropped-needs-segmentation"), 1);
 	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
@@ -148,7 +148,7 @@ static void a_header_that_contradicts_its_frame_is_counted(void **state)
 	/* Nothing but a header, and less. */
 	assert_int_equal(send(from, bytes, 10, 0), 10);
 	assert_int_equal(send(from, bytes, 3, 0), 3);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "from", "from-client-dropped-malformed"), 4);
 	assert_int_equal(shown(*state, "from", "from-client-dropped-runt"), 2);
 	close(from);

@@ -22,17 +22,17 @@ static void a_stream_may_be_split_anywhere(void **state)
 	}
 	for (size_t split = 1; split < sizeof(bytes); split++) {
 		assert_int_equal(send(from, bytes, split, 0), split);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(send(from, bytes + split, sizeof(bytes) - split, 0),
 				 sizeof(bytes) - split);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		for (int i = 0; i < 3; i++)
 			assert_int_equal(frame_receive(to), i);
 		assert_int_equal(frame_receive(to), -1);
 	}
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		assert_int_equal(send(from, bytes + i, 1, 0), 1);
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(frame_receive(to), i);
@@ -59,7 +59,7 @@ static void a_stream_of_many_small_frames_arrives_whole(void **state)
 	/* One write, one read, more than a turn's batches. */
 	assert_int_equal(send(from, bytes, COUNT * (4 + FRAME_SIZE), 0), COUNT * (4 + FRAME_SIZE));
 	for (int i = 0; i < 20; i++) {
-		broker_settle(*state);
+		broker_quiesce(*state);
 		while ((number = frame_receive(to)) >= 0)
 			assert_int_equal(number, next++);
 	}
@@ -77,7 +77,7 @@ static void a_stream_that_is_none_ends(void **state)
 	from = tunnel_opened(*state, "name=from");
 	assert_true(stream_frame_send(from, 1, 0xff, 1));
 	assert_int_equal(send(from, "\x7f\xff\xff\xff", 4, 0), 4);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(to), 1);
 	assert_true(fd_ended(from));
 	assert_int_equal(shown(*state, "from", "from-client-dropped-oversize"), 1);
@@ -103,7 +103,7 @@ static void a_slow_stream_reader_gets_every_frame_whole(void **state)
 				break;
 			sent++;
 		}
-		broker_settle(*state);
+		broker_quiesce(*state);
 		/* An odd piece at a time. */
 		length =
 			recv(to, got + filled,

@@ -41,7 +41,7 @@ static void a_template_is_the_lowest_free_number(void **state)
 	}
 	close(fds[1]);
 	close(fds[2]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_opens_as(*state, "name=tap%d", "tap1", &fds[1]);
 	assert_opens_as(*state, "name=tap%d", "tap2", &fds[2]);
 	assert_opens_as(*state, "name=tap%d", "tap4", NULL);
@@ -58,7 +58,7 @@ static void templates_do_not_disturb_each_other(void **state)
 	assert_opens_as(*state, "name=a%db", "a0b", &fds[2]);
 	assert_opens_as(*state, "name=tap%d", "tap1", &fds[3]);
 	close(fds[0]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_opens_as(*state, "name=%dx", "1x", &fds[4]);
 	/* Not a name of the template: the hole is still there. */
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap00");
@@ -139,10 +139,10 @@ static void a_tunnel_that_was_opened_goes_with_its_last_queue(void **state)
 	fds[0] = tunnel_opened(*state, "name=short,multi_queue");
 	fds[1] = tunnel_opened(*state, "name=short");
 	close(fds[0]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "short", "queues"), 1);
 	close(fds[1]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_false(exists(*state, "short"));
 }
 
@@ -151,7 +151,7 @@ static void a_tunnel_that_was_added_stays(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=long");
 	assert_int_equal(shown(*state, "long", "state"), MEMTUN_CLOSED);
 	close(tunnel_opened(*state, "name=long"));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(shown(*state, "long", "persistent"), 1);
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=long");
 	assert_false(exists(*state, "long"));
@@ -160,7 +160,7 @@ static void a_tunnel_that_was_added_stays(void **state)
 static void a_tunnel_can_be_opened_to_stay(void **state)
 {
 	close(tunnel_opened(*state, "name=long,persistent"));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_true(exists(*state, "long"));
 }
 
@@ -251,16 +251,16 @@ static void a_second_open_needs_multi_queue(void **state)
 
 static void a_tunnel_has_256_queues_at_the_most(void **state)
 {
-	int fds[TUNNEL_MOST_QUEUES];
+	int fds[TUNNEL_QUEUES_MAX];
 
-	for (int i = 0; i < TUNNEL_MOST_QUEUES; i++)
+	for (int i = 0; i < TUNNEL_QUEUES_MAX; i++)
 		fds[i] = tunnel_opened(*state, "name=many,multi_queue");
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=many"), E2BIG);
 	close(fds[0]);
 	fds[0] = tunnel_opened(*state, "name=many");
-	for (int i = 0; i < TUNNEL_MOST_QUEUES; i++)
+	for (int i = 0; i < TUNNEL_QUEUES_MAX; i++)
 		close(fds[i]);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_false(exists(*state, "many"));
 }
 
@@ -275,7 +275,7 @@ static void a_flow_stays_on_its_queue_and_flows_are_spread(void **state)
 	for (uint32_t round = 0; round < 5; round++) {
 		for (unsigned char host = 1; host <= 64; host++)
 			assert_true(frame_send(from, host, 200, host * 8 + round));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	for (int i = 0; i < 4; i++) {
 		uint32_t rounds[65] = {0};
@@ -304,15 +304,15 @@ static void an_open_tunnel_moves_to_another_bridge(void **state)
 	int two = tunnel_opened(*state, "name=two,bridge=y");
 
 	assert_true(frame_send(one, 1, 0xff, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(two), -1);
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=one,bridge=y");
 	assert_true(frame_send(one, 1, 0xff, 2));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(two), 2);
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=one,bridge=");
 	assert_true(frame_send(one, 1, 0xff, 3));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(two), -1);
 	assert_int_equal(shown(*state, "one", "from-client-dropped-no-destination"), 2);
 	close(one);
@@ -335,7 +335,7 @@ static void the_mtu_changes_while_it_is_open(void **state)
 		bytes[13] = 0;
 		assert_int_equal(send(one, bytes, 14 + 4 + packet, 0), 14 + 4 + packet);
 	}
-	broker_settle(*state);
+	broker_quiesce(*state);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(frame_receive(two), 67 + i / 2);
 	assert_int_equal(frame_receive(two), -1);
@@ -381,7 +381,7 @@ static void a_tunnel_that_is_no_more_to_stay_goes(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=open,persistent=off");
 	assert_true(exists(*state, "open"));
 	close(fd);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_false(exists(*state, "open"));
 }
 
@@ -480,7 +480,7 @@ static void a_batch_waits_for_a_client_that_does_not_read(void **state)
 	client_open(&slow, fixture, FIXTURE_UID, true);
 	client_send(&slow, MEMTUN_CMD_QUEUE_OPEN, 0, "name=vm%d,count=1000");
 	/* It is stopped, and others are served meanwhile. */
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
 	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
 		made++;
@@ -532,12 +532,12 @@ static void a_queue_is_attached_and_detached(void **state)
 
 	/* Before it has a tunnel what is written goes nowhere. */
 	assert_true(frame_send(fd, 1, 0xff, 1));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(attach(*state, id, "name=vm,bridge=b"), 0);
 	assert_int_equal(attach(*state, id, "name=vm,bridge=b"), EEXIST);
 	assert_true(frame_send(fd, 1, 0xff, 2));
 	assert_true(frame_send(to, 2, 0xff, 3));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(to), 2);
 	assert_int_equal(frame_receive(fd), 3);
 	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
@@ -546,12 +546,12 @@ static void a_queue_is_attached_and_detached(void **state)
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), EINVAL);
 	assert_false(fd_ended(fd));
 	assert_true(frame_send(fd, 1, 0xff, 4));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(to), -1);
 	assert_int_equal(attach(*state, id, "name=again%d,mode=tun"), 0);
 	assert_int_equal(shown(*state, "again0", "mode"), MEMTUN_TUN);
 	close(fd);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), ENOENT);
 	close(to);
 }
@@ -572,12 +572,12 @@ static void a_stream_that_is_detached_within_a_frame_ends(void **state)
 
 		frame_make(frame, sizeof(frame), 1, 0xff, i);
 		assert_int_equal(send(from, frame, sizeof(frame), MSG_DONTWAIT), sizeof(frame));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	}
 	assert_true(queue_find(fixture->broker, (uint32_t)id)->lane.sent_of_first > 0);
 	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
 	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), ENOENT);
 	assert_true(fd_ended(fd));
 	close(fd);
@@ -617,7 +617,7 @@ static void an_unattached_queue_ends_with_its_client(void **state)
 		uint64_t id;
 
 		close(unattached(*state, options[i], &id));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(attach(*state, id, "name=vm"), ENOENT);
 	}
 }

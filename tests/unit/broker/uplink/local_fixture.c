@@ -74,13 +74,13 @@ static bool uplink_is_down(void *context)
 void wait_up(struct broker_fixture *fixture)
 {
 	assert_true(broker_wait(fixture, uplink_is_up, fixture, LONG));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 }
 
 void wait_down(struct broker_fixture *fixture)
 {
 	assert_true(broker_wait(fixture, uplink_is_down, fixture, LONG));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 }
 
 void uplink_gone(struct broker_fixture *fixture)

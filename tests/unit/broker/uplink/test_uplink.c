@@ -42,7 +42,7 @@ static void link_close(struct link *link)
 	if (link->tunnel >= 0)
 		close(link->tunnel);
 	close(link->peer);
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 /* Has it go down, and stay so. */
@@ -239,11 +239,11 @@ static void a_refused_uplink_leaves_its_bridge_alone(void **state)
 /* ------------------------------------------------------------------------------ up and down */
 
 /* The next event is that one, and of the uplink. */
-static void assert_event(struct client *watcher, enum memtun_event event, enum memtun_state now)
+static void assert_event(struct client *subscriber, enum memtun_event event, enum memtun_state now)
 {
 	struct answer answer;
 
-	assert_true(client_receive(watcher, &answer));
+	assert_true(client_receive(subscriber, &answer));
 	assert_int_equal(answer.message.type, MEMTUN_CMD_EVENT);
 	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_EVENT), event);
 	assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_NAME), "u");
@@ -253,48 +253,48 @@ static void assert_event(struct client *watcher, enum memtun_event event, enum m
 			 event == MEMTUN_EVENT_UPLINK_DOWN);
 }
 
-static void assert_no_event(struct client *watcher)
+static void assert_no_event(struct client *subscriber)
 {
 	struct answer answer;
 
-	assert_false(client_receive(watcher, &answer));
+	assert_false(client_receive(subscriber, &answer));
 }
 
 static void watchers_are_told_of_ups_and_downs(void **state)
 {
 	struct broker_fixture *fixture = *state;
-	struct client watcher;
+	struct client subscriber;
 	struct answer answer;
 	struct link link;
 	uint16_t taken;
 	int thief;
 
 	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=b");
-	client_open(&watcher, fixture, FIXTURE_UID, true);
+	client_open(&subscriber, fixture, FIXTURE_UID, true);
 	link_open(&link, fixture, "");
 	done(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
-	assert_int_equal(client_ask(&watcher, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
+	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
 	uplink_added(fixture, "name=u,bridge=b,type=udp,local=%s:%u,remote=%s:%u", HOST, link.port,
 		     HOST, link.peer_port);
 	link.uplink = uplink_find(fixture->broker, "u");
-	assert_event(&watcher, MEMTUN_EVENT_UPLINK_ADDED, MEMTUN_UP);
+	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_ADDED, MEMTUN_UP);
 	link_lose(&link, "it is tried here");
-	assert_event(&watcher, MEMTUN_EVENT_UPLINK_DOWN, MEMTUN_DOWN);
+	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_DOWN, MEMTUN_DOWN);
 	/* That it is still down is told to nobody. */
 	taken = link.port;
 	thief = udp_open(HOST, &taken);
 	uplink_retry(link.fixture, "u");
 	uplink_rest(link.fixture, "u");
-	assert_no_event(&watcher);
+	assert_no_event(&subscriber);
 	link_lose(&link, "for another reason");
-	assert_no_event(&watcher);
+	assert_no_event(&subscriber);
 	close(thief);
 	uplink_retry(link.fixture, "u");
-	assert_event(&watcher, MEMTUN_EVENT_UPLINK_UP, MEMTUN_UP);
+	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_UP, MEMTUN_UP);
 	done(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
-	assert_event(&watcher, MEMTUN_EVENT_UPLINK_DELETED, MEMTUN_DOWN);
-	assert_no_event(&watcher);
-	client_close(&watcher);
+	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_DELETED, MEMTUN_DOWN);
+	assert_no_event(&subscriber);
+	client_close(&subscriber);
 	link_close(&link);
 }
 
@@ -336,7 +336,7 @@ static void it_comes_up_by_itself_and_works_again(void **state)
 	assert_true(broker_wait(link.fixture, is_up, &link, 10.));
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	assert_true(frame_send(link.tunnel, 2, 1, 8));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	assert_int_equal(udp_frame_receive(link.peer), 8);
 	link_close(&link);
@@ -398,11 +398,11 @@ static void what_is_sent_while_it_is_down_is_counted(void **state)
 
 	link_open(&link, *state, "");
 	assert_true(frame_send(link.tunnel, 2, 1, 1));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	link_lose(&link, "it is tried here");
 	for (uint32_t i = 2; i <= 5; i++)
 		assert_true(frame_send(link.tunnel, 2, 1, i));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "to-client-offered"), 5);
 	assert_int_equal(counted(&link, "to-client-frames"), 1);
 	assert_int_equal(counted(&link, "to-client-dropped-no-client"), 4);
@@ -418,7 +418,7 @@ static uint32_t link_fill(struct link *link, uint64_t waiting)
 	while (link->uplink->lane.backlog.count < waiting) {
 		assert_true(sent < 5000);
 		assert_true(frame_send(link->tunnel, 2, 1, sent++));
-		broker_settle(link->fixture);
+		broker_quiesce(link->fixture);
 	}
 	return sent;
 }
@@ -457,12 +457,12 @@ static void what_overflows_follows_its_policy(void **state)
 		sent = link_fill(&link, 10);
 		for (uint32_t i = 0; i < 5; i++)
 			assert_true(frame_send(link.tunnel, 2, 1, sent++));
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 		assert_int_equal(counted(&link, "to-client-dropped-full"), 5);
 		uplink_accounted(link.fixture, "u");
 		while ((number = frame_receive(end)) >= 0) {
 			last = number;
-			broker_settle(link.fixture);
+			broker_quiesce(link.fixture);
 		}
 		assert_int_equal(last, head ? sent - 1 : sent - 6);
 		done(link.fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
@@ -480,20 +480,20 @@ static void one_that_blocks_loses_nothing_and_lets_go_when_it_is_lost(void **sta
 	link_open(&link, *state, ",queue=10,overflow=block");
 	end = link_make_full_able(&link);
 	for (sent = 0; sent < 5000 && frame_send(link.tunnel, 2, 1, sent); sent++)
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	assert_true(sent < 5000); /* its writer is held */
 	while (frame_receive(end) == received) {
 		received++;
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	}
 	assert_int_equal(received, sent);
 	for (sent = 0; sent < 5000 && frame_send(link.tunnel, 2, 1, sent); sent++)
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	assert_true(sent < 5000);
 	link_lose(&link, "it is tried here");
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_true(frame_send(link.tunnel, 2, 1, 0));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "to-client-dropped-full"), 0);
 	uplink_accounted(link.fixture, "u");
 	close(end);
@@ -508,19 +508,19 @@ static void it_is_held_across_a_down_and_up(void **state)
 
 	link_open(&link, *state, "");
 	done(link.fixture, MEMTUN_CMD_TUNNEL_SET, "name=t,queue=1,overflow=block");
-	for (uint32_t i = 0; i < 5000 && !link.uplink->port.holds; i++) {
+	for (uint32_t i = 0; i < 5000 && !link.uplink->port.pause_count; i++) {
 		udp_frame_send(link.peer, HOST, link.port, 1, 2, i);
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	}
-	assert_true(link.uplink->port.holds > 0);
+	assert_true(link.uplink->port.pause_count > 0);
 	link_lose(&link, "it is tried here");
 	uplink_retry(link.fixture, "u");
 	before = counted(&link, "from-client-frames");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "from-client-frames"), before);
 	while (frame_receive(link.tunnel) >= 0)
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "from-client-frames"), before + 1);
 	link_close(&link);
 }
@@ -534,7 +534,7 @@ static void it_outlives_its_bridge(void **state)
 	assert_string_equal(uplink_text(link.fixture, "u", "bridge"), "");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	assert_true(frame_send(link.tunnel, 2, 1, 8));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
 	assert_int_equal(counted(&link, "to-client-offered"), 0);
 	link_lose(&link, "it is tried here");
@@ -550,7 +550,7 @@ static void a_bridge_made_by_being_named_goes_with_its_last_uplink(void **state)
 	link_open(&link, *state, "");
 	close(link.tunnel);
 	link.tunnel = -1;
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	done(link.fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
 	assert_int_equal(refused(link.fixture, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), ENOENT);
 	link_close(&link);
@@ -577,18 +577,18 @@ static void its_frames_can_be_captured(void **state)
 	to = captured(link.fixture, "name=u,plain,direction=to-client");
 	bridge = captured(link.fixture, "bridge=b,plain,direction=from-client");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	/* Down as well: what is to be dropped is seen. */
 	link_lose(&link, "it is tried here");
 	assert_true(frame_send(link.tunnel, 2, 1, 8));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(both), 7);
 	assert_int_equal(frame_receive(both), 8);
 	assert_int_equal(frame_receive(to), 8);
 	assert_int_equal(frame_receive(bridge), 7);
 	assert_int_equal(frame_receive(bridge), 8);
 	done(link.fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_true(fd_ended(both));
 	assert_true(fd_ended(to));
 	assert_false(fd_ended(bridge));
@@ -618,7 +618,7 @@ static void a_bridges_addresses_are_shown_with_their_vlan(void **state)
 	frame_make(tagged, sizeof(tagged), 9, 2, 7);
 	memcpy(tagged + 12, "\x81\x00\xe0\x63", 4); /* priority 7, VLAN 99 */
 	udp_send(link.peer, HOST, link.port, tagged, sizeof(tagged));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	addresses_ask(&link, "bridge=b");
 	for (int i = 0; i < 2; i++) {
 		const struct attribute_set *set = &answer.message.set;
@@ -651,7 +651,7 @@ static void ip_addresses_have_no_vlan(void **state)
 
 	memcpy(packet + 12, "\x0a\0\0\1\x0a\0\0\2", 8);
 	assert_int_equal(send(one, packet, sizeof(packet), 0), sizeof(packet));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	client_send(&fixture->client, MEMTUN_CMD_ADDRESS_SHOW, NLM_F_DUMP, "bridge=b");
 	assert_true(client_receive(&fixture->client, &answer));
 	assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_ADDRESS),
@@ -680,9 +680,9 @@ static void link_learn(struct link *link)
 		bytes[8] = (unsigned char)i;
 		udp_send(link->peer, HOST, link->port, bytes, sizeof(bytes));
 		if (i % 32 == 0)
-			broker_settle(link->fixture);
+			broker_quiesce(link->fixture);
 	}
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 static void a_long_list_of_addresses_has_each_once(void **state)
@@ -725,7 +725,7 @@ static void a_bridge_deleted_in_the_middle_ends_its_list(void **state)
 	link_learn(&link);
 	client_open(&other, fixture, FIXTURE_UID, true);
 	addresses_ask(&link, "bridge=b");
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(client_ask(&other, &answer, MEMTUN_CMD_BRIDGE_DELETE, "name=b"), 0);
 	while (client_receive(&fixture->client, &answer) &&
 	       answer.message.type == MEMTUN_CMD_ADDRESS_SHOW)
@@ -746,7 +746,7 @@ static void a_hub_has_no_addresses(void **state)
 	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=b,hub");
 	link_open(&link, fixture, "");
 	assert_true(frame_send(link.tunnel, 2, 1, 7));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	addresses_ask(&link, "bridge=b");
 	assert_true(client_receive(&fixture->client, &answer));
 	assert_int_equal(answer.message.type, NLMSG_DONE);
@@ -762,7 +762,7 @@ static void an_uplink_that_goes_takes_its_addresses_along(void **state)
 
 	link_open(&link, *state, "");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	/* Down it keeps them: it is where they were last seen. */
 	link_lose(&link, "it is tried here");
 	assert_int_equal(

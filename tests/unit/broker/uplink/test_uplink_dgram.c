@@ -58,10 +58,10 @@ static void datagrams_go_both_ways(void **state)
 	assert_int_equal(status.st_mode & 077, 0);
 	for (uint32_t i = 0; i < 50; i++) {
 		assert_int_equal(frame_to(peer, ours, i), 0);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(tunnel), i);
 		assert_true(frame_send(tunnel, 2, 0xff, i));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(peer), i);
 	}
 	uplink_accounted(*state, "up");
@@ -97,12 +97,12 @@ static void a_peer_that_binds_later_is_joined(void **state)
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "No such file or directory"));
 	assert_int_equal(frame_to(other, ours, 1), 0);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"), 1);
 	/* By its first frame it is found at once. */
 	peer = peer_at(theirs);
 	assert_int_equal(frame_to(peer, ours, 2), 0);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
 	assert_int_equal(frame_receive(tunnel), 2);
 	uplink_gone(*state);
@@ -136,7 +136,7 @@ static void what_strangers_sent_before_they_were_joined_is_counted(void **state)
 		assert_int_equal(frame_to(nameless, ours, 2), 0);
 		assert_int_equal(frame_to(other, ours, 3), 0);
 		assert_int_equal(frame_to(peer, ours, 4), 0);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
 		assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"),
 				 known ? 3 : 2);
@@ -185,7 +185,7 @@ static void descriptors_that_come_with_frames_are_not_taken(void **state)
 			assert_int_equal(try_connect(peer, ours), 0);
 		assert_int_equal(sendmsg(peer, &message, 0), sizeof(frame));
 		close(ends[1]);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(tunnel), 1);
 		/* Its end: nobody has the other one any more. */
 		assert_int_equal(read(ends[0], frame, 1), 0);
@@ -230,15 +230,15 @@ static void strangers_that_cannot_be_joined_do_not_keep_the_peer_out(void **stat
 	assert_int_equal(frame_to(other, ours, 2), 0);
 	unlink(others);
 	listener = socket_bound(SOCK_STREAM, others);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_to(other, ours, 3), 0);
 	unlink(others);
 	assert_int_equal(symlink(ours, others), 0);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"), 3);
 	assert_int_equal(frame_to(peer, ours, 4), 0);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
 	assert_int_equal(frame_receive(tunnel), 4);
 	uplink_gone(*state);
@@ -304,12 +304,12 @@ static void a_silent_peers_death_is_seen_and_its_return_too(void **state)
 	wait_up(*state);
 	assert_int_equal(uplink_shown(*state, "up", "connects"), 2);
 	assert_true(frame_send(tunnel, 2, 0xff, 3));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(peer), 3);
 	/* A frame that can't be sent tells it at once. */
 	close(peer);
 	assert_true(frame_send(tunnel, 2, 0xff, 4));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 	assert_string_equal(uplink_text(*state, "up", "reason"), "Connection refused");
 	assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-no-client"), 1);
@@ -349,20 +349,20 @@ static void without_remote_the_first_that_sends_is_the_peer(void **state)
 	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "nobody has sent to"));
 	assert_true(frame_send(tunnel, 2, 0xff, 1));
 	assert_int_equal(frame_to(nameless, ours, 2), 0);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"), 1);
 	assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-no-client"), 1);
 	/* vfkit's and libkrun's greeting. */
 	assert_int_equal(send_to(peer, ours, "VFKT", 4), 0);
 	assert_int_equal(frame_to(peer, ours, 3), 0);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-runt"), 1);
 	assert_int_equal(frame_receive(tunnel), 3);
 	assert_int_equal(frame_receive(tunnel), -1);
 	assert_true(frame_send(tunnel, 2, 0xff, 4));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(peer), 4);
 	/* The next peer may be another. */
 	close(peer);
@@ -444,7 +444,7 @@ static void two_uplinks_find_each_other_in_either_order(void **state)
 		uplink_added(*state, "name=other,bridge=c,type=dgram,path=%s,remote=%s", two, one);
 		wait_up(*state);
 		assert_true(frame_send(from, 1, 0xff, (uint32_t)i));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(to), i);
 		done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=other");
 		wait_down(*state);
@@ -466,14 +466,14 @@ static void a_datagram_peer_that_reads_nothing_loses_only_its_own(void **state)
 		     theirs);
 	for (uint32_t i = 0; i < 100; i++) {
 		assert_true(frame_send(tunnel, 2, 0xff, i));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(other), i);
 	}
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 10);
 	assert_true(uplink_shown(*state, "up", "to-client-dropped-full") > 0);
 	while (frame_receive(peer) == heard) {
 		heard++;
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 0);
 	assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), heard);

@@ -66,7 +66,7 @@ static void link_say(struct link *link, uint32_t number)
 {
 	assert_true(link->type == STREAM ? stream_frame_send(link->peer, 1, 0xff, number)
 					 : frame_send(link->peer, 1, 0xff, number));
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 static int64_t link_hear(struct link *link)
@@ -77,7 +77,7 @@ static int64_t link_hear(struct link *link)
 static void tunnel_say(struct link *link, uint32_t number)
 {
 	assert_true(frame_send(link->tunnel, 2, 0xff, number));
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 /* ------------------------------------------------------------------------------ connecting */
@@ -129,7 +129,7 @@ static void an_uplink_waits_for_a_peer_that_is_not_there_yet(void **state)
 		assert_non_null(
 			strstr(uplink_text(*state, "up", "reason"), "No such file or directory"));
 		assert_true(frame_send(tunnel, 1, 0xff, 1));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-no-client"), 1);
 		listener = socket_listening(type, path);
 		wait_up(*state);
@@ -224,7 +224,7 @@ static void a_peer_that_goes_and_comes_back_is_found_again(void **state)
 		assert_true(type == STREAM ? stream_frame_send(link.peer, 1, 0xff, 2)
 					   : frame_send(link.peer, 1, 0xff, 2));
 		close(link.peer);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(link.tunnel), 1);
 		assert_int_equal(frame_receive(link.tunnel), 2);
 		assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
@@ -255,14 +255,14 @@ static void the_end_of_a_peer_that_is_held_is_seen(void **state)
 		for (uint32_t i = 0; !uplink_find(fixture->broker, "up")->lane.paused; i++) {
 			assert_in_range(i, 0, 10000);
 			link_say(&link, i);
-			broker_settle(fixture);
+			broker_quiesce(fixture);
 		}
 		close(link.peer);
 		link.peer = -1;
 		wait_down(fixture);
 		uplink_accounted(fixture, "up");
 		close(slow);
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		link_close(&link);
 	}
 }
@@ -297,7 +297,7 @@ static void half_a_frame_waits_for_the_rest_and_holds_up_nobody(void **state)
 	frame_make(bytes + 4, FRAME_SIZE, 1, 0xff, 7);
 	for (size_t split = 1; split < sizeof(bytes); split++) {
 		assert_int_equal(send(link.peer, bytes, split, 0), split);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(link.tunnel), -1);
 		/* Meanwhile: */
 		tunnel_say(&link, 8);
@@ -305,14 +305,14 @@ static void half_a_frame_waits_for_the_rest_and_holds_up_nobody(void **state)
 		assert_int_equal(link_hear(&link), 8);
 		assert_int_equal(send(link.peer, bytes + split, sizeof(bytes) - split, 0),
 				 sizeof(bytes) - split);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(link.tunnel), 7);
 		assert_int_equal(frame_receive(other), 7);
 	}
 	/* And if there is no rest: */
 	assert_int_equal(send(link.peer, bytes, 20, 0), 20);
 	close(link.peer);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	link.peer = -1;
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-malformed"), 1);
 	close(other);
@@ -326,7 +326,7 @@ static void a_length_of_4_gib_ends_the_connection(void **state)
 	link_open(&link, *state, STREAM, "");
 	link_say(&link, 1);
 	assert_int_equal(send(link.peer, "\xff\xff\xff\xff", 4, 0), 4);
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(link.tunnel), 1);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-oversize"), 1);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
@@ -377,7 +377,7 @@ static void the_rest_of_a_frame_follows_as_soon_as_there_is_room(void **state)
 	while (uplink_shown(*state, "up", "to-client-queued") < 3) {
 		assert_int_equal(send(link.tunnel, frame, sizeof(frame), MSG_NOSIGNAL),
 				 sizeof(frame));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		sent++;
 	}
 	while (read < sent) {
@@ -388,7 +388,7 @@ static void the_rest_of_a_frame_follows_as_soon_as_there_is_room(void **state)
 		assert_true(frames || size != before);
 		read += frames;
 		pieces += size != 0;
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	assert_int_equal(size, 0);
 	assert_true(pieces > 0);
@@ -420,7 +420,7 @@ static void what_waits_for_a_peer_that_reads_nothing_is_bounded(void **state)
 			while ((heard = link_hear(&link)) >= 0) {
 				assert_true(heard > last);
 				last = heard;
-				broker_settle(*state);
+				broker_quiesce(*state);
 			}
 			assert_int_equal(heard, -1);
 			/* Of the tail the last were dropped. */
@@ -442,16 +442,16 @@ static void a_blocking_uplink_loses_nothing_and_holds_its_source(void **state)
 		while (sent < 5000) {
 			if (frame_send(link.tunnel, 2, 0xff, sent)) {
 				sent++;
-				broker_settle(*state);
+				broker_quiesce(*state);
 				continue;
 			}
 			/* No room: the tunnel isn't read. */
 			assert_int_equal(link_hear(&link), heard++);
-			broker_settle(*state);
+			broker_quiesce(*state);
 		}
 		for (; heard < sent; heard++) {
 			assert_int_equal(link_hear(&link), heard);
-			broker_settle(*state);
+			broker_quiesce(*state);
 		}
 		assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-full"), 0);
 		uplink_accounted(*state, "up");
@@ -468,7 +468,7 @@ static void what_waited_for_a_peer_that_goes_is_counted(void **state)
 		while (uplink_shown(*state, "up", "to-client-queued") < 5)
 			tunnel_say(&link, 0);
 		close(link.peer);
-		broker_settle(*state);
+		broker_quiesce(*state);
 		link.peer = -1;
 		assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 		assert_true(uplink_shown(*state, "up", "to-client-dropped-no-client") >= 5);

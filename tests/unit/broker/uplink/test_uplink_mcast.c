@@ -43,11 +43,11 @@ static void lan_open(struct lan *lan, struct broker_fixture *fixture, const char
 	}
 }
 
-static void lan_settle(struct lan *lan)
+static void lan_quiesce(struct lan *lan)
 {
-	broker_settle(lan->sides[0]);
-	broker_settle(lan->sides[1]);
-	broker_settle(lan->sides[0]);
+	broker_quiesce(lan->sides[0]);
+	broker_quiesce(lan->sides[1]);
+	broker_quiesce(lan->sides[0]);
 }
 
 static void lan_close(struct lan *lan)
@@ -71,7 +71,7 @@ static void a_frame_reaches_every_other_member_once(void **state)
 
 	lan_open(&lan, *state, "");
 	assert_true(frame_send(lan.tunnels[0], 1, 0xff, 7));
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	assert_int_equal(frame_receive(lan.tunnels[0]), -1);
 	assert_int_equal(frame_receive(lan.tunnels[1]), 7);
 	assert_int_equal(frame_receive(lan.tunnels[1]), -1);
@@ -87,7 +87,7 @@ static void what_any_member_sends_is_heard(void **state)
 
 	lan_open(&lan, *state, ",ifaddr=" HOST);
 	udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2, 7);
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(frame_receive(lan.tunnels[i]), 7);
 		assert_int_equal(uplink_shown(lan.sides[i], "u", "from-client-frames"), 1);
@@ -106,7 +106,7 @@ static void own_frames_come_back_only_with_loop(void **state)
 		uplink_added(fixture, "name=u,bridge=b,type=mcast,group=" GROUP ",port=%u%s",
 			     udp_port_find(HOST), options[loop]);
 		assert_true(frame_send(tunnel, 1, 0xff, 7));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_int_equal(frame_receive(tunnel), loop ? 7 : -1);
 		for (int i = MEMTUN_A_FROM_CLIENT_FRAMES; i < MEMTUN_A_TO_CLIENT_OFFERED; i++) {
 			const char *word = attributes[i].word;
@@ -117,7 +117,7 @@ static void own_frames_come_back_only_with_loop(void **state)
 		}
 		done(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=u");
 		close(tunnel);
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 	}
 }
 
@@ -130,7 +130,7 @@ static void what_is_no_frame_is_counted(void **state)
 	udp_send(lan.member.sender, GROUP, lan.port, bytes, 0);
 	udp_send(lan.member.sender, GROUP, lan.port, bytes, sizeof(bytes));
 	udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2, 7);
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	assert_int_equal(frame_receive(lan.tunnels[0]), 7);
 	assert_int_equal(frame_receive(lan.tunnels[0]), -1);
 	assert_int_equal(counted(&lan, "from-client-dropped-empty"), 1);
@@ -151,14 +151,14 @@ static void the_largest_datagram_passes(void **state)
 	bytes[12] = 0x81;
 	bytes[13] = 0x00;
 	assert_int_equal(send(lan.tunnels[0], bytes, MULTICAST_FRAME_MAX, 0), MULTICAST_FRAME_MAX);
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	assert_int_equal(recv(lan.member.receiver, received, MULTICAST_FRAME_MAX, 0),
 			 MULTICAST_FRAME_MAX);
 	assert_memory_equal(received, bytes, MULTICAST_FRAME_MAX);
 	assert_int_equal(uplink_shown(lan.sides[1], "u", "from-client-bytes"), MULTICAST_FRAME_MAX);
 	bytes[12] = 0x88;
 	assert_int_equal(send(lan.tunnels[0], bytes, MULTICAST_FRAME_MAX, 0), MULTICAST_FRAME_MAX);
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	assert_int_equal(counted(&lan, "to-client-dropped-mtu"), 1);
 	uplink_accounted(lan.sides[0], "u");
 	free(bytes);
@@ -176,9 +176,9 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 	lan_open(&lan, *state, "");
 	for (uint32_t i = 0; i < MANY; i++)
 		udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2, i);
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2, MANY); /* brings the sum */
-	lan_settle(&lan);
+	lan_quiesce(&lan);
 	received = counted(&lan, "from-client-frames");
 	assert_true(received < MANY);
 	assert_int_equal(counted(&lan, "from-client-dropped-overrun"), MANY + 1 - received);

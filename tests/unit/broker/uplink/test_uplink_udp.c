@@ -35,7 +35,7 @@ static void link_close(struct link *link)
 {
 	close(link->tunnel);
 	close(link->peer);
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 static uint64_t counted(struct link *link, const char *word)
@@ -50,11 +50,11 @@ static void each_datagram_is_one_frame_both_ways(void **state)
 	link_open(&link, *state);
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 8);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	assert_int_equal(frame_receive(link.tunnel), 8);
 	assert_true(frame_send(link.tunnel, 2, 1, 9));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(udp_frame_receive(link.peer), 9);
 	assert_int_equal(counted(&link, "from-client-frames"), 2);
 	assert_int_equal(counted(&link, "from-client-bytes"), 2 * FRAME_SIZE);
@@ -76,10 +76,10 @@ static void it_works_with_ipv6(void **state)
 	uplink_added(fixture, "name=u,bridge=b,type=udp,local=[::1]:%u,remote=[::1]:%u", port,
 		     peer_port);
 	udp_frame_send(peer, "::1", port, 1, 2, 7);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), 7);
 	assert_true(frame_send(tunnel, 2, 1, 9));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(udp_frame_receive(peer), 9);
 	close(tunnel);
 	close(peer);
@@ -97,7 +97,7 @@ static void what_is_no_frame_is_counted(void **state)
 	udp_send(link.peer, HOST, link.port, bytes, 13);
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	udp_send(link.peer, HOST, link.port, bytes, 0);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	assert_int_equal(frame_receive(link.tunnel), -1);
 	assert_int_equal(counted(&link, "from-client-dropped-empty"), 2);
@@ -117,7 +117,7 @@ static void the_largest_datagram_passes(void **state)
 	frame_make(bytes, DATAGRAM_MAX, 1, 2, 7);
 	bytes[DATAGRAM_MAX - 1] = 'z';
 	udp_send(link.peer, HOST, link.port, bytes, DATAGRAM_MAX);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(recv(link.tunnel, received, DATAGRAM_MAX + 1, MSG_DONTWAIT), DATAGRAM_MAX);
 	assert_memory_equal(received, bytes, DATAGRAM_MAX);
 	free(bytes);
@@ -137,7 +137,7 @@ static void a_frame_that_fits_no_datagram_is_too_long(void **state)
 	bytes[12] = 0x81;
 	bytes[13] = 0x00;
 	assert_int_equal(send(link.tunnel, bytes, DATAGRAM_MAX, 0), DATAGRAM_MAX);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(recv(link.peer, bytes, sizeof(bytes), 0), DATAGRAM_MAX);
 	assert_int_equal(counted(&link, "to-client-dropped-mtu"), 1);
 	uplink_accounted(link.fixture, "u");
@@ -155,7 +155,7 @@ static void what_others_send_is_kept_off(void **state)
 	link_open(&link, *state);
 	udp_frame_send(stranger, HOST, link.port, 1, 2, 6);
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	assert_int_equal(frame_receive(link.tunnel), -1);
 	close(stranger);
@@ -189,7 +189,7 @@ static void what_a_stranger_sent_before_it_connected_is_foreign(void **state)
 	quick.port = udp_port_find(HOST);
 	uplink_added(fixture, "name=u,bridge=b,type=udp,local=%s:%u,remote=%s:%u", HOST, quick.port,
 		     HOST, peer_port);
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), -1);
 	assert_int_equal(uplink_shown(fixture, "u", "from-client-dropped-foreign"), 1);
 	close(quick.fd);
@@ -213,17 +213,17 @@ static void a_peer_that_is_not_there_is_waited_for(void **state)
 	lane = &uplink_find(link.fixture->broker, "u")->lane;
 	lane_set_reading(lane, false);
 	assert_true(frame_send(link.tunnel, 2, 1, 1));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	told.fd = lane->io.fd;
 	assert_int_equal(poll(&told, 1, 10000), 1);
 	assert_true(frame_send(link.tunnel, 2, 1, 2));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "to-client-dropped-refused"), 1);
 	uplink_accounted(link.fixture, "u");
 	lane_set_reading(lane, true);
 	for (uint32_t i = 3; i < 8; i++) {
 		assert_true(frame_send(link.tunnel, 2, 1, i));
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	}
 	assert_int_equal(counted(&link, "state"), MEMTUN_UP);
 	uplink_accounted(link.fixture, "u");
@@ -231,10 +231,10 @@ static void a_peer_that_is_not_there_is_waited_for(void **state)
 	link.peer = udp_open(HOST, &link.peer_port);
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	assert_true(frame_send(link.tunnel, 2, 1, 8));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	assert_true(frame_send(link.tunnel, 2, 1, 9));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	while ((number = udp_frame_receive(link.peer)) != 9)
 		assert_int_not_equal(number, -1);
 	uplink_accounted(link.fixture, "u");
@@ -252,10 +252,10 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 	link_open(&link, *state);
 	for (uint32_t i = 0; i < MANY; i++)
 		udp_frame_send(link.peer, HOST, link.port, 1, 2, i);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	/* The next one brings the sum. */
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, MANY);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	received = (int64_t)counted(&link, "from-client-frames");
 	assert_true(received < MANY);
 	assert_int_equal(counted(&link, "from-client-dropped-overrun"), MANY + 1 - received);

@@ -218,7 +218,7 @@ static void wait_only_until(struct fake_switch *fake, bool (*condition)(void *co
 static void wait_until(struct fake_switch *fake, bool (*condition)(void *context))
 {
 	wait_only_until(fake, condition);
-	broker_settle(fake->fixture);
+	broker_quiesce(fake->fixture);
 }
 
 /* An uplink `up` that the switch has let in, and a tunnel on its bridge. */
@@ -259,10 +259,10 @@ static void frames_go_to_a_switch_and_come_from_it(void **state)
 	assert_non_null(strstr(fake.request.description, "memtun up"));
 	for (uint32_t i = 0; i < 50; i++) {
 		assert_true(frame_send(tunnel, 1, 0xff, i));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(fake.data), i);
 		assert_true(frame_send(fake.data, 2, 0xff, i));
-		broker_settle(*state);
+		broker_quiesce(*state);
 		assert_int_equal(frame_receive(tunnel), i);
 	}
 	uplink_accounted(*state, "up");
@@ -303,7 +303,7 @@ static void a_frame_that_the_switch_would_cut_is_dropped_and_counted(void **stat
 
 	frame_make(frame, sizeof(frame), 1, 0xff, 1);
 	assert_int_equal(send(tunnel, frame, sizeof(frame), 0), sizeof(frame));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(frame_receive(fake.data), -1);
 	assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-mtu"), 1);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
@@ -329,7 +329,7 @@ static void a_switch_that_ends_is_joined_again_when_it_is_back(void **state)
 	close(fake.data);
 	fake.data = -1;
 	assert_true(frame_send(tunnel, 1, 0xff, 2));
-	broker_settle(*state);
+	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 	assert_true(fd_ended(fake.control));
 	uplink_accounted(*state, "up");
@@ -492,7 +492,7 @@ static bool switch_serve_when(struct fake_switch *fake, int fd)
 	return switch_serve(fake);
 }
 
-static void no_room_for_its_descriptors_is_weather(void **state)
+static void no_room_for_its_descriptors_is_a_transient_error(void **state)
 {
 	for (rlim_t room = 0; room < 2; room++) {
 		struct fake_switch fake;
@@ -531,14 +531,14 @@ static void a_switch_that_reads_nothing_is_queued_for_and_dropped_for(void **sta
 
 	for (uint32_t i = 0; i < 3000; i++) {
 		assert_true(frame_send(tunnel, 1, 0xff, i));
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 1000);
 	assert_true(uplink_shown(*state, "up", "to-client-dropped-full") > 0);
 	uplink_accounted(*state, "up");
 	while (frame_receive(fake.data) == heard) {
 		heard++;
-		broker_settle(*state);
+		broker_quiesce(*state);
 	}
 	assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), heard);
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 0);
@@ -558,7 +558,7 @@ static const struct CMUnitTest vde_tests[] = {
 	WITH_BROKER(who_joins_takes_no_descriptor_of_the_brokers_along),
 	WITH_BROKER(who_joins_and_is_stopped_stops_nobody_else),
 	WITH_BROKER(who_joins_holds_no_descriptor_of_the_brokers),
-	WITH_BROKER(no_room_for_its_descriptors_is_weather),
+	WITH_BROKER(no_room_for_its_descriptors_is_a_transient_error),
 	WITH_BROKER(a_switch_that_reads_nothing_is_queued_for_and_dropped_for),
 };
 

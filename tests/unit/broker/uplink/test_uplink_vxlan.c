@@ -70,13 +70,13 @@ static void link_close(struct link *link)
 {
 	close(link->tunnel);
 	close(link->peer);
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 static void link_send(struct link *link, struct datagram datagram)
 {
 	udp_send(link->peer, HOST, link->port, &datagram, sizeof(datagram));
-	broker_settle(link->fixture);
+	broker_quiesce(link->fixture);
 }
 
 static uint64_t counted(struct link *link, const char *word)
@@ -92,7 +92,7 @@ static void frames_pass_both_ways_behind_a_header(void **state)
 	link_send(&link, datagram_make(42, 7));
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	assert_true(frame_send(link.tunnel, 2, 1, 9));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(datagram_receive(link.peer, 42), 9);
 	assert_int_equal(counted(&link, "from-client-bytes"), FRAME_SIZE);
 	assert_int_equal(counted(&link, "to-client-bytes"), FRAME_SIZE);
@@ -115,11 +115,11 @@ static void it_works_with_ipv6(void **state)
 		     port);
 	peer = udp_open("::1", &(uint16_t){0});
 	udp_send(peer, "::1", port, &datagram, sizeof(datagram));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), 7);
 	/* What it sends arrives at its own port, as it is its own remote here. */
 	assert_true(frame_send(tunnel, 2, 9, 8));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), 8);
 	assert_int_equal(uplink_shown(fixture, "u", "to-client-frames"), 1);
 	assert_int_equal(uplink_shown(fixture, "u", "from-client-frames"), 2);
@@ -151,7 +151,7 @@ static void frames_from_another_host_are_foreign(void **state)
 
 	link_open(&link, *state);
 	udp_send(stranger, HOST, link.port, &datagram, sizeof(datagram));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), -1);
 	assert_int_equal(counted(&link, "from-client-dropped-foreign"), 1);
 	close(stranger);
@@ -167,7 +167,7 @@ static void the_remote_may_send_from_any_port(void **state)
 
 	link_open(&link, *state);
 	udp_send(other, HOST, link.port, &datagram, sizeof(datagram));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), 7);
 	close(other);
 	link_close(&link);
@@ -211,7 +211,7 @@ static void what_is_too_short_is_counted(void **state)
 	assert_int_equal(counted(&link, "from-client-dropped-foreign"), 1);
 	for (size_t length = 0; length < HEADER + 14; length++)
 		udp_send(link.peer, HOST, link.port, datagram_make(42, 7).bytes, length);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(frame_receive(link.tunnel), -1);
 	assert_int_equal(counted(&link, "from-client-dropped-empty"), 1);
 	assert_int_equal(counted(&link, "from-client-dropped-runt"), HEADER + 13);
@@ -231,12 +231,12 @@ static void garbage_does_no_harm(void **state)
 		bytes[i] = (unsigned char)random();
 	for (size_t length = 1; length < DATAGRAM_MAX; length += length / 2 + 1) {
 		udp_send(link.peer, HOST, link.port, bytes, length);
-		broker_settle(link.fixture);
+		broker_quiesce(link.fixture);
 	}
 	bytes[0] |= 0x08;
 	memcpy(bytes + 4, "\0\0\52\0", 4);
 	udp_send(link.peer, HOST, link.port, bytes, DATAGRAM_MAX);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(counted(&link, "from-client-frames"), 1);
 	assert_int_equal(counted(&link, "from-client-bytes"), DATAGRAM_MAX - HEADER);
 	free(bytes);
@@ -256,7 +256,7 @@ static void a_frame_that_fits_no_datagram_is_too_long(void **state)
 	bytes[12] = 0x81;
 	bytes[13] = 0x00;
 	assert_int_equal(send(link.tunnel, bytes, DATAGRAM_MAX - HEADER, 0), DATAGRAM_MAX - HEADER);
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	assert_int_equal(recv(link.peer, bytes, sizeof(bytes), 0), DATAGRAM_MAX);
 	assert_int_equal(counted(&link, "to-client-dropped-mtu"), 1);
 	uplink_accounted(link.fixture, "u");
@@ -275,7 +275,7 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 	link_open(&link, *state);
 	for (int i = 0; i < MANY; i++)
 		udp_send(link.peer, HOST, link.port, &datagram, sizeof(datagram));
-	broker_settle(link.fixture);
+	broker_quiesce(link.fixture);
 	link_send(&link, datagram); /* brings the sum */
 	received = counted(&link, "from-client-frames");
 	assert_true(received < MANY);
@@ -311,10 +311,10 @@ static void sharers_check(struct broker_fixture *fixture, int peer, uint16_t por
 		if (tunnels[i] < 0)
 			continue;
 		udp_send(peer, HOST, port, &datagram, sizeof(datagram));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_int_equal(frame_receive(tunnels[i]), 100 + i);
 		assert_true(frame_send(tunnels[i], 2, 1, (uint32_t)i));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_int_equal(datagram_receive(peer, (uint32_t)i), i);
 	}
 	for (int i = 0; i <= last; i++) {
@@ -336,7 +336,7 @@ static void sharer_delete(struct broker_fixture *fixture, int i, int tunnels[])
 	done(fixture, MEMTUN_CMD_UPLINK_DELETE, options);
 	close(tunnels[i]);
 	tunnels[i] = -1;
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 }
 
 static void networks_share_an_address_while_others_come_and_go(void **state)
@@ -395,7 +395,7 @@ static void networks_share_an_ipv6_address(void **state)
 		struct datagram datagram = datagram_make(i % 3, i);
 
 		udp_send(peer, "::1", port, &datagram, sizeof(datagram));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_int_equal(frame_receive(tunnels[i % 3]), i);
 	}
 	for (int i = 0; i < 3; i++)
@@ -417,7 +417,7 @@ static void one_that_was_down_finds_its_place_again(void **state)
 		struct datagram datagram = datagram_make((uint32_t)i, 5);
 
 		udp_send(peer, HOST, port, &datagram, sizeof(datagram));
-		broker_settle(fixture);
+		broker_quiesce(fixture);
 		assert_int_equal(frame_receive(tunnels[i]), 5);
 	}
 	uplink_retry(fixture, "u0");
@@ -458,7 +458,7 @@ static void an_address_has_so_many_networks_and_no_more(void **state)
 	uplink_refused(fixture, EUSERS,
 		       "has 256 uplinks: ", "name=u257,bridge=b," SHARER ",vni=257,port=%u", port);
 	udp_send(peer, HOST, port, &datagram, sizeof(datagram));
-	broker_settle(fixture);
+	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), 7);
 	close(peer);
 	close(tunnel);
@@ -559,11 +559,11 @@ static void group_open(struct group *group, struct broker_fixture *fixture)
 	}
 }
 
-static void group_settle(struct group *group)
+static void group_quiesce(struct group *group)
 {
-	broker_settle(group->sides[0]);
-	broker_settle(group->sides[1]);
-	broker_settle(group->sides[0]);
+	broker_quiesce(group->sides[0]);
+	broker_quiesce(group->sides[1]);
+	broker_quiesce(group->sides[0]);
 }
 
 static void group_close(struct group *group)
@@ -582,7 +582,7 @@ static void members_of_a_group_hear_each_other_and_not_themselves(void **state)
 	group_open(&group, *state);
 	for (int i = 0; i < 2; i++) {
 		assert_true(frame_send(group.tunnels[i], 1, 0xff, 7));
-		group_settle(&group);
+		group_quiesce(&group);
 		assert_int_equal(frame_receive(group.tunnels[i]), -1);
 		assert_int_equal(frame_receive(group.tunnels[!i]), 7);
 	}
@@ -604,7 +604,7 @@ static void a_member_is_heard_by_unicast_too(void **state)
 
 	group_open(&group, *state);
 	udp_send(member, HOST, group.port, &datagram, sizeof(datagram));
-	group_settle(&group);
+	group_quiesce(&group);
 	assert_int_equal(frame_receive(group.tunnels[0]), 8);
 	assert_int_equal(frame_receive(group.tunnels[1]), -1);
 	close(member);
@@ -623,7 +623,7 @@ static void networks_share_a_group(void **state)
 		     group.port);
 	assert_true(frame_send(tunnel, 1, 0xff, 7));
 	assert_true(frame_send(group.tunnels[0], 1, 0xff, 8));
-	group_settle(&group);
+	group_quiesce(&group);
 	assert_int_equal(frame_receive(group.tunnels[0]), -1);
 	assert_int_equal(frame_receive(tunnel), -1);
 	assert_int_equal(frame_receive(group.tunnels[1]), 8);
@@ -639,7 +639,7 @@ static bool is_held(void *context)
 {
 	struct broker_fixture *fixture = context;
 
-	return uplink_find(fixture->broker, "u")->port.holds > 0;
+	return uplink_find(fixture->broker, "u")->port.pause_count > 0;
 }
 
 /* Whoever blocks it blocks both its sockets. */
@@ -656,20 +656,20 @@ static void a_held_uplink_reads_neither_socket(void **state)
 	slow = tunnel_opened(group.sides[0], "name=slow,bridge=b,queue=1,overflow=block");
 	for (int i = 0; i < 2000 && !is_held(group.sides[0]); i++) {
 		udp_send(member, HOST, group.port, &datagram, sizeof(datagram));
-		broker_settle(group.sides[0]);
+		broker_quiesce(group.sides[0]);
 	}
 	assert_true(is_held(group.sides[0]));
 	heard = uplink_shown(group.sides[0], "u", "from-client-frames");
 	udp_send(member, HOST, group.port, &datagram, sizeof(datagram));
 	assert_true(frame_send(group.tunnels[1], 1, 0xff, 7));
-	group_settle(&group);
+	group_quiesce(&group);
 	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-frames"), heard);
 	while (frame_receive(slow) >= 0)
 		;
-	broker_settle(group.sides[0]);
+	broker_quiesce(group.sides[0]);
 	while (frame_receive(slow) >= 0)
 		;
-	broker_settle(group.sides[0]);
+	broker_quiesce(group.sides[0]);
 	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-frames"), heard + 2);
 	close(slow);
 	close(member);

@@ -476,7 +476,7 @@ static void events_come_by_dispatch(void **state)
 	struct other *other = *state;
 	struct seen seen = {0};
 
-	assert_int_equal(memtun_watch(other->memtun, note, &seen), 0);
+	assert_int_equal(memtun_subscribe(other->memtun, note, &seen), 0);
 	assert_int_equal(memtun_add(other->memtun, "it", NULL), 0);
 	assert_int_equal(memtun_delete(other->memtun, "it"), 0);
 	/* Kept while the calls blocked. */
@@ -893,8 +893,8 @@ static void an_event_that_is_kept_hurries_nobody_while_a_call_blocks(void **stat
 	(void)state;
 	other_start(&other, play_announcer);
 	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
-	other.memtun->watcher = note;
-	other.memtun->watcher_context = &seen;
+	other.memtun->subscriber = note;
+	other.memtun->subscriber_context = &seen;
 	/* As in the middle of a call whose answer takes its time. */
 	other.memtun->blocking = true;
 	while (other.memtun->event_count == 0)
@@ -917,8 +917,8 @@ static void lost_events_are_an_event(void **state)
 	(void)state;
 	other_start(&other, play_loser);
 	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
-	other.memtun->watcher = note;
-	other.memtun->watcher_context = &seen;
+	other.memtun->subscriber = note;
+	other.memtun->subscriber_context = &seen;
 	while (seen.count == 0)
 		assert_int_equal(memtun_wait(other.memtun, 10000), 1);
 	assert_string_equal(seen.event[0], "lost");

@@ -51,7 +51,7 @@ static bool checksums_hold(const struct copy *copy)
 {
 	struct frame_view view = view_of(copy);
 
-	return frame_view_checksums_hold(&view, copy->bytes, copy->length);
+	return frame_view_checksums_are_valid(&view, copy->bytes, copy->length);
 }
 
 static void assert_malformed(const struct copy *copy, struct frame_view *view)
@@ -91,7 +91,7 @@ static void assert_safe(enum memtun_mode mode, const uint8_t *frame, size_t leng
 	assert_true(view.transport == -1 || view.fragment_offset == 0);
 	assert_true(view.kind <= FRAME_ARP || view.transport >= 0);
 	assert_true((view.ip_version == 0) == (view.protocol == -1));
-	(void)frame_view_checksums_hold(&view, frame, length);
+	(void)frame_view_checksums_are_valid(&view, frame, length);
 }
 
 static void every_sample_is_described_as_what_it_is(void **state)
@@ -383,7 +383,8 @@ static void assert_each_bit_is_guarded(const char *name, size_t first, size_t en
 	for (size_t bit = first * 8; bit < end * 8; bit++) {
 		copy.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		if (frame_view_parse(&view, copy.mode, copy.bytes, copy.length) == 0)
-			assert_false(frame_view_checksums_hold(&view, copy.bytes, copy.length));
+			assert_false(
+				frame_view_checksums_are_valid(&view, copy.bytes, copy.length));
 		copy.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 }

@@ -34,7 +34,7 @@ struct fault {
 	int times;
 	int calls;
 	int with_fds; /* sendmsg: how many calls carried descriptors */
-	size_t most;  /* sendmsg: takes no more bytes than this; 0: as many as there are */
+	size_t max;   /* sendmsg: takes no more bytes than this; 0: as many as there are */
 };
 
 static struct fault send_fault, receive_fault, memory_fault;
@@ -59,8 +59,8 @@ ssize_t __wrap_sendmsg(int socket, const struct msghdr *message, int flags)
 	assert_true(bytes.iov_len > 0);
 	if (fault_strikes(&send_fault))
 		return -1;
-	if (send_fault.most && bytes.iov_len > send_fault.most)
-		bytes.iov_len = send_fault.most;
+	if (send_fault.max && bytes.iov_len > send_fault.max)
+		bytes.iov_len = send_fault.max;
 	part.msg_iov = &bytes;
 	send_fault.with_fds += message->msg_controllen > 0;
 	return __real_sendmsg(socket, &part, flags);
@@ -101,13 +101,13 @@ static void faults_clear(void)
 	now = 1000 * CLOCK_SECOND;
 }
 
-static const int weathers[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ETOOMANYREFS};
-#define WEATHERS (sizeof(weathers) / sizeof(weathers[0]))
+static const int transient_errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ETOOMANYREFS};
+#define TRANSIENT_ERRORS (sizeof(transient_errors) / sizeof(transient_errors[0]))
 
 /* Takes what has arrived at the peer: its bytes, and the inode of its one descriptor or 0. */
 static ino_t take(struct fixture *fixture, const char *text)
 {
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	char data[64];
 	ino_t inode = 0;
 	size_t count;
@@ -123,25 +123,25 @@ static ino_t take(struct fixture *fixture, const char *text)
 	return inode;
 }
 
-static void weather_keeps_the_queue_and_tries_again_later(void **state)
+static void a_transient_error_keeps_the_queue_and_is_retried_later(void **state)
 {
 	struct fixture *fixture = *state;
 
-	for (size_t i = 0; i < WEATHERS; i++) {
+	for (size_t i = 0; i < TRANSIENT_ERRORS; i++) {
 		int file = file_new();
 		ino_t inode = file_inode(file);
 
 		faults_clear();
-		send_fault.error = weathers[i];
+		send_fault.error = transient_errors[i];
 		send_fault.times = 1;
 		fixture->notice_count = 0;
 		assert_int_equal(memtun_transport_send(fixture->transport, "f", 1, &file, 1), 0);
 		assert_int_equal(memtun_transport_queued_fds(fixture->transport), 1);
 		assert_int_equal(memtun_transport_queued_bytes(fixture->transport), 1);
-		assert_int_equal(memtun_transport_weather(fixture->transport), i + 1);
+		assert_int_equal(memtun_transport_retries(fixture->transport), i + 1);
 		assert_int_equal(fixture->notice_count, 1);
-		assert_int_equal(fixture->notices[0].kind, MEMTUN_TRANSPORT_NOTICE_WEATHER);
-		assert_int_equal(fixture->notices[0].error, weathers[i]);
+		assert_int_equal(fixture->notices[0].kind, MEMTUN_TRANSPORT_NOTICE_RETRY);
+		assert_int_equal(fixture->notices[0].error, transient_errors[i]);
 		/* The socket is writable all the while: it is the time that is waited for. */
 		assert_int_equal(memtun_transport_events(fixture->transport), POLLIN);
 		assert_int_equal(memtun_transport_deadline(fixture->transport),
@@ -188,7 +188,7 @@ static void the_wait_doubles_up_to_a_second_and_success_clears_it(void **state)
 		wait = wait * 2 < CLOCK_SECOND ? wait * 2 : CLOCK_SECOND;
 	}
 	assert_int_equal(memtun_transport_deadline(fixture->transport), now + CLOCK_SECOND);
-	assert_int_equal(memtun_transport_weather(fixture->transport), 13);
+	assert_int_equal(memtun_transport_retries(fixture->transport), 13);
 	now += CLOCK_SECOND;
 	memtun_transport_dispatch(fixture->transport, 0);
 	assert_int_equal(take(fixture, "f"), 0);
@@ -197,7 +197,7 @@ static void the_wait_doubles_up_to_a_second_and_success_clears_it(void **state)
 	assert_int_equal(memtun_transport_deadline(fixture->transport), now + CLOCK_MILLISECOND);
 }
 
-static void weather_on_sending_does_not_stop_receiving(void **state)
+static void a_transient_error_on_sending_does_not_stop_receiving(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -211,7 +211,7 @@ static void weather_on_sending_does_not_stop_receiving(void **state)
 	assert_int_equal(memtun_transport_queued_bytes(fixture->transport), 1);
 }
 
-static void weather_pauses_the_producer_as_a_full_queue_does(void **state)
+static void a_transient_error_pauses_the_producer_as_a_full_queue_does(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -231,13 +231,13 @@ static void weather_pauses_the_producer_as_a_full_queue_does(void **state)
 	assert_int_equal(memtun_transport_queued_fds(fixture->transport), 0);
 }
 
-static void weather_on_receiving_loses_nothing_and_waits(void **state)
+static void a_transient_error_on_receiving_loses_nothing_and_waits(void **state)
 {
 	struct fixture *fixture = *state;
 
-	for (size_t i = 0; i < WEATHERS; i++) {
+	for (size_t i = 0; i < TRANSIENT_ERRORS; i++) {
 		faults_clear();
-		receive_fault.error = weathers[i];
+		receive_fault.error = transient_errors[i];
 		receive_fault.times = 2;
 		fixture->length = 0;
 		assert_int_equal(write(fixture->peer, "data", 4), 4);
@@ -276,7 +276,7 @@ static void what_can_be_sent_is_sent_while_receiving_waits(void **state)
 	assert_int_equal(take(fixture, "f"), 0);
 }
 
-static void a_dead_peer_is_heard_out_after_weather(void **state)
+static void all_data_of_a_dead_peer_is_received_after_a_transient_error(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -309,7 +309,7 @@ static void an_interrupted_call_is_repeated_at_once(void **state)
 	assert_int_equal(write(fixture->peer, "data", 4), 4);
 	memtun_transport_dispatch(fixture->transport, POLLIN);
 	assert_int_equal(fixture->length, 4);
-	assert_int_equal(memtun_transport_weather(fixture->transport), 0);
+	assert_int_equal(memtun_transport_retries(fixture->transport), 0);
 	assert_int_equal(take(fixture, "f"), inode);
 }
 
@@ -346,20 +346,20 @@ static void a_stream_goes_on_after_a_partial_write_without_the_descriptors(void 
 {
 	struct fixture *fixture = *state;
 
-	for (size_t most = 1; most <= 11; most++) {
+	for (size_t max = 1; max <= 11; max++) {
 		int file = file_new();
 		ino_t inode = file_inode(file), arrived = 0;
 		size_t position = 0;
 		char data[10];
 
 		faults_clear();
-		send_fault.most = most;
+		send_fault.max = max;
 		assert_int_equal(
 			memtun_transport_send(fixture->transport, "0123456789", 10, &file, 1), 0);
 		assert_int_equal(send_fault.with_fds, 1);
-		assert_int_equal(send_fault.calls, (10 + most - 1) / most);
+		assert_int_equal(send_fault.calls, (10 + max - 1) / max);
 		while (position < 10) {
-			int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+			int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 			size_t count;
 			ssize_t length = peer_receive(fixture->peer, data + position, 10 - position,
 						      fds, &count);
@@ -377,14 +377,14 @@ static void a_stream_goes_on_after_a_partial_write_without_the_descriptors(void 
 	}
 }
 
-static void weather_between_two_parts_goes_on_where_it_stopped(void **state)
+static void sending_resumes_where_a_transient_error_stopped_it(void **state)
 {
 	struct fixture *fixture = *state;
 	int file = file_new();
 	ino_t inode = file_inode(file);
 
 	faults_clear();
-	send_fault = (struct fault){.error = ENOBUFS, .after = 1, .times = 1, .most = 4};
+	send_fault = (struct fault){.error = ENOBUFS, .after = 1, .times = 1, .max = 4};
 	assert_int_equal(memtun_transport_send(fixture->transport, "0123456789", 10, &file, 1), 0);
 	assert_int_equal(memtun_transport_queued_bytes(fixture->transport), 6);
 	assert_int_equal(memtun_transport_queued_fds(fixture->transport), 0);
@@ -436,21 +436,21 @@ static void a_uid_with_too_much_under_way_waits_until_the_peer_reads(void **stat
 	struct fixture *fixture = *state;
 	struct rlimit before, low;
 	size_t sent = 0, arrived = 0, count;
-	int fds[MEMTUN_TRANSPORT_MAX_FDS + 1];
+	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
 	char byte;
 
 	faults_clear();
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	low = (struct rlimit){64, before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	while (memtun_transport_weather(fixture->transport) == 0 && sent < 200) {
+	while (memtun_transport_retries(fixture->transport) == 0 && sent < 200) {
 		int file = file_new();
 
 		assert_int_equal(memtun_transport_send(fixture->transport, "f", 1, &file, 1), 0);
 		sent++;
 	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	if (memtun_transport_weather(fixture->transport) == 0)
+	if (memtun_transport_retries(fixture->transport) == 0)
 		test_skip("this user may have any number of descriptors under way");
 	assert_int_equal(fixture->notices[0].error, ETOOMANYREFS);
 	assert_int_equal(memtun_transport_queued_fds(fixture->transport), 1);
@@ -472,20 +472,20 @@ static int clear_first(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	ON_BOTH(weather_keeps_the_queue_and_tries_again_later),
+	ON_BOTH(a_transient_error_keeps_the_queue_and_is_retried_later),
 	ON_BOTH(before_the_deadline_nothing_is_tried),
 	ON_BOTH(the_wait_doubles_up_to_a_second_and_success_clears_it),
-	ON_BOTH(weather_on_sending_does_not_stop_receiving),
-	ON_BOTH(weather_pauses_the_producer_as_a_full_queue_does),
-	ON_BOTH(weather_on_receiving_loses_nothing_and_waits),
+	ON_BOTH(a_transient_error_on_sending_does_not_stop_receiving),
+	ON_BOTH(a_transient_error_pauses_the_producer_as_a_full_queue_does),
+	ON_BOTH(a_transient_error_on_receiving_loses_nothing_and_waits),
 	ON_BOTH(what_can_be_sent_is_sent_while_receiving_waits),
-	ON_BOTH(a_dead_peer_is_heard_out_after_weather),
+	ON_BOTH(all_data_of_a_dead_peer_is_received_after_a_transient_error),
 	ON_BOTH(an_interrupted_call_is_repeated_at_once),
 	ON_BOTH(any_other_error_of_sending_ends_it),
 	ON_BOTH(any_other_error_of_receiving_ends_it),
 	ON_BOTH(a_uid_with_too_much_under_way_waits_until_the_peer_reads),
 	ON_STREAM(a_stream_goes_on_after_a_partial_write_without_the_descriptors),
-	ON_STREAM(weather_between_two_parts_goes_on_where_it_stopped),
+	ON_STREAM(sending_resumes_where_a_transient_error_stopped_it),
 	ON_BOTH(without_memory_nothing_is_sent_and_the_caller_still_owns),
 	ON_BOTH(without_memory_no_transport_is_made_and_the_caller_still_owns),
 };
