@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owned descriptors. A variable that owns a descriptor is declared with `descriptor_owned`, so that
- * each way out of its scope closes it, and holds -1 once it has been given away.
+ * Owned descriptors, and how a socket's peer ends. A variable that owns a descriptor is declared
+ * with `descriptor_owned`: each way out of its scope closes the descriptor, and the variable is -1
+ * once the descriptor has been given away.
+ *
+ * Everything here is inline, so that the libraries that do without the rest of common/ can use it.
  */
 #ifndef MEMTUN_DESCRIPTOR_H
 #define MEMTUN_DESCRIPTOR_H
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Closes *fd if it is one, leaves -1 there, and keeps errno as it was. */
+/* Close *fd unless it is -1, and set it to -1. errno is left as it was. */
 static inline void descriptor_close(int *fd)
 {
 	int saved = errno;
@@ -21,7 +27,7 @@ static inline void descriptor_close(int *fd)
 	errno = saved;
 }
 
-/* Gives the descriptor away: returns its number and leaves -1 behind. */
+/* Return the descriptor, which the caller owns from now on, and set *fd to -1. */
 static inline int descriptor_take(int *fd)
 {
 	int taken = *fd;
@@ -30,6 +36,30 @@ static inline int descriptor_take(int *fd)
 	return taken;
 }
 
+/*
+ * Return whether the socket's peer has closed or has shut down its sending side. Frames that the
+ * peer sent before may still be unread. unix(7) reports no hang-up of a datagram socket.
+ */
+static inline bool descriptor_hung_up(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+/*
+ * Return whether a zero-length read of the message socket means end of file, not an empty message:
+ * the peer has hung up and nothing that it sent is unread. An empty message may come before others
+ * in a socket whose peer has hung up already.
+ */
+static inline bool descriptor_at_end(int fd)
+{
+	int unread = 0;
+
+	return descriptor_hung_up(fd) && (ioctl(fd, FIONREAD, &unread) < 0 || unread == 0);
+}
+
+/* Free the memory that the variable at `pointer` points to; for memory_owned. */
 static inline void memory_free(void *pointer)
 {
 	free(*(void **)pointer);

@@ -13,12 +13,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "broker/switch/bridge.h"
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "common/clock.h"
-#include "broker/engine/frame.h"
+#include "broker/engine/batch.h"
 #include "broker/adapter/neighbour_message.h"
-#include "broker/switch/port.h"
 
 static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events);
 
@@ -45,7 +43,7 @@ static struct pending_frame *pending_frame_new(uint32_t length)
 
 static void count_unresolved(struct adapter *adapter)
 {
-	port_count(adapter->port, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
+	adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
 }
 
 static void waiting_remove(struct adapter *adapter, struct pending_frame *pending_frame)
@@ -107,7 +105,7 @@ void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour)
 		waiting_remove(adapter, pending_frame);
 		adapter_write_header(adapter, frame->data, neighbour->mac, frame->data + ETH_HLEN);
 		TAILQ_INSERT_TAIL(&adapter->outgoing, pending_frame, link);
-		bridge_flush_later(adapter->port);
+		adapter->operations->flush_later(adapter->port);
 	}
 }
 
@@ -121,7 +119,8 @@ static void neighbour_forgotten(void *context, struct neighbour *neighbour)
 
 /* ------------------------------------------------------------------------------ life */
 
-struct adapter *adapter_new(struct port *port)
+struct adapter *adapter_new(struct engine *engine, const struct adapter_operations *operations,
+			    struct port *port, const struct adapter_config *config)
 {
 	struct adapter *adapter = calloc(1, sizeof(*adapter));
 	struct {
@@ -136,7 +135,10 @@ struct adapter *adapter_new(struct port *port)
 		free(adapter);
 		return NULL;
 	}
+	adapter->engine = engine;
+	adapter->operations = operations;
 	adapter->port = port;
+	adapter->config = config;
 	/* One host's, and locally administered: IEEE 802, 8.2. */
 	random.mac[0] = (unsigned char)((random.mac[0] & ~1) | 2);
 	memcpy(adapter->mac, random.mac, ETH_ALEN);
@@ -157,7 +159,7 @@ void adapter_free(struct adapter *adapter)
 
 	if (!adapter)
 		return;
-	ev_timer_stop(adapter->port->broker->loop, &adapter->timer);
+	ev_timer_stop(adapter->engine->loop, &adapter->timer);
 	while ((pending_frame = TAILQ_FIRST(&adapter->waiting)))
 		waiting_drop(adapter, pending_frame);
 	/* The bridge has listened to all of it before it did anything else. */
@@ -171,9 +173,19 @@ const char *adapter_mac(const struct adapter *adapter)
 	return adapter->mac_text;
 }
 
+void adapter_set_config(struct adapter *adapter, const struct adapter_config *config)
+{
+	adapter->config = config;
+}
+
+void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number)
+{
+	adapter->operations->count(adapter->port, counter, number);
+}
+
 bool adapter_has(const struct adapter *adapter, const struct address *address)
 {
-	return adapter_config_has(adapter->port->adapter_config, address) ||
+	return adapter_config_has(adapter->config, address) ||
 	       address_ring_has(&adapter->learned, address);
 }
 
@@ -192,14 +204,14 @@ static void adapter_queue_control(struct adapter *adapter, const unsigned char *
 	memcpy(pending_frame->frame->data, bytes, length);
 	adapter->control_count++;
 	TAILQ_INSERT_TAIL(&adapter->outgoing, pending_frame, link);
-	bridge_flush_later(adapter->port);
+	adapter->operations->flush_later(adapter->port);
 }
 
 /* Until the next answer is overdue. */
 static void adapter_arm_timer(struct adapter *adapter, int64_t now)
 {
 	int64_t deadline = neighbour_deadline(&adapter->neighbours);
-	struct ev_loop *loop = adapter->port->broker->loop;
+	struct ev_loop *loop = adapter->engine->loop;
 
 	if (deadline < 0 || ev_is_active(&adapter->timer))
 		return;
@@ -210,8 +222,7 @@ static void adapter_arm_timer(struct adapter *adapter, int64_t now)
 
 void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64_t now)
 {
-	const struct address *from =
-		adapter_config_source(adapter->port->adapter_config, &neighbour->address);
+	const struct address *from = adapter_config_source(adapter->config, &neighbour->address);
 	unsigned char bytes[NEIGHBOUR_MESSAGE_SIZE];
 
 	adapter_queue_control(adapter, bytes,
@@ -230,7 +241,7 @@ void adapter_reply(struct adapter *adapter, const struct address *address, const
 
 	/* A full queue that drops nothing holds its port, and would take answers without end: those
 	 * who ask aren't held. They ask again. */
-	if (adapter->port->pause_count)
+	if (adapter->operations->is_paused(adapter->port))
 		return;
 	adapter_queue_control(adapter, bytes,
 			      neighbour_reply_write(bytes, adapter->mac, address, to, to_mac));
@@ -251,14 +262,15 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 			neighbour_forget(&adapter->neighbours, neighbour);
 	}
 	adapter_arm_timer(adapter, now);
-	bridge_flush(adapter->port->bridge);
+	adapter->operations->flush_now(adapter->port);
 }
 
 /* Sends a batch of what there is to say. */
 static void adapter_flush_batch(struct adapter *adapter)
 {
-	/* To nobody only packets go: they are counted there. */
-	bool heard = adapter->port->bridge->port_count > 1;
+	/* With no other port on the bridge, still send client packets, so that their drop is
+	 * counted. */
+	bool heard = !adapter->operations->is_alone(adapter->port);
 	struct pending_frame *pending_frames[BATCH_FRAMES];
 	struct batch batch;
 	unsigned int count = 0, sent = 0;
@@ -274,7 +286,8 @@ static void adapter_flush_batch(struct adapter *adapter)
 		batch.frames[sent++].offload = pending_frame->frame->offload;
 	}
 	if (sent)
-		bridge_switch(adapter->port, &batch, UINT32_MAX >> (BATCH_FRAMES - sent));
+		adapter->operations->send_to_bridge(adapter->port, &batch,
+						    UINT32_MAX >> (BATCH_FRAMES - sent));
 	batch_clear(&batch, sent);
 	while (count)
 		pending_frame_free(pending_frames[--count]);

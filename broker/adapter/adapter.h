@@ -8,6 +8,7 @@
 #ifndef MEMTUN_ADAPTER_H
 #define MEMTUN_ADAPTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/attribute.h"
@@ -15,7 +16,34 @@
 struct adapter;
 struct adapter_config;
 struct batch;
+struct engine;
 struct port;
+struct source;
+
+/* What an adapter asks of the bridge, for the port that it belongs to. */
+struct adapter_operations {
+	/* Count frames of the port. */
+	void (*count)(struct port *port, enum memtun_attribute counter, uint64_t number);
+
+	/* Send packets, which came from `source`, to the port's client. */
+	void (*send_to_port)(struct port *port, struct source *source, struct batch *batch,
+			     uint32_t mask);
+
+	/* Send frames of the port to the bridge's other ports. */
+	void (*send_to_bridge)(struct port *port, struct batch *batch, uint32_t mask);
+
+	/* Return whether a full backlog pauses the port. */
+	bool (*is_paused)(const struct port *port);
+
+	/* Return whether the bridge has no other port. */
+	bool (*is_alone)(const struct port *port);
+
+	/* Call adapter_flush() once the bridge has forwarded its batch. */
+	void (*flush_later)(struct port *port);
+
+	/* Call adapter_flush() now: the bridge forwards no batch. */
+	void (*flush_now)(struct port *port);
+};
 
 /*
  * What a port was told of its place: its addresses, each maybe with a prefix length, and gateways
@@ -30,9 +58,16 @@ void adapter_config_free(struct adapter_config *config);
 const char *adapter_config_addresses(const struct adapter_config *config);
 const char *adapter_config_gateways(const struct adapter_config *config);
 
-/* An adapter for that port, with a MAC address of its own. NULL with ENOMEM, or what getrandom(2)
- * says. */
-struct adapter *adapter_new(struct port *port);
+/*
+ * Make an adapter for the port, with a MAC address of its own. The port keeps the configuration,
+ * which may be NULL, for as long as the adapter uses it. NULL with ENOMEM or an errno of
+ * getrandom(2).
+ */
+struct adapter *adapter_new(struct engine *engine, const struct adapter_operations *operations,
+			    struct port *port, const struct adapter_config *config);
+
+/* Use this configuration from now on. */
+void adapter_set_config(struct adapter *adapter, const struct adapter_config *config);
 
 /* What still waits in it is counted as unresolved. */
 void adapter_free(struct adapter *adapter);
@@ -50,7 +85,7 @@ uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint32_t mas
  * Takes frames from the bridge, which came from source: what is IP for its port goes there; what it
  * is to answer is answered when adapter_flush() is called, which it asks of its bridge.
  */
-void adapter_deliver(struct adapter *adapter, struct port *source, struct batch *batch,
+void adapter_deliver(struct adapter *adapter, struct source *source, struct batch *batch,
 		     uint32_t mask);
 
 /* Sends what it has to say to the bridge. Called by the bridge when it forwards nothing else. */

@@ -7,11 +7,9 @@
 #include <string.h>
 
 #include "broker/adapter/adapter_parts.h"
-#include "broker/switch/bridge.h"
 #include "common/clock.h"
-#include "broker/engine/frame.h"
+#include "broker/engine/batch.h"
 #include "broker/adapter/neighbour_message.h"
-#include "broker/switch/port.h"
 
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
@@ -25,7 +23,7 @@ static void adapter_learn(struct adapter *adapter, const struct neighbour_messag
 	struct neighbour *neighbour = neighbour_find(&adapter->neighbours, &message->host);
 
 	if (memcmp(message->mac, adapter->mac, ETH_ALEN) == 0 ||
-	    adapter_config_has(adapter->port->adapter_config, &message->host))
+	    adapter_config_has(adapter->config, &message->host))
 		return;
 	/* What was seen here once has moved there. */
 	if (message->has_mac)
@@ -130,9 +128,7 @@ static void view_copy_checksum_state(struct frame *view, struct frame *frame)
 	if (!((view->offload.flags ^ frame->offload.flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return;
 	frame->offload.flags = view->offload.flags;
-	if (frame->copy)
-		frame_release(frame->copy);
-	frame->copy = NULL;
+	frame_release_copy(frame);
 }
 
 /* ------------------------------------------------------------------------------ all */
@@ -142,10 +138,9 @@ static bool frame_is_for(const struct adapter *adapter, const struct frame *fram
 	return (frame->data[0] & 1) || memcmp(frame->data, adapter->mac, ETH_ALEN) == 0;
 }
 
-void adapter_deliver(struct adapter *adapter, struct port *source, struct batch *batch,
+void adapter_deliver(struct adapter *adapter, struct source *source, struct batch *batch,
 		     uint32_t mask)
 {
-	struct port *port = adapter->port;
 	struct frame *frames[BATCH_FRAMES];
 	struct batch views;
 	unsigned int count = 0, others = 0;
@@ -160,11 +155,12 @@ void adapter_deliver(struct adapter *adapter, struct port *source, struct batch 
 		else
 			others++;
 	}
-	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, others);
-	port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP, others);
+	adapter_count(adapter, MEMTUN_A_TO_CLIENT_OFFERED, others);
+	adapter_count(adapter, MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP, others);
 	if (count == 0)
 		return;
-	port->operations->send(port, source, &views, UINT32_MAX >> (BATCH_FRAMES - count));
+	adapter->operations->send_to_port(adapter->port, source, &views,
+					  UINT32_MAX >> (BATCH_FRAMES - count));
 	for (unsigned int i = 0; i < count; i++)
 		view_copy_checksum_state(&views.frames[i], frames[i]);
 	batch_clear(&views, count);

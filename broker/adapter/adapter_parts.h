@@ -42,8 +42,11 @@ struct pending_frame {
 TAILQ_HEAD(pending_frames, pending_frame);
 
 struct adapter {
-	struct port *port;
-	ev_timer timer; /* while there are questions without answers */
+	struct engine *engine;
+	const struct adapter_operations *operations;
+	struct port *port;                   /* for the operations */
+	const struct adapter_config *config; /* the port's; NULL: no addresses are configured */
+	ev_timer timer;                      /* while there are questions without answers */
 	unsigned char mac[ETH_ALEN];
 	char mac_text[ADDRESS_TEXT_SIZE];
 	struct neighbour_table neighbours;
@@ -56,6 +59,9 @@ struct adapter {
 };
 
 /* ------------------------------------------------------------------------------ adapter.c */
+
+/* Count frames of the port. */
+void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number);
 
 /* Is it an address that is answered for? */
 bool adapter_has(const struct adapter *adapter, const struct address *address);

@@ -8,10 +8,8 @@
 #include <string.h>
 
 #include "broker/adapter/adapter_parts.h"
-#include "broker/switch/bridge.h"
 #include "common/clock.h"
-#include "broker/engine/frame.h"
-#include "broker/switch/port.h"
+#include "broker/engine/batch.h"
 
 /* Where an IP header has its addresses. */
 #define IPV4_FROM 12
@@ -118,7 +116,7 @@ static bool packet_wrap(struct adapter *adapter, struct frame *frame, unsigned i
 			const unsigned char *to)
 {
 	if (frame_make_room(adapter, frame, index) < 0) {
-		port_count(adapter->port, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
+		adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
 		return false;
 	}
 	adapter_write_header(adapter, frame->data - ETH_HLEN, to, frame->data);
@@ -133,7 +131,7 @@ static bool packet_wrap(struct adapter *adapter, struct frame *frame, unsigned i
 static struct neighbour *packet_neighbour(struct adapter *adapter, const struct address *from,
 					  const struct address *to, int64_t now)
 {
-	const struct adapter_config *config = adapter->port->adapter_config;
+	const struct adapter_config *config = adapter->config;
 	const struct address *hop = adapter_config_hop(config, from, to);
 	struct neighbour *neighbour = neighbour_find(&adapter->neighbours, hop);
 
@@ -162,18 +160,18 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 	struct address from, to;
 
 	if (reason) {
-		port_count(adapter->port, reason, 1);
+		adapter_count(adapter, reason, 1);
 		return false;
 	}
 	packet_addresses(frame->data, &from, &to);
-	if (address_is_host(&from) && !adapter_config_has(adapter->port->adapter_config, &from))
+	if (address_is_host(&from) && !adapter_config_has(adapter->config, &from))
 		address_ring_add(&adapter->learned, &from);
 	offload_shift(&frame->offload);
-	if (group_mac(adapter->port->adapter_config, &to, group))
+	if (group_mac(adapter->config, &to, group))
 		return packet_wrap(adapter, frame, index, group);
 	neighbour = packet_neighbour(adapter, &from, &to, now);
 	if (!neighbour)
-		port_count(adapter->port, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
+		adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
 	else if (!neighbour->known)
 		adapter_queue_pending(adapter, neighbour, frame);
 	else

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
+#include "broker/tunnel/queue.h"
+#include "broker/tunnel/tunnel.h"
 #include "common/descriptor.h"
 #include "memtun/transport.h"
 #include "common/spec.h"
@@ -21,7 +23,8 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 	struct fault fault = {0};
 	struct queue *queue;
 
-	if (!tunnel_open(listener->broker, &handoff->options, uid, &queue, &client_fd, &fault)) {
+	if (!tunnel_open(listener->control->tunnels, &handoff->options, uid, &queue, &client_fd,
+			 &fault)) {
 		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
 				"client %d gets no tunnel: %s", pid, fault.text);
 		return;
@@ -46,7 +49,7 @@ fail:
 	memtun_transport_free(transport);
 }
 
-struct handoff *handoff_new(struct broker *broker, const char *path_and_spec, struct fault *fault)
+struct handoff *handoff_new(struct control *control, const char *path_and_spec, struct fault *fault)
 {
 	struct handoff *handoff = calloc(1, sizeof(*handoff));
 	struct control_socket socket;
@@ -66,7 +69,7 @@ struct handoff *handoff_new(struct broker *broker, const char *path_and_spec, st
 	if (spec_parse(spec, TUNNEL_OPTIONS, &handoff->options, fault) < 0 ||
 	    control_socket_listen(&socket, handoff->text, SOCK_STREAM, fault) < 0)
 		goto fail;
-	listener_start(&handoff->listener, broker, &socket, handoff_accepted, handoff);
+	listener_start(&handoff->listener, control, &socket, handoff_accepted, handoff);
 	return handoff;
 
 fail:

@@ -9,7 +9,7 @@
 #include "common/attribute.h"
 #include "broker/control/listener.h"
 
-struct broker;
+struct control;
 
 struct handoff {
 	struct listener listener;
@@ -18,7 +18,8 @@ struct handoff {
 };
 
 /* Listens as PATH=SPEC says. NULL with the fault filled. */
-struct handoff *handoff_new(struct broker *broker, const char *path_and_spec, struct fault *fault);
+struct handoff *handoff_new(struct control *control, const char *path_and_spec,
+			    struct fault *fault);
 void handoff_free(struct handoff *handoff);
 
 #endif

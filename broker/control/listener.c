@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
+#include "broker/engine/engine.h"
 #include "common/descriptor.h"
 #include "broker/control/session.h"
 
@@ -18,13 +19,13 @@
 /* Says no in the protocol's own words; whoever expects others sees the end. */
 static void listener_refuse(struct listener *listener, int fd, uid_t uid)
 {
-	struct message_builder *builder = &listener->broker->builder;
+	struct message_builder *builder = &listener->control->builder;
 	struct message request = {.type = MEMTUN_CMD_HELLO};
 	struct fault fault = {0};
 
 	log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "refused a client of user %u",
 			uid);
-	fault_set(&fault, EPERM, "this broker serves user %u only", listener->broker->uid);
+	fault_set(&fault, EPERM, "this broker serves user %u only", listener->control->uid);
 	message_build_error(builder, &request, &fault);
 	/* It is going to be closed: an answer that can't be sent changes nothing. */
 	(void)!send(fd, builder->bytes, message_end(builder), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -41,7 +42,7 @@ static void listener_admit(struct listener *listener, int fd)
 				"cannot tell who connects: %s", strerror(errno));
 		return;
 	}
-	if (peer.uid != 0 && peer.uid != listener->broker->uid) {
+	if (peer.uid != 0 && peer.uid != listener->control->uid) {
 		listener_refuse(listener, fd, peer.uid);
 		return;
 	}
@@ -82,26 +83,26 @@ static void listener_due(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_io_start(loop, &listener->io);
 }
 
-void listener_start(struct listener *listener, struct broker *broker, struct control_socket *socket,
-		    listener_accepted *accepted, void *context)
+void listener_start(struct listener *listener, struct control *control,
+		    struct control_socket *socket, listener_accepted *accepted, void *context)
 {
 	*listener = (struct listener){
-		.broker = broker,
+		.control = control,
 		.accepted = accepted,
 		.context = context,
 	};
 	control_socket_move(&listener->socket, socket);
 	ev_io_init(&listener->io, listener_ready, listener->socket.fd, EV_READ);
 	listener->io.data = listener;
-	ev_io_start(broker->loop, &listener->io);
+	ev_io_start(control->engine->loop, &listener->io);
 	ev_init(&listener->timer, listener_due);
 	listener->timer.data = listener;
 }
 
 void listener_stop(struct listener *listener)
 {
-	ev_io_stop(listener->broker->loop, &listener->io);
-	ev_timer_stop(listener->broker->loop, &listener->timer);
+	ev_io_stop(listener->control->engine->loop, &listener->io);
+	ev_timer_stop(listener->control->engine->loop, &listener->timer);
 	control_socket_close(&listener->socket);
 }
 
@@ -109,7 +110,7 @@ void listener_accept_session(struct listener *listener, int fd, uid_t uid, pid_t
 {
 	descriptor_owned owned = fd;
 
-	if (!session_new(listener->broker, fd, uid, pid)) {
+	if (!session_new(listener->control, fd, uid, pid)) {
 		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
 				"cannot serve client %d: %s", pid, strerror(errno));
 		return;

@@ -14,14 +14,14 @@
 #include "common/control_socket.h"
 #include "common/log.h"
 
-struct broker;
+struct control;
 struct listener;
 
 /* Takes a new connection, whatever happens. */
 typedef void listener_accepted(struct listener *listener, int fd, uid_t uid, pid_t pid);
 
 struct listener {
-	struct broker *broker;
+	struct control *control;
 	struct control_socket socket;
 	listener_accepted *accepted;
 	void *context;
@@ -31,8 +31,8 @@ struct listener {
 };
 
 /* Takes the socket, which is left in *socket if this fails: it doesn't. */
-void listener_start(struct listener *listener, struct broker *broker, struct control_socket *socket,
-		    listener_accepted *accepted, void *context);
+void listener_start(struct listener *listener, struct control *control,
+		    struct control_socket *socket, listener_accepted *accepted, void *context);
 void listener_stop(struct listener *listener);
 
 /* Accepts clients of the control protocol. */

@@ -3,16 +3,42 @@
 
 #include <errno.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
+#include "broker/switch/bridges.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 #include "broker/control/request_parts.h"
 
 struct message_builder *answer_begin(struct session *session)
 {
-	struct message_builder *builder = &session->broker->builder;
+	struct message_builder *builder = &session->control->builder;
 
 	message_begin(builder, session->request.type, session->step ? NLM_F_MULTI : 0,
 		      session->request.sequence);
 	return builder;
+}
+
+void answer_set(struct session *session, const struct attribute_set *set, int fd)
+{
+	message_put_set(answer_begin(session), set);
+	session_send(session, fd);
+}
+
+enum request_result answer_steps(struct session *session, session_step *step, struct fault *fault)
+{
+	return session_begin(session, step, fault) < 0 ? REQUEST_FAILED : REQUEST_ANSWERED;
+}
+
+void fault_set_missing(struct session *session, const char *kind, const char *name,
+		       struct fault *fault)
+{
+	const struct port *port = port_names_find(session->control->names, name);
+	const char *other = port                                            ? port->operations->kind
+			    : bridges_find(session->control->bridges, name) ? "a bridge"
+									    : NULL;
+
+	fault_set(fault, ENOENT, "there is no %s '%s'%s%s", kind, name, other ? ": it is " : "",
+		  other ? other : "");
 }
 
 static enum request_result run_hello(struct session *session, struct fault *fault)

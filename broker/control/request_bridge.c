@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands about bridges.
+ * Requests about bridges and the addresses that they have learned.
  */
 #include <errno.h>
 
-#include "broker/switch/address_table.h"
-#include "broker/broker.h"
-#include "common/clock.h"
+#include "broker/control/control.h"
 #include "broker/control/request_parts.h"
+#include "broker/switch/address_table.h"
+#include "broker/switch/bridge.h"
+#include "broker/switch/bridges.h"
+#include "common/clock.h"
 #include "common/tunnel_name.h"
 
-static struct bridge *request_bridge(struct session *session, struct fault *fault)
+/* Return the bridge that the attribute names. NULL with the fault filled. */
+static struct bridge *request_bridge(struct session *session, enum memtun_attribute attribute,
+				     struct fault *fault)
 {
-	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
-	struct bridge *bridge = broker_find_bridge(session->broker, name);
+	const char *name = attribute_set_string(request_set(session), attribute);
+	struct bridge *bridge = bridges_find(session->control->bridges, name);
 
 	if (!bridge)
-		fault_set(fault, ENOENT, "there is no bridge '%s'", name);
+		fault_set_missing(session, "bridge", name, fault);
 	return bridge;
 }
 
 enum request_result request_bridge_add(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
+	bool is_hub = attribute_set_number(request_set(session), MEMTUN_A_HUB);
 
 	if (tunnel_name_is_template(name))
 		fault_set(fault, EINVAL, "a bridge's name has no %%d");
-	else if (broker_find_bridge(session->broker, name))
+	else if (bridges_find(session->control->bridges, name))
 		fault_set(fault, EBUSY, "bridge '%s' exists", name);
-	else if (!broker_add_bridge(session->broker, name,
-				    attribute_set_number(request_set(session), MEMTUN_A_HUB), true))
+	else if (!bridges_add(session->control->bridges, name, is_hub, true))
 		fault_set(fault, ENOMEM, "cannot make bridge '%s': out of memory", name);
 	else
 		return REQUEST_DONE;
@@ -38,28 +42,25 @@ enum request_result request_bridge_add(struct session *session, struct fault *fa
 
 enum request_result request_bridge_delete(struct session *session, struct fault *fault)
 {
-	struct bridge *bridge = request_bridge(session, fault);
+	struct bridge *bridge = request_bridge(session, MEMTUN_A_NAME, fault);
 
 	if (!bridge)
 		return REQUEST_FAILED;
-	broker_delete_bridge(session->broker, bridge);
+	bridges_delete(session->control->bridges, bridge);
 	return REQUEST_DONE;
 }
 
 static void answer_bridge(struct session *session, const struct bridge *bridge)
 {
-	struct message_builder *builder;
 	struct attribute_set set;
 
-	broker_describe_bridge(bridge, &set);
-	builder = answer_begin(session);
-	message_put_set(builder, &set);
-	session_send(session, -1);
+	bridge_describe(bridge, &set);
+	answer_set(session, &set, -1);
 }
 
 static int list_bridge_step(struct session *session, struct fault *fault)
 {
-	struct bridge *bridge = broker_next_bridge(session->broker, session->cursor);
+	struct bridge *bridge = bridges_next(session->control->bridges, session->cursor);
 
 	(void)fault;
 	if (!bridge)
@@ -74,9 +75,8 @@ enum request_result request_bridge_show(struct session *session, struct fault *f
 	struct bridge *bridge;
 
 	if (!attribute_set_has(request_set(session), MEMTUN_A_NAME))
-		return session_begin(session, list_bridge_step, fault) < 0 ? REQUEST_FAILED
-									   : REQUEST_ANSWERED;
-	bridge = request_bridge(session, fault);
+		return answer_steps(session, list_bridge_step, fault);
+	bridge = request_bridge(session, MEMTUN_A_NAME, fault);
 	if (!bridge)
 		return REQUEST_FAILED;
 	answer_bridge(session, bridge);
@@ -100,20 +100,10 @@ static void answer_address(struct session *session, const struct bridge *bridge,
 	session_send(session, -1);
 }
 
-static struct bridge *request_address_bridge(struct session *session, struct fault *fault)
-{
-	const char *name = attribute_set_string(request_set(session), MEMTUN_A_BRIDGE);
-	struct bridge *bridge = broker_find_bridge(session->broker, name);
-
-	if (!bridge)
-		fault_set(fault, ENOENT, "there is no bridge '%s'", name);
-	return bridge;
-}
-
 static int list_address_step(struct session *session, struct fault *fault)
 {
-	/* It may have gone since the last step. */
-	struct bridge *bridge = request_address_bridge(session, fault);
+	/* The bridge may have been deleted since the last step. */
+	struct bridge *bridge = request_bridge(session, MEMTUN_A_BRIDGE, fault);
 	struct address_entry entry;
 	int64_t now = clock_now();
 
@@ -128,8 +118,7 @@ static int list_address_step(struct session *session, struct fault *fault)
 
 enum request_result request_address_show(struct session *session, struct fault *fault)
 {
-	if (!request_address_bridge(session, fault))
+	if (!request_bridge(session, MEMTUN_A_BRIDGE, fault))
 		return REQUEST_FAILED;
-	return session_begin(session, list_address_step, fault) < 0 ? REQUEST_FAILED
-								    : REQUEST_ANSWERED;
+	return answer_steps(session, list_address_step, fault);
 }

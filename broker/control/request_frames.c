@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that give a client a descriptor to read or write frames at, besides a tunnel's own.
+ * Requests for a descriptor to read or write frames at, other than a tunnel's own.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
+#include "broker/switch/bridges.h"
+#include "broker/tunnel/tunnel.h"
 #include "broker/switch/capture.h"
 #include "broker/control/request_parts.h"
 #include "broker/tunnel/injector.h"
@@ -31,18 +33,12 @@ static struct tunnel *request_wired_tunnel(struct session *session, struct fault
 {
 	struct tunnel *tunnel = request_tunnel(session, fault);
 
-	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0)
+	if (!tunnel || port_admit(&tunnel->port, session->uid, fault) < 0)
 		return NULL;
-	if (!tunnel->pair && !tunnel->kernel)
+	if (!tunnel->kind->frames_bypass)
 		return tunnel;
-	if (tunnel->kernel)
-		fault_set(fault, EINVAL,
-			  "the frames of '%s' go to the kernel, not through the broker",
-			  tunnel->port.name);
-	else
-		fault_set(fault, EINVAL,
-			  "the frames of '%s' go straight to its peer, not through the broker",
-			  tunnel->port.name);
+	fault_set(fault, EINVAL, "the frames of '%s' %s, not through the broker", tunnel->port.name,
+		  tunnel->kind->frames_bypass);
 	return NULL;
 }
 
@@ -56,11 +52,11 @@ static enum memtun_direction request_direction(const struct session *session)
 static struct port *request_captured_port(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
-	struct uplink *uplink = name ? uplink_find(session->broker, name) : NULL;
+	struct uplink *uplink = name ? uplink_find(session->control->uplinks, name) : NULL;
 	struct tunnel *tunnel;
 
 	if (uplink)
-		return uplink_admit(uplink, session->uid, fault) < 0 ? NULL : &uplink->port;
+		return port_admit(&uplink->port, session->uid, fault) < 0 ? NULL : &uplink->port;
 	tunnel = request_wired_tunnel(session, fault);
 	return tunnel ? &tunnel->port : NULL;
 }
@@ -78,15 +74,15 @@ enum request_result request_capture(struct session *session, struct fault *fault
 		return REQUEST_FAILED;
 	}
 	if (name) {
-		bridge = broker_find_bridge(session->broker, name);
+		bridge = bridges_find(session->control->bridges, name);
 		if (!bridge)
-			fault_set(fault, ENOENT, "there is no bridge '%s'", name);
+			fault_set_missing(session, "bridge", name, fault);
 	} else {
 		port = request_captured_port(session, fault);
 	}
 	if (!bridge && !port)
 		return REQUEST_FAILED;
-	capture_new(session->broker, port, bridge, request_direction(session),
+	capture_new(session->control->engine, port, bridge, request_direction(session),
 		    attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
 	return answer_frames(session, fd, fault);
 }

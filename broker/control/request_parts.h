@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands, for their table in command.c, and what they share. Each carries out the session's
- * request.
+ * The functions that carry out requests, for the table in request.c, and how they answer.
  */
 #ifndef MEMTUN_REQUEST_PARTS_H
 #define MEMTUN_REQUEST_PARTS_H
@@ -28,10 +27,20 @@ static inline const struct attribute_set *request_set(const struct session *sess
 	return &session->request.set;
 }
 
-/* The tunnel that a request names; NULL with the fault filled. */
+/* Return the tunnel that a request names. NULL with the fault filled: ENOENT, EINVAL. */
 struct tunnel *request_tunnel(struct session *session, struct fault *fault);
 
-/* Begins a record of the answer; those of a list, or of a batch, say that there are several. */
+/* Fill the fault: there is no such object, or what else has that name. */
+void fault_set_missing(struct session *session, const char *kind, const char *name,
+		       struct fault *fault);
+
+/* Begin a record of the answer. A record of a list, or of a batch, is marked as one of several. */
 struct message_builder *answer_begin(struct session *session);
+
+/* Answer with one record of these attributes, and the descriptor unless it is -1, which is taken. */
+void answer_set(struct session *session, const struct attribute_set *set, int fd);
+
+/* Answer with the records that `step` makes, as session_begin() does. */
+enum request_result answer_steps(struct session *session, session_step *step, struct fault *fault);
 
 #endif

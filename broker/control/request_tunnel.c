@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands about tunnels and their queues.
+ * Requests about tunnels and their queues.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
 #include "broker/control/request_parts.h"
+#include "broker/tunnel/queue.h"
+#include "broker/tunnel/tunnel.h"
 #include "common/tunnel_name.h"
 
 static void answer_tunnel(struct session *session, struct tunnel *tunnel, bool statistics)
 {
-	struct message_builder *builder;
 	struct attribute_set set;
 
 	tunnel_describe(tunnel, statistics, &set);
-	builder = answer_begin(session);
-	message_put_set(builder, &set);
-	session_send(session, -1);
+	answer_set(session, &set, -1);
 }
 
-/* What a client is given with its descriptor. */
+/* Answer with the tunnel and the queue, either of which may be NULL, and the client's descriptor. */
 static void answer_opened(struct session *session, struct tunnel *tunnel, const struct queue *queue,
 			  int client_fd)
 {
-	struct message_builder *builder;
 	struct attribute_set set = {0};
 
 	if (tunnel)
@@ -34,9 +32,7 @@ static void answer_opened(struct session *session, struct tunnel *tunnel, const 
 		attribute_set_put_number(&set, MEMTUN_A_INODE, queue->client_inode);
 	}
 	attribute_set_put_number(&set, MEMTUN_A_FDS, client_fd >= 0);
-	builder = answer_begin(session);
-	message_put_set(builder, &set);
-	session_send(session, client_fd);
+	answer_set(session, &set, client_fd);
 }
 
 /* ------------------------------------------------------------------------------ tunnels */
@@ -53,18 +49,15 @@ struct tunnel *request_tunnel(struct session *session, struct fault *fault)
 		return NULL;
 	}
 	if (name)
-		tunnel = tunnel_find(session->broker, name);
+		tunnel = tunnel_find(session->control->tunnels, name);
 	else if (id)
-		tunnel = tunnel_next(session->broker, id - 1);
+		tunnel = tunnel_next(session->control->tunnels, id - 1);
 	if (id && tunnel && tunnel->port.id != id)
 		tunnel = NULL;
-	if (tunnel && tunnel->kernel && kernel_tunnel_delete_dead(tunnel))
+	if (tunnel && tunnel_refresh(tunnel))
 		tunnel = NULL;
 	if (!tunnel && name)
-		fault_set(fault, ENOENT, "there is no tunnel '%s'%s", name,
-			  uplink_find(session->broker, name)          ? ": it is an uplink"
-			  : broker_find_bridge(session->broker, name) ? ": it is a bridge"
-								      : "");
+		fault_set_missing(session, "tunnel", name, fault);
 	else if (!tunnel && id)
 		fault_set(fault, ENOENT, "there is no tunnel with id %u", id);
 	else if (!tunnel)
@@ -87,8 +80,8 @@ static int request_count(struct session *session, uint64_t *count, struct fault 
 
 static int add_one(struct session *session, struct fault *fault)
 {
-	struct tunnel *tunnel =
-		tunnel_add(session->broker, request_set(session), session->uid, true, fault);
+	struct tunnel *tunnel = tunnel_add(session->control->tunnels, request_set(session),
+					   session->uid, true, fault);
 
 	if (!tunnel)
 		return -1;
@@ -103,7 +96,8 @@ static int open_one(struct session *session, struct fault *fault)
 	struct queue *queue;
 	int client_fd;
 
-	tunnel = tunnel_open(session->broker, set, session->uid, &queue, &client_fd, fault);
+	tunnel = tunnel_open(session->control->tunnels, set, session->uid, &queue, &client_fd,
+			     fault);
 	if (!tunnel)
 		return -1;
 	answer_opened(session, tunnel, queue, client_fd);
@@ -128,7 +122,7 @@ static enum request_result run_batch(struct session *session,
 	if (request_count(session, &session->remaining, fault) < 0)
 		return REQUEST_FAILED;
 	if (attribute_set_has(request_set(session), MEMTUN_A_COUNT))
-		return session_begin(session, step, fault) < 0 ? REQUEST_FAILED : REQUEST_ANSWERED;
+		return answer_steps(session, step, fault);
 	return one(session, fault) < 0 ? REQUEST_FAILED : REQUEST_ANSWERED;
 }
 
@@ -141,7 +135,7 @@ enum request_result request_tunnel_set(struct session *session, struct fault *fa
 {
 	struct tunnel *tunnel = request_tunnel(session, fault);
 
-	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0 ||
+	if (!tunnel || port_admit(&tunnel->port, session->uid, fault) < 0 ||
 	    tunnel_set(tunnel, request_set(session), fault) < 0)
 		return REQUEST_FAILED;
 	return REQUEST_DONE;
@@ -151,7 +145,7 @@ enum request_result request_tunnel_delete(struct session *session, struct fault 
 {
 	struct tunnel *tunnel = request_tunnel(session, fault);
 
-	if (!tunnel || tunnel_admit(tunnel, session->uid, fault) < 0)
+	if (!tunnel || port_admit(&tunnel->port, session->uid, fault) < 0)
 		return REQUEST_FAILED;
 	tunnel_delete(tunnel);
 	return REQUEST_DONE;
@@ -163,8 +157,8 @@ static int list_tunnel_step(struct session *session, struct fault *fault)
 
 	(void)fault;
 	do {
-		tunnel = tunnel_next(session->broker, session->cursor);
-	} while (tunnel && tunnel->kernel && kernel_tunnel_delete_dead(tunnel));
+		tunnel = tunnel_next(session->control->tunnels, session->cursor);
+	} while (tunnel && tunnel_refresh(tunnel));
 	if (!tunnel)
 		return 0;
 	session->cursor = tunnel->port.id;
@@ -183,8 +177,7 @@ enum request_result request_tunnel_show(struct session *session, struct fault *f
 		return REQUEST_FAILED;
 	}
 	if (all)
-		return session_begin(session, list_tunnel_step, fault) < 0 ? REQUEST_FAILED
-									   : REQUEST_ANSWERED;
+		return answer_steps(session, list_tunnel_step, fault);
 	tunnel = request_tunnel(session, fault);
 	if (!tunnel)
 		return REQUEST_FAILED;
@@ -208,7 +201,7 @@ static enum request_result open_unattached(struct session *session, struct fault
 		fault_set(fault, EINVAL, "a queue without a name takes no option but socket");
 		return REQUEST_FAILED;
 	}
-	queue = queue_new(session->broker,
+	queue = queue_new(session->control->tunnels,
 			  attribute_set_has(set, MEMTUN_A_SOCKET)
 				  ? (enum memtun_socket)attribute_set_number(set, MEMTUN_A_SOCKET)
 				  : MEMTUN_SEQPACKET,
@@ -232,11 +225,11 @@ enum request_result request_queue_open(struct session *session, struct fault *fa
 static struct queue *request_queue(struct session *session, struct fault *fault)
 {
 	uint32_t id = (uint32_t)attribute_set_number(request_set(session), MEMTUN_A_QUEUE_ID);
-	struct queue *queue = queue_find(session->broker, id);
+	struct queue *queue = queue_find(session->control->tunnels, id);
 
 	if (!queue)
 		fault_set(fault, ENOENT, "there is no queue %u", id);
-	else if (queue->tunnel && tunnel_admit(queue->tunnel, session->uid, fault) < 0)
+	else if (queue->tunnel && port_admit(&queue->tunnel->port, session->uid, fault) < 0)
 		return NULL;
 	return queue;
 }
@@ -248,7 +241,8 @@ enum request_result request_queue_attach(struct session *session, struct fault *
 
 	if (!queue)
 		return REQUEST_FAILED;
-	tunnel = tunnel_attach(session->broker, request_set(session), session->uid, queue, fault);
+	tunnel = tunnel_attach(session->control->tunnels, request_set(session), session->uid, queue,
+			       fault);
 	if (!tunnel)
 		return REQUEST_FAILED;
 	answer_opened(session, tunnel, queue, -1);
@@ -268,6 +262,6 @@ enum request_result request_queue_detach(struct session *session, struct fault *
 		return REQUEST_FAILED;
 	}
 	queue_detach(queue);
-	tunnel_queue_ended(tunnel, queue->id);
+	tunnel_queue_closed(tunnel, queue->id);
 	return REQUEST_DONE;
 }

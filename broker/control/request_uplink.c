@@ -1,37 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands about uplinks.
+ * Requests about uplinks.
  */
 #include <errno.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
 #include "broker/control/request_parts.h"
-#include "common/tunnel_name.h"
 #include "broker/uplink/uplink.h"
+#include "common/tunnel_name.h"
 
 static struct uplink *request_uplink(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
-	struct uplink *uplink = uplink_find(session->broker, name);
+	struct uplink *uplink = uplink_find(session->control->uplinks, name);
 
 	if (!uplink)
-		fault_set(fault, ENOENT, "there is no uplink '%s'%s", name,
-			  tunnel_find(session->broker, name)          ? ": it is a tunnel"
-			  : broker_find_bridge(session->broker, name) ? ": it is a bridge"
-								      : "");
+		fault_set_missing(session, "uplink", name, fault);
 	return uplink;
 }
 
 static void answer_uplink(struct session *session, struct uplink *uplink)
 {
 	bool statistics = attribute_set_number(request_set(session), MEMTUN_A_STATISTICS);
-	struct message_builder *builder;
 	struct attribute_set set;
 
 	uplink_describe(uplink, statistics, &set);
-	builder = answer_begin(session);
-	message_put_set(builder, &set);
-	session_send(session, -1);
+	answer_set(session, &set, -1);
 }
 
 enum request_result request_uplink_add(struct session *session, struct fault *fault)
@@ -43,7 +37,7 @@ enum request_result request_uplink_add(struct session *session, struct fault *fa
 		fault_set(fault, EINVAL, "an uplink's name has no %%d");
 		return REQUEST_FAILED;
 	}
-	uplink = uplink_add(session->broker, request_set(session), session->uid, fault);
+	uplink = uplink_add(session->control->uplinks, request_set(session), session->uid, fault);
 	if (!uplink)
 		return REQUEST_FAILED;
 	answer_uplink(session, uplink);
@@ -54,7 +48,7 @@ enum request_result request_uplink_delete(struct session *session, struct fault 
 {
 	struct uplink *uplink = request_uplink(session, fault);
 
-	if (!uplink || uplink_admit(uplink, session->uid, fault) < 0)
+	if (!uplink || port_admit(&uplink->port, session->uid, fault) < 0)
 		return REQUEST_FAILED;
 	uplink_delete(uplink);
 	return REQUEST_DONE;
@@ -62,7 +56,7 @@ enum request_result request_uplink_delete(struct session *session, struct fault 
 
 static int list_uplink_step(struct session *session, struct fault *fault)
 {
-	struct uplink *uplink = uplink_next(session->broker, session->cursor);
+	struct uplink *uplink = uplink_next(session->control->uplinks, session->cursor);
 
 	(void)fault;
 	if (!uplink)
@@ -77,8 +71,7 @@ enum request_result request_uplink_show(struct session *session, struct fault *f
 	struct uplink *uplink;
 
 	if (!attribute_set_has(request_set(session), MEMTUN_A_NAME))
-		return session_begin(session, list_uplink_step, fault) < 0 ? REQUEST_FAILED
-									   : REQUEST_ANSWERED;
+		return answer_steps(session, list_uplink_step, fault);
 	uplink = request_uplink(session, fault);
 	if (!uplink)
 		return REQUEST_FAILED;

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker/broker.h"
+#include "broker/control/control.h"
+#include "broker/engine/engine.h"
 #include "common/clock.h"
+#include "common/container_of.h"
 #include "broker/control/request.h"
 #include "common/descriptor.h"
 #include "memtun/transport.h"
@@ -24,7 +26,7 @@ static void session_tell_lost(struct session *session);
 /* Waits for what the transport waits for, and frees a session that can't go on. */
 static void session_update(struct session *session)
 {
-	struct ev_loop *loop = session->broker->loop;
+	struct ev_loop *loop = session->control->engine->loop;
 	int64_t deadline = memtun_transport_deadline(session->transport);
 	short wanted = memtun_transport_events(session->transport);
 	int events = ((wanted & POLLIN) ? EV_READ : 0) | ((wanted & POLLOUT) ? EV_WRITE : 0);
@@ -83,12 +85,12 @@ static void session_due(struct ev_loop *loop, ev_timer *timer, int events)
 void session_send(struct session *session, int fd)
 {
 	descriptor_owned owned = fd;
-	size_t length = message_end(&session->broker->builder);
+	size_t length = message_end(&session->control->builder);
 
 	/* Behind an answer that is missing, none may follow. */
 	if (session->ended)
 		return;
-	if (length && memtun_transport_send(session->transport, session->broker->builder.bytes,
+	if (length && memtun_transport_send(session->transport, session->control->builder.bytes,
 					    length, &fd, fd >= 0) == 0) {
 		descriptor_take(&owned);
 		return;
@@ -105,7 +107,7 @@ void session_send(struct session *session, int fd)
 
 static void session_answer(struct session *session, const struct fault *fault)
 {
-	message_build_error(&session->broker->builder, &session->request, fault);
+	message_build_error(&session->control->builder, &session->request, fault);
 	session_send(session, -1);
 }
 
@@ -129,7 +131,7 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 	message_parse(&session->request, copy, header->nlmsg_len, MESSAGE_STRICT, fault);
 	session->step = step;
 	session->cursor = 0;
-	session->generation = session->broker->generation;
+	session->generation = session->control->engine->generation;
 	session_run(session);
 	return 0;
 }
@@ -137,10 +139,10 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 /* Ends what was carried out step by step: fault NULL is success. */
 static void session_finish(struct session *session, const struct fault *fault)
 {
-	struct message_builder *builder = &session->broker->builder;
+	struct message_builder *builder = &session->control->builder;
 	/* A batch changes what there is itself; only a list has a cursor. */
 	bool interrupted = session->cursor && (session->request.flags & NLM_F_DUMP) &&
-			   session->generation != session->broker->generation;
+			   session->generation != session->control->engine->generation;
 
 	if (fault) {
 		session_answer(session, fault);
@@ -172,16 +174,9 @@ static void session_run(struct session *session)
 	session_read_or_not(session);
 }
 
-void session_subscribe(struct session *session)
+static void session_publish(struct event_subscriber *subscriber, const struct attribute_set *set)
 {
-	if (session->subscribed)
-		return;
-	session->subscribed = true;
-	LIST_INSERT_HEAD(&session->broker->subscribed, session, in_subscribers);
-}
-
-void session_publish(struct session *session, const struct attribute_set *set)
-{
+	struct session *session = container_of(subscriber, struct session, subscriber);
 	/* An own builder: this may happen while an answer is being built. */
 	struct message_builder builder;
 	size_t length;
@@ -204,13 +199,22 @@ void session_publish(struct session *session, const struct attribute_set *set)
 	session_update(session);
 }
 
+void session_subscribe(struct session *session)
+{
+	if (session->subscribed)
+		return;
+	session->subscribed = true;
+	session->subscriber.publish = session_publish;
+	event_subscribe(&session->control->engine->events, &session->subscriber);
+}
+
 static void session_tell_lost(struct session *session)
 {
 	struct message event = {.type = MEMTUN_CMD_EVENT};
 	struct fault fault = {0};
 
 	fault_set(&fault, ENOBUFS, "events were lost: the client was too slow");
-	message_build_error(&session->broker->builder, &event, &fault);
+	message_build_error(&session->control->builder, &event, &fault);
 	session_send(session, -1);
 	session->events_lost = false;
 }
@@ -319,7 +323,7 @@ static const struct memtun_transport_handlers session_handlers = {
 
 /* ------------------------------------------------------------------------------ life and death */
 
-struct session *session_new(struct broker *broker, int fd, uid_t uid, pid_t pid)
+struct session *session_new(struct control *control, int fd, uid_t uid, pid_t pid)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
@@ -330,13 +334,13 @@ struct session *session_new(struct broker *broker, int fd, uid_t uid, pid_t pid)
 		free(session);
 		return NULL;
 	}
-	session->broker = broker;
+	session->control = control;
 	session->uid = uid;
 	session->pid = pid;
-	LIST_INSERT_HEAD(&broker->sessions, session, in_broker);
+	LIST_INSERT_HEAD(&control->sessions, session, in_control);
 	ev_io_init(&session->io, session_ready, fd, EV_READ);
 	session->io.data = session;
-	ev_io_start(broker->loop, &session->io);
+	ev_io_start(control->engine->loop, &session->io);
 	ev_init(&session->timer, session_due);
 	session->timer.data = session;
 	return session;
@@ -344,13 +348,19 @@ struct session *session_new(struct broker *broker, int fd, uid_t uid, pid_t pid)
 
 void session_free(struct session *session)
 {
-	ev_io_stop(session->broker->loop, &session->io);
-	ev_timer_stop(session->broker->loop, &session->timer);
-	LIST_REMOVE(session, in_broker);
+	ev_io_stop(session->control->engine->loop, &session->io);
+	ev_timer_stop(session->control->engine->loop, &session->timer);
+	LIST_REMOVE(session, in_control);
 	if (session->subscribed)
-		LIST_REMOVE(session, in_subscribers);
+		event_unsubscribe(&session->subscriber);
 	memtun_transport_free(session->transport);
 	if (session->step)
 		free(session->record);
 	free(session);
+}
+
+void sessions_free(struct control *control)
+{
+	while (!LIST_EMPTY(&control->sessions))
+		session_free(LIST_FIRST(&control->sessions));
 }

@@ -14,10 +14,11 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "broker/engine/events.h"
 #include "common/log.h"
 #include "common/message.h"
 
-struct broker;
+struct control;
 struct memtun_transport;
 struct session;
 
@@ -25,16 +26,16 @@ struct session;
 typedef int session_step(struct session *session, struct fault *fault);
 
 struct session {
-	LIST_ENTRY(session) in_broker;
-	LIST_ENTRY(session) in_subscribers;
-	struct broker *broker;
+	LIST_ENTRY(session) in_control;
+	struct control *control;
 	struct memtun_transport *transport;
 	ev_io io;
 	ev_timer timer;
 	uid_t uid;
 	pid_t pid;
 	bool greeted;
-	bool subscribed;  /* events */
+	struct event_subscriber subscriber;
+	bool subscribed;  /* to events */
 	bool events_lost; /* and not told yet */
 	bool ended;       /* an answer could not be sent: the session can't go on */
 	struct log_ratelimit ratelimit;
@@ -48,7 +49,7 @@ struct session {
 };
 
 /* Takes the connected socket. NULL with errno, and it is still the caller's. */
-struct session *session_new(struct broker *broker, int fd, uid_t uid, pid_t pid);
+struct session *session_new(struct control *control, int fd, uid_t uid, pid_t pid);
 void session_free(struct session *session);
 
 /* Sends the record in the broker's builder, with a descriptor unless fd is -1: it is taken. */
@@ -60,7 +61,7 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 /* Tells its client of events from now on. */
 void session_subscribe(struct session *session);
 
-/* Tells of an event. */
-void session_publish(struct session *session, const struct attribute_set *set);
+/* Free all sessions. */
+void sessions_free(struct control *control);
 
 #endif

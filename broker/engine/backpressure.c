@@ -3,51 +3,49 @@
 
 #include <stdlib.h>
 
-#include "broker/switch/port.h"
-
-/* That one valve holds one port: an edge, in both their lists. */
+/* One backlog pauses one source. The edge is in the lists of both. */
 struct pause_edge {
 	LIST_ENTRY(pause_edge) of_backpressure;
-	LIST_ENTRY(pause_edge) of_port;
-	struct port *port;
+	LIST_ENTRY(pause_edge) of_source;
+	struct source *source;
 };
 
-void backpressure_pause(struct backpressure *backpressure, struct port *port)
+void backpressure_pause(struct backpressure *backpressure, struct source *source)
 {
-	struct pause_edge *pause_edge = malloc(sizeof(*pause_edge));
+	struct pause_edge *edge = malloc(sizeof(*edge));
 
-	if (!pause_edge)
+	if (!edge)
 		return;
-	pause_edge->port = port;
-	LIST_INSERT_HEAD(&backpressure->edges, pause_edge, of_backpressure);
-	LIST_INSERT_HEAD(&port->paused_by, pause_edge, of_port);
-	if (port->pause_count++ == 0)
-		port->operations->set_reading(port, false);
+	edge->source = source;
+	LIST_INSERT_HEAD(&backpressure->edges, edge, of_backpressure);
+	LIST_INSERT_HEAD(&source->paused_by, edge, of_source);
+	if (source->pause_count++ == 0)
+		source->set_reading(source, false);
 }
 
-static void pause_edge_free(struct pause_edge *pause_edge)
+static void pause_edge_free(struct pause_edge *edge)
 {
-	struct port *port = pause_edge->port;
+	struct source *source = edge->source;
 
-	LIST_REMOVE(pause_edge, of_backpressure);
-	LIST_REMOVE(pause_edge, of_port);
-	free(pause_edge);
-	if (--port->pause_count == 0)
-		port->operations->set_reading(port, true);
+	LIST_REMOVE(edge, of_backpressure);
+	LIST_REMOVE(edge, of_source);
+	free(edge);
+	if (--source->pause_count == 0)
+		source->set_reading(source, true);
 }
 
 void backpressure_resume(struct backpressure *backpressure)
 {
-	struct pause_edge *pause_edge;
+	struct pause_edge *edge;
 
-	while ((pause_edge = LIST_FIRST(&backpressure->edges)))
-		pause_edge_free(pause_edge);
+	while ((edge = LIST_FIRST(&backpressure->edges)))
+		pause_edge_free(edge);
 }
 
-void backpressure_forget(struct port *port)
+void source_forget(struct source *source)
 {
-	struct pause_edge *pause_edge;
+	struct pause_edge *edge;
 
-	while ((pause_edge = LIST_FIRST(&port->paused_by)))
-		pause_edge_free(pause_edge);
+	while ((edge = LIST_FIRST(&source->paused_by)))
+		pause_edge_free(edge);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Back-pressure: a full queue that must lose nothing shuts its valve against each port that sent to
- * it, and those are not read until it opens again. A port may be held by several valves.
+ * Backpressure: a full backlog that must lose no frame pauses each source that sent to it, and
+ * resumes them when it is half empty. Several backlogs may pause one source; it is read again when
+ * the last of them has resumed it.
  */
 #ifndef MEMTUN_BACKPRESSURE_H
 #define MEMTUN_BACKPRESSURE_H
@@ -11,8 +12,17 @@
 #include <sys/queue.h>
 
 struct pause_edge;
-struct port;
 
+/* Where frames come from: a port, or an injector. */
+struct source {
+	/* Stop reading frames (pause_count has become 1), or read again (pause_count is 0). */
+	void (*set_reading)(struct source *source, bool reading);
+	unsigned int pause_count;          /* edges in paused_by */
+	LIST_HEAD(, pause_edge) paused_by; /* one edge for each backlog that pauses it */
+	bool lossless;                     /* pause it instead of dropping its frames */
+};
+
+/* Where frames wait: the sources that one backlog pauses. */
 struct backpressure {
 	LIST_HEAD(, pause_edge) edges;
 };
@@ -22,13 +32,21 @@ static inline bool backpressure_is_pausing(const struct backpressure *backpressu
 	return !LIST_EMPTY(&backpressure->edges);
 }
 
-/* Holds the port. If memory is short it is not held, and the queue grows by what it sends on. */
-void backpressure_pause(struct backpressure *backpressure, struct port *port);
+static inline bool source_is_paused(const struct source *source)
+{
+	return source->pause_count > 0;
+}
 
-/* Lets go of all ports. */
+/*
+ * Pause the source. Where memory is short it is not paused, and the backlog grows by the frames
+ * that it goes on sending.
+ */
+void backpressure_pause(struct backpressure *backpressure, struct source *source);
+
+/* Resume all sources that this backlog pauses. */
 void backpressure_resume(struct backpressure *backpressure);
 
-/* Takes a port that goes away, or changes bridges, out of all valves. */
-void backpressure_forget(struct port *port);
+/* Remove all edges to a source that is deleted, or moves to another bridge. */
+void source_forget(struct source *source);
 
 #endif

@@ -3,58 +3,12 @@
 
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/frame/checksum.h"
-
-struct batch *batch_new(void)
-{
-	struct batch *batch = calloc(1, sizeof(*batch));
-
-	if (!batch)
-		return NULL;
-	/* Pages that no frame has reached yet cost nothing. */
-	batch->buffers = mmap(NULL, (size_t)BATCH_FRAMES * BATCH_STRIDE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (batch->buffers == MAP_FAILED) {
-		free(batch);
-		return NULL;
-	}
-	return batch;
-}
-
-void batch_free(struct batch *batch)
-{
-	if (!batch)
-		return;
-	munmap(batch->buffers, (size_t)BATCH_FRAMES * BATCH_STRIDE);
-	free(batch);
-}
-
-void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uint32_t length)
-{
-	batch->frames[index] = (struct frame){.data = data, .length = length};
-}
-
-void batch_set_read(struct batch *batch, unsigned int index, uint32_t length)
-{
-	batch->frames[index] = (struct frame){
-		.data = batch_buffer(batch, index),
-		.length = length,
-		.headroom = FRAME_HEADROOM,
-	};
-}
-
-void batch_clear(struct batch *batch, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++) {
-		if (batch->frames[i].copy)
-			frame_release(batch->frames[i].copy);
-		batch->frames[i].copy = NULL;
-	}
-}
 
 struct frame *frame_new(uint32_t length)
 {
@@ -78,7 +32,7 @@ struct frame *frame_keep(struct frame *frame)
 		return frame;
 	}
 	if (!copy) {
-		copy = frame_new(frame->length); /* its reference is the batch's */
+		copy = frame_new(frame->length); /* with the batch's reference */
 		if (!copy)
 			return NULL;
 		copy->offload = frame->offload;
@@ -95,16 +49,23 @@ void frame_release(struct frame *frame)
 		free(frame);
 }
 
-/* The shortest frame that has the headers a bridge looks at. 0: no frame of this mode at all. */
+void frame_release_copy(struct frame *frame)
+{
+	if (frame->copy)
+		frame_release(frame->copy);
+	frame->copy = NULL;
+}
+
+/* Return the length of the headers that a bridge reads; 0 if this is no frame of that mode. */
 static uint32_t frame_length_min(enum memtun_mode mode, const struct frame *frame)
 {
 	if (mode == MEMTUN_TAP)
 		return ETH_HLEN;
 	switch (frame->length ? frame->data[0] >> 4 : 4) {
 	case 4:
-		return 20;
+		return sizeof(struct ip);
 	case 6:
-		return 40;
+		return sizeof(struct ip6_hdr);
 	default:
 		return 0;
 	}
@@ -126,17 +87,14 @@ void frame_complete_checksum(struct frame *frame)
 
 	if (!(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return;
-	/* The field holds the pseudo header's sum already, as the sender of such a frame left it.
-	 * A result of zero is sent as its other form: zero would mean "no checksum" to UDP. */
+	/* The sender has written the pseudo header's sum into the field. A result of zero is sent
+	 * as 0xffff, since zero means "no checksum" in UDP (RFC 768). */
 	sum = checksum_fold(checksum_add(0, frame->data + offload->csum_start,
 					 frame->length - offload->csum_start));
 	if (sum == 0)
 		sum = 0xffff;
 	memcpy(frame->data + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
 	offload->flags &= (uint8_t)~VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	/* The copy stays as it is: a lane may have sent its header already, and it says "needed".
-	 */
-	if (frame->copy)
-		frame_release(frame->copy);
-	frame->copy = NULL;
+	/* The copy keeps its bytes: a lane may have sent its header, which says "needs checksum". */
+	frame_release_copy(frame);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The arrays that a batch's system calls take. One set serves all lanes, as the broker is one
+ * The arrays that the system calls for a batch take. One set serves all lanes, as the broker is one
  * thread.
  */
 #ifndef MEMTUN_PACKET_IO_H
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "broker/engine/frame.h"
+#include "broker/engine/batch.h"
 #include "common/frame/frame_format.h"
 
 struct packet_slot {
@@ -17,7 +17,7 @@ struct packet_slot {
 	_Alignas(8) unsigned char headers[FRAME_FORMAT_MAX + 4];
 };
 
-/* Who sent a datagram, and what the kernel says of the others. */
+/* The sender of a datagram, and ancillary data: how many datagrams the kernel has dropped. */
 struct packet_from {
 	struct sockaddr_storage address;
 	_Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(sizeof(uint32_t))];

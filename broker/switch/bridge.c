@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A batch is forwarded in two steps: each port that frames go to is marked with their bits, then
+ * each marked port gets one send. Adapters must not send while ports are marked, so they queue their
+ * frames, and the bridge has them sent afterwards.
+ */
 #include "broker/switch/bridge.h"
 
 #include <linux/if_ether.h>
@@ -6,11 +11,10 @@
 #include <string.h>
 
 #include "broker/adapter/adapter.h"
+#include "broker/engine/batch.h"
 #include "broker/switch/address_table.h"
 #include "broker/switch/capture.h"
 #include "common/clock.h"
-#include "broker/engine/frame.h"
-#include "broker/switch/port.h"
 
 /* Where an IP header has its addresses. */
 #define IPV4_FROM 12
@@ -19,6 +23,8 @@
 #define IPV6_TO 24
 
 SLIST_HEAD(touched, port);
+
+static const struct adapter_operations bridge_adapter_operations;
 
 struct bridge *bridge_new(const char *name, uint32_t id, bool hub)
 {
@@ -45,7 +51,12 @@ void bridge_free(struct bridge *bridge)
 	free(bridge);
 }
 
-static void bridge_drop_adapters(struct bridge *bridge)
+static struct adapter *bridge_new_adapter(struct port *port)
+{
+	return adapter_new(port->engine, &bridge_adapter_operations, port, port->adapter_config);
+}
+
+static void bridge_free_adapters(struct bridge *bridge)
 {
 	struct port *port;
 
@@ -55,23 +66,23 @@ static void bridge_drop_adapters(struct bridge *bridge)
 	}
 }
 
-int bridge_admit(struct bridge *bridge, struct port *port, struct adapter **adapter)
+int bridge_prepare_join(struct bridge *bridge, struct port *port, struct adapter **adapter)
 {
 	struct port *member;
 
 	*adapter = NULL;
 	if (port->mode == MEMTUN_TUN) {
 		if (bridge->mode == MEMTUN_TAP)
-			*adapter = adapter_new(port);
+			*adapter = bridge_new_adapter(port);
 		return bridge->mode == MEMTUN_TAP && !*adapter ? -1 : 0;
 	}
-	/* The first TAP among TUNs: now they need them. */
+	/* The first TAP among TUNs: now each of them needs an adapter. */
 	LIST_FOREACH(member, &bridge->ports, in_bridge) {
 		if (bridge->mode == MEMTUN_TAP)
 			break;
-		member->adapter = adapter_new(member);
+		member->adapter = bridge_new_adapter(member);
 		if (!member->adapter) {
-			bridge_drop_adapters(bridge);
+			bridge_free_adapters(bridge);
 			return -1;
 		}
 	}
@@ -82,7 +93,7 @@ void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapt
 {
 	struct port *member;
 
-	/* It was one of IP, and what it knows is IP addresses. */
+	/* A bridge of TUNs becomes one of Ethernet: the IP addresses that it has learned are void. */
 	if (bridge->mode == MEMTUN_TUN && port->mode == MEMTUN_TAP && bridge->addresses) {
 		LIST_FOREACH(member, &bridge->ports, in_bridge) {
 			address_table_forget(bridge->addresses, member);
@@ -104,22 +115,37 @@ void bridge_leave(struct port *port)
 		address_table_forget(bridge->addresses, port);
 	adapter_free(port->adapter);
 	port->adapter = NULL;
-	if (port->unflushed)
+	if (port->is_unflushed)
 		SLIST_REMOVE(&bridge->unflushed, port, port, in_unflushed);
-	port->unflushed = false;
+	port->is_unflushed = false;
 	LIST_REMOVE(port, in_bridge);
 	port->bridge = NULL;
 	if (--bridge->port_count == 0)
 		bridge->mode = 0;
 }
 
-/* ------------------------------------------------------------------------- what frames say */
+void bridge_describe(const struct bridge *bridge, struct attribute_set *set)
+{
+	attribute_set_clear(set);
+	attribute_set_put_number(set, MEMTUN_A_ID, bridge->id);
+	attribute_set_put_string(set, MEMTUN_A_NAME, bridge->name);
+	if (bridge->mode)
+		attribute_set_put_number(set, MEMTUN_A_MODE, bridge->mode);
+	attribute_set_put_number(set, MEMTUN_A_HUB, bridge->addresses == NULL);
+	attribute_set_put_number(set, MEMTUN_A_PERSISTENT, bridge->persistent);
+	attribute_set_put_number(set, MEMTUN_A_PORTS, bridge->port_count);
+	attribute_set_put_number(
+		set, MEMTUN_A_ADDRESSES,
+		bridge->addresses ? address_table_count(bridge->addresses, clock_now()) : 0);
+}
+
+/* ------------------------------------------------------------------------------ addresses */
 
 /* A frame's addresses as a bridge sees them. */
 struct addresses {
 	struct address from, to;
-	bool learn; /* `from` is one host's */
-	bool flood; /* `to` is not one host's, or can't be told */
+	bool learn; /* `from` is one host's address */
+	bool flood; /* `to` is no single host's address */
 };
 
 static void ethernet_addresses(const struct frame *frame, struct addresses *addresses)
@@ -199,7 +225,7 @@ static void bridge_flood(struct port *source, struct touched *touched, uint32_t 
 	}
 }
 
-/* Learns where a frame is from; the port that it goes to, or NULL: to all. */
+/* Learn the source address, and return the port behind the destination. NULL: flood. */
 static struct port *bridge_find(struct port *source, const struct addresses *addresses, int64_t now)
 {
 	struct address_table *table = source->bridge->addresses;
@@ -209,7 +235,10 @@ static struct port *bridge_find(struct port *source, const struct addresses *add
 	return addresses->flood ? NULL : address_table_find(table, &addresses->to, now);
 }
 
-/* Learns from each frame, sends it on or adds it to the flood; returns what went nowhere. */
+/*
+ * Learn from each frame, and mark the port that it goes to or add its bit to *flood. Returns how
+ * many frames have their destination behind the port that they came from.
+ */
 static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
 				 uint32_t mask, uint32_t *flood, int64_t now)
 {
@@ -223,7 +252,7 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 		struct addresses addresses;
 
 		frame_addresses(bridge->mode, &batch->frames[i], &addresses);
-		/* Most batches are of one flow: what was found for a frame holds for the next. */
+		/* The frames of a batch are mostly of one flow, so one look-up serves many. */
 		if (!address_equal(&addresses.from, &last.from) ||
 		    !address_equal(&addresses.to, &last.to)) {
 			port = bridge_find(source, &addresses, now);
@@ -239,41 +268,44 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 	return nowhere;
 }
 
-/* One port's part of a batch. */
+/* Send one port its frames of a batch. */
 static void bridge_send(struct port *port, struct port *source, struct batch *batch, uint32_t mask)
 {
 	if (!LIST_EMPTY(&port->bridge->captures))
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
 	if (port->adapter)
-		adapter_deliver(port->adapter, source, batch, mask);
+		adapter_deliver(port->adapter, &source->source, batch, mask);
 	else
-		port->operations->send(port, source, batch, mask);
+		port->operations->send(port, &source->source, batch, mask);
 }
 
-void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
+static void count_no_destination(struct port *source, unsigned int frames)
+{
+	port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION, frames);
+}
+
+/* Forward frames that have the bridge's mode. */
+static void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
 {
 	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
 	struct bridge *bridge = source->bridge;
-	unsigned int nowhere = 0;
 	uint32_t flood = 0;
 	struct port *port;
 
 	if (!LIST_EMPTY(&bridge->captures))
 		capture_bridge(source, batch, mask, MEMTUN_FROM_CLIENT);
 	if (bridge->port_count < 2) {
-		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION,
-			   (uint64_t)__builtin_popcount(mask));
+		count_no_destination(source, (unsigned int)__builtin_popcount(mask));
 		return;
 	}
 	if (bridge->addresses)
-		nowhere = bridge_route(source, &touched, batch, mask, &flood, clock_now());
+		count_no_destination(
+			source, bridge_route(source, &touched, batch, mask, &flood, clock_now()));
 	else
 		flood = mask;
 	if (flood)
 		bridge_flood(source, &touched, flood);
-	if (nowhere)
-		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION, nowhere);
-	/* One send a port for the whole batch; bits go in order, so each port's frames do. */
+	/* The bits of a mask are sent from the lowest up, so each port gets its frames in order. */
 	while ((port = SLIST_FIRST(&touched))) {
 		uint32_t pending = port->pending;
 
@@ -283,21 +315,14 @@ void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
 	}
 }
 
-void bridge_flush_later(struct port *port)
-{
-	if (port->unflushed)
-		return;
-	port->unflushed = true;
-	SLIST_INSERT_HEAD(&port->bridge->unflushed, port, in_unflushed);
-}
-
-void bridge_flush(struct bridge *bridge)
+/* Have all adapters send the frames that they have queued, replies to each other included. */
+static void bridge_flush(struct bridge *bridge)
 {
 	struct port *port;
 
 	while ((port = SLIST_FIRST(&bridge->unflushed))) {
 		SLIST_REMOVE_HEAD(&bridge->unflushed, in_unflushed);
-		port->unflushed = false;
+		port->is_unflushed = false;
 		adapter_flush(port->adapter);
 	}
 }
@@ -307,14 +332,58 @@ void bridge_forward(struct port *source, struct batch *batch, uint32_t mask)
 	struct bridge *bridge = source->bridge;
 
 	if (!bridge) {
-		port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION,
-			   (uint64_t)__builtin_popcount(mask));
+		count_no_destination(source, (unsigned int)__builtin_popcount(mask));
 		return;
 	}
 	if (source->adapter)
 		mask = adapter_wrap(source->adapter, batch, mask);
 	if (mask)
 		bridge_switch(source, batch, mask);
-	/* Not before, as each port's part of a batch is noted in the port. */
 	bridge_flush(bridge);
 }
+
+/* ------------------------------------------------------------------------------ adapters */
+
+static void adapter_count(struct port *port, enum memtun_attribute counter, uint64_t number)
+{
+	port_count(port, counter, number);
+}
+
+static void adapter_send_to_port(struct port *port, struct source *source, struct batch *batch,
+				 uint32_t mask)
+{
+	port->operations->send(port, source, batch, mask);
+}
+
+static bool adapter_port_is_paused(const struct port *port)
+{
+	return source_is_paused(&port->source);
+}
+
+static bool adapter_port_is_alone(const struct port *port)
+{
+	return port->bridge->port_count < 2;
+}
+
+static void adapter_flush_later(struct port *port)
+{
+	if (port->is_unflushed)
+		return;
+	port->is_unflushed = true;
+	SLIST_INSERT_HEAD(&port->bridge->unflushed, port, in_unflushed);
+}
+
+static void adapter_flush_now(struct port *port)
+{
+	bridge_flush(port->bridge);
+}
+
+static const struct adapter_operations bridge_adapter_operations = {
+	.count = adapter_count,
+	.send_to_port = adapter_send_to_port,
+	.send_to_bridge = bridge_switch,
+	.is_paused = adapter_port_is_paused,
+	.is_alone = adapter_port_is_alone,
+	.flush_later = adapter_flush_later,
+	.flush_now = adapter_flush_now,
+};

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "broker/switch/backlog.h"
-#include "broker/broker.h"
-#include "broker/engine/frame.h"
-#include "broker/tunnel/queue.h"
+#include "broker/engine/engine.h"
+#include "broker/engine/batch.h"
+#include "broker/system/socketpair.h"
 
 /* What waits for one reader at the most: a second or so of a busy tunnel. */
 #define FRAMES_MAX 8192
@@ -22,7 +22,7 @@
 struct capture {
 	LIST_ENTRY(capture) of_target; /* of the port's or the bridge's captures */
 	ev_io io;
-	struct broker *broker;
+	struct engine *engine;
 	enum memtun_direction direction; /* 0: both */
 	bool plain;
 	uint64_t missed;
@@ -31,7 +31,7 @@ struct capture {
 
 static void capture_free(struct capture *capture)
 {
-	ev_io_stop(capture->broker->loop, &capture->io);
+	ev_io_stop(capture->engine->loop, &capture->io);
 	close(capture->io.fd);
 	LIST_REMOVE(capture, of_target);
 	backlog_pop(&capture->backlog, capture->backlog.count);
@@ -57,9 +57,9 @@ static void capture_update_io(struct capture *capture)
 
 	if (ev_is_active(&capture->io) && events == (capture->io.events & (EV_READ | EV_WRITE)))
 		return;
-	ev_io_stop(capture->broker->loop, &capture->io);
+	ev_io_stop(capture->engine->loop, &capture->io);
 	ev_io_set(&capture->io, capture->io.fd, events);
-	ev_io_start(capture->broker->loop, &capture->io);
+	ev_io_start(capture->engine->loop, &capture->io);
 }
 
 /* Sends one record, or counts it as missed. False: there is no room now. */
@@ -121,7 +121,7 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 	capture_update_io(capture);
 }
 
-struct capture *capture_new(struct broker *broker, struct port *port, struct bridge *bridge,
+struct capture *capture_new(struct engine *engine, struct port *port, struct bridge *bridge,
 			    enum memtun_direction direction, bool plain, int *client_fd)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
@@ -130,16 +130,16 @@ struct capture *capture_new(struct broker *broker, struct port *port, struct bri
 
 	if (!capture)
 		return NULL;
-	if (queue_socketpair(broker, MEMTUN_SEQPACKET, ends, &inode) < 0) {
+	if (socketpair_open(MEMTUN_SEQPACKET, engine->default_buffer_fits, ends, &inode) < 0) {
 		free(capture);
 		return NULL;
 	}
-	capture->broker = broker;
+	capture->engine = engine;
 	capture->direction = direction;
 	capture->plain = plain;
 	ev_io_init(&capture->io, capture_ready, ends[0], EV_READ);
 	capture->io.data = capture;
-	ev_io_start(broker->loop, &capture->io);
+	ev_io_start(engine->loop, &capture->io);
 	if (port)
 		LIST_INSERT_HEAD(&port->captures, capture, of_target);
 	else

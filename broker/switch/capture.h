@@ -16,14 +16,14 @@
 #include "broker/switch/port.h"
 
 struct attribute_set;
-struct broker;
+struct engine;
 struct capture;
 
 /*
  * Captures a port or (port NULL) a bridge, and gives the reader's end to *client_fd. direction: 0
  * for both. plain: frames without a header. NULL with errno.
  */
-struct capture *capture_new(struct broker *broker, struct port *port, struct bridge *bridge,
+struct capture *capture_new(struct engine *engine, struct port *port, struct bridge *bridge,
 			    enum memtun_direction direction, bool plain, int *client_fd);
 
 /* Ends the captures of a port, or of a bridge, that goes away. */

@@ -4,10 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "broker/switch/port.h"
-#include "broker/system/socket_diag.h"
 #include "broker/switch/stream.h"
+#include "common/container_of.h"
+#include "broker/system/socket_diag.h"
 
 /* Batches that are still read of a side that is gone: more than a socket of its holds, as one that
  * only shut down its receiving could go on writing for ever. A socket with the largest buffer that
@@ -18,27 +19,20 @@ static void lane_ready(struct ev_loop *loop, ev_io *io, int events);
 
 /* ------------------------------------------------------------------------------ life */
 
-void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner *owner)
+static void lane_poll(struct polled *polled)
 {
-	lane->broker = broker;
+	lane_close_dead(container_of(polled, struct lane, polled));
+}
+
+void lane_init(struct lane *lane, struct engine *engine, const struct lane_owner *owner)
+{
+	lane->engine = engine;
 	lane->owner = owner;
 	lane->batch_hint = 1;
+	lane->polled.poll = lane_poll;
 	LIST_INIT(&lane->backpressure.edges);
 	ev_io_init(&lane->io, lane_ready, -1, 0);
 	lane->io.data = lane;
-}
-
-/* Whether the loop would not say that the other side is gone: then it is looked for. */
-static void lane_set_polled(struct lane *lane, bool polled)
-{
-	if (polled == lane->polled)
-		return;
-	lane->polled = polled;
-	if (polled)
-		LIST_INSERT_HEAD(&lane->broker->polled, lane, in_polled);
-	else
-		LIST_REMOVE(lane, in_polled);
-	broker_arm_liveness(lane->broker);
 }
 
 int lane_open(struct lane *lane, const struct lane_link *link, int fd)
@@ -68,8 +62,8 @@ int lane_release(struct lane *lane)
 	int fd = lane->io.fd;
 
 	lane_drop_backlog(lane);
-	lane_set_polled(lane, false);
-	ev_io_stop(lane->broker->loop, &lane->io);
+	liveness_set(&lane->engine->liveness, &lane->polled, false);
+	ev_io_stop(lane->engine->loop, &lane->io);
 	ev_io_set(&lane->io, -1, 0);
 	stream_free(lane->stream);
 	lane->stream = NULL;
@@ -84,11 +78,12 @@ void lane_close(struct lane *lane)
 
 void lane_update_io(struct lane *lane)
 {
-	struct ev_loop *loop = lane->broker->loop;
+	struct ev_loop *loop = lane->engine->loop;
 	int events = (lane->paused ? 0 : EV_READ) | (lane->backlog.count ? EV_WRITE : 0);
 	int fed = ev_is_pending(&lane->io) ? EV_READ : 0;
 
-	lane_set_polled(lane, lane->paused || lane->inode);
+	/* The loop reports the close of the other end only while it reads, and never for dgram. */
+	liveness_set(&lane->engine->liveness, &lane->polled, lane->paused || lane->inode);
 	if (ev_is_active(&lane->io) && events == (lane->io.events & (EV_READ | EV_WRITE)))
 		return;
 	ev_io_stop(loop, &lane->io);
@@ -107,7 +102,7 @@ void lane_set_port(struct lane *lane, struct port *port)
 		lane_close_later(lane);
 	lane_drop_backlog(lane);
 	lane->port = port;
-	lane->paused = port && port->pause_count > 0;
+	lane->paused = port && source_is_paused(&port->source);
 	lane_update_io(lane);
 }
 
@@ -115,7 +110,7 @@ void lane_set_port(struct lane *lane, struct port *port)
 static void lane_read_on(struct lane *lane)
 {
 	if (lane->stream && stream_has_whole(lane->stream))
-		ev_feed_event(lane->broker->loop, &lane->io, EV_READ);
+		ev_feed_event(lane->engine->loop, &lane->io, EV_READ);
 }
 
 void lane_set_reading(struct lane *lane, bool reading)
@@ -131,7 +126,7 @@ void lane_set_reading(struct lane *lane, bool reading)
 void lane_close_later(struct lane *lane)
 {
 	if (!lane->peer_closed)
-		ev_feed_event(lane->broker->loop, &lane->io, EV_READ);
+		ev_feed_event(lane->engine->loop, &lane->io, EV_READ);
 	lane->peer_closed = true;
 }
 
@@ -167,15 +162,15 @@ bool lane_check(struct lane *lane, struct frame *frame, const void *headers)
 /* Reads a batch and forwards it. */
 static enum lane_received lane_read(struct lane *lane)
 {
-	struct broker *broker = lane->broker;
+	struct engine *engine = lane->engine;
 	enum lane_received received;
 	unsigned int count = 0;
 	uint32_t mask = 0;
 
 	received = lane->link->receive(lane, &count, &mask);
 	if (mask)
-		port_forward(lane->port, broker->batch, mask);
-	batch_clear(broker->batch, count);
+		port_forward(lane->port, engine->batch, mask);
+	batch_clear(engine->batch, count);
 	return received;
 }
 
@@ -191,7 +186,7 @@ bool lane_close_dead(struct lane *lane)
 {
 	if (!lane->peer_closed && !lane_hung_up(lane) &&
 	    !(lane->inode &&
-	      socket_diag_peer(&lane->broker->diag, lane->inode) == SOCKET_PEER_GONE))
+	      socket_diag_peer(&lane->engine->diag, lane->inode) == SOCKET_PEER_GONE))
 		return false;
 	lane_drain(lane);
 	lane->owner->ended(lane);

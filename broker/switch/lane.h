@@ -18,12 +18,13 @@
 #include <sys/types.h>
 
 #include "broker/switch/backlog.h"
-#include "broker/engine/frame.h"
+#include "broker/engine/batch.h"
+#include "broker/engine/liveness.h"
 #include "common/frame/frame_format.h"
 #include "memtun/protocol.h"
 #include "broker/engine/backpressure.h"
 
-struct broker;
+struct engine;
 struct lane;
 struct port;
 struct stream;
@@ -86,12 +87,11 @@ struct lane {
 	const struct lane_owner *owner;
 	const struct lane_envelope *envelope; /* NULL: frames have the headers of `format` */
 	const struct sockaddr_storage *to;    /* where each datagram goes; NULL: it is connected */
-	struct broker *broker;
+	struct engine *engine;
 	struct port *port; /* NULL: none yet; what comes in goes nowhere, as before TUNSETIFF */
 	struct frame_format format;
 	ino_t inode; /* of a datagram socket, whose peer's end no event tells: to ask of; else 0 */
-	LIST_ENTRY(lane) in_polled;
-	bool polled;            /* the loop won't say when the other side is gone */
+	struct polled polled;   /* listed while the loop would not report the other end's close */
 	bool paused;            /* its port is held */
 	bool peer_closed;       /* a send said that the other side is no more */
 	uint8_t batch_hint;     /* frames to read for: what came lately */
@@ -102,7 +102,7 @@ struct lane {
 };
 
 /* Makes it a lane without a descriptor, for broker and owner. */
-void lane_init(struct lane *lane, struct broker *broker, const struct lane_owner *owner);
+void lane_init(struct lane *lane, struct engine *engine, const struct lane_owner *owner);
 
 /* Takes the descriptor and begins to read. -1 with ENOMEM, and it is still the caller's. */
 int lane_open(struct lane *lane, const struct lane_link *link, int fd);
@@ -122,7 +122,7 @@ static inline bool lane_is_open(const struct lane *lane)
 void lane_set_port(struct lane *lane, struct port *port);
 
 /* Sends frames of the batch, which came from source. */
-void lane_send(struct lane *lane, struct port *source, struct batch *batch, uint32_t mask);
+void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint32_t mask);
 
 /* Forwards all that the other side has still sent. */
 void lane_drain(struct lane *lane);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "common/frame/frame_view.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
@@ -50,18 +50,18 @@ static unsigned int lane_select(struct lane *lane, struct batch *batch, uint32_t
 
 static bool backlog_is_full(const struct lane *lane)
 {
-	return lane->backlog.count >= lane->port->queue_limit ||
+	return lane->backlog.count >= lane->port->backlog_max ||
 	       lane->backlog.bytes >= LANE_BYTES_MAX;
 }
 
 static bool backlog_is_half_empty(const struct lane *lane)
 {
-	return lane->backlog.count <= lane->port->queue_limit / 2 &&
+	return lane->backlog.count <= lane->port->backlog_max / 2 &&
 	       lane->backlog.bytes <= LANE_BYTES_MAX / 2;
 }
 
 /* Must nothing of this source's be dropped here? */
-static bool lane_blocks(const struct lane *lane, const struct port *source)
+static bool lane_blocks(const struct lane *lane, const struct source *source)
 {
 	return lane->port->overflow == MEMTUN_BLOCK || source->lossless;
 }
@@ -85,7 +85,7 @@ static bool lane_make_room(struct lane *lane)
 }
 
 /* Keeps a frame that there is no room for, or makes what the port wants give way. */
-static void lane_keep(struct lane *lane, const struct port *source, struct frame *frame)
+static void lane_keep(struct lane *lane, const struct source *source, struct frame *frame)
 {
 	struct frame *copy;
 
@@ -106,7 +106,7 @@ static void lane_keep(struct lane *lane, const struct port *source, struct frame
 		lane_close_later(lane);
 }
 
-void lane_send(struct lane *lane, struct port *source, struct batch *batch, uint32_t mask)
+void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint32_t mask)
 {
 	struct frame *frames[BATCH_FRAMES] = {NULL};
 	unsigned int count = lane_select(lane, batch, mask, frames);

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/uio.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "broker/switch/lane.h"
 #include "broker/engine/packet_io.h"
 #include "broker/switch/port.h"
@@ -16,7 +16,7 @@ static ssize_t device_read(struct lane *lane, struct packet_slot *slot, unsigned
 {
 	struct iovec parts[2] = {
 		{slot->headers, frame_format_size(&lane->format)},
-		{batch_buffer(lane->broker->batch, index), FRAME_MAX},
+		{batch_buffer(lane->engine->batch, index), FRAME_MAX},
 	};
 	ssize_t length;
 
@@ -28,11 +28,11 @@ static ssize_t device_read(struct lane *lane, struct packet_slot *slot, unsigned
 
 static enum lane_received device_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
 {
-	struct batch *batch = lane->broker->batch;
+	struct batch *batch = lane->engine->batch;
 	size_t headers = frame_format_size(&lane->format);
 
 	for (*count = 0; *count < BATCH_FRAMES; (*count)++) {
-		struct packet_slot *slot = &lane->broker->packet_io->receive[*count];
+		struct packet_slot *slot = &lane->engine->packet_io->receive[*count];
 		ssize_t length = device_read(lane, slot, *count);
 
 		/* EIO: it is down. */

@@ -13,7 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "broker/engine/packet_io.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
@@ -41,7 +41,7 @@ static int packet_receive_batch(struct lane *lane, struct packet_io *io, unsigne
 		struct packet_slot *slot = &io->receive[i];
 
 		slot->parts[0] = (struct iovec){slot->headers, headers};
-		slot->parts[1] = (struct iovec){batch_buffer(lane->broker->batch, i), FRAME_MAX};
+		slot->parts[1] = (struct iovec){batch_buffer(lane->engine->batch, i), FRAME_MAX};
 		io->received[i].msg_hdr = (struct msghdr){
 			.msg_iov = headers ? slot->parts : slot->parts + 1,
 			.msg_iovlen = headers ? 2 : 1,
@@ -79,7 +79,7 @@ static void packet_count_overrun(struct lane *lane, struct msghdr *message)
 /* Does the envelope say that the message isn't ours? As a counter. */
 static enum memtun_attribute packet_envelope_fault(struct lane *lane, unsigned int index)
 {
-	struct packet_io *io = lane->broker->packet_io;
+	struct packet_io *io = lane->engine->packet_io;
 	struct msghdr *message = &io->received[index].msg_hdr;
 
 	if (!lane->envelope || !lane->envelope->check)
@@ -91,12 +91,12 @@ static enum memtun_attribute packet_envelope_fault(struct lane *lane, unsigned i
 /* Makes a frame of a message, or counts why it is none. */
 static bool packet_take(struct lane *lane, unsigned int index, const struct mmsghdr *message)
 {
-	struct batch *batch = lane->broker->batch;
+	struct batch *batch = lane->engine->batch;
 	size_t headers = packet_header_size(lane);
 	enum memtun_attribute reason;
 
 	if (lane->envelope)
-		packet_count_overrun(lane, &lane->broker->packet_io->received[index].msg_hdr);
+		packet_count_overrun(lane, &lane->engine->packet_io->received[index].msg_hdr);
 	if (message->msg_hdr.msg_flags & MSG_TRUNC)
 		reason = MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE;
 	else if (message->msg_len == 0)
@@ -110,7 +110,7 @@ static bool packet_take(struct lane *lane, unsigned int index, const struct mmsg
 	if (!reason) {
 		batch_set_read(batch, index, (uint32_t)(message->msg_len - headers));
 		return lane_check(lane, &batch->frames[index],
-				  lane->broker->packet_io->receive[index].headers);
+				  lane->engine->packet_io->receive[index].headers);
 	}
 	lane_count(lane, reason);
 	return false;
@@ -126,7 +126,7 @@ static unsigned int packet_count_filled(const struct packet_io *io, unsigned int
 
 static enum lane_received packet_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
 {
-	struct packet_io *io = lane->broker->packet_io;
+	struct packet_io *io = lane->engine->packet_io;
 	unsigned int asked = lane->batch_hint;
 	unsigned int filled, received;
 	int result = packet_receive_batch(lane, io, asked);
@@ -148,7 +148,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 		if (packet_take(lane, i, &io->received[i]))
 			*mask |= UINT32_C(1) << i;
 		else
-			lane->broker->batch->frames[i].copy = NULL;
+			lane->engine->batch->frames[i].copy = NULL;
 	}
 	*count = received;
 	if (received < (unsigned int)result)
@@ -160,7 +160,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 
 static unsigned int packet_send(struct lane *lane, struct frame *const frames[], unsigned int count)
 {
-	struct packet_io *io = lane->broker->packet_io;
+	struct packet_io *io = lane->engine->packet_io;
 	size_t headers = packet_header_size(lane);
 	struct port *port = lane->port;
 	unsigned int done = 0;

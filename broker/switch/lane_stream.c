@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "broker/engine/packet_io.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
@@ -75,7 +75,7 @@ static uint32_t length_read(const unsigned char *at)
  */
 static bool stream_take(struct lane *lane, unsigned int index, unsigned char *bytes, size_t size)
 {
-	struct batch *batch = lane->broker->batch;
+	struct batch *batch = lane->engine->batch;
 	size_t headers = frame_format_size(&lane->format);
 
 	batch_set(batch, index, bytes + headers, 0);
@@ -123,7 +123,7 @@ bool stream_has_whole(const struct stream *stream)
 static enum lane_received stream_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
 {
 	struct stream *stream = lane->stream;
-	unsigned char *bytes = batch_buffer(lane->broker->batch, 0);
+	unsigned char *bytes = batch_buffer(lane->engine->batch, 0);
 	size_t size = stream->size;
 	ssize_t received = 0, used;
 	bool whole = stream_has_whole(stream);
@@ -185,7 +185,7 @@ static void parts_skip(struct iovec parts[], size_t skip)
 
 static unsigned int stream_send(struct lane *lane, struct frame *const frames[], unsigned int count)
 {
-	struct packet_io *io = lane->broker->packet_io;
+	struct packet_io *io = lane->engine->packet_io;
 	size_t headers = frame_format_size(&lane->format);
 	struct iovec parts[2 * BATCH_FRAMES];
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2 * count};

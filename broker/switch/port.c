@@ -5,21 +5,38 @@
 #include <string.h>
 
 #include "broker/adapter/adapter.h"
+#include "broker/engine/batch.h"
+#include "broker/engine/engine.h"
 #include "broker/switch/bridge.h"
-#include "broker/broker.h"
+#include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
-#include "broker/engine/frame.h"
-#include "broker/engine/backpressure.h"
+#include "common/container_of.h"
 
-void port_init(struct port *port, struct broker *broker, const char *name,
-	       const struct attribute_set *options)
+static void port_set_reading(struct source *source, bool reading)
 {
-	port->broker = broker;
-	port->id = broker_next_id(broker);
+	struct port *port = container_of(source, struct port, source);
+
+	port->operations->set_reading(port, reading);
+}
+
+void port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
+	       const char *name, uid_t owner, const struct attribute_set *options)
+{
+	port->operations = operations;
+	port->engine = bridges->engine;
+	port->bridges = bridges;
+	port->source.set_reading = port_set_reading;
+	port->id = engine_next_id(port->engine);
+	port->owner = owner;
 	port->overflow = MEMTUN_DROP_TAIL;
-	port->queue_limit = PORT_QUEUE_LIMIT;
+	port->backlog_max = PORT_BACKLOG_DEFAULT;
 	strlcpy(port->name, name, sizeof(port->name));
 	port_set(port, options);
+}
+
+void port_end(struct port *port)
+{
+	adapter_config_free(port->adapter_config);
 }
 
 void port_set(struct port *port, const struct attribute_set *options)
@@ -27,10 +44,17 @@ void port_set(struct port *port, const struct attribute_set *options)
 	if (attribute_set_has(options, MEMTUN_A_MTU))
 		port->mtu = (uint32_t)attribute_set_number(options, MEMTUN_A_MTU);
 	if (attribute_set_has(options, MEMTUN_A_QUEUE_LIMIT))
-		port->queue_limit = (uint32_t)attribute_set_number(options, MEMTUN_A_QUEUE_LIMIT);
+		port->backlog_max = (uint32_t)attribute_set_number(options, MEMTUN_A_QUEUE_LIMIT);
 	if (attribute_set_has(options, MEMTUN_A_OVERFLOW))
 		port->overflow =
 			(enum memtun_overflow)attribute_set_number(options, MEMTUN_A_OVERFLOW);
+}
+
+int port_admit(const struct port *port, uid_t uid, struct fault *fault)
+{
+	if (uid == 0 || uid == port->owner)
+		return 0;
+	return fault_set(fault, EPERM, "'%s' belongs to user %u", port->name, port->owner);
 }
 
 int port_read_config(const struct port *port, const struct attribute_set *options,
@@ -43,7 +67,8 @@ int port_read_config(const struct port *port, const struct attribute_set *option
 	if (!addresses && !gateways)
 		return 0;
 	if (port->mode != MEMTUN_TUN)
-		return fault_set(fault, EINVAL, "%s is for a tun: what a tap sends has its own",
+		return fault_set(fault, EINVAL,
+				 "%s is for a tun: the frames of a tap have their own addresses",
 				 addresses ? "address" : "gateway");
 	if (!addresses && port->adapter_config)
 		addresses = adapter_config_addresses(port->adapter_config);
@@ -57,6 +82,8 @@ void port_take_config(struct port *port, struct adapter_config *config)
 {
 	if (!config)
 		return;
+	if (port->adapter)
+		adapter_set_config(port->adapter, config);
 	adapter_config_free(port->adapter_config);
 	port->adapter_config = config;
 }
@@ -67,15 +94,16 @@ void port_leave(struct port *port)
 
 	if (!bridge)
 		return;
-	/* Whom it holds it leaves behind, and who holds it. */
+	/* The port neither pauses nor is paused by members of a bridge that it has left. */
 	port->operations->resume_sources(port);
-	backpressure_forget(port);
+	source_forget(&port->source);
 	bridge_leave(port);
-	broker_delete_bridge_if_unused(port->broker, bridge);
+	bridges_delete_if_unused(port->bridges, bridge);
 }
 
 int port_join(struct port *port, const char *name, struct fault *fault)
 {
+	struct bridges *bridges = port->bridges;
 	struct adapter *adapter;
 	struct bridge *bridge;
 
@@ -83,16 +111,16 @@ int port_join(struct port *port, const char *name, struct fault *fault)
 		port_leave(port);
 		return 0;
 	}
-	bridge = broker_find_bridge(port->broker, name);
+	bridge = bridges_find(bridges, name);
 	if (bridge && bridge == port->bridge)
 		return 0;
 	if (!bridge)
-		bridge = broker_add_bridge(port->broker, name, false, false);
-	if (!bridge || bridge_admit(bridge, port, &adapter) < 0) {
+		bridge = bridges_add(bridges, name, false, false);
+	if (!bridge || bridge_prepare_join(bridge, port, &adapter) < 0) {
 		fault_set(fault, errno, "cannot join '%s' to bridge '%s': %s", port->name, name,
 			  strerror(errno));
 		if (bridge)
-			broker_delete_bridge_if_unused(port->broker, bridge);
+			bridges_delete_if_unused(bridges, bridge);
 		return -1;
 	}
 	port_leave(port);
@@ -122,10 +150,11 @@ void port_describe(const struct port *port, struct attribute_set *set)
 	attribute_set_put_number(set, MEMTUN_A_ID, port->id);
 	attribute_set_put_string(set, MEMTUN_A_NAME, port->name);
 	attribute_set_put_number(set, MEMTUN_A_MODE, port->mode);
+	attribute_set_put_number(set, MEMTUN_A_OWNER, port->owner);
 	if (port->bridge)
 		attribute_set_put_string(set, MEMTUN_A_BRIDGE, port->bridge->name);
 	attribute_set_put_number(set, MEMTUN_A_MTU, port->mtu);
-	attribute_set_put_number(set, MEMTUN_A_QUEUE_LIMIT, port->queue_limit);
+	attribute_set_put_number(set, MEMTUN_A_QUEUE_LIMIT, port->backlog_max);
 	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, port->overflow);
 	if (port->adapter)
 		attribute_set_put_string(set, MEMTUN_A_MAC, adapter_mac(port->adapter));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A port: what a bridge can send frames to and get frames from, a tunnel or an uplink. What is
- * outside of it, a tunnel's programs or whatever an uplink is joined to, is its client. It counts
- * every frame: what was offered to it is delivered, waiting or dropped for a reason that has a
- * counter.
+ * A port: a tunnel or an uplink as a member of a bridge. The programs behind a tunnel, or the peer
+ * of an uplink, are the port's client. A port counts every frame: each frame that was offered to it
+ * is delivered, waits in a backlog, or was dropped for a reason that has a counter.
  */
 #ifndef MEMTUN_PORT_H
 #define MEMTUN_PORT_H
@@ -11,16 +10,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/tree.h>
+#include <sys/types.h>
 
+#include "broker/engine/backpressure.h"
 #include "common/attribute.h"
 #include "memtun/protocol.h"
 
 struct adapter;
+struct adapter_config;
 struct batch;
 struct bridge;
-struct broker;
+struct bridges;
 struct capture;
-struct pause_edge;
+struct engine;
 struct port;
 
 enum {
@@ -28,40 +31,51 @@ enum {
 	PORT_LAST_COUNTER = MEMTUN_A_TO_CLIENT_COPIED_BYTES,
 };
 
-/* What may wait unless told otherwise, frames. */
-#define PORT_QUEUE_LIMIT 1000
+/* The default bound of a backlog, in frames. */
+#define PORT_BACKLOG_DEFAULT 1000
 
 LIST_HEAD(captures, capture);
 
 struct port_operations {
-	/* Delivers, queues or drops, and counts, the batch's frames whose bits are set in mask. */
-	void (*send)(struct port *port, struct port *source, struct batch *batch, uint32_t mask);
+	const char *kind; /* for messages: "a tunnel" or "an uplink" */
 
-	/* Reads no more (port->holds has become 1), or again (0). */
+	/*
+	 * Deliver the batch's frames whose bits are set in mask, keep them in a backlog, or drop
+	 * them, and count each. A backlog that is full may pause the source.
+	 */
+	void (*send)(struct port *port, struct source *source, struct batch *batch, uint32_t mask);
+
+	/* Stop reading what the client sends (source.pause_count has become 1), or read again. */
 	void (*set_reading)(struct port *port, bool reading);
 
-	/* Opens its lanes' valves: it leaves those behind whom they hold. */
+	/* Resume all sources that the port's backlogs pause: the port leaves their bridge. */
 	void (*resume_sources)(struct port *port);
+
+	/* Close what the port's clients have left, and return whether the port was deleted with it.
+	 * NULL: such a port is only deleted by request. */
+	bool (*delete_if_dead)(struct port *port);
 };
 
 struct port {
 	const struct port_operations *operations;
-	struct broker *broker;
-	struct bridge *bridge;   /* NULL: what comes from here goes nowhere */
-	struct adapter *adapter; /* of a TUN on an Ethernet bridge; NULL: no need of one */
-	struct adapter_config *adapter_config; /* NULL: it was told nothing */
+	struct engine *engine;
+	struct bridges *bridges;               /* those that it can join */
+	struct bridge *bridge;                 /* NULL: frames of its client have no destination */
+	struct source source;                  /* the client's frames */
+	struct adapter *adapter;               /* of a TUN on an Ethernet bridge, else NULL */
+	struct adapter_config *adapter_config; /* NULL: no addresses are configured */
+	RB_ENTRY(port) by_name;
+	RB_ENTRY(port) by_id;
 	LIST_ENTRY(port) in_bridge;
 	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */
-	SLIST_ENTRY(port) in_unflushed; /* while its adapter has something to say */
-	bool unflushed;
-	uint32_t pending;                  /* the batch's frames that go here, as bits */
-	unsigned int pause_count;          /* full queues that wait for this port to be quiet */
-	LIST_HEAD(, pause_edge) paused_by; /* those, see valve.h */
-	unsigned int addresses;            /* that its bridge has learned from it */
-	bool lossless;                     /* what it sends is never dropped: it is held instead */
+	SLIST_ENTRY(port) in_unflushed; /* while its adapter has frames to send */
+	bool is_unflushed;
+	uint32_t pending;       /* bits of the batch's frames that go to this port */
+	unsigned int addresses; /* that its bridge has learned from it */
 	uint32_t id;
 	uint32_t mtu;         /* of frames to the client: bytes of packet */
-	uint32_t queue_limit; /* frames that may wait in a lane */
+	uint32_t backlog_max; /* frames that may wait in one lane */
+	uid_t owner;
 	enum memtun_mode mode;
 	enum memtun_overflow overflow;
 	char name[MEMTUN_NAME_SIZE];
@@ -74,36 +88,44 @@ static inline void port_count(struct port *port, enum memtun_attribute counter, 
 	port->counters[counter - PORT_FIRST_COUNTER] += number;
 }
 
-/* Its name, id, mtu, queue_limit and overflow, as the options say or else by default. */
-void port_init(struct port *port, struct broker *broker, const char *name,
-	       const struct attribute_set *options);
+/* Initialize zeroed memory. The options' mtu, queue and overflow replace the defaults; mode and mtu
+ * have been set. */
+void port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
+	       const char *name, uid_t owner, const struct attribute_set *options);
 
-/* Takes mtu, queue and overflow from the options where they have them. */
+/* Free what the port owns, once it has left its bridge. */
+void port_end(struct port *port);
+
+/* Change mtu, queue and overflow where the options have them. */
 void port_set(struct port *port, const struct attribute_set *options);
 
+/* Check that the user may use the port. -1 with the fault filled: EPERM. */
+int port_admit(const struct port *port, uid_t uid, struct fault *fault);
+
 /*
- * What the options say of its place on Ethernet, where they leave something out as it was, is made
- * into *config; NULL: they say nothing of it. -1 with the fault filled (EINVAL, ENOMEM).
+ * Make an adapter's configuration of the options' addresses and gateways; what the options leave
+ * out stays as it is. *config is the caller's; NULL: the options have neither. -1 with the fault
+ * filled: EINVAL, ENOMEM.
  */
 int port_read_config(const struct port *port, const struct attribute_set *options,
 		     struct adapter_config **config, struct fault *fault);
 
-/* Takes such a config, unless it is NULL. */
+/* Replace the port's configuration, taking ownership of this one. NULL changes nothing. */
 void port_take_config(struct port *port, struct adapter_config *config);
 
 /*
- * Moves it to the bridge of that name, which is made if it isn't there; "" is none. -1 with the
- * fault filled (EINVAL, ENOMEM), and it is where it was.
+ * Move the port to the bridge of that name, which is made if it doesn't exist; "" is no bridge. -1
+ * with the fault filled (EINVAL, ENOMEM), and then the port stays where it was.
  */
 int port_join(struct port *port, const char *name, struct fault *fault);
 
-/* Leaves its bridge, which goes if it is then empty and nobody made it to stay. */
+/* Leave the bridge, which is deleted if it is unused then. */
 void port_leave(struct port *port);
 
-/* Counts and forwards frames of the batch, which its client has sent. */
+/* Count frames of the batch that the client has sent, and forward them. */
 void port_forward(struct port *port, struct batch *batch, uint32_t mask);
 
-/* What is said of every port; and its counters. */
+/* Put what is known of every port into the set; and its counters. */
 void port_describe(const struct port *port, struct attribute_set *set);
 void port_describe_counters(const struct port *port, struct attribute_set *set);
 

@@ -9,23 +9,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/exit_status.h"
 #include "common/log.h"
 
-static void child_ended(struct ev_loop *loop, ev_child *subscriber, int events)
+static void child_ended(struct ev_loop *loop, ev_child *end, int events)
 {
-	struct child *child = subscriber->data;
+	struct child *child = end->data;
 
 	(void)events;
-	ev_child_stop(loop, subscriber);
+	ev_child_stop(loop, end);
 	child->pid = -1;
-	if (WIFSIGNALED(subscriber->rstatus))
-		child->status = CHILD_SIGNAL + WTERMSIG(subscriber->rstatus);
+	if (WIFSIGNALED(end->rstatus))
+		child->status = CHILD_SIGNAL + WTERMSIG(end->rstatus);
 	else
-		child->status = WEXITSTATUS(subscriber->rstatus);
+		child->status = WEXITSTATUS(end->rstatus);
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* In the new process: everything as it was for us, and MEMTUN_SOCKET besides. */
+/* In the new process: restore the inherited state, set MEMTUN_SOCKET, and execute the command. */
 static _Noreturn void child_become(char *const command[], const struct child_inherited *inherited)
 {
 	sigset_t none;
@@ -35,16 +36,16 @@ static _Noreturn void child_become(char *const command[], const struct child_inh
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, inherited->broken_pipe);
 	signal(SIGINT, inherited->interrupt);
-	/* Limits that were raised for the broker would upset programs that use select(2). */
+	/* select(2) can't take descriptors above 1023, so the command gets the limit back. */
 	if (setrlimit(RLIMIT_NOFILE, &inherited->files) < 0 ||
 	    setenv("MEMTUN_SOCKET", inherited->address, 1) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot start %s: %s", command[0], strerror(errno));
-		_exit(CHILD_OURS);
+		_exit(EXIT_OURS);
 	}
 	execvp(command[0], command);
 	error = errno;
 	log_line(LOG_LEVEL_ERROR, "cannot run %s: %s", command[0], strerror(error));
-	_exit(error == ENOENT ? CHILD_NOT_FOUND : CHILD_CANNOT_RUN);
+	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
@@ -56,9 +57,9 @@ int child_start(struct child *child, struct ev_loop *loop, char *const command[]
 		return -1;
 	if (child->pid == 0)
 		child_become(command, inherited);
-	ev_child_init(&child->subscriber, child_ended, child->pid, 0);
-	child->subscriber.data = child;
-	ev_child_start(loop, &child->subscriber);
+	ev_child_init(&child->end, child_ended, child->pid, 0);
+	child->end.data = child;
+	ev_child_start(loop, &child->end);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command that a private broker is for, `memtund -- CMD ARG...`: started once the broker
- * listens, with MEMTUN_SOCKET set; when it ends the broker does, with its status.
+ * The command of a private broker, `memtund -- CMD ARG...`. It is started once the broker listens,
+ * with MEMTUN_SOCKET set. The broker ends with it, and exits with its status.
  */
 #ifndef MEMTUN_CHILD_H
 #define MEMTUN_CHILD_H
@@ -10,20 +10,17 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-/* The exit statuses of env(1), timeout(1) and others of their kind. */
-#define CHILD_OURS 125
-#define CHILD_CANNOT_RUN 126
-#define CHILD_NOT_FOUND 127
+/* The exit status of a command that a signal has ended, less the signal's number: as shells have it. */
 #define CHILD_SIGNAL 128
 
 struct child {
 	pid_t pid;
-	ev_child subscriber;
+	ev_child end;
 	struct ev_loop *loop;
-	int status; /* to exit with, once it has ended */
+	int status; /* to exit with, once the command has ended */
 };
 
-/* What it is to find: as it was for us, not as we have made it for ourselves. */
+/* The state that memtund inherited and has changed for itself: the command gets it back. */
 struct child_inherited {
 	const char *address;      /* of the broker */
 	struct rlimit files;      /* RLIMIT_NOFILE */
@@ -32,13 +29,13 @@ struct child_inherited {
 };
 
 /*
- * Starts it on ev_default_loop(), which is `loop`; breaks the loop when it ends. -1 with errno if
- * there can be no new process.
+ * Start the command, and break the loop, which must be ev_default_loop(), when it ends. -1 with an
+ * errno of fork(2).
  */
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
 		const struct child_inherited *inherited);
 
-/* Passes a signal on. */
+/* Send the command a signal, if it still runs. */
 void child_signal(const struct child *child, int signal);
 
 #endif

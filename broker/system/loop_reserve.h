@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that libev can still have when there is no other: it aborts where it can't make one of its
- * tables larger. The reserve is address space that nothing has touched, and is made anew when there
- * is memory again.
+ * libev aborts where it can't enlarge one of its tables. So it gets a reserve: memory for when no
+ * other is left, and a table of descriptors that is large from the start. The reserve is address
+ * space that nothing has touched yet; it is filled up again once there is memory.
  */
 #ifndef MEMTUN_LOOP_RESERVE_H
 #define MEMTUN_LOOP_RESERVE_H
 
-/* To be called before the first loop is made. */
+struct ev_loop;
+
+/* Make the reserve. To be called before the first loop is made. */
 void loop_reserve_prepare(void);
+
+/* Enlarge the loop's table of descriptors now, for numbers below `max`, or below 65,536. */
+void loop_reserve_descriptors(struct ev_loop *loop, unsigned long max);
 
 #endif

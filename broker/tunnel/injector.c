@@ -2,51 +2,43 @@
 #include "broker/tunnel/injector.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "broker/switch/bridge.h"
-#include "broker/broker.h"
+#include "broker/engine/batch.h"
+#include "broker/engine/engine.h"
 #include "broker/switch/capture.h"
-#include "broker/engine/frame.h"
-#include "broker/tunnel/queue.h"
+#include "broker/system/socketpair.h"
 #include "broker/tunnel/tunnel.h"
-#include "broker/engine/backpressure.h"
-
-static void injector_port_set_reading(struct port *port, bool reading)
-{
-	injector_set_reading((struct injector *)port, reading);
-}
-
-/* Nothing is ever sent to it. */
-static const struct port_operations injector_port_operations = {
-	.set_reading = injector_port_set_reading,
-};
+#include "common/container_of.h"
+#include "common/descriptor.h"
 
 void injector_set_reading(struct injector *injector, bool reading)
 {
-	struct ev_loop *loop = injector->tunnel->port.broker->loop;
+	struct ev_loop *loop = injector->tunnel->port.engine->loop;
 
-	if (reading && !injector->port.pause_count)
+	if (reading && !source_is_paused(&injector->source))
 		ev_io_start(loop, &injector->io);
 	else
 		ev_io_stop(loop, &injector->io);
 }
 
+static void injector_source_set_reading(struct source *source, bool reading)
+{
+	injector_set_reading(container_of(source, struct injector, source), reading);
+}
+
 void injector_free(struct injector *injector)
 {
-	backpressure_forget(&injector->port);
-	ev_io_stop(injector->tunnel->port.broker->loop, &injector->io);
+	source_forget(&injector->source);
+	ev_io_stop(injector->tunnel->port.engine->loop, &injector->io);
 	close(injector->io.fd);
 	LIST_REMOVE(injector, of_tunnel);
 	free(injector);
 }
 
-/* Counts a frame that is none, as if its client had sent it or it had been refused. */
+/* Count bytes that are no frame: as the client's, or as refused on the way to the client. */
 static void injector_count_fault(struct injector *injector, enum memtun_attribute reason)
 {
 	struct port *port = &injector->tunnel->port;
@@ -59,7 +51,7 @@ static void injector_count_fault(struct injector *injector, enum memtun_attribut
 	port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
 }
 
-/* Why what was read is no frame; MEMTUN_A_UNSPEC if it is one. */
+/* Return MEMTUN_A_UNSPEC if the bytes are a frame, else the counter of the reason. */
 static enum memtun_attribute injector_frame_fault(const struct injector *injector,
 						  const struct frame *frame)
 {
@@ -70,20 +62,10 @@ static enum memtun_attribute injector_frame_fault(const struct injector *injecto
 	return frame_fault(injector->tunnel->port.mode, frame);
 }
 
-/* Was what read as no bytes the end, and not an empty frame? */
-static bool injector_ended(const struct injector *injector)
-{
-	struct pollfd poll_fd = {.fd = injector->io.fd, .events = POLLRDHUP};
-	int unread = 0;
-
-	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP)) &&
-	       ioctl(injector->io.fd, SIOCINQ, &unread) == 0 && unread == 0;
-}
-
-/* Reads frames into the batch. False: the writer is gone. */
+/* Read frames into the batch. Returns false once the client has closed its end. */
 static bool injector_receive(struct injector *injector, unsigned int *count, uint32_t *mask)
 {
-	struct batch *batch = injector->tunnel->port.broker->batch;
+	struct batch *batch = injector->tunnel->port.engine->batch;
 	enum memtun_attribute reason;
 
 	for (*count = 0; *count < BATCH_FRAMES; (*count)++) {
@@ -95,7 +77,7 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 		} while (length < 0 && errno == EINTR);
 		if (length < 0)
 			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
-		if (length == 0 && injector_ended(injector))
+		if (length == 0 && descriptor_at_end(injector->io.fd))
 			return false;
 		batch_set_read(batch, *count, (uint32_t)length);
 		reason = injector_frame_fault(injector, &batch->frames[*count]);
@@ -107,22 +89,22 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 	return true;
 }
 
-/* Gives frames to the client, as if they came from its bridge. */
+/* Send frames to the client, as if they came from its bridge. */
 static void injector_deliver(struct injector *injector, struct batch *batch, uint32_t mask)
 {
 	struct port *port = &injector->tunnel->port;
 
-	/* Behind an adapter they are not what the bridge's captures have. */
+	/* Captures of a bridge have Ethernet frames; behind an adapter these are packets. */
 	if (port->bridge && !port->adapter)
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
-	port->operations->send(port, &injector->port, batch, mask);
+	port->operations->send(port, &injector->source, batch, mask);
 }
 
 static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct injector *injector = io->data;
 	struct tunnel *tunnel = injector->tunnel;
-	struct batch *batch = tunnel->port.broker->batch;
+	struct batch *batch = tunnel->port.engine->batch;
 	unsigned int count;
 	uint32_t mask = 0;
 	bool there = injector_receive(injector, &count, &mask);
@@ -147,18 +129,20 @@ struct injector *injector_new(struct tunnel *tunnel, enum memtun_direction direc
 
 	if (!injector)
 		return NULL;
-	if (queue_socketpair(tunnel->port.broker, MEMTUN_SEQPACKET, ends, &inode) < 0) {
+	if (socketpair_open(MEMTUN_SEQPACKET, tunnel->port.engine->default_buffer_fits, ends,
+			    &inode) < 0) {
 		free(injector);
 		return NULL;
 	}
-	injector->port.operations = &injector_port_operations;
-	injector->port.lossless = true;
+	injector->source.set_reading = injector_source_set_reading;
+	injector->source.lossless = true;
 	injector->tunnel = tunnel;
 	injector->direction = direction;
 	ev_io_init(&injector->io, injector_ready, ends[0], EV_READ);
 	injector->io.data = injector;
 	LIST_INSERT_HEAD(&tunnel->injectors, injector, of_tunnel);
-	injector_set_reading(injector, direction == MEMTUN_TO_CLIENT || !tunnel->port.pause_count);
+	injector_set_reading(injector, direction == MEMTUN_TO_CLIENT ||
+					       !source_is_paused(&tunnel->port.source));
 	*client_fd = ends[1];
 	return injector;
 }

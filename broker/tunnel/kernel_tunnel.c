@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/tunnel/kernel_tunnel.h"
-
+/*
+ * A tunnel that is an interface of the kernel: `backend kernel`. Its clients get descriptors of
+ * /dev/net/tun from a broker that has the right to open it, and no frame passes through the broker.
+ * The broker polls the interface once a second, and when it describes the tunnel. The tunnel is
+ * deleted with its interface, and the interface with its tunnel.
+ */
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -8,22 +12,31 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "broker/broker.h"
-#include "common/descriptor.h"
+#include "broker/engine/engine.h"
 #include "broker/system/kernel_device.h"
 #include "broker/system/kernel_link.h"
 #include "broker/tunnel/tunnel.h"
+#include "common/container_of.h"
+#include "common/descriptor.h"
 #include "common/tunnel_name.h"
+
+struct kernel_tunnel {
+	struct polled polled;
+	struct tunnel *tunnel;
+	uint32_t index; /* of the interface */
+	int kept;  /* the descriptor that made it, until the request opens it; -1 if it persists */
+	bool open; /* when the interface was polled last */
+};
 
 #define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
 
-/* What means nothing where the frames don't come through the broker, and where there is no socket.
- * The mtu is the interface's own. */
+/* Attributes of a socket, and of frames that pass through the broker; and the mtu, which belongs to
+ * the interface. */
 #define MEMORY_ONLY                                                                            \
 	(BIT(BRIDGE) | BIT(PEER) | BIT(SOCKET) | BIT(MTU) | BIT(QUEUE_LIMIT) | BIT(OVERFLOW) | \
 	 BIT(ADDRESS) | BIT(GATEWAY))
 
-int kernel_tunnel_check(const struct broker *broker, const struct attribute_set *options,
+static int kernel_check(const struct tunnels *tunnels, const struct attribute_set *options,
 			struct fault *fault)
 {
 	uint64_t surplus = options->present[0] & MEMORY_ONLY;
@@ -31,18 +44,18 @@ int kernel_tunnel_check(const struct broker *broker, const struct attribute_set 
 	if (surplus)
 		return fault_set(fault, EINVAL, "a tunnel with backend kernel takes no %s",
 				 attributes[__builtin_ctzll(surplus)].word);
-	if (!broker->kernel)
+	if (!tunnels->kernel_allowed)
 		return fault_set(fault, EPERM,
 				 "backend kernel is for a memtund that was started with --kernel");
 	return 0;
 }
 
-int kernel_tunnel_expand(struct broker *broker, const char *template, char name[MEMTUN_NAME_SIZE])
+/* The interfaces of the host have names too, so each number is tried. */
+static int kernel_expand(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE])
 {
 	for (unsigned int number = 0; tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, number);
 	     number++) {
-		if (!tunnel_find(broker, name) && !uplink_find(broker, name) &&
-		    !if_nametoindex(name))
+		if (!port_names_find(tunnels->names, name) && !if_nametoindex(name))
 			return 0;
 	}
 	errno = ENFILE;
@@ -68,12 +81,54 @@ static int device_open(struct tunnel *tunnel, bool fresh, struct fault *fault)
 	return fd;
 }
 
-int kernel_tunnel_new(struct tunnel *tunnel, struct fault *fault)
+/* ------------------------------------------------------------------------------ the interface */
+
+/*
+ * Return whether the interface exists under the tunnel's name; one that was renamed is no longer
+ * the tunnel's. Where the kernel can't be asked, true, and link->name is empty.
+ */
+static bool interface_exists(const struct kernel_tunnel *kernel, struct kernel_link *link)
+{
+	if (kernel_link_ask(kernel->index, link) == 0)
+		return strcmp(link->name, kernel->tunnel->port.name) == 0;
+	return errno != ENODEV;
+}
+
+static bool kernel_delete_if_dead(struct tunnel *tunnel)
+{
+	struct kernel_link link;
+
+	if (interface_exists(tunnel->kernel, &link))
+		return false;
+	tunnel_delete(tunnel);
+	return true;
+}
+
+/* Publish what has changed since the interface was polled last. */
+static void kernel_poll(struct polled *polled)
+{
+	struct kernel_tunnel *kernel = container_of(polled, struct kernel_tunnel, polled);
+	struct tunnel *tunnel = kernel->tunnel;
+	struct kernel_link link;
+
+	if (!interface_exists(kernel, &link)) {
+		tunnel_delete(tunnel);
+		return;
+	}
+	if (link.name[0] == '\0' || kernel->open == (link.queues > 0))
+		return;
+	kernel->open = link.queues > 0;
+	tunnel_publish(tunnel, kernel->open ? MEMTUN_EVENT_OPENED : MEMTUN_EVENT_CLOSED, 0);
+}
+
+/* Make the interface; TUNSETOWNER gives a persistent one to the tunnel's owner. */
+static int kernel_create(struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault)
 {
 	struct kernel_tunnel *kernel = calloc(1, sizeof(*kernel));
-	struct broker *broker = tunnel->port.broker;
 	descriptor_owned fd = -1;
 
+	(void)options;
 	if (!kernel)
 		return fault_set(fault, ENOMEM, "cannot make '%s': out of memory",
 				 tunnel->port.name);
@@ -84,54 +139,50 @@ int kernel_tunnel_new(struct tunnel *tunnel, struct fault *fault)
 	}
 	kernel->index = if_nametoindex(tunnel->port.name);
 	if (!kernel->index ||
-	    (tunnel->persistent && (ioctl(fd, TUNSETOWNER, (unsigned long)tunnel->owner) < 0 ||
+	    (tunnel->persistent && (ioctl(fd, TUNSETOWNER, (unsigned long)tunnel->port.owner) < 0 ||
 				    ioctl(fd, TUNSETPERSIST, 1) < 0))) {
 		fault_set(fault, errno, "cannot make the interface '%s' stay: %s",
 			  tunnel->port.name, strerror(errno));
 		free(kernel);
 		return -1;
 	}
-	/* A descriptor kept would keep others from opening it. */
-	kernel->held = tunnel->persistent ? -1 : descriptor_take(&fd);
+	/* A descriptor that the broker kept would count as the interface's one open. */
+	kernel->kept = tunnel->persistent ? -1 : descriptor_take(&fd);
 	kernel->tunnel = tunnel;
+	kernel->polled.poll = kernel_poll;
 	tunnel->kernel = kernel;
-	LIST_INSERT_HEAD(&broker->kernel_tunnels, kernel, in_broker);
-	broker_arm_liveness(broker);
+	liveness_set(&tunnel->port.engine->liveness, &kernel->polled, true);
 	return 0;
 }
 
-/* Is the interface there, under the tunnel's name? One that was renamed is no more ours. Where it
- * can't be asked it is taken to be there, and link->name is empty. */
-static bool interface_ask(const struct kernel_tunnel *kernel, struct kernel_link *link)
+/* Delete the interface, if it exists. */
+static void kernel_destroy(struct tunnel *tunnel)
 {
-	if (kernel_link_ask(kernel->index, link) == 0)
-		return strcmp(link->name, kernel->tunnel->port.name) == 0;
-	return errno != ENODEV;
-}
-
-void kernel_tunnel_free(struct kernel_tunnel *kernel)
-{
+	struct kernel_tunnel *kernel = tunnel->kernel;
 	struct kernel_link link;
 
-	descriptor_close(&kernel->held);
-	if (interface_ask(kernel, &link))
+	if (!kernel)
+		return;
+	descriptor_close(&kernel->kept);
+	if (interface_exists(kernel, &link))
 		kernel_link_delete(kernel->index);
-	LIST_REMOVE(kernel, in_broker);
-	broker_arm_liveness(kernel->tunnel->port.broker);
-	kernel->tunnel->kernel = NULL;
+	liveness_set(&tunnel->port.engine->liveness, &kernel->polled, false);
+	tunnel->kernel = NULL;
 	free(kernel);
 }
 
-int kernel_tunnel_take(struct tunnel *tunnel, int *client_fd, struct fault *fault)
+static int kernel_open(struct tunnel *tunnel, struct queue **queue, int *client_fd,
+		       struct fault *fault)
 {
 	struct kernel_tunnel *kernel = tunnel->kernel;
-	descriptor_owned fd = descriptor_take(&kernel->held);
+	descriptor_owned fd = descriptor_take(&kernel->kept);
 
+	(void)queue;
 	if (fd < 0)
 		fd = device_open(tunnel, false, fault);
 	if (fd < 0)
 		return -1;
-	/* Where it has gone a moment ago, this was made instead. */
+	/* If the interface was deleted meanwhile, opening has made another of its name. */
 	if (if_nametoindex(tunnel->port.name) != kernel->index)
 		return fault_set(fault, ENODEV, "the interface '%s' has gone", tunnel->port.name);
 	kernel->open = true;
@@ -139,38 +190,23 @@ int kernel_tunnel_take(struct tunnel *tunnel, int *client_fd, struct fault *faul
 	return 0;
 }
 
-bool kernel_tunnel_delete_dead(struct tunnel *tunnel)
-{
-	struct kernel_link link;
+/* ------------------------------------------------------------------------------ the rest */
 
-	if (interface_ask(tunnel->kernel, &link))
-		return false;
-	tunnel_delete(tunnel);
-	return true;
+static int kernel_check_change(const struct tunnel *tunnel, const struct attribute_set *options,
+			       struct fault *fault)
+{
+	(void)options;
+	return fault_set(fault, EINVAL, "'%s' is an interface of the kernel: ip-link(8) changes it",
+			 tunnel->port.name);
 }
 
-void kernel_tunnel_look(struct kernel_tunnel *kernel)
-{
-	struct tunnel *tunnel = kernel->tunnel;
-	struct kernel_link link;
-
-	if (!interface_ask(kernel, &link)) {
-		tunnel_delete(tunnel);
-		return;
-	}
-	if (link.name[0] == '\0' || kernel->open == (link.queues > 0))
-		return;
-	kernel->open = link.queues > 0;
-	tunnel_publish(tunnel, kernel->open ? MEMTUN_EVENT_OPENED : MEMTUN_EVENT_CLOSED, 0);
-}
-
-void kernel_tunnel_describe(const struct kernel_tunnel *kernel, struct attribute_set *set)
+static void kernel_describe(const struct tunnel *tunnel, struct attribute_set *set)
 {
 	struct kernel_link link;
 
 	set->present[0] &= ~MEMORY_ONLY;
 	attribute_set_put_number(set, MEMTUN_A_BACKEND, MEMTUN_KERNEL);
-	if (kernel_link_ask(kernel->index, &link) < 0) {
+	if (kernel_link_ask(tunnel->kernel->index, &link) < 0) {
 		if (errno != ENODEV)
 			set->present[0] &= ~(BIT(QUEUES) | BIT(STATE));
 		return;
@@ -179,3 +215,17 @@ void kernel_tunnel_describe(const struct kernel_tunnel *kernel, struct attribute
 	attribute_set_put_number(set, MEMTUN_A_QUEUES, link.queues);
 	attribute_set_put_number(set, MEMTUN_A_STATE, link.queues ? MEMTUN_OPEN : MEMTUN_CLOSED);
 }
+
+const struct tunnel_kind kernel_tunnel_kind = {
+	.check = kernel_check,
+	.expand = kernel_expand,
+	.create = kernel_create,
+	.open = kernel_open,
+	.check_change = kernel_check_change,
+	.delete_if_dead = kernel_delete_if_dead,
+	.refresh = kernel_delete_if_dead,
+	.describe = kernel_describe,
+	.destroy = kernel_destroy,
+	.frames_bypass = "go to the kernel",
+	.only_opened_as = "is an interface of the kernel",
+};

@@ -1,117 +1,211 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/tunnel/pair.h"
-
+/*
+ * Two tunnels that are peers, as veth devices are: their clients' ends are the two ends of one
+ * socket pair, and no frame passes through the broker. The broker keeps an end only until its
+ * client opens it; once both are open the broker has no descriptor of the pair.
+ */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
-#include "broker/broker.h"
-#include "common/descriptor.h"
+#include "broker/engine/engine.h"
+#include "broker/switch/lane.h"
+#include "broker/system/socketpair.h"
 #include "broker/tunnel/tunnel.h"
+#include "common/descriptor.h"
+#include "common/tunnel_name.h"
 
-int pair_new(struct tunnel *one, struct tunnel *other)
+struct pair {
+	struct tunnel *tunnels[2];
+	int kept[2];     /* the end that no client has opened yet, or -1 */
+	ino_t inodes[2]; /* of the ends of the present socket pair; 0: there is none */
+};
+
+static int pair_end(const struct tunnel *tunnel)
 {
-	struct pair *pair = calloc(1, sizeof(*pair));
+	return tunnel->pair->tunnels[1] == tunnel;
+}
 
-	if (!pair)
+static struct tunnel *pair_peer(const struct tunnel *tunnel)
+{
+	return tunnel->pair->tunnels[!pair_end(tunnel)];
+}
+
+/* ------------------------------------------------------------------------------ making */
+
+static int pair_check_peer(const struct tunnel *tunnel, const char *name,
+			   const struct attribute_set *options, struct fault *fault)
+{
+	if (tunnel_name_is_template(name))
+		return fault_set(fault, EINVAL, "peer '%s' has a '%%'", name);
+	if (attribute_set_has(options, MEMTUN_A_BRIDGE))
+		return fault_set(fault, EINVAL, "a tunnel has a peer or a bridge, not both");
+	if (tunnel->multi_queue)
+		return fault_set(fault, EINVAL, "a tunnel with a peer has one queue");
+	if (strcmp(name, tunnel->port.name) == 0)
+		return fault_set(fault, EINVAL, "a tunnel can't be its own peer");
+	return port_names_check(tunnel->tunnels->names, name, tunnel->port.owner, fault);
+}
+
+/* Make the peer, and join both to a new pair. */
+static int pair_create(struct tunnel *tunnel, const struct attribute_set *options,
+		       struct fault *fault)
+{
+	const char *name = attribute_set_string(options, MEMTUN_A_PEER);
+	struct tunnel *peer;
+	struct pair *pair;
+
+	if (pair_check_peer(tunnel, name, options, fault) < 0)
 		return -1;
-	pair->ends[0] = one;
-	pair->ends[1] = other;
-	pair->held[0] = -1;
-	pair->held[1] = -1;
-	one->pair = pair;
-	other->pair = pair;
+	pair = malloc(sizeof(*pair));
+	peer = pair ? tunnel_new(tunnel->tunnels, tunnel->kind, name, options, tunnel->port.owner)
+		    : NULL;
+	if (!peer) {
+		free(pair);
+		return fault_set(fault, ENOMEM, "cannot wire '%s' to '%s': out of memory",
+				 tunnel->port.name, name);
+	}
+	*pair = (struct pair){.tunnels = {tunnel, peer}, .kept = {-1, -1}};
+	tunnel->pair = pair;
+	peer->pair = pair;
+	tunnel->persistent = true;
+	peer->persistent = true;
+	tunnel_publish(peer, MEMTUN_EVENT_ADDED, 0);
 	return 0;
 }
 
+/* Close the ends that are kept. */
 static void pair_drop(struct pair *pair)
 {
-	descriptor_close(&pair->held[0]);
-	descriptor_close(&pair->held[1]);
+	descriptor_close(&pair->kept[0]);
+	descriptor_close(&pair->kept[1]);
 	pair->inodes[0] = 0;
 	pair->inodes[1] = 0;
 }
 
-void pair_free(struct pair *pair)
+/* Free the pair with the first of its tunnels. */
+static void pair_destroy(struct tunnel *tunnel)
 {
+	struct pair *pair = tunnel->pair;
+
+	if (!pair)
+		return;
 	pair_drop(pair);
-	pair->ends[0]->pair = NULL;
-	pair->ends[1]->pair = NULL;
+	pair->tunnels[0]->pair = NULL;
+	pair->tunnels[1]->pair = NULL;
 	free(pair);
 }
 
-static int pair_end(const struct tunnel *tunnel)
-{
-	return tunnel->pair->ends[1] == tunnel;
-}
+/* ------------------------------------------------------------------------------ opening */
 
-struct tunnel *pair_other(const struct tunnel *tunnel)
+/* Return whether the client of the other end has closed it, or shut it down, as for any queue. */
+static bool pair_is_dead(struct pair *pair, int end)
 {
-	return tunnel->pair->ends[!pair_end(tunnel)];
-}
+	struct tunnel *tunnel = pair->tunnels[end];
 
-/* Has whoever took the other end of a held one gone? A shutdown counts, as for any queue. */
-static bool pair_is_dead(struct pair *pair, int held)
-{
-	struct tunnel *tunnel = pair->ends[held];
-	struct pollfd poll_fd = {.fd = pair->held[held], .events = POLLRDHUP};
-
-	if (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP)))
+	if (descriptor_hung_up(pair->kept[end]))
 		return true;
 	return tunnel->socket == MEMTUN_DGRAM &&
-	       socket_diag_peer(&tunnel->port.broker->diag, pair->inodes[held]) == SOCKET_PEER_GONE;
+	       socket_diag_peer(&tunnel->port.engine->diag, pair->inodes[end]) == SOCKET_PEER_GONE;
 }
 
+/* Make a new socket pair: one end for the client, the other is kept. */
 static int pair_make(struct pair *pair, int end, int *client_fd)
 {
-	struct tunnel *tunnel = pair->ends[end];
-	struct stat status;
+	struct tunnel *tunnel = pair->tunnels[end];
 	int ends[2];
 	ino_t inode;
 
-	if (queue_socketpair(tunnel->port.broker, tunnel->socket, ends, &inode) < 0)
+	if (socketpair_open(tunnel->socket, tunnel->port.engine->default_buffer_fits, ends,
+			    &inode) < 0)
 		return -1;
-	if (fstat(ends[0], &status) < 0) {
+	if (socket_inode(ends[0], &pair->inodes[!end]) < 0) {
 		descriptor_close(&ends[0]);
 		descriptor_close(&ends[1]);
 		return -1;
 	}
-	pair->held[!end] = ends[0];
-	pair->inodes[!end] = status.st_ino;
+	pair->kept[!end] = ends[0];
 	pair->inodes[end] = inode;
 	*client_fd = ends[1];
 	return 0;
 }
 
-int pair_take(struct tunnel *tunnel, int *client_fd)
+static int pair_open(struct tunnel *tunnel, struct queue **queue, int *client_fd,
+		     struct fault *fault)
 {
 	struct pair *pair = tunnel->pair;
 	int end = pair_end(tunnel);
-	int waiting = pair->held[0] >= 0 ? 0 : 1;
+	int kept = pair->kept[0] >= 0 ? 0 : 1;
 
-	if (pair->held[waiting] >= 0 && pair_is_dead(pair, waiting))
+	(void)queue;
+	if (pair->kept[kept] >= 0 && pair_is_dead(pair, kept))
 		pair_drop(pair);
-	if (pair->held[end] >= 0) {
-		*client_fd = descriptor_take(&pair->held[end]);
+	if (pair->kept[end] >= 0) {
+		*client_fd = descriptor_take(&pair->kept[end]);
 		return 0;
 	}
-	if (pair->held[!end] >= 0) {
-		errno = EBUSY;
-		return -1;
-	}
-	return pair_make(pair, end, client_fd);
+	if (pair->kept[!end] >= 0)
+		return fault_set(fault, EBUSY, "'%s' is open, and its peer '%s' is not yet",
+				 tunnel->port.name, pair_peer(tunnel)->port.name);
+	if (pair_make(pair, end, client_fd) < 0)
+		return fault_set(fault, errno, "cannot open '%s': %s", tunnel->port.name,
+				 strerror(errno));
+	return 0;
 }
 
-bool pair_is_open(const struct tunnel *tunnel)
+/* 1 if a client has this tunnel's end open, or if the kernel can't tell. */
+static unsigned int pair_open_count(const struct tunnel *tunnel)
 {
 	struct pair *pair = tunnel->pair;
 	int end = pair_end(tunnel);
 
-	if (!pair->inodes[end] || pair->held[end] >= 0)
-		return false;
-	if (pair->held[!end] >= 0)
+	if (!pair || !pair->inodes[end] || pair->kept[end] >= 0)
+		return 0;
+	if (pair->kept[!end] >= 0)
 		return !pair_is_dead(pair, !end);
-	/* The end's own socket: if it is there, somebody has it. */
-	return socket_diag_there(&tunnel->port.broker->diag, pair->inodes[end]) != SOCKET_PEER_GONE;
+	return socket_diag_there(&tunnel->port.engine->diag, pair->inodes[end]) != SOCKET_PEER_GONE;
 }
+
+/* ------------------------------------------------------------------------------ the rest */
+
+static int pair_expand(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE])
+{
+	return port_names_expand(tunnels->names, template, name);
+}
+
+static int pair_check_change(const struct tunnel *tunnel, const struct attribute_set *options,
+			     struct fault *fault)
+{
+	if (attribute_set_has(options, MEMTUN_A_BRIDGE))
+		return fault_set(fault, EINVAL, "'%s' has a peer, so it has no bridge",
+				 tunnel->port.name);
+	if (attribute_set_has(options, MEMTUN_A_PERSISTENT))
+		return fault_set(fault, EINVAL, "'%s' has a peer, so it stays until deleted",
+				 tunnel->port.name);
+	return 0;
+}
+
+static void pair_describe(const struct tunnel *tunnel, struct attribute_set *set)
+{
+	if (tunnel->pair)
+		attribute_set_put_string(set, MEMTUN_A_PEER, pair_peer(tunnel)->port.name);
+}
+
+static struct tunnel *pair_companion(const struct tunnel *tunnel)
+{
+	return pair_peer(tunnel);
+}
+
+const struct tunnel_kind pair_tunnel_kind = {
+	.expand = pair_expand,
+	.create = pair_create,
+	.open = pair_open,
+	.check_change = pair_check_change,
+	.open_count = pair_open_count,
+	.describe = pair_describe,
+	.companion = pair_companion,
+	.destroy = pair_destroy,
+	.frames_bypass = "go straight to its peer",
+	.only_opened_as = "has a peer",
+};

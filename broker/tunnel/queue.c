@@ -2,115 +2,90 @@
 #include "broker/tunnel/queue.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
+#include "broker/switch/bridges.h"
+#include "broker/system/socketpair.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
-#include "broker/tunnel/tunnel.h"
 
-int queue_compare(struct queue *one, struct queue *other)
+static int queue_compare(struct queue *one, struct queue *other)
 {
 	return one->id < other->id ? -1 : one->id > other->id;
 }
 
-RB_GENERATE(queue_tree, queue, by_id, queue_compare)
+RB_GENERATE_INTERNAL(queue_tree, queue, by_id, queue_compare, __attribute__((unused)) static)
 
-struct queue *queue_find(struct broker *broker, uint32_t id)
+struct queue *queue_find(struct tunnels *tunnels, uint32_t id)
 {
 	struct queue key = {.id = id};
 
-	return RB_FIND(queue_tree, &broker->queues, &key);
+	return RB_FIND(queue_tree, &tunnels->queues, &key);
 }
 
-static int socket_set_buffer(int fd)
+struct queue *queue_first(struct tunnels *tunnels)
 {
-	/* The kernel doubles what is asked for. */
-	int size = QUEUE_SOCKET_BUFFER / 2;
-
-	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return RB_MIN(queue_tree, &tunnels->queues);
 }
 
-static int socket_inode(int fd, ino_t *inode)
+static void queue_peer_closed(struct lane *lane)
 {
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return -1;
-	*inode = status.st_ino;
-	return 0;
+	queue_free(container_of(lane, struct queue, lane));
 }
 
-int queue_socketpair(const struct broker *broker, enum memtun_socket socket, int ends[2],
-		     ino_t *inode)
+static const struct lane_owner queue_owner = {.ended = queue_peer_closed};
+
+/* Open the queue's lane on the broker's end of the pair. -1 with ENOMEM. */
+static int queue_open_lane(struct queue *queue, struct engine *engine,
+			   const struct frame_format *format, int fd)
 {
-	static const int types[] = {
-		[MEMTUN_SEQPACKET] = SOCK_SEQPACKET,
-		[MEMTUN_DGRAM] = SOCK_DGRAM,
-		[MEMTUN_STREAM] = SOCK_STREAM,
-	};
+	bool is_stream = queue->socket == MEMTUN_STREAM;
 
-	if (socketpair(AF_UNIX, types[socket] | SOCK_CLOEXEC, 0, ends) < 0)
-		return -1;
-	if ((!broker->default_buffer_fits &&
-	     (socket_set_buffer(ends[0]) < 0 || socket_set_buffer(ends[1]) < 0)) ||
-	    socket_inode(ends[1], inode) < 0) {
-		descriptor_close(&ends[0]);
-		descriptor_close(&ends[1]);
-		return -1;
-	}
-	return 0;
+	lane_init(&queue->lane, engine, &queue_owner);
+	/* Where the inode is unknown, the client's death is seen when a frame is sent to it. */
+	if (queue->socket == MEMTUN_DGRAM && socket_inode(fd, &queue->lane.inode) < 0)
+		queue->lane.inode = 0;
+	queue->lane.format = *format;
+	return lane_open(&queue->lane, is_stream ? &lane_stream_link : &lane_packet_link, fd);
 }
 
-static void queue_ended(struct lane *lane)
-{
-	queue_free((struct queue *)lane);
-}
-
-static const struct lane_owner queue_owner = {.ended = queue_ended};
-
-struct queue *queue_new(struct broker *broker, enum memtun_socket socket,
+struct queue *queue_new(struct tunnels *tunnels, enum memtun_socket socket,
 			const struct frame_format *format, int *client_fd)
 {
+	struct engine *engine = tunnels->bridges->engine;
 	struct queue *queue = calloc(1, sizeof(*queue));
 	int ends[2];
 
 	if (!queue)
 		return NULL;
-	if (queue_socketpair(broker, socket, ends, &queue->client_inode) < 0) {
+	if (socketpair_open(socket, engine->default_buffer_fits, ends, &queue->client_inode) < 0) {
 		free(queue);
 		return NULL;
 	}
+	queue->tunnels = tunnels;
 	queue->socket = socket;
-	lane_init(&queue->lane, broker, &queue_owner);
-	if (socket == MEMTUN_DGRAM && socket_inode(ends[0], &queue->lane.inode) < 0)
-		queue->lane.inode = 0; /* then its client's death is seen when frames go to it */
-	queue->lane.format = *format;
-	if (lane_open(&queue->lane, socket == MEMTUN_STREAM ? &lane_stream_link : &lane_packet_link,
-		      ends[0]) < 0) {
+	if (queue_open_lane(queue, engine, format, ends[0]) < 0) {
 		descriptor_close(&ends[0]);
 		descriptor_close(&ends[1]);
 		free(queue);
 		return NULL;
 	}
-	queue->id = broker_next_id(broker);
-	RB_INSERT(queue_tree, &broker->queues, queue);
+	queue->id = engine_next_id(engine);
+	RB_INSERT(queue_tree, &tunnels->queues, queue);
 	*client_fd = ends[1];
 	return queue;
 }
 
 void queue_free(struct queue *queue)
 {
-	struct broker *broker = queue->lane.broker;
 	struct tunnel *tunnel = queue->tunnel;
 
 	if (tunnel)
 		queue_detach(queue);
 	lane_close(&queue->lane);
-	RB_REMOVE(queue_tree, &broker->queues, queue);
+	RB_REMOVE(queue_tree, &queue->tunnels->queues, queue);
 	if (tunnel)
-		tunnel_queue_ended(tunnel, queue->id);
+		tunnel_queue_closed(tunnel, queue->id);
 	free(queue);
 }
 

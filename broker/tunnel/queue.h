@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A queue: one open of a tunnel. It makes a fresh socketpair, moves frames by the broker's end of
- * it and gives the other to the client, never keeping it: else the client's death could not be
- * seen.
+ * A queue: one open of a tunnel. It makes a new socket pair, moves frames by the broker's end, and
+ * gives the other end to the client without keeping a copy: a copy would hide the client's death.
  */
 #ifndef MEMTUN_QUEUE_H
 #define MEMTUN_QUEUE_H
@@ -15,48 +14,42 @@
 
 #include "common/frame/frame_format.h"
 #include "broker/switch/lane.h"
+#include "broker/tunnel/tunnel.h"
 #include "memtun/protocol.h"
 
-struct broker;
 struct queue;
 struct tunnel;
-
-/* The send buffer of both ends: what Linux gives by default, whatever this system's default is. */
-#define QUEUE_SOCKET_BUFFER 212992
-
-RB_HEAD(queue_tree, queue);
+struct tunnels;
 
 struct queue {
-	struct lane lane;      /* first; its port is the tunnel, NULL: not attached yet */
-	struct tunnel *tunnel; /* NULL: opened, but not attached yet */
+	struct lane lane;      /* its port is the tunnel's; NULL while the queue is not attached */
+	struct tunnel *tunnel; /* NULL while the queue is not attached */
+	struct tunnels *tunnels;
 	LIST_ENTRY(queue) in_tunnel;
 	RB_ENTRY(queue) by_id;
 	uint32_t id;
-	ino_t client_inode; /* of the client's end, by which it is known again after dup and fork */
+	ino_t client_inode; /* of the client's end: dup(2) and fork(2) keep it */
 	enum memtun_socket socket;
 };
 
-/* Queues by id. */
-int queue_compare(struct queue *one, struct queue *other);
-RB_PROTOTYPE(queue_tree, queue, by_id, queue_compare)
-
-/* A fresh socketpair as tunnels have them: ends[1] is to be the client's, *inode is that one's. */
-int queue_socketpair(const struct broker *broker, enum memtun_socket socket, int ends[2],
-		     ino_t *inode);
-
 /*
- * Makes an unattached queue and gives its client's end, close-on-exec, to *client_fd. NULL with
+ * Make a queue that is attached to no tunnel. *client_fd, close-on-exec, is the caller's. NULL with
  * errno: EMFILE, ENFILE, ENOMEM.
  */
-struct queue *queue_new(struct broker *broker, enum memtun_socket socket,
+struct queue *queue_new(struct tunnels *tunnels, enum memtun_socket socket,
 			const struct frame_format *format, int *client_fd);
 
-struct queue *queue_find(struct broker *broker, uint32_t id);
+/* Return the queue of that id, or NULL. */
+struct queue *queue_find(struct tunnels *tunnels, uint32_t id);
 
-/* Ends it: its client sees the end, its tunnel is told, what waited is counted as dropped. */
+/* Return any queue, or NULL if there is none. */
+struct queue *queue_first(struct tunnels *tunnels);
+
+/* Close the queue: its client reads the end, its backlog is counted as dropped, and its tunnel is
+ * told, which may be deleted. */
 void queue_free(struct queue *queue);
 
-/* Puts the tunnel's frames on it and its frames on the tunnel, from now on; or stops that. */
+/* Attach the queue to the tunnel, whose frames it carries from now on; or detach it. */
 void queue_attach(struct queue *queue, struct tunnel *tunnel);
 void queue_detach(struct queue *queue);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tunnel: a TUN or TAP endpoint with a name, and its queues, the opens of it. It is the port that
- * a bridge sees; frames to it go to one of its queues, the same one for the same flow. A tunnel
- * that isn't persistent goes with its last queue. One that is wired to a peer has no queues: see
- * pair.h. Nor has one whose backend is the kernel: see kernel_tunnel.h.
+ * A tunnel: a TUN or TAP endpoint with a name. It is a port of its bridge. What carries its frames
+ * is its kind: queues of the broker (memory_tunnel.c), a socket pair that it shares with a peer
+ * (pair.c), or an interface of the kernel (kernel_tunnel.c).
  */
 #ifndef MEMTUN_TUNNEL_H
 #define MEMTUN_TUNNEL_H
@@ -11,51 +10,110 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <sys/tree.h>
 #include <sys/types.h>
 
+#include "broker/switch/port.h"
+#include "broker/switch/port_names.h"
 #include "common/attribute.h"
 #include "common/frame/frame_format.h"
-#include "broker/switch/port.h"
 
-struct broker;
-struct frame;
+struct bridges;
 struct injector;
 struct kernel_tunnel;
 struct pair;
 struct queue;
+struct tunnel;
 
-/* As the kernel's MAX_TAP_QUEUES. */
+RB_HEAD(queue_tree, queue);
+
+/* The register of all tunnels and queues. */
+struct tunnels {
+	struct bridges *bridges;
+	struct port_names *names;
+	struct port_id_tree by_id;
+	struct queue_tree queues;
+	bool kernel_allowed; /* tunnels of the kernel can be made: the broker has the right to */
+};
+
+/* The limit of the kernel, MAX_TAP_QUEUES. */
 #define TUNNEL_QUEUES_MAX 256
 
-/* What packets may be unless told otherwise, bytes. */
+/* The default mtu, bytes of packet: Ethernet's. */
 #define TUNNEL_MTU 1500
 
+/* What differs between the kinds of tunnel. A function that is NULL has nothing to do. */
+struct tunnel_kind {
+	/* Check that the options suit a tunnel of this kind. -1 with the fault filled. */
+	int (*check)(const struct tunnels *tunnels, const struct attribute_set *options,
+		     struct fault *fault);
+
+	/* Write a template's lowest free name. -1 with ENFILE. */
+	int (*expand)(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE]);
+
+	/* Make what carries the frames of a new tunnel. -1 with the fault filled. */
+	int (*create)(struct tunnel *tunnel, const struct attribute_set *options,
+		      struct fault *fault);
+
+	/* Check that one more client may open the tunnel. -1 with the fault filled. */
+	int (*check_room)(const struct tunnel *tunnel, struct fault *fault);
+
+	/*
+	 * Open the tunnel. *client_fd is the caller's; *queue, NULL before, is set where the frames
+	 * pass through the broker. -1 with the fault filled.
+	 */
+	int (*open)(struct tunnel *tunnel, struct queue **queue, int *client_fd,
+		    struct fault *fault);
+
+	/* Check that the options of an existing tunnel may be changed so. -1, the fault filled. */
+	int (*check_change)(const struct tunnel *tunnel, const struct attribute_set *options,
+			    struct fault *fault);
+
+	/* Return whether the tunnel is to be deleted, now that it has no queue. NULL: it never is. */
+	bool (*is_unused)(const struct tunnel *tunnel);
+
+	/* Close what clients have left, and return whether that has deleted the tunnel. */
+	bool (*delete_if_dead)(struct tunnel *tunnel);
+
+	/* Update what is to be described, and return whether that has deleted the tunnel. */
+	bool (*refresh)(struct tunnel *tunnel);
+
+	/* Return how many clients have the tunnel open. NULL: describe() puts the number. */
+	unsigned int (*open_count)(const struct tunnel *tunnel);
+
+	/* Describe the kind's own attributes, and remove those that such a tunnel hasn't. */
+	void (*describe)(const struct tunnel *tunnel, struct attribute_set *set);
+
+	/* Return the other tunnel that is deleted with this one, or NULL. */
+	struct tunnel *(*companion)(const struct tunnel *tunnel);
+
+	/* Free what create() has made. */
+	void (*destroy)(struct tunnel *tunnel);
+
+	/* For messages, where the frames don't pass through the broker: "go to the kernel". */
+	const char *frames_bypass;
+
+	/* For messages, where no queue can be attached: "has a peer". */
+	const char *only_opened_as;
+};
+
+extern const struct tunnel_kind memory_tunnel_kind, pair_tunnel_kind, kernel_tunnel_kind;
+
 struct tunnel {
-	struct port port; /* first: a tunnel's port is the tunnel */
-	RB_ENTRY(tunnel) by_name;
-	RB_ENTRY(tunnel) by_id;
-	struct pair *pair;            /* NULL: not wired to a peer */
-	struct kernel_tunnel *kernel; /* NULL: its backend is memory */
-	LIST_HEAD(, queue) queues;
+	struct port port;
+	struct tunnels *tunnels;
+	const struct tunnel_kind *kind;
+	struct pair *pair;            /* of pair_tunnel_kind */
+	struct kernel_tunnel *kernel; /* of kernel_tunnel_kind */
+	LIST_HEAD(, queue) queues;    /* of memory_tunnel_kind */
 	LIST_HEAD(, injector) injectors;
 	unsigned int queue_count;
-	uid_t owner;
 	enum memtun_socket socket;
-	struct frame_format format; /* that its queues have */
+	struct frame_format format; /* of its queues */
 	bool persistent;
 	bool multi_queue;
 };
 
-RB_HEAD(tunnel_tree_name, tunnel);
-RB_HEAD(tunnel_tree_id, tunnel);
-
-int tunnel_compare_name(struct tunnel *one, struct tunnel *other);
-int tunnel_compare_id(struct tunnel *one, struct tunnel *other);
-RB_PROTOTYPE(tunnel_tree_name, tunnel, by_name, tunnel_compare_name)
-RB_PROTOTYPE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
-
-/* Attributes that make a tunnel, and those of them that can be changed. */
+/* Attributes that can be changed, and those that make a tunnel. */
 #define TUNNEL_CHANGES                                                            \
 	(ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) |           \
 	 ATTRIBUTE_BIT(MEMTUN_A_QUEUE_LIMIT) | ATTRIBUTE_BIT(MEMTUN_A_OVERFLOW) | \
@@ -67,53 +125,64 @@ RB_PROTOTYPE(tunnel_tree_id, tunnel, by_id, tunnel_compare_id)
 	 ATTRIBUTE_BIT(MEMTUN_A_VNET_HDR) | ATTRIBUTE_BIT(MEMTUN_A_MULTI_QUEUE) |         \
 	 ATTRIBUTE_BIT(MEMTUN_A_BACKEND))
 
+/* What a tunnel does as a port. */
 extern const struct port_operations tunnel_port_operations;
 
-/* The tunnel of that name, or NULL. */
-struct tunnel *tunnel_find(struct broker *broker, const char *name);
+/* Return the tunnel of that name, or NULL. */
+struct tunnel *tunnel_find(const struct tunnels *tunnels, const char *name);
 
-/* The tunnel with the lowest id above `id`, or NULL: the order of lists. */
-struct tunnel *tunnel_next(struct broker *broker, uint32_t id);
+/* Return the tunnel with the lowest id above `id`, or NULL: the order of lists. */
+struct tunnel *tunnel_next(const struct tunnels *tunnels, uint32_t id);
+
+/* Allocate a tunnel of that kind and register it. NULL with ENOMEM. */
+struct tunnel *tunnel_new(struct tunnels *tunnels, const struct tunnel_kind *kind, const char *name,
+			  const struct attribute_set *options, uid_t owner);
+
+/* Remove a tunnel from the register and from its bridge, and free it, without an event. */
+void tunnel_free(struct tunnel *tunnel);
 
 /*
- * Makes a tunnel, and its peer if one is asked for. NULL with the fault filled: EBUSY (taken),
- * EPERM (taken by another user), EINVAL, ENOMEM, ENFILE (no number is free for the template); with
- * backend kernel also what kernel_device_open() says.
+ * Make a tunnel, and its peer if the options have one. NULL with the fault filled: EBUSY (the name
+ * is taken), EPERM (by another user), EINVAL, ENOMEM, ENFILE (the template has no free number); with
+ * backend kernel also the errors of kernel_device_open().
  */
-struct tunnel *tunnel_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
+struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *options, uid_t uid,
 			  bool persistent, struct fault *fault);
 
 /*
- * Opens a tunnel, which is made if it doesn't exist, and gives its client's end to *client_fd. NULL
- * with the fault filled: as tunnel_add(), and EBUSY (open already), E2BIG, EMFILE. *queue is NULL
- * for a tunnel that is wired to a peer or the kernel's.
+ * Open a tunnel, which is made if it doesn't exist. The client's end, *client_fd, is the caller's.
+ * *queue is NULL where the frames don't pass through the broker. NULL with the fault filled: as
+ * tunnel_add(), and EBUSY (open already), E2BIG, EMFILE.
  */
-struct tunnel *tunnel_open(struct broker *broker, const struct attribute_set *options, uid_t uid,
+struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *options, uid_t uid,
 			   struct queue **queue, int *client_fd, struct fault *fault);
 
-/* Attaches a queue that was opened without a name, as tunnel_open() would a fresh one. */
-struct tunnel *tunnel_attach(struct broker *broker, const struct attribute_set *options, uid_t uid,
-			     struct queue *queue, struct fault *fault);
+/* Attach a queue that was opened without a name, as tunnel_open() attaches a new one. */
+struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set *options,
+			     uid_t uid, struct queue *queue, struct fault *fault);
 
-/* Changes what TUNNEL_CHANGES names: all of it, or nothing. */
+/* Change the options of TUNNEL_CHANGES: all of them, or none. -1 with the fault filled. */
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault);
 
-/* May this user have it? -1 with the fault filled: EPERM. */
-int tunnel_admit(const struct tunnel *tunnel, uid_t uid, struct fault *fault);
+/* Close what clients have left; true if that has deleted the tunnel. */
+bool tunnel_delete_if_dead(struct tunnel *tunnel);
 
-/* Ends its queues and deletes it, and its peer. */
+/* Update what tunnel_describe() describes; true if that has deleted the tunnel. */
+bool tunnel_refresh(struct tunnel *tunnel);
+
+/* Delete the tunnel with its queues, and its peer. */
 void tunnel_delete(struct tunnel *tunnel);
 
-/* Tells those who watch; queue_id: the queue it is about, 0 for none. */
+/* Publish an event of the tunnel; queue_id: of the queue that it is about, 0 for none. */
 void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id);
 
-/* Deletes it if nobody has it open and nobody made it to stay. */
+/* Delete the tunnel if it has no queue and is not persistent. */
 void tunnel_delete_if_unused(struct tunnel *tunnel);
 
-/* A queue is gone; the tunnel goes with it if it was its last and nobody made it to stay. */
-void tunnel_queue_ended(struct tunnel *tunnel, uint32_t queue_id);
+/* Publish that a queue was closed, and delete the tunnel if it is unused now. */
+void tunnel_queue_closed(struct tunnel *tunnel, uint32_t queue_id);
 
-/* What is said of a tunnel, its counters included if they are wanted. */
+/* Describe the tunnel in the set, which is cleared first; with its counters if `statistics`. */
 void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_set *set);
 
 #endif

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "broker/adapter/adapter.h"
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
+#include "broker/switch/bridge.h"
 #include "broker/switch/capture.h"
 #include "common/clock.h"
+#include "common/container_of.h"
 #include "broker/uplink/uplink_options.h"
 #include "common/utf8.h"
 
@@ -17,54 +19,41 @@
 #define FIRST_DELAY 0.1
 #define LAST_DELAY 10.0
 
-int uplink_compare(struct uplink *one, struct uplink *other)
+static const struct port_operations uplink_port_operations;
+
+struct uplink *uplink_find(const struct uplinks *uplinks, const char *name)
 {
-	return strcmp(one->port.name, other->port.name);
+	struct port *port = port_names_find(uplinks->names, name);
+
+	if (!port || port->operations != &uplink_port_operations)
+		return NULL;
+	return container_of(port, struct uplink, port);
 }
 
-RB_GENERATE(uplink_tree, uplink, by_name, uplink_compare)
-
-struct uplink *uplink_find(struct broker *broker, const char *name)
+struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id)
 {
-	struct uplink key;
+	struct port *port = port_ids_next(&uplinks->by_id, id);
 
-	strlcpy(key.port.name, name, sizeof(key.port.name));
-	return RB_FIND(uplink_tree, &broker->uplinks, &key);
-}
-
-struct uplink *uplink_next(struct broker *broker, uint32_t id)
-{
-	struct uplink *uplink, *next = NULL;
-
-	RB_FOREACH(uplink, uplink_tree, &broker->uplinks) {
-		if (uplink->port.id > id && (!next || uplink->port.id < next->port.id))
-			next = uplink;
-	}
-	return next;
-}
-
-int uplink_admit(const struct uplink *uplink, uid_t uid, struct fault *fault)
-{
-	if (uid == 0 || uid == uplink->owner)
-		return 0;
-	return fault_set(fault, EPERM, "'%s' belongs to user %u", uplink->port.name, uplink->owner);
+	return port ? container_of(port, struct uplink, port) : NULL;
 }
 
 static void uplink_publish(struct uplink *uplink, enum memtun_event event)
 {
+	struct event_sink *events = &uplink->port.engine->events;
 	struct attribute_set set;
 
-	if (LIST_EMPTY(&uplink->port.broker->subscribed))
+	if (!event_sink_has_subscribers(events))
 		return;
 	uplink_describe(uplink, false, &set);
-	broker_publish(uplink->port.broker, event, &set);
+	event_publish(events, event, &set);
 }
 
 /* ------------------------------------------------------------------------------ the port */
 
-static void uplink_send(struct port *port, struct port *source, struct batch *batch, uint32_t mask)
+static void uplink_send(struct port *port, struct source *source, struct batch *batch,
+			uint32_t mask)
 {
-	struct uplink *uplink = (struct uplink *)port;
+	struct uplink *uplink = container_of(port, struct uplink, port);
 	unsigned int frames = (unsigned int)__builtin_popcount(mask);
 
 	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
@@ -78,7 +67,7 @@ static void uplink_send(struct port *port, struct port *source, struct batch *ba
 
 static void uplink_set_reading(struct port *port, bool reading)
 {
-	struct uplink *uplink = (struct uplink *)port;
+	struct uplink *uplink = container_of(port, struct uplink, port);
 
 	lane_set_reading(&uplink->lane, reading);
 	lane_set_reading(&uplink->second, reading);
@@ -86,10 +75,11 @@ static void uplink_set_reading(struct port *port, bool reading)
 
 static void uplink_resume_sources(struct port *port)
 {
-	backpressure_resume(&((struct uplink *)port)->lane.backpressure);
+	backpressure_resume(&container_of(port, struct uplink, port)->lane.backpressure);
 }
 
 static const struct port_operations uplink_port_operations = {
+	.kind = "an uplink",
 	.send = uplink_send,
 	.set_reading = uplink_set_reading,
 	.resume_sources = uplink_resume_sources,
@@ -123,9 +113,9 @@ static void uplink_wait(struct uplink *uplink)
 {
 	if (uplink->up && clock_now() - uplink->since > (int64_t)(LAST_DELAY * CLOCK_SECOND))
 		uplink->delay = FIRST_DELAY;
-	ev_timer_stop(uplink->port.broker->loop, &uplink->timer);
+	ev_timer_stop(uplink->port.engine->loop, &uplink->timer);
 	ev_timer_set(&uplink->timer, uplink->delay, 0.);
-	ev_timer_start(uplink->port.broker->loop, &uplink->timer);
+	ev_timer_start(uplink->port.engine->loop, &uplink->timer);
 	uplink->delay = uplink->delay * 2 < LAST_DELAY ? uplink->delay * 2 : LAST_DELAY;
 }
 
@@ -140,7 +130,7 @@ static void uplink_close(struct uplink *uplink)
 /* For good. */
 static void uplink_end(struct uplink *uplink)
 {
-	ev_timer_stop(uplink->port.broker->loop, &uplink->timer);
+	ev_timer_stop(uplink->port.engine->loop, &uplink->timer);
 	uplink_close(uplink);
 	if (uplink->kind->end)
 		uplink->kind->end(uplink);
@@ -169,7 +159,7 @@ static void uplink_lane_ended(struct lane *lane)
 		reason = "the interface was deleted";
 	else if (lane->error)
 		reason = strerror(lane->error);
-	uplink_lost((struct uplink *)lane->port, reason);
+	uplink_lost(container_of(lane->port, struct uplink, port), reason);
 }
 
 static const struct lane_owner uplink_lane_owner = {.ended = uplink_lane_ended};
@@ -210,11 +200,11 @@ static void uplink_due(struct ev_loop *loop, ev_timer *timer, int events)
 static void uplink_free(struct uplink *uplink)
 {
 	uplink_options_free(&uplink->options);
-	adapter_config_free(uplink->port.adapter_config);
+	port_end(&uplink->port);
 	free(uplink);
 }
 
-static struct uplink *uplink_new(struct broker *broker, const struct attribute_set *options,
+static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute_set *options,
 				 uid_t uid, struct fault *fault)
 {
 	const struct uplink_kind *kind = uplink_kind_for(options, fault);
@@ -228,15 +218,15 @@ static struct uplink *uplink_new(struct broker *broker, const struct attribute_s
 		fault_set(fault, ENOMEM, "out of memory");
 		goto fail;
 	}
+	uplink->uplinks = uplinks;
 	uplink->kind = kind;
-	uplink->owner = uid;
 	uplink->delay = FIRST_DELAY;
-	uplink->port.operations = &uplink_port_operations;
 	uplink->port.mode = MEMTUN_TAP;
 	uplink->port.mtu = kind->mtu;
-	port_init(&uplink->port, broker, attribute_set_string(options, MEMTUN_A_NAME), options);
-	lane_init(&uplink->lane, broker, &uplink_lane_owner);
-	lane_init(&uplink->second, broker, &uplink_lane_owner);
+	port_init(&uplink->port, &uplink_port_operations, uplinks->bridges,
+		  attribute_set_string(options, MEMTUN_A_NAME), uid, options);
+	lane_init(&uplink->lane, uplink->port.engine, &uplink_lane_owner);
+	lane_init(&uplink->second, uplink->port.engine, &uplink_lane_owner);
 	uplink->lane.envelope = kind->envelope;
 	uplink->second.envelope = kind->envelope;
 	uplink->lane.port = &uplink->port;
@@ -269,7 +259,8 @@ static int uplink_check_loop(const struct uplink *uplink, struct fault *fault)
 	const char *bridge = attribute_set_string(&uplink->options, MEMTUN_A_BRIDGE);
 	struct uplink *other;
 
-	RB_FOREACH(other, uplink_tree, &uplink->port.broker->uplinks) {
+	for (other = uplink_next(uplink->uplinks, 0); other;
+	     other = uplink_next(uplink->uplinks, other->port.id)) {
 		if (other->port.bridge && strcmp(other->port.bridge->name, bridge) == 0 &&
 		    other->kind == uplink->kind && uplink->kind->same &&
 		    uplink->kind->same(other, uplink))
@@ -281,16 +272,16 @@ static int uplink_check_loop(const struct uplink *uplink, struct fault *fault)
 	return 0;
 }
 
-struct uplink *uplink_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
+struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options, uid_t uid,
 			  struct fault *fault)
 {
 	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
 	struct uplink *uplink;
 	bool opened;
 
-	if (broker_check_name(broker, name, uid, fault) < 0)
+	if (port_names_check(uplinks->names, name, uid, fault) < 0)
 		return NULL;
-	uplink = uplink_new(broker, options, uid, fault);
+	uplink = uplink_new(uplinks, options, uid, fault);
 	if (!uplink)
 		return NULL;
 	if (uplink_check_loop(uplink, fault) < 0) {
@@ -307,23 +298,24 @@ struct uplink *uplink_add(struct broker *broker, const struct attribute_set *opt
 	}
 	if (!opened)
 		uplink_wait(uplink);
-	RB_INSERT(uplink_tree, &broker->uplinks, uplink);
-	broker->generation++;
+	port_names_add(uplinks->names, &uplink->port);
+	port_ids_add(&uplinks->by_id, &uplink->port);
+	uplink->port.engine->generation++;
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_ADDED);
 	return uplink;
 }
 
 void uplink_delete(struct uplink *uplink)
 {
-	struct broker *broker = uplink->port.broker;
+	struct uplinks *uplinks = uplink->uplinks;
 
 	uplink_end(uplink);
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DELETED);
 	capture_end_port(&uplink->port);
 	port_leave(&uplink->port);
-	RB_REMOVE(uplink_tree, &broker->uplinks, uplink);
-	name_template_note_free(broker, uplink->port.name);
-	broker->generation++;
+	port_names_remove(uplinks->names, &uplink->port);
+	port_ids_remove(&uplinks->by_id, &uplink->port);
+	uplink->port.engine->generation++;
 	uplink_free(uplink);
 }
 
@@ -334,7 +326,6 @@ void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_se
 	*set = uplink->options;
 	set->present[0] &= ~ATTRIBUTE_BIT(MEMTUN_A_BRIDGE); /* it may have gone */
 	port_describe(&uplink->port, set);
-	attribute_set_put_number(set, MEMTUN_A_OWNER, uplink->owner);
 	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
 	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);
 	if (!uplink->up && uplink->reason[0])

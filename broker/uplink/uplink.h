@@ -11,22 +11,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/tree.h>
 #include <sys/types.h>
 
 #include "common/attribute.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
+#include "broker/switch/port_names.h"
 
-struct broker;
+struct bridges;
 struct uplink;
+
+/* The register of all uplinks. */
+struct uplinks {
+	struct bridges *bridges;
+	struct port_names *names;
+	struct port_id_tree by_id;
+};
 
 /* Room for what was tried, in words. */
 #define UPLINK_TEXT_SIZE 160
 
 /* What an uplink of some kind is, does and takes. */
 struct uplink_kind {
-	size_t size;       /* of its structure, which begins with a struct uplink */
+	size_t size;       /* of its structure, whose first member is a struct uplink */
 	uint64_t required; /* options besides name, bridge and type, as bits */
 	uint64_t allowed;  /* besides those */
 	uint32_t mtu; /* the most bytes of packet that it carries, and what it has by default */
@@ -61,8 +68,8 @@ struct uplink_kind {
 };
 
 struct uplink {
-	struct port port; /* first: an uplink's port is the uplink */
-	RB_ENTRY(uplink) by_name;
+	struct port port;
+	struct uplinks *uplinks;
 	const struct uplink_kind *kind;
 	struct lane lane;
 	struct lane second;           /* only read, where one descriptor doesn't hear all */
@@ -71,15 +78,9 @@ struct uplink {
 	double delay;                 /* until it does so the next time, seconds */
 	int64_t since;                /* when it came up */
 	bool up;
-	uid_t owner;
 	uint64_t connects;             /* how often it came up */
 	char reason[MEMTUN_TEXT_SIZE]; /* why it is down */
 };
-
-RB_HEAD(uplink_tree, uplink);
-
-int uplink_compare(struct uplink *one, struct uplink *other);
-RB_PROTOTYPE(uplink_tree, uplink, by_name, uplink_compare)
 
 extern const struct uplink_kind uplink_dgram, uplink_kernel, uplink_local, uplink_mcast, uplink_udp,
 	uplink_vde, uplink_vxlan;
@@ -95,20 +96,17 @@ extern const struct uplink_kind uplink_dgram, uplink_kernel, uplink_local, uplin
 	 ATTRIBUTE_BIT(MEMTUN_A_DEVICE) | ATTRIBUTE_BIT(MEMTUN_A_MODE) |     \
 	 ATTRIBUTE_BIT(MEMTUN_A_ADDRESS) | ATTRIBUTE_BIT(MEMTUN_A_GATEWAY))
 
-/* The uplink of that name, or NULL; and the one with the lowest id above `id`. */
-struct uplink *uplink_find(struct broker *broker, const char *name);
-struct uplink *uplink_next(struct broker *broker, uint32_t id);
+/* Return the uplink of that name, or NULL; and the one with the lowest id above `id`, or NULL. */
+struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);
+struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id);
 
 /*
  * Makes an uplink and opens it. NULL with the fault filled: EINVAL, EBUSY (the name is taken),
  * ENOMEM, or why it can't be opened.
  */
-struct uplink *uplink_add(struct broker *broker, const struct attribute_set *options, uid_t uid,
+struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options, uid_t uid,
 			  struct fault *fault);
 void uplink_delete(struct uplink *uplink);
-
-/* May this user delete it? -1 with the fault filled: EPERM. */
-int uplink_admit(const struct uplink *uplink, uid_t uid, struct fault *fault);
 
 /* For kinds: what was under way has ended well, its lane is open; or it, or the lane, is lost. */
 void uplink_opened(struct uplink *uplink);

@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
+#include "common/container_of.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
@@ -99,7 +100,7 @@ static int dgram_bind(struct dgram *dgram)
 /* Lets go of its path, whose file is removed unless somebody has put another one there. */
 static void dgram_end(struct uplink *uplink)
 {
-	struct dgram *dgram = (struct dgram *)uplink;
+	struct dgram *dgram = container_of(uplink, struct dgram, uplink);
 	struct stat status;
 
 	if (dgram->fd < 0)
@@ -123,7 +124,7 @@ static bool name_is(const struct sockaddr_storage *one, socklen_t one_size,
 static enum memtun_attribute dgram_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
-	const struct dgram *dgram = (const struct dgram *)lane->port;
+	const struct dgram *dgram = container_of(lane->port, struct dgram, uplink.port);
 
 	(void)header;
 	return name_is(from, from_length, &dgram->peer, dgram->peer_size)
@@ -177,7 +178,7 @@ static int dgram_connect(struct dgram *dgram, const void *peer, socklen_t size)
 /* Makes the socket, which is joined, the lane's. -1 with errno. */
 static int dgram_begin(struct dgram *dgram)
 {
-	struct ev_loop *loop = dgram->uplink.port.broker->loop;
+	struct ev_loop *loop = dgram->uplink.port.engine->loop;
 
 	ev_io_stop(loop, &dgram->waiting);
 	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
@@ -246,7 +247,7 @@ static void dgram_look(struct ev_loop *loop, ev_timer *timer, int events)
 static int dgram_prepare(struct uplink *uplink, const struct attribute_set *options,
 			 struct fault *fault)
 {
-	struct dgram *dgram = (struct dgram *)uplink;
+	struct dgram *dgram = container_of(uplink, struct dgram, uplink);
 	const char *local = attribute_set_string(options, MEMTUN_A_PATH);
 	const char *remote = attribute_set_string(options, MEMTUN_A_REMOTE);
 
@@ -266,8 +267,8 @@ static int dgram_prepare(struct uplink *uplink, const struct attribute_set *opti
 
 static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	struct dgram *dgram = (struct dgram *)uplink;
-	struct ev_loop *loop = uplink->port.broker->loop;
+	struct dgram *dgram = container_of(uplink, struct dgram, uplink);
+	struct ev_loop *loop = uplink->port.engine->loop;
 	int error;
 
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot bind %.60s", dgram_path(dgram, MEMTUN_A_PATH));
@@ -302,8 +303,8 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 
 static void dgram_close(struct uplink *uplink)
 {
-	struct dgram *dgram = (struct dgram *)uplink;
-	struct ev_loop *loop = uplink->port.broker->loop;
+	struct dgram *dgram = container_of(uplink, struct dgram, uplink);
+	struct ev_loop *loop = uplink->port.engine->loop;
 
 	ev_io_stop(loop, &dgram->waiting);
 	ev_timer_stop(loop, &dgram->look);

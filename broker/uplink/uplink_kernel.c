@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "broker/system/kernel_device.h"
 #include "broker/uplink/uplink.h"
@@ -27,7 +28,7 @@ struct kernel {
 static int kernel_prepare(struct uplink *uplink, const struct attribute_set *options,
 			  struct fault *fault)
 {
-	struct kernel *kernel = (struct kernel *)uplink;
+	struct kernel *kernel = container_of(uplink, struct kernel, uplink);
 	const char *device = attribute_set_string(options, MEMTUN_A_DEVICE);
 	char *name = calloc(1, MEMTUN_NAME_SIZE);
 
@@ -59,7 +60,7 @@ static int device_set(int fd, const struct kernel_device *device)
 
 static int kernel_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	struct kernel *kernel = (struct kernel *)uplink;
+	struct kernel *kernel = container_of(uplink, struct kernel, uplink);
 	struct kernel_device device = {
 		.mode = uplink->port.mode,
 		.format.vnet_size = sizeof(struct virtio_net_hdr),

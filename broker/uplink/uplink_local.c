@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/container_of.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
@@ -28,7 +29,7 @@ struct local {
 static int local_prepare(struct uplink *uplink, const struct attribute_set *options,
 			 struct fault *fault)
 {
-	struct local *local = (struct local *)uplink;
+	struct local *local = container_of(uplink, struct local, uplink);
 
 	local->stream = attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_STREAM;
 	return control_socket_parse(attribute_set_string(options, MEMTUN_A_PATH), &local->address,
@@ -37,8 +38,8 @@ static int local_prepare(struct uplink *uplink, const struct attribute_set *opti
 
 static bool local_same(const struct uplink *one, const struct uplink *other)
 {
-	const struct local *local = (const struct local *)one;
-	const struct local *others = (const struct local *)other;
+	const struct local *local = container_of(one, struct local, uplink);
+	const struct local *others = container_of(other, struct local, uplink);
 
 	/* Those without a file begin with a 0 byte. */
 	if (local->address.sun_path[0] && others->address.sun_path[0])
@@ -50,7 +51,7 @@ static bool local_same(const struct uplink *one, const struct uplink *other)
 
 static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	const struct local *local = (struct local *)uplink;
+	const struct local *local = container_of(uplink, struct local, uplink);
 	descriptor_owned fd = -1;
 
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot connect to the %s socket %.48s",

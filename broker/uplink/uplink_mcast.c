@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/container_of.h"
 #include "common/multicast.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_address.h"
@@ -40,7 +41,7 @@ static int address_read(const struct attribute_set *options, enum memtun_attribu
 static int mcast_prepare(struct uplink *uplink, const struct attribute_set *options,
 			 struct fault *fault)
 {
-	struct mcast *mcast = (struct mcast *)uplink;
+	struct mcast *mcast = container_of(uplink, struct mcast, uplink);
 
 	mcast->options.port = htons((uint16_t)attribute_set_number(options, MEMTUN_A_PORT));
 	mcast->options.interface.s_addr = htonl(INADDR_LOOPBACK);
@@ -73,8 +74,10 @@ static bool interface_same(struct in_addr one, struct in_addr other)
 
 static bool mcast_same(const struct uplink *one, const struct uplink *other)
 {
-	const struct multicast_options *options = &((const struct mcast *)one)->options;
-	const struct multicast_options *others = &((const struct mcast *)other)->options;
+	const struct multicast_options *options =
+		&(container_of(one, struct mcast, uplink))->options;
+	const struct multicast_options *others =
+		&(container_of(other, struct mcast, uplink))->options;
 
 	return options->group.s_addr == others->group.s_addr && options->port == others->port &&
 	       interface_same(options->interface, others->interface);
@@ -83,7 +86,7 @@ static bool mcast_same(const struct uplink *one, const struct uplink *other)
 static enum memtun_attribute mcast_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
-	const struct mcast *mcast = (const struct mcast *)lane->port;
+	const struct mcast *mcast = container_of(lane->port, struct mcast, uplink.port);
 	const struct sockaddr_in *sender = (const struct sockaddr_in *)from;
 
 	(void)from_length;
@@ -98,7 +101,7 @@ static const struct lane_envelope mcast_envelope = {.check = mcast_check, .conne
 
 static int mcast_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	struct mcast *mcast = (struct mcast *)uplink;
+	struct mcast *mcast = container_of(uplink, struct mcast, uplink);
 	char group[INET_ADDRSTRLEN], interface[INET_ADDRSTRLEN];
 	struct multicast multicast;
 	const int on = 1;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_address.h"
@@ -24,7 +25,7 @@ struct udp {
 static int udp_prepare(struct uplink *uplink, const struct attribute_set *options,
 		       struct fault *fault)
 {
-	struct udp *udp = (struct udp *)uplink;
+	struct udp *udp = container_of(uplink, struct udp, uplink);
 
 	if (uplink_address_parse_port(options, MEMTUN_A_LOCAL, &udp->local, fault) < 0 ||
 	    uplink_address_parse_port(options, MEMTUN_A_REMOTE, &udp->remote, fault) < 0)
@@ -40,7 +41,7 @@ static int udp_prepare(struct uplink *uplink, const struct attribute_set *option
 static enum memtun_attribute udp_check(struct lane *lane, const struct sockaddr_storage *from,
 				       socklen_t from_length, const unsigned char *header)
 {
-	const struct udp *udp = (const struct udp *)lane->port;
+	const struct udp *udp = container_of(lane->port, struct udp, uplink.port);
 
 	(void)from_length;
 	(void)header;
@@ -53,7 +54,7 @@ static const struct lane_envelope udp_envelope = {.check = udp_check, .connectio
 
 static int udp_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	struct udp *udp = (struct udp *)uplink;
+	struct udp *udp = container_of(uplink, struct udp, uplink);
 	descriptor_owned fd = uplink_socket_open(&udp->local, false, text);
 
 	if (fd < 0)

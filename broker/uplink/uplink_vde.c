@@ -24,8 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
 #include "broker/system/confine.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_options.h"
@@ -244,7 +245,7 @@ static void vde_control_ready(struct ev_loop *loop, ev_io *io, int events)
  */
 static void vde_forget_child(struct vde *vde, bool ended)
 {
-	ev_io_stop(vde->uplink.port.broker->loop, &vde->child);
+	ev_io_stop(vde->uplink.port.engine->loop, &vde->child);
 	close(vde->child.fd);
 	ev_io_set(&vde->child, -1, 0);
 	while (waitpid(vde->pid, NULL, ended ? 0 : WNOHANG) < 0 && errno == EINTR)
@@ -323,7 +324,7 @@ static const char *vde_directory(const char *path)
 static int vde_prepare(struct uplink *uplink, const struct attribute_set *options,
 		       struct fault *fault)
 {
-	struct vde *vde = (struct vde *)uplink;
+	struct vde *vde = container_of(uplink, struct vde, uplink);
 	const char *path = attribute_set_string(options, MEMTUN_A_PATH);
 	const char *directory = vde_directory(path);
 
@@ -360,7 +361,7 @@ static int vde_look(const char *directory)
 
 static int vde_begin(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	struct vde *vde = (struct vde *)uplink;
+	struct vde *vde = container_of(uplink, struct vde, uplink);
 	const char *path = attribute_set_string(&uplink->options, MEMTUN_A_PATH);
 	int fd;
 
@@ -372,14 +373,14 @@ static int vde_begin(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		return -1;
 	vde->error = ECONNABORTED; /* if it ends without a word */
 	ev_io_set(&vde->child, fd, EV_READ);
-	ev_io_start(uplink->port.broker->loop, &vde->child);
+	ev_io_start(uplink->port.engine->loop, &vde->child);
 	snprintf(text, UPLINK_TEXT_SIZE, "joining the VDE switch %.48s", path);
 	return 1;
 }
 
 static void vde_end_connection(struct uplink *uplink)
 {
-	struct vde *vde = (struct vde *)uplink;
+	struct vde *vde = container_of(uplink, struct vde, uplink);
 
 	if (vde->child.fd >= 0) {
 		kill(vde->pid, SIGALRM);
@@ -388,7 +389,7 @@ static void vde_end_connection(struct uplink *uplink)
 	descriptor_close(&vde->data);
 	if (vde->control.fd < 0)
 		return;
-	ev_io_stop(uplink->port.broker->loop, &vde->control);
+	ev_io_stop(uplink->port.engine->loop, &vde->control);
 	close(vde->control.fd);
 	ev_io_set(&vde->control, -1, 0);
 }

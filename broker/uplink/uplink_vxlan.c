@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "common/multicast.h"
 #include "broker/uplink/uplink_address.h"
@@ -64,7 +65,7 @@ static int vxlan_check_addresses(const struct vxlan *vxlan, const struct attribu
 static int vxlan_prepare(struct uplink *uplink, const struct attribute_set *options,
 			 struct fault *fault)
 {
-	struct vxlan *vxlan = (struct vxlan *)uplink;
+	struct vxlan *vxlan = container_of(uplink, struct vxlan, uplink);
 	uint16_t port = attribute_set_has(options, MEMTUN_A_PORT)
 				? (uint16_t)attribute_set_number(options, MEMTUN_A_PORT)
 				: VXLAN_PORT;
@@ -91,7 +92,7 @@ static int vxlan_prepare(struct uplink *uplink, const struct attribute_set *opti
 
 static void vxlan_write(const struct lane *lane, unsigned char *header)
 {
-	uint32_t vni = htonl(((const struct vxlan *)lane->port)->vni << 8);
+	uint32_t vni = htonl(container_of(lane->port, struct vxlan, uplink.port)->vni << 8);
 
 	memset(header, 0, VXLAN_HEADER);
 	header[0] = VXLAN_HAS_VNI;
@@ -102,7 +103,7 @@ static void vxlan_write(const struct lane *lane, unsigned char *header)
 static enum memtun_attribute vxlan_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
-	const struct vxlan *vxlan = (const struct vxlan *)lane->port;
+	const struct vxlan *vxlan = container_of(lane->port, struct vxlan, uplink.port);
 	uint32_t vni;
 
 	(void)from_length;
@@ -175,7 +176,7 @@ static int vxlan_join(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 
 static int vxlan_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
-	struct vxlan *vxlan = (struct vxlan *)uplink;
+	struct vxlan *vxlan = container_of(uplink, struct vxlan, uplink);
 	descriptor_owned fd = vxlan_share_open(vxlan, text);
 
 	if (fd < 0)
@@ -196,7 +197,7 @@ static void vxlan_close(struct uplink *uplink)
 {
 	/* The others are told when its socket is no more. */
 	lane_close(&uplink->lane);
-	vxlan_share_close((struct vxlan *)uplink);
+	vxlan_share_close(container_of(uplink, struct vxlan, uplink));
 }
 
 const struct uplink_kind uplink_vxlan = {

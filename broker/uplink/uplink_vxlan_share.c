@@ -13,7 +13,8 @@
 #include <linux/filter.h>
 #include <stdio.h>
 
-#include "broker/broker.h"
+#include "broker/engine/engine.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink_address.h"
 #include "broker/uplink/uplink_socket.h"
@@ -24,12 +25,12 @@
 /* The next after `other` (NULL: the first) that is open on the same address. */
 static struct vxlan *sharer_next(const struct vxlan *vxlan, struct vxlan *other)
 {
-	struct uplink_tree *uplinks = &vxlan->uplink.port.broker->uplinks;
-	struct uplink *uplink = other ? RB_NEXT(uplink_tree, uplinks, &other->uplink)
-				      : RB_MIN(uplink_tree, uplinks);
+	const struct uplinks *uplinks = vxlan->uplink.uplinks;
+	struct uplink *uplink;
 
-	for (; uplink; uplink = RB_NEXT(uplink_tree, uplinks, uplink)) {
-		other = (struct vxlan *)uplink;
+	for (uplink = uplink_next(uplinks, other ? other->uplink.port.id : 0); uplink;
+	     uplink = uplink_next(uplinks, uplink->port.id)) {
+		other = container_of(uplink, struct vxlan, uplink);
 		if (uplink->kind == &uplink_vxlan && other != vxlan && other->place &&
 		    uplink_address_equal(&other->local, &vxlan->local, true))
 			return other;

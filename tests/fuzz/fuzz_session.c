@@ -14,6 +14,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "broker/control/control.h"
+#include "broker/engine/engine.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 #include "broker/broker.h"
 #include "common/descriptor.h"
 #include "common/log.h"
@@ -66,7 +70,7 @@ static void clients_join(struct clients *clients, int which, uid_t uid)
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ||
-	    !session_new(clients->broker, ends[1], uid, which))
+	    !session_new(clients->broker->control, ends[1], uid, which))
 		abort();
 	clients->controls[which] = ends[0];
 }
@@ -126,7 +130,7 @@ static void clients_read(struct clients *clients, int which)
 static void clients_run(struct clients *clients)
 {
 	for (int i = 0; i < TURNS; i++) {
-		ev_run(clients->broker->loop, EVRUN_NOWAIT);
+		ev_run(clients->broker->engine->loop, EVRUN_NOWAIT);
 		if (clients->reading)
 			clients_read(clients, 0);
 		clients_read(clients, 1);
@@ -246,10 +250,10 @@ static void clients_end(struct clients *clients)
 {
 	descriptor_close(&clients->controls[0]);
 	descriptor_close(&clients->controls[1]);
-	ev_run(clients->broker->loop, EVRUN_NOWAIT);
+	ev_run(clients->broker->engine->loop, EVRUN_NOWAIT);
 	for (unsigned int i = 0; i < clients->tunnel_count; i++)
 		descriptor_close(&clients->tunnels[i]);
-	ev_run(clients->broker->loop, EVRUN_NOWAIT);
+	ev_run(clients->broker->engine->loop, EVRUN_NOWAIT);
 	broker_free(clients->broker);
 }
 

@@ -14,6 +14,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "broker/control/control.h"
+#include "broker/engine/engine.h"
+#include "broker/tunnel/queue.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 #include "broker/broker.h"
 #include "common/descriptor.h"
 #include "common/log.h"
@@ -56,7 +61,7 @@ static int tunnel_make(char *text)
 	struct queue *queue;
 	int fd;
 
-	if (!tunnel_open(world.broker, &options, 1000, &queue, &fd, &fault))
+	if (!tunnel_open(world.broker->tunnels, &options, 1000, &queue, &fd, &fault))
 		abort();
 	return fd;
 }
@@ -80,7 +85,7 @@ static void uplink_make(void)
 		 "name=u,bridge=b,type=vxlan,vni=42,local=127.0.0.1,remote=127.0.0.2,port=%u",
 		 ntohs(local.sin_port));
 	options = options_make(text);
-	world.uplink = uplink_add(world.broker, &options, 1000, &fault);
+	world.uplink = uplink_add(world.broker->uplinks, &options, 1000, &fault);
 	remote = (struct sockaddr_in){.sin_family = AF_INET};
 	remote.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
 	world.remote = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -120,7 +125,7 @@ static void stream_send(const uint8_t *bytes, size_t size)
 		return;
 	descriptor_close(&world.stream);
 	for (int i = 0; i < TURNS; i++)
-		ev_run(world.broker->loop, EVRUN_NOWAIT);
+		ev_run(world.broker->engine->loop, EVRUN_NOWAIT);
 	world.stream = tunnel_make(text);
 }
 
@@ -135,8 +140,8 @@ static void vxlan_send(const uint8_t *bytes, size_t size)
 static void uplink_lose_and_try(void)
 {
 	uplink_lost(world.uplink, "it is tried here");
-	ev_timer_stop(world.broker->loop, &world.uplink->timer);
-	ev_invoke(world.broker->loop, &world.uplink->timer, EV_TIMER);
+	ev_timer_stop(world.broker->engine->loop, &world.uplink->timer);
+	ev_invoke(world.broker->engine->loop, &world.uplink->timer, EV_TIMER);
 }
 
 static void world_step(uint8_t what, const uint8_t *bytes, size_t size)
@@ -161,7 +166,7 @@ static void world_step(uint8_t what, const uint8_t *bytes, size_t size)
 		break;
 	}
 	for (int i = 0; i < TURNS; i++)
-		ev_run(world.broker->loop, EVRUN_NOWAIT);
+		ev_run(world.broker->engine->loop, EVRUN_NOWAIT);
 	read_all(world.remote);
 	read_all(world.stream);
 	read_all(world.tun);
@@ -193,7 +198,7 @@ static uint64_t tunnel_waiting(const struct tunnel *tunnel)
 
 static void world_end(void)
 {
-	struct tunnel *tun = tunnel_find(world.broker, "t");
+	struct tunnel *tun = tunnel_find(world.broker->tunnels, "t");
 
 	port_check(&world.uplink->port, world.uplink->lane.backlog.count);
 	port_check(&tun->port, tunnel_waiting(tun));

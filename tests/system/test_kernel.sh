@@ -393,7 +393,7 @@ has "$errors" "go to the kernel, not through the broker"
 ends_with 1 memtun capture k
 has "$errors" "go to the kernel, not through the broker"
 ends_with 1 memtun set k mtu 1400
-says "'k' is the kernel's"
+says "'k' is an interface of the kernel"
 ends_with 125 memtun exec -t k:backend=memory -- true
 has "$errors" "'k' exists with backend kernel, not memory"
 ends_with 1 memtun wait k drained

@@ -39,7 +39,7 @@ static void fixture_idle(struct ev_loop *loop, ev_idle *idle, int events)
 
 void broker_quiesce(struct broker_fixture *fixture)
 {
-	struct ev_loop *loop = fixture->broker->loop;
+	struct ev_loop *loop = fixture->broker->engine->loop;
 	ev_idle idle;
 
 	/* An idle watcher runs when an iteration finds nothing else to run. */
@@ -64,7 +64,7 @@ static void fixture_due(struct ev_loop *loop, ev_timer *timer, int events)
 bool broker_wait(struct broker_fixture *fixture, bool (*condition)(void *context), void *context,
 		 double seconds)
 {
-	struct ev_loop *loop = fixture->broker->loop;
+	struct ev_loop *loop = fixture->broker->engine->loop;
 	bool over = false;
 	ev_timer timer;
 
@@ -113,7 +113,7 @@ void client_open(struct client *client, struct broker_fixture *fixture, uid_t ui
 
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-	assert_non_null(session_new(fixture->broker, ends[0], uid, getpid()));
+	assert_non_null(session_new(fixture->broker->control, ends[0], uid, getpid()));
 	*client = (struct client){.fixture = fixture, .fd = ends[1]};
 	if (greeted)
 		assert_int_equal(client_ask(client, &answer, MEMTUN_CMD_HELLO, "version=65536"), 0);

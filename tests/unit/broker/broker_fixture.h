@@ -14,6 +14,14 @@
 
 #include "common/attribute.h"
 #include "broker/broker.h"
+#include "broker/control/control.h"
+#include "broker/engine/batch.h"
+#include "broker/engine/engine.h"
+#include "broker/switch/bridge.h"
+#include "broker/switch/bridges.h"
+#include "broker/tunnel/queue.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 #include "common/message.h"
 #include "tests/unit/runner.h"
 

@@ -38,7 +38,7 @@ static unsigned int open_descriptors(void)
 
 void world_turn(struct world *world)
 {
-	ev_run(world->broker->loop, EVRUN_NOWAIT);
+	ev_run(world->broker->engine->loop, EVRUN_NOWAIT);
 }
 
 void world_quiesce(struct world *world)
@@ -72,7 +72,7 @@ static int world_start(struct world *world)
 		return -1;
 	}
 	/* So that each end's buffer is set, as it is where the system's default is another. */
-	world->broker->default_buffer_fits = false;
+	world->broker->engine->default_buffer_fits = false;
 	if (control_socket_listen(&control, world->address, SOCK_SEQPACKET, &fault) < 0) {
 		assert_int_not_equal(fault.error, 0);
 		assert_int_not_equal(fault.text[0], '\0');
@@ -80,7 +80,8 @@ static int world_start(struct world *world)
 		world->broker = NULL;
 		return -1;
 	}
-	listener_start(&world->listener, world->broker, &control, listener_accept_session, NULL);
+	listener_start(&world->listener, world->broker->control, &control, listener_accept_session,
+		       NULL);
 	return 0;
 }
 
@@ -133,7 +134,7 @@ static void world_serve_next(struct world *world)
 	assert_int_equal(memtun_show(memtun, NULL, true, NULL, NULL), 0);
 	memtun_free(memtun);
 	world_quiesce(world);
-	assert_true(LIST_EMPTY(&world->broker->sessions));
+	assert_true(LIST_EMPTY(&world->broker->control->sessions));
 }
 
 /* ------------------------------------------------------------------------------ the walk */

@@ -11,6 +11,10 @@
 
 #include <stdbool.h>
 
+#include "broker/control/control.h"
+#include "broker/engine/engine.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 #include "broker/broker.h"
 #include "common/control_socket.h"
 #include "tests/unit/broker/faults.h"

@@ -60,10 +60,10 @@ static int open_tunnel(struct world *world, const char *name, const char *text)
 
 	if (!options)
 		return -1;
-	is_there = tunnel_find(world->broker, name);
+	is_there = tunnel_find(world->broker->tunnels, name);
 	fd = world_check(world->client, memtun_open(world->client, name, options));
 	if (fd < 0 && !is_there && memtun_fd(world->client) >= 0)
-		assert_null(tunnel_find(world->broker, name));
+		assert_null(tunnel_find(world->broker->tunnels, name));
 	return fd;
 }
 
@@ -668,7 +668,7 @@ static int frames_uplink(struct world *world)
 	to.number = 0;
 	while (to.number < 8 && end_send(&to))
 		world_turn(world);
-	uplink_lost(uplink_find(world->broker, "u0"), "it is tried here");
+	uplink_lost(uplink_find(world->broker->uplinks, "u0"), "it is tried here");
 	while (to.number < 16 && end_send(&to))
 		world_turn(world);
 	world_quiesce(world);
@@ -714,7 +714,7 @@ static int peers_by_opening(struct world *world)
 
 	if (one < 0) {
 		if (memtun_fd(world->client) >= 0)
-			assert_null(tunnel_find(world->broker, "p1"));
+			assert_null(tunnel_find(world->broker->tunnels, "p1"));
 		return -1;
 	}
 	return 0;
@@ -775,7 +775,7 @@ static int plain_handoff(struct world *world)
 
 	snprintf(path, sizeof(path), "%sh", world->address);
 	snprintf(text, sizeof(text), "%s=h0:bridge=b0", path);
-	handoff = handoff_new(world->broker, text, &fault);
+	handoff = handoff_new(world->broker->control, text, &fault);
 	if (!handoff) {
 		assert_int_not_equal(fault.error, 0);
 		assert_string_not_equal(fault.text, "");

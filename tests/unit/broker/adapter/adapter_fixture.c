@@ -47,7 +47,7 @@ ssize_t __wrap_getrandom(void *buffer, size_t size, unsigned int flags)
 
 struct adapter *adapter_of(struct broker_fixture *fixture, const char *name)
 {
-	struct tunnel *tunnel = tunnel_find(fixture->broker, name);
+	struct tunnel *tunnel = tunnel_find(fixture->broker->tunnels, name);
 
 	assert_non_null(tunnel);
 	assert_non_null(tunnel->port.adapter);
@@ -57,7 +57,7 @@ struct adapter *adapter_of(struct broker_fixture *fixture, const char *name)
 void time_passes(struct broker_fixture *fixture, const char *name, double seconds)
 {
 	struct adapter *adapter = adapter_of(fixture, name);
-	struct ev_loop *loop = fixture->broker->loop;
+	struct ev_loop *loop = fixture->broker->engine->loop;
 
 	broker_quiesce(fixture);
 	now += (int64_t)(seconds * (double)CLOCK_SECOND);

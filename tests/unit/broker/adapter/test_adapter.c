@@ -730,6 +730,7 @@ static void as_many_answers_as_there_is_room_for_are_kept(void **state)
 {
 	struct address us = {.words = {htonl(0x0a000009)}, .kind = ADDRESS_IPV4};
 	struct address one = {.words = {htonl(0x0a000001)}, .kind = ADDRESS_IPV4};
+	struct adapter *adapter;
 	unsigned int answers = 0;
 	unsigned char answer[42];
 	struct link link;
@@ -737,7 +738,8 @@ static void as_many_answers_as_there_is_room_for_are_kept(void **state)
 	link_open(&link, state, ",address=10.0.0.9");
 	for (int i = 0; i < ADAPTER_CONTROL_MAX + 10; i++)
 		adapter_reply(adapter_of(*state, "tun"), &us, &one, host_mac(1));
-	bridge_flush(tunnel_find(link.fixture->broker, "tun")->port.bridge);
+	adapter = adapter_of(*state, "tun");
+	adapter->operations->flush_now(adapter->port);
 	do {
 		while (recv(link.tap, answer, sizeof(answer), MSG_DONTWAIT) > 0)
 			answers++;

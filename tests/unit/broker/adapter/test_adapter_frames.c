@@ -531,7 +531,7 @@ static void tuns_get_adapters_when_the_first_tap_joins(void **state)
 	close(link.tun);
 	broker_quiesce(*state);
 	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b");
-	assert_null(tunnel_find(link.fixture->broker, "tun")->port.adapter);
+	assert_null(tunnel_find(link.fixture->broker->tunnels, "tun")->port.adapter);
 	close(link.tun);
 }
 

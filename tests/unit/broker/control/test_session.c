@@ -28,7 +28,8 @@ static void add_many(struct broker_fixture *fixture, int count)
 /* What waits in the broker for the client that came last. */
 static size_t queued(struct broker_fixture *fixture)
 {
-	return memtun_transport_queued_bytes(LIST_FIRST(&fixture->broker->sessions)->transport);
+	return memtun_transport_queued_bytes(
+		LIST_FIRST(&fixture->broker->control->sessions)->transport);
 }
 
 static void answers_come_in_the_order_of_requests(void **state)
@@ -118,7 +119,7 @@ static void a_list_waits_for_a_slow_reader_and_others_are_served(void **state)
 	broker_quiesce(fixture);
 	assert_in_range(queued(fixture), 1, QUEUED_MAX);
 	/* It is not at its end. */
-	assert_non_null(LIST_FIRST(&fixture->broker->sessions)->step);
+	assert_non_null(LIST_FIRST(&fixture->broker->control->sessions)->step);
 	assert_true(exists(fixture, "tap1999"));
 	do {
 		assert_true(client_receive(&slow, &answer));
@@ -173,7 +174,8 @@ static void a_client_that_leaves_during_a_list_leaves_nothing(void **state)
 	client_send(&slow, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_DUMP, "");
 	broker_quiesce(fixture);
 	client_close(&slow);
-	assert_ptr_equal(LIST_NEXT(LIST_FIRST(&fixture->broker->sessions), in_broker), NULL);
+	assert_ptr_equal(LIST_NEXT(LIST_FIRST(&fixture->broker->control->sessions), in_control),
+			 NULL);
 }
 
 static void a_client_that_reads_no_answers_is_not_read(void **state)
@@ -312,7 +314,7 @@ static void a_subscriber_that_leaves_is_told_no_more(void **state)
 	/* The broker doesn't know yet. */
 	for (int i = 0; i < 100; i++)
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
-	assert_true(LIST_EMPTY(&fixture->broker->subscribed));
+	assert_true(LIST_EMPTY(&fixture->broker->engine->events.subscribers));
 }
 
 /* ------------------------------------------------------------------------------ the listener */
@@ -333,8 +335,8 @@ static void listening_start(struct listening *listening, struct broker_fixture *
 		 getpid());
 	assert_int_equal(control_socket_listen(&socket, listening->address, SOCK_SEQPACKET, &fault),
 			 0);
-	listener_start(&listening->listener, fixture->broker, &socket, listener_accept_session,
-		       NULL);
+	listener_start(&listening->listener, fixture->broker->control, &socket,
+		       listener_accept_session, NULL);
 }
 
 static void listening_connect(struct listening *listening, struct client *client)
@@ -355,7 +357,7 @@ static void clients_connect_and_are_served(void **state)
 	struct client clients[40];
 	struct answer answer;
 
-	fixture->broker->uid = geteuid();
+	fixture->broker->control->uid = geteuid();
 	listening_start(&listening, fixture);
 	for (int i = 0; i < 40; i++)
 		listening_connect(&listening, &clients[i]);
@@ -375,7 +377,7 @@ static void another_user_is_refused_with_words(void **state)
 	struct answer answer;
 
 	/* Root is always admitted, so it must be nobody's while it connects. */
-	fixture->broker->uid = geteuid() ? geteuid() + 1 : FIXTURE_UID;
+	fixture->broker->control->uid = geteuid() ? geteuid() + 1 : FIXTURE_UID;
 	listening_start(&listening, fixture);
 	stranger = (struct client){.fixture = fixture};
 	stranger.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -414,7 +416,7 @@ static bool client_was_greeted(void *context)
 static void a_client_for_whom_no_descriptor_is_left_waits_without_a_spin(void **state)
 {
 	struct broker_fixture *fixture = *state;
-	struct ev_loop *loop = fixture->broker->loop;
+	struct ev_loop *loop = fixture->broker->engine->loop;
 	struct listening listening;
 	struct client client;
 	struct rlimit before, low;
@@ -425,7 +427,7 @@ static void a_client_for_whom_no_descriptor_is_left_waits_without_a_spin(void **
 	/* It plays the limit by closing what accept4() returned: the connection is gone. */
 	if (preload && strstr(preload, "vgpreload"))
 		test_skip("valgrind has no limit of descriptors that a connection survives");
-	fixture->broker->uid = geteuid();
+	fixture->broker->control->uid = geteuid();
 	listening_start(&listening, fixture);
 	listening_connect(&listening, &client);
 	client_send(&client, MEMTUN_CMD_HELLO, 0, "version=65536");

@@ -230,8 +230,9 @@ static void a_paused_source_resumes_at_half(void **state)
 	send_all(*state, from, 1, 0xff, 0);
 	for (;;) {
 		uint64_t queued = shown(*state, "slow", "to-client-queued");
-		bool paused = tunnel_find(((struct broker_fixture *)*state)->broker, "from")
-				      ->port.pause_count;
+		bool paused =
+			tunnel_find(((struct broker_fixture *)*state)->broker->tunnels, "from")
+				->port.source.pause_count;
 
 		before = shown(*state, "from", "from-client-frames");
 		if (!paused)

@@ -108,7 +108,7 @@ static int set_up(void **state)
 	interface.index = 7;
 	if (broker_fixture_set_up(state) < 0)
 		return -1;
-	((struct broker_fixture *)*state)->broker->kernel = true;
+	((struct broker_fixture *)*state)->broker->tunnels->kernel_allowed = true;
 	return 0;
 }
 
@@ -116,7 +116,7 @@ static void without_the_right_the_kernel_is_not_asked(void **state)
 {
 	struct broker_fixture *fixture = *state;
 
-	fixture->broker->kernel = false;
+	fixture->broker->tunnels->kernel_allowed = false;
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel"), EPERM);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_OPEN, "name=k,backend=kernel"), EPERM);
 	assert_int_equal(interface.opened, 0);
@@ -267,7 +267,7 @@ static void what_happens_to_its_interface_is_told(void **state)
 	interface.there = false;
 	expect_event(fixture, MEMTUN_EVENT_DELETED);
 	assert_false(exists(fixture, "k"));
-	assert_false(ev_is_active(&fixture->broker->liveness_timer));
+	assert_false(ev_is_active(&fixture->broker->engine->liveness.timer));
 }
 
 static void an_interface_that_was_renamed_is_left_alone(void **state)
@@ -320,7 +320,7 @@ static void an_uplink_whose_interface_cannot_be_used_leaves_nothing(void **state
 		interface.failing = failing[i];
 		uplink_refused(*state, EINVAL, "cannot use the interface 'u'",
 			       "name=u,bridge=b,type=kernel");
-		assert_null(uplink_find(((struct broker_fixture *)*state)->broker, "u"));
+		assert_null(uplink_find(((struct broker_fixture *)*state)->broker->uplinks, "u"));
 	}
 	interface.failing = 0;
 	interface.open_error = EACCES;

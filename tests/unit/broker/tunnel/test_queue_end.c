@@ -54,7 +54,7 @@ static bool from_is_gone(void *context)
 {
 	struct broker_fixture *fixture = context;
 
-	return !tunnel_find(fixture->broker, "from");
+	return !tunnel_find(fixture->broker->tunnels, "from");
 }
 
 /* Waits for what no readiness tells; asks nobody for it where readiness must do. */
@@ -510,8 +510,8 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 	child_kill(child);
 	broker_quiesce(fixture);
 	/* Only datagram ones may be there still. */
-	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
-	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
+	for (struct tunnel *tunnel = tunnel_next(fixture->broker->tunnels, 0); tunnel;
+	     tunnel = tunnel_next(fixture->broker->tunnels, tunnel->port.id))
 		assert_int_equal(tunnel->socket, MEMTUN_DGRAM);
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap5");
 	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=tap5");

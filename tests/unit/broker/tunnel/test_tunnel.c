@@ -481,8 +481,8 @@ static void a_batch_waits_for_a_client_that_does_not_read(void **state)
 	client_send(&slow, MEMTUN_CMD_QUEUE_OPEN, 0, "name=vm%d,count=1000");
 	/* It is stopped, and others are served meanwhile. */
 	broker_quiesce(fixture);
-	for (struct tunnel *tunnel = tunnel_next(fixture->broker, 0); tunnel;
-	     tunnel = tunnel_next(fixture->broker, tunnel->port.id))
+	for (struct tunnel *tunnel = tunnel_next(fixture->broker->tunnels, 0); tunnel;
+	     tunnel = tunnel_next(fixture->broker->tunnels, tunnel->port.id))
 		made++;
 	assert_in_range(made, 1, 900);
 	snprintf(name, sizeof(name), "vm%u", made);
@@ -574,7 +574,7 @@ static void a_stream_that_is_detached_within_a_frame_ends(void **state)
 		assert_int_equal(send(from, frame, sizeof(frame), MSG_DONTWAIT), sizeof(frame));
 		broker_quiesce(fixture);
 	}
-	assert_true(queue_find(fixture->broker, (uint32_t)id)->lane.sent_of_first > 0);
+	assert_true(queue_find(fixture->broker->tunnels, (uint32_t)id)->lane.sent_of_first > 0);
 	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
 	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
 	broker_quiesce(*state);

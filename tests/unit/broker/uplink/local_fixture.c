@@ -63,7 +63,7 @@ int try_connect(int fd, const char *path)
 
 static bool uplink_is_up(void *context)
 {
-	return uplink_find(((struct broker_fixture *)context)->broker, "up")->up;
+	return uplink_find(((struct broker_fixture *)context)->broker->uplinks, "up")->up;
 }
 
 static bool uplink_is_down(void *context)

@@ -34,7 +34,7 @@ static void link_open(struct link *link, struct broker_fixture *fixture, const c
 	link->tunnel = tunnel_opened(fixture, "name=t,bridge=b");
 	uplink_added(fixture, "name=u,bridge=b,type=udp,local=%s:%u,remote=%s:%u%s", HOST,
 		     link->port, HOST, link->peer_port, options);
-	link->uplink = uplink_find(fixture->broker, "u");
+	link->uplink = uplink_find(fixture->broker->uplinks, "u");
 }
 
 static void link_close(struct link *link)
@@ -156,9 +156,9 @@ static void tunnels_and_uplinks_share_their_names(void **state)
 	int other;
 
 	link_open(&link, fixture, "");
-	uplink_refused(fixture, EBUSY, "'u' exists, as an uplink",
+	uplink_refused(fixture, EBUSY, "'u' exists: it is an uplink",
 		       "name=u,bridge=b,type=udp,local=127.0.0.1:5000,remote=127.0.0.1:5001");
-	uplink_refused(fixture, EBUSY, "'t' exists",
+	uplink_refused(fixture, EBUSY, "'t' exists: it is a tunnel",
 		       "name=t,bridge=b,type=udp,local=127.0.0.1:5000,remote=127.0.0.1:5001");
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=u"), EBUSY);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=v,peer=u"), EBUSY);
@@ -276,7 +276,7 @@ static void watchers_are_told_of_ups_and_downs(void **state)
 	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
 	uplink_added(fixture, "name=u,bridge=b,type=udp,local=%s:%u,remote=%s:%u", HOST, link.port,
 		     HOST, link.peer_port);
-	link.uplink = uplink_find(fixture->broker, "u");
+	link.uplink = uplink_find(fixture->broker->uplinks, "u");
 	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_ADDED, MEMTUN_UP);
 	link_lose(&link, "it is tried here");
 	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_DOWN, MEMTUN_DOWN);
@@ -346,7 +346,8 @@ static void it_comes_up_by_itself_and_works_again(void **state)
  * stands still until its next turn. */
 static void assert_delay(struct link *link, double seconds)
 {
-	double delay = ev_timer_remaining(link->fixture->broker->loop, &link->uplink->timer);
+	double delay =
+		ev_timer_remaining(link->fixture->broker->engine->loop, &link->uplink->timer);
 
 	assert_float_equal(delay, seconds, 0.001);
 }
@@ -508,11 +509,11 @@ static void it_is_held_across_a_down_and_up(void **state)
 
 	link_open(&link, *state, "");
 	done(link.fixture, MEMTUN_CMD_TUNNEL_SET, "name=t,queue=1,overflow=block");
-	for (uint32_t i = 0; i < 5000 && !link.uplink->port.pause_count; i++) {
+	for (uint32_t i = 0; i < 5000 && !link.uplink->port.source.pause_count; i++) {
 		udp_frame_send(link.peer, HOST, link.port, 1, 2, i);
 		broker_quiesce(link.fixture);
 	}
-	assert_true(link.uplink->port.pause_count > 0);
+	assert_true(link.uplink->port.source.pause_count > 0);
 	link_lose(&link, "it is tried here");
 	uplink_retry(link.fixture, "u");
 	before = counted(&link, "from-client-frames");

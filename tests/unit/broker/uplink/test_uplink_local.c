@@ -252,7 +252,8 @@ static void the_end_of_a_peer_that_is_held_is_seen(void **state)
 
 		link_open(&link, fixture, type, "");
 		slow = tunnel_opened(fixture, "name=slow,bridge=b,queue=1,overflow=block");
-		for (uint32_t i = 0; !uplink_find(fixture->broker, "up")->lane.paused; i++) {
+		for (uint32_t i = 0; !uplink_find(fixture->broker->uplinks, "up")->lane.paused;
+		     i++) {
 			assert_in_range(i, 0, 10000);
 			link_say(&link, i);
 			broker_quiesce(fixture);

@@ -210,7 +210,7 @@ static void a_peer_that_is_not_there_is_waited_for(void **state)
 	link_open(&link, *state);
 	close(link.peer);
 	/* That nobody is there the kernel says when it is next asked to send or to receive. */
-	lane = &uplink_find(link.fixture->broker, "u")->lane;
+	lane = &uplink_find(link.fixture->broker->uplinks, "u")->lane;
 	lane_set_reading(lane, false);
 	assert_true(frame_send(link.tunnel, 2, 1, 1));
 	broker_quiesce(link.fixture);
@@ -276,7 +276,7 @@ static void the_path_may_cut_frames_into_fragments(void **state)
 			ipv6_needed();
 		uplink_added(fixture, "name=u,bridge=b,type=udp,local=%s:%u,remote=%s:9", hosts[i],
 			     udp_port_find(i ? "::1" : HOST), hosts[i]);
-		fd = uplink_find(fixture->broker, "u")->lane.io.fd;
+		fd = uplink_find(fixture->broker->uplinks, "u")->lane.io.fd;
 		assert_int_equal(getsockopt(fd, i ? IPPROTO_IPV6 : IPPROTO_IP,
 					    i ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &discover,
 					    &size),

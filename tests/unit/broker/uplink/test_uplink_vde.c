@@ -158,7 +158,7 @@ static bool switch_serve(struct fake_switch *fake)
 
 static struct uplink *the_uplink(const struct fake_switch *fake)
 {
-	return uplink_find(fake->fixture->broker, "up");
+	return uplink_find(fake->fixture->broker->uplinks, "up");
 }
 
 static bool is_up(void *context)
@@ -204,7 +204,7 @@ static void tick(struct ev_loop *loop, ev_timer *timer, int events)
 /* And no turn more: it may try again in the next. */
 static void wait_only_until(struct fake_switch *fake, bool (*condition)(void *context))
 {
-	struct ev_loop *loop = fake->fixture->broker->loop;
+	struct ev_loop *loop = fake->fixture->broker->engine->loop;
 	ev_timer timer;
 	bool in_time;
 

@@ -411,7 +411,7 @@ static void one_that_was_down_finds_its_place_again(void **state)
 	int tunnels[3];
 
 	sharers_add(fixture, port, 0, 2, tunnels);
-	uplink_lost(uplink_find(fixture->broker, "u0"), "it is tried here");
+	uplink_lost(uplink_find(fixture->broker->uplinks, "u0"), "it is tried here");
 	uplink_rest(fixture, "u0");
 	for (int i = 1; i <= 2; i++) {
 		struct datagram datagram = datagram_make((uint32_t)i, 5);
@@ -639,7 +639,7 @@ static bool is_held(void *context)
 {
 	struct broker_fixture *fixture = context;
 
-	return uplink_find(fixture->broker, "u")->port.pause_count > 0;
+	return uplink_find(fixture->broker->uplinks, "u")->port.source.pause_count > 0;
 }
 
 /* Whoever blocks it blocks both its sockets. */
@@ -754,7 +754,7 @@ static void the_ttl_is_what_was_asked_for(void **state)
 
 		uplink_added(fixture, VXLAN "vni=5,port=%u,%s", udp_port_find(HOST),
 			     tries[i].options);
-		assert_int_equal(getsockopt(uplink_find(fixture->broker, "u")->lane.io.fd,
+		assert_int_equal(getsockopt(uplink_find(fixture->broker->uplinks, "u")->lane.io.fd,
 					    tries[i].level, tries[i].option, &value, &size),
 				 0);
 		assert_int_equal(value, tries[i].value);

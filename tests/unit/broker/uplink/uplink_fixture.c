@@ -84,8 +84,8 @@ void uplink_accounted(struct broker_fixture *fixture, const char *name)
 
 void uplink_rest(struct broker_fixture *fixture, const char *name)
 {
-	struct ev_loop *loop = fixture->broker->loop;
-	struct uplink *uplink = uplink_find(fixture->broker, name);
+	struct ev_loop *loop = fixture->broker->engine->loop;
+	struct uplink *uplink = uplink_find(fixture->broker->uplinks, name);
 
 	assert_true(ev_is_active(&uplink->timer));
 	ev_timer_stop(loop, &uplink->timer);
@@ -95,8 +95,8 @@ void uplink_rest(struct broker_fixture *fixture, const char *name)
 
 void uplink_retry(struct broker_fixture *fixture, const char *name)
 {
-	struct ev_loop *loop = fixture->broker->loop;
-	struct uplink *uplink = uplink_find(fixture->broker, name);
+	struct ev_loop *loop = fixture->broker->engine->loop;
+	struct uplink *uplink = uplink_find(fixture->broker->uplinks, name);
 
 	assert_true(ev_is_active(&uplink->timer));
 	ev_timer_stop(loop, &uplink->timer);

@@ -19,6 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/control/control.h"
+#include "broker/engine/engine.h"
+#include "broker/tunnel/tunnel.h"
+#include "broker/uplink/uplink.h"
 #include "broker/broker.h"
 #include "client/lib/connection.h"
 #include "common/control_socket.h"
@@ -71,8 +75,8 @@ static void play_broker(struct control_socket *socket)
 	struct broker *broker = broker_new(ev_loop_new(EVFLAG_AUTO));
 	struct listener listener;
 
-	listener_start(&listener, broker, socket, listener_accept_session, NULL);
-	ev_run(broker->loop, 0);
+	listener_start(&listener, broker->control, socket, listener_accept_session, NULL);
+	ev_run(broker->engine->loop, 0);
 }
 
 static int set_up(void **state)

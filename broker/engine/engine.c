@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/engine/engine.h"
+
+#include <stdlib.h>
+
+#include "broker/engine/batch.h"
+#include "broker/engine/packet_io.h"
+#include "broker/system/socketpair.h"
+
+int engine_init(struct engine *engine, struct ev_loop *loop)
+{
+	*engine = (struct engine){.loop = loop, .diag.fd = -1};
+	engine->batch = batch_new();
+	engine->packet_io = calloc(1, sizeof(*engine->packet_io));
+	if (!engine->loop || !engine->batch || !engine->packet_io ||
+	    socketpair_check_default_buffer(&engine->default_buffer_fits) < 0)
+		return -1;
+	socket_diag_open(&engine->diag);
+	liveness_init(&engine->liveness, loop);
+	return 0;
+}
+
+void engine_end(struct engine *engine)
+{
+	socket_diag_close(&engine->diag);
+	batch_free(engine->batch);
+	free(engine->packet_io);
+	if (engine->loop)
+		ev_loop_destroy(engine->loop);
+}

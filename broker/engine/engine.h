@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: what moving frames takes, whatever the frames are for. It owns the loop, the buffers
+ * of the batch that is being moved, the list of descriptors to poll and the ids of all objects. The
+ * broker has one, as it is one thread.
+ */
+#ifndef MEMTUN_ENGINE_H
+#define MEMTUN_ENGINE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/engine/events.h"
+#include "broker/engine/liveness.h"
+#include "broker/system/socket_diag.h"
+
+struct batch;
+struct packet_io;
+
+struct engine {
+	struct ev_loop *loop;
+	struct batch *batch;
+	struct packet_io *packet_io;
+	struct socket_diag diag;
+	struct liveness liveness;
+	struct event_sink events;
+	uint32_t last_id;
+	unsigned int generation;  /* counts the objects that were added and deleted */
+	bool default_buffer_fits; /* a new socket's send buffer is SOCKETPAIR_BUFFER already */
+};
+
+/*
+ * Initialize the engine and take ownership of the loop, which may be NULL where it could not be
+ * made. -1 with ENOMEM or an errno of socketpair(2); then too the engine has to be ended.
+ */
+int engine_init(struct engine *engine, struct ev_loop *loop);
+
+/* Free what the engine owns, the loop included. */
+void engine_end(struct engine *engine);
+
+/* Return an id for a new object. No id is used twice. */
+static inline uint32_t engine_next_id(struct engine *engine)
+{
+	return ++engine->last_id;
+}
+
+#endif
