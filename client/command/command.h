@@ -8,20 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/exit_status.h"
 #include "memtun.h"
-
-enum {
-	EXIT_REFUSED = 1,
-	EXIT_USAGE = 2,
-	EXIT_NO_BROKER = 3,
-	EXIT_ENDED = 4,
-	EXIT_LIMIT = 5,
-	EXIT_TIMEOUT = 124,
-	/* Of commands that run another, as env(1) and others have them. */
-	EXIT_OURS = 125,
-	EXIT_CANNOT_RUN = 126,
-	EXIT_NOT_FOUND = 127,
-};
 
 struct invocation {
 	const char *socket; /* NULL: not given */

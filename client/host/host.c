@@ -22,10 +22,10 @@
 
 #include <lwip/tcpip.h>
 
-#include "client/command/command.h"
-#include "common/host_addresses.h"
 #include "client/host/host_echo.h"
 #include "client/host/host_interface.h"
+#include "common/exit_status.h"
+#include "common/host_addresses.h"
 
 /* Frames, before it looks whether it should end. */
 #define BATCH 64
