@@ -8,9 +8,7 @@
 #include "common/transport_parts.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -102,18 +100,6 @@ static void transport_deliver(struct memtun_transport *transport, const void *da
 		handlers->data_received(transport, data, length, flags, transport->context);
 }
 
-/* Is a SEQPACKET read of length 0 the end, or an empty record? The end if the peer has closed or
- * shut down its sending side, and nothing is left of what it sent before. */
-static bool transport_peer_ended(const struct memtun_transport *transport)
-{
-	struct pollfd poll_fd = {.fd = transport->fd, .events = POLLRDHUP};
-	int left = 0;
-
-	if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & (POLLRDHUP | POLLHUP)))
-		return false;
-	return ioctl(transport->fd, FIONREAD, &left) < 0 || left == 0;
-}
-
 bool transport_receive(struct memtun_transport *transport)
 {
 	_Alignas(8) unsigned char data[MEMTUN_TRANSPORT_READ_MAX];
@@ -153,7 +139,7 @@ bool transport_receive(struct memtun_transport *transport)
 	transport_take_fds(transport, &message, &received);
 	/* An empty SEQPACKET record also has length 0, and may even carry descriptors. */
 	if (length == 0 && received.count == 0 && !(message.msg_flags & MSG_CTRUNC) &&
-	    (transport->is_stream || transport_peer_ended(transport))) {
+	    (transport->is_stream || descriptor_at_end(transport->fd))) {
 		transport_end(transport, transport->reset         ? ECONNRESET
 					 : transport->write_error ? transport->write_error
 								  : 0);

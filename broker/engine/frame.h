@@ -12,10 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/frame/frame_format.h"
 #include "memtun/protocol.h"
-
-/* The largest frame: what QEMU takes, 64 KiB of GSO and some headers (NET_BUFSIZE). */
-#define FRAME_MAX 69632
 
 /* A frame, without the headers that only encode it for one lane. */
 struct frame {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/switch/lane.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include "broker/engine/engine.h"
 #include "broker/switch/port.h"
 #include "broker/switch/stream.h"
-#include "common/container_of.h"
 #include "broker/system/socket_diag.h"
+#include "common/container_of.h"
+#include "common/descriptor.h"
 
 /* Batches that are still read of a side that is gone: more than a socket of its holds, as one that
  * only shut down its receiving could go on writing for ever. A socket with the largest buffer that
@@ -130,13 +130,6 @@ void lane_close_later(struct lane *lane)
 	lane->peer_closed = true;
 }
 
-bool lane_hung_up(const struct lane *lane)
-{
-	struct pollfd poll_fd = {.fd = lane->io.fd, .events = POLLRDHUP};
-
-	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP));
-}
-
 /* ------------------------------------------------------------------------------ what comes in */
 
 void lane_count(struct lane *lane, enum memtun_attribute counter)
@@ -184,7 +177,7 @@ void lane_drain(struct lane *lane)
 
 bool lane_close_dead(struct lane *lane)
 {
-	if (!lane->peer_closed && !lane_hung_up(lane) &&
+	if (!lane->peer_closed && !descriptor_hung_up(lane->io.fd) &&
 	    !(lane->inode &&
 	      socket_diag_peer(&lane->engine->diag, lane->inode) == SOCKET_PEER_GONE))
 		return false;

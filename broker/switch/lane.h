@@ -127,9 +127,6 @@ void lane_send(struct lane *lane, struct source *source, struct batch *batch, ui
 /* Forwards all that the other side has still sent. */
 void lane_drain(struct lane *lane);
 
-/* Has the other end hung up or shut down its sending side? */
-bool lane_hung_up(const struct lane *lane);
-
 /*
  * Is the other side gone? Then what that had still sent is forwarded, the lane ended, and true
  * returned. To be asked where the loop may not have said so yet: the lane isn't read, its socket's

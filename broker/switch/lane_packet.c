@@ -8,23 +8,14 @@
  * client left frames unread; what it had sent follows.
  */
 #include <errno.h>
-#include <linux/sockios.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "broker/engine/engine.h"
 #include "broker/engine/packet_io.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
-
-/* Is there nothing more, and will there be nothing more? */
-static bool packet_end(const struct lane *lane)
-{
-	int unread = 0;
-
-	return lane_hung_up(lane) && ioctl(lane->io.fd, SIOCINQ, &unread) == 0 && unread == 0;
-}
+#include "common/descriptor.h"
 
 /* Bytes before each frame. */
 static size_t packet_header_size(const struct lane *lane)
@@ -142,7 +133,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 	}
 	received = (unsigned int)result;
 	filled = packet_count_filled(io, received);
-	if (filled < received && packet_end(lane))
+	if (filled < received && descriptor_at_end(lane->io.fd))
 		received = filled;
 	for (unsigned int i = 0; i < received; i++) {
 		if (packet_take(lane, i, &io->received[i]))

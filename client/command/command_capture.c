@@ -15,11 +15,12 @@
 #include "client/command/capture_file.h"
 #include "client/command/command.h"
 #include "common/descriptor.h"
+#include "common/frame/frame_format.h"
 #include "memtun.h"
 #include "client/command/stop.h"
 
 /* The longest frame that the broker takes, 68 KiB, and its header. */
-#define RECORD_MAX (sizeof(struct memtun_capture_header) + 69632)
+#define RECORD_MAX (sizeof(struct memtun_capture_header) + FRAME_MAX)
 
 struct capture {
 	struct memtun *memtun;

@@ -18,9 +18,8 @@
 #include "client/command/command.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_build.h"
+#include "common/frame/frame_format.h"
 #include "memtun.h"
-
-#define INJECT_FRAME_MAX 69632
 
 /* Where a datagram comes from unless that is said: as Twisted's tunnel has it. */
 #define DEFAULT_FROM_IPV4 "10.1.2.3:21345"
@@ -99,7 +98,7 @@ static int address_parse(const char *text, struct sockaddr_storage *address)
 
 static int inject_udp(const struct inject *inject)
 {
-	unsigned char frame[INJECT_FRAME_MAX];
+	unsigned char frame[FRAME_MAX];
 	struct frame_udp udp = {
 		.to_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 		.from_mac = {0x02, 0, 0, 0, 0, 0x01},
@@ -135,7 +134,7 @@ static int hex_digit(char digit)
 
 static int inject_hex(const struct inject *inject)
 {
-	unsigned char frame[INJECT_FRAME_MAX];
+	unsigned char frame[FRAME_MAX];
 	const char *at = inject->hex;
 	size_t length = 0;
 

@@ -8,15 +8,14 @@
  */
 #include <errno.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "common/clock.h"
 #include "client/connector/connector_parts.h"
+#include "common/clock.h"
+#include "common/descriptor.h"
 
 /* --- where frames are --- */
 
@@ -26,7 +25,7 @@ static struct connector_frame *frame_take_spare(struct memtun_connector *connect
 
 	connector->spare = NULL;
 	if (!frame)
-		frame = malloc(sizeof(*frame) + CONNECTOR_FRAME_MAX);
+		frame = malloc(sizeof(*frame) + FRAME_MAX);
 	if (frame)
 		frame->kept = false;
 	return frame;
@@ -89,15 +88,6 @@ void connector_release(struct memtun_connector *connector)
 
 /* --- what comes in --- */
 
-static bool socket_ended(int fd)
-{
-	int revents = connector_poll(fd, POLLRDHUP, 0);
-	int unread = 0;
-
-	return revents > 0 && revents & (POLLRDHUP | POLLHUP) && ioctl(fd, SIOCINQ, &unread) == 0 &&
-	       unread == 0;
-}
-
 static ssize_t end_reached(struct memtun_connector *connector)
 {
 	connector->ended = true;
@@ -113,7 +103,7 @@ static ssize_t socket_read(struct memtun_connector *connector, struct msghdr *me
 		message->msg_flags = 0;
 		length = recvmsg(connector->fd, message, MSG_DONTWAIT);
 	} while (length < 0 && (errno == EINTR || errno == ECONNRESET));
-	if (length == 0 && socket_ended(connector->fd))
+	if (length == 0 && descriptor_at_end(connector->fd))
 		return end_reached(connector);
 	/* The peer of a SOCK_DGRAM socket has no hang-up: a write has found that it is gone. */
 	if (length < 0 && errno == EAGAIN && connector->ended)
@@ -165,7 +155,7 @@ static int frame_read(struct memtun_connector *connector, struct connector_frame
 {
 	size_t header_size = frame_format_size(&connector->format);
 	struct tun_pi information = {0};
-	struct iovec parts[] = {{&information, header_size}, {frame->bytes, CONNECTOR_FRAME_MAX}};
+	struct iovec parts[] = {{&information, header_size}, {frame->bytes, FRAME_MAX}};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 	ssize_t length = message_read(connector, &message);
 

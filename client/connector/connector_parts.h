@@ -20,9 +20,6 @@
 #include "memtun/connector.h"
 #include "common/multicast.h"
 
-/* As in memtund: 64 KiB and QEMU's 4 KiB for headers. */
-#define CONNECTOR_FRAME_MAX 69632
-
 /*
  * The most frames that one call takes after its time is over: more than a socket buffer of 4 MiB
  * holds (the kernel counts at least 768 bytes for a message), so that all that was there is looked

@@ -51,8 +51,7 @@ static int filter_compile(struct expectation *expectation, size_t index)
 	if (!filter)
 		return expect_fail(connector, EINVAL, "pattern %zu is a filter without a text",
 				   index);
-	pcap = pcap_open_dead(connector->mode == MEMTUN_TAP ? DLT_EN10MB : DLT_RAW,
-			      CONNECTOR_FRAME_MAX);
+	pcap = pcap_open_dead(connector->mode == MEMTUN_TAP ? DLT_EN10MB : DLT_RAW, FRAME_MAX);
 	if (!pcap)
 		return expect_fail(connector, ENOMEM, "cannot compile the filter '%s': %s", filter,
 				   strerror(ENOMEM));

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_tun.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,13 +223,6 @@ static void tunnel_close_dead(struct memory_tunnel *tunnel)
 		free_tunnel(tunnel);
 }
 
-static bool is_hung_up(const struct memory_tunnel *tunnel)
-{
-	struct pollfd end = {.fd = tunnel->network_fd};
-
-	return poll(&end, 1, 0) == 1 && end.revents & POLLHUP;
-}
-
 /* Frees tunnels that the program closed and whose last copy has gone since. */
 static void close_dead(struct memory *memory)
 {
@@ -238,7 +230,7 @@ static void close_dead(struct memory *memory)
 
 	for (tunnel = TAILQ_FIRST(&memory->tunnels); tunnel; tunnel = next) {
 		next = TAILQ_NEXT(tunnel, in_memory);
-		if (tunnel->closed && is_hung_up(tunnel))
+		if (tunnel->closed && descriptor_hung_up(tunnel->network_fd))
 			tunnel_close_dead(tunnel);
 	}
 }
@@ -328,7 +320,7 @@ static void memory_close(struct io_tunnel *tunnel)
 {
 	memory_of_tunnel(tunnel)->closed = true;
 	memory_of_tunnel(tunnel)->tunnel.fd = -1;
-	if (is_hung_up(memory_of_tunnel(tunnel)))
+	if (descriptor_hung_up(memory_of_tunnel(tunnel)->network_fd))
 		tunnel_close_dead(memory_of_tunnel(tunnel));
 }
 

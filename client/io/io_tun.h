@@ -17,9 +17,10 @@
 
 #include "client/io/io_parts.h"
 #include "client/io/tun_device.h"
+#include "common/frame/frame_format.h"
 
-/* As the largest frame that a broker takes, and 24 bytes of packet information and vnet header. */
-#define IO_TUN_SEND_SIZE (69632 + 24)
+/* Bytes: the largest frame that a broker takes, and its packet information and vnet header. */
+#define IO_TUN_SEND_SIZE (FRAME_MAX + FRAME_FORMAT_MAX)
 
 struct io_tun;
 

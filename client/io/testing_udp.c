@@ -15,7 +15,6 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/udp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,10 +182,9 @@ static bool receiver_send(const struct udp_receiver *receiver, const void *paylo
 static bool receiver_turn(struct io_sorter *sorter)
 {
 	struct udp_receiver *receiver = (struct udp_receiver *)sorter;
-	struct pollfd end = {.fd = receiver->fd};
 	struct io_frame *payload;
 
-	if (poll(&end, 1, 0) == 1 && end.revents & (POLLHUP | POLLERR))
+	if (descriptor_hung_up(receiver->fd))
 		return false;
 	while ((payload = STAILQ_FIRST(&receiver->waiting))) {
 		if (!receiver_send(receiver, payload->bytes, payload->length))

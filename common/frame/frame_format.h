@@ -14,6 +14,9 @@
 
 #include "memtun/protocol.h"
 
+/* The largest frame, in bytes: QEMU's NET_BUFSIZE, which is 64 KiB of GSO and 4 KiB for headers. */
+#define FRAME_MAX 69632
+
 /* Room for struct tun_pi and the longest virtio_net_hdr. */
 #define FRAME_FORMAT_MAX (4 + 20)
 

@@ -9,12 +9,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "common/frame/frame_format.h"
 #include "tests/bench/process.h"
 
 #define BATCH 32
-
-/* As large as the frames that a broker takes. */
-#define FRAME_LENGTH_MAX 69632
 
 /* As that of memtund's tunnels; the kernel doubles it. */
 #define SEND_BUFFER (212992 / 2)
@@ -47,12 +45,12 @@ static void forward(int in, int out)
 {
 	struct mmsghdr messages[BATCH] = {0};
 	struct iovec parts[BATCH];
-	unsigned char *buffers = malloc((size_t)BATCH * FRAME_LENGTH_MAX);
+	unsigned char *buffers = malloc((size_t)BATCH * FRAME_MAX);
 
 	if (!buffers)
 		err(1, "malloc");
 	for (int i = 0; i < BATCH; i++) {
-		parts[i].iov_base = buffers + (size_t)i * FRAME_LENGTH_MAX;
+		parts[i].iov_base = buffers + (size_t)i * FRAME_MAX;
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
@@ -60,7 +58,7 @@ static void forward(int in, int out)
 		int received;
 
 		for (int i = 0; i < BATCH; i++)
-			parts[i].iov_len = FRAME_LENGTH_MAX;
+			parts[i].iov_len = FRAME_MAX;
 		received = recvmmsg(in, messages, BATCH, MSG_DONTWAIT, NULL);
 		if (received < 0 && errno == EAGAIN) {
 			wait_for(in, POLLIN);

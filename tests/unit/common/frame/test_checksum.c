@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/frame/checksum.h"
+#include "common/frame/frame_format.h"
 #include "tests/unit/runner.h"
 
 /* The definition: big-endian words of 16 bits, one by one. Returns the header's two bytes. */
@@ -67,7 +68,7 @@ static void every_length_and_alignment_agrees_with_the_definition(void **state)
 
 static void no_carry_is_lost_in_the_longest_frame_of_ones(void **state)
 {
-	const size_t longest = 69632;
+	const size_t longest = FRAME_MAX;
 	uint8_t *ones = malloc(longest);
 
 	(void)state;

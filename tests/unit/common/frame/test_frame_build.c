@@ -13,11 +13,10 @@
 
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_describe.h"
+#include "common/frame/frame_format.h"
 #include "tests/unit/common/frame/frame_samples.h"
 #include "common/frame/frame_view.h"
 #include "tests/unit/runner.h"
-
-#define MAX_FRAME 69632
 
 static struct frame_udp udp_example(int family, const void *payload, size_t length)
 {
@@ -142,8 +141,8 @@ static void udp_goes_up_to_what_its_length_field_can_say(void **state)
 		int family;
 		size_t longest;
 	} cases[] = {{AF_INET, 65507}, {AF_INET6, 65527}};
-	uint8_t *payload = calloc(1, MAX_FRAME);
-	uint8_t *frame = malloc(MAX_FRAME);
+	uint8_t *payload = calloc(1, FRAME_MAX);
+	uint8_t *frame = malloc(FRAME_MAX);
 
 	(void)state;
 	assert_non_null(payload);
@@ -151,7 +150,7 @@ static void udp_goes_up_to_what_its_length_field_can_say(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct frame_udp udp = udp_example(cases[i].family, payload, cases[i].longest);
 		struct frame_view view;
-		ssize_t length = frame_build_udp(frame, MAX_FRAME, MEMTUN_TUN, &udp);
+		ssize_t length = frame_build_udp(frame, FRAME_MAX, MEMTUN_TUN, &udp);
 
 		assert_true(length > 0);
 		assert_int_equal(frame_view_parse(&view, MEMTUN_TUN, frame, (size_t)length), 0);
@@ -159,11 +158,11 @@ static void udp_goes_up_to_what_its_length_field_can_say(void **state)
 		assert_true(frame_view_checksums_are_valid(&view, frame, (size_t)length));
 		udp.payload_length++;
 		errno = 0;
-		assert_int_equal(frame_build_udp(frame, MAX_FRAME, MEMTUN_TUN, &udp), -1);
+		assert_int_equal(frame_build_udp(frame, FRAME_MAX, MEMTUN_TUN, &udp), -1);
 		assert_int_equal(errno, EMSGSIZE);
 		udp.payload_length = SIZE_MAX;
 		errno = 0;
-		assert_int_equal(frame_build_udp(frame, MAX_FRAME, MEMTUN_TUN, &udp), -1);
+		assert_int_equal(frame_build_udp(frame, FRAME_MAX, MEMTUN_TUN, &udp), -1);
 		assert_int_equal(errno, EMSGSIZE);
 	}
 	free(frame);
