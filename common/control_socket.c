@@ -81,29 +81,44 @@ static void lock_release(int *lock, const char *address)
 	descriptor_close(lock);
 }
 
-/* Removes a dead broker's socket; the lock is held. */
-static int socket_clear(const char *path, const struct sockaddr_un *name, socklen_t size, int type,
-			struct fault *fault)
+int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int type)
 {
+	const char *path = name->sun_path;
 	descriptor_owned probe = -1;
 	struct stat status;
 
 	if (lstat(path, &status) < 0)
-		return errno == ENOENT ? 0
-				       : fault_set(fault, errno, "cannot look at %s: %s", path,
-						   strerror(errno));
-	if (!S_ISSOCK(status.st_mode))
-		return fault_set(fault, EEXIST, "%s exists and is no socket", path);
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(status.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
 	probe = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
-		return fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
-	/* EAGAIN: somebody listens, with a full backlog; EPROTOTYPE: with another type. */
-	if (connect(probe, (const struct sockaddr *)name, size) == 0 || errno != ECONNREFUSED)
-		return fault_set(fault, EADDRINUSE, "somebody listens on %s already", path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return fault_set(fault, errno, "cannot remove the dead socket %s: %s", path,
-				 strerror(errno));
-	return 0;
+		return -1;
+	if (connect(probe, (const struct sockaddr *)name, size) < 0) {
+		if (errno == ECONNREFUSED)
+			return unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+		/* EAGAIN: the listener's backlog is full. EPERM: the datagram socket has a peer.
+		 * EPROTOTYPE: the socket is of another type. */
+		if (errno != EAGAIN && errno != EPERM && errno != EPROTOTYPE)
+			return -1;
+	}
+	errno = EADDRINUSE;
+	return -1;
+}
+
+/* Remove a dead broker's socket. The caller has the lock. */
+static int socket_clear(const struct sockaddr_un *name, socklen_t size, int type,
+			struct fault *fault)
+{
+	if (control_socket_clear(name, size, type) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return fault_set(fault, errno, "%s exists and is no socket", name->sun_path);
+	if (errno == EADDRINUSE)
+		return fault_set(fault, errno, "another program listens on %s", name->sun_path);
+	return fault_set(fault, errno, "cannot replace %s: %s", name->sun_path, strerror(errno));
 }
 
 static int socket_bind(int fd, const char *address, const struct sockaddr_un *name, socklen_t size,
@@ -136,7 +151,7 @@ int control_socket_listen(struct control_socket *control, const char *address, i
 		if (lock < 0)
 			return -1;
 	}
-	if (lock >= 0 && socket_clear(address, &name, size, type, fault) < 0)
+	if (lock >= 0 && socket_clear(&name, size, type, fault) < 0)
 		goto fail;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {

@@ -31,6 +31,13 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 			 struct fault *fault);
 
 /*
+ * Remove the socket at a path if no process has it open any more. type: SOCK_SEQPACKET, SOCK_STREAM
+ * or SOCK_DGRAM. Return 0, also if nothing is there. -1 with EADDRINUSE (a process has the socket),
+ * EEXIST (the file is no socket), or the errno of lstat(2), socket(2), connect(2) or unlink(2).
+ */
+int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int type);
+
+/*
  * Listens. type: SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (somebody
  * listens there), EEXIST (something else is there), and what the system says.
  */

@@ -52,28 +52,6 @@ static const char *dgram_path(const struct dgram *dgram, enum memtun_attribute w
 
 /* ------------------------------------------------------------------------------ its own path */
 
-/* Removes the socket of a process that is gone. -1 with errno: something else is there. */
-static int dgram_clear(const struct dgram *dgram)
-{
-	const char *path = dgram->local.sun_path;
-	descriptor_owned probe = -1;
-	struct stat status;
-
-	if (lstat(path, &status) < 0)
-		return errno == ENOENT ? 0 : -1;
-	errno = EEXIST;
-	if (!S_ISSOCK(status.st_mode))
-		return -1;
-	probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return -1;
-	/* EPERM: it is joined to somebody; EPROTOTYPE: it is of another type. */
-	if (connect(probe, (const struct sockaddr *)&dgram->local, dgram->local_size) == 0 ||
-	    errno == EPERM || errno == EPROTOTYPE)
-		errno = EADDRINUSE;
-	return errno == ECONNREFUSED && (unlink(path) == 0 || errno == ENOENT) ? 0 : -1;
-}
-
 /* Only its user may send to it, from its first moment on. */
 static int dgram_bind(struct dgram *dgram)
 {
@@ -81,7 +59,7 @@ static int dgram_bind(struct dgram *dgram)
 	descriptor_owned fd = -1;
 	struct stat status;
 
-	if (!abstract && dgram_clear(dgram) < 0)
+	if (!abstract && control_socket_clear(&dgram->local, dgram->local_size, SOCK_DGRAM) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || fchmod(fd, 0600) < 0 || fstat(fd, &status) < 0 ||
