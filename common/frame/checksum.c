@@ -2,9 +2,9 @@
 /*
  * The Internet checksum, eight bytes at a time.
  *
- * Ones' complement sums do not mind the width of the words nor their byte order (RFC 1071,
- * section 2): 2^16 - 1 divides 2^64 - 1, so 64-bit words added with the carry brought around
- * fold down to the same 16 bits.
+ * A ones' complement sum depends neither on the width of the words nor on their byte order (RFC
+ * 1071, section 2). Since 2^16 - 1 divides 2^64 - 1, the sum of 64-bit words, each carry added
+ * back, folds down to the same 16 bits.
  */
 #include "common/frame/checksum.h"
 
@@ -33,7 +33,7 @@ uint32_t checksum_add(uint32_t sum, const void *data, size_t length)
 		memcpy(&word, bytes, length);
 		total = add_with_carry(total, word);
 	}
-	/* Twice: the first time may carry into bit 32. */
+	/* Fold twice: the first sum may carry into bit 32. */
 	total = (total & UINT32_MAX) + (total >> 32);
 	total = (total & UINT32_MAX) + (total >> 32);
 	return (uint32_t)total;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds frames from the outside in. Sizes are checked before the first byte is written, so that
- * a refused frame leaves the buffer as it was.
+ * Builds frames from the outside in. Sizes are checked before the first byte is written, so that a
+ * frame that is refused leaves the buffer unchanged.
  */
 #include "common/frame/frame_build.h"
 
@@ -18,7 +18,7 @@
 #include "common/frame/checksum.h"
 #include "common/frame/frame_view.h"
 
-/* RFC 1700, "IP TIME TO LIVE PARAMETER"; what the kernel sends with, too. */
+/* RFC 1700, "IP TIME TO LIVE PARAMETER"; the kernel's default too (IPDEFTTL). */
 static const uint8_t default_ttl = 64;
 
 /* 4095 is reserved: IEEE 802.1Q, table 9-2. */
@@ -33,7 +33,7 @@ static int refuse(int error)
 ssize_t frame_build_ethernet(void *buffer, size_t size, const uint8_t from[ETH_ALEN],
 			     const uint8_t to[ETH_ALEN], int vlan, uint16_t ethertype)
 {
-	const uint16_t tag[] = {htons((uint16_t)vlan), htons(ethertype)};
+	const struct vlan_tag tag = {htons((uint16_t)vlan), htons(ethertype)};
 	size_t length = sizeof(struct ether_header) + (vlan < 0 ? 0 : sizeof(tag));
 	struct ether_header header;
 
@@ -46,7 +46,7 @@ ssize_t frame_build_ethernet(void *buffer, size_t size, const uint8_t from[ETH_A
 	header.ether_type = htons(vlan < 0 ? ethertype : ETHERTYPE_VLAN);
 	memcpy(buffer, &header, sizeof(header));
 	if (vlan >= 0)
-		memcpy((uint8_t *)buffer + sizeof(header), tag, sizeof(tag));
+		memcpy((uint8_t *)buffer + sizeof(header), &tag, sizeof(tag));
 	return (ssize_t)length;
 }
 
@@ -90,7 +90,7 @@ ssize_t frame_build_ipv6(void *buffer, size_t size, const struct in6_addr *from,
 	return sizeof(header);
 }
 
-/* How long the IP header is in a frame of these addresses, or 0 if they don't agree. */
+/* Return the length of the IP header for these addresses; 0 if their families differ. */
 static size_t addresses_header_length(const struct frame_udp *udp)
 {
 	if (udp->from.ss_family != udp->to.ss_family)
@@ -102,7 +102,7 @@ static size_t addresses_header_length(const struct frame_udp *udp)
 	return 0;
 }
 
-/* Writes an IPv4 header and the ports, and returns the sum of the pseudo header. */
+/* Write the IPv4 header and *ports, and return the sum of the pseudo header. */
 static uint32_t write_ipv4_udp(uint8_t *network, const struct frame_udp *udp, struct udphdr *ports,
 			       size_t length)
 {
@@ -116,6 +116,7 @@ static uint32_t write_ipv4_udp(uint8_t *network, const struct frame_udp *udp, st
 	return checksum_pseudo_ipv4(&from->sin_addr, &to->sin_addr, IPPROTO_UDP, (uint16_t)length);
 }
 
+/* The same for IPv6. */
 static uint32_t write_ipv6_udp(uint8_t *network, const struct frame_udp *udp, struct udphdr *ports,
 			       size_t length)
 {
@@ -144,7 +145,7 @@ static void write_udp(uint8_t *network, size_t header_length, const struct frame
 	sum = checksum_add(sum, &header, sizeof(header));
 	header.check = checksum_fold(checksum_add(sum, udp->payload, udp->payload_length));
 	if (header.check == 0)
-		header.check = UINT16_MAX; /* 0 would say that there is none */
+		header.check = UINT16_MAX; /* 0 means that there is no checksum */
 	memcpy(transport, &header, sizeof(header));
 	if (udp->payload_length > 0)
 		memcpy(transport + sizeof(header), udp->payload, udp->payload_length);
@@ -157,7 +158,7 @@ ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 	size_t ip_length = addresses_header_length(udp);
 	size_t network = 0;
 	size_t longest = UINT16_MAX - sizeof(struct udphdr);
-	uint8_t link[sizeof(struct ether_header) + 4];
+	uint8_t link[sizeof(struct ether_header) + sizeof(struct vlan_tag)];
 	ssize_t written;
 
 	if (ip_length == 0 || (mode != MEMTUN_TUN && mode != MEMTUN_TAP))
@@ -170,7 +171,7 @@ ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 		network = (size_t)written;
 	}
 	if (udp->from.ss_family == AF_INET)
-		longest -= sizeof(struct ip); /* which its length counts as well */
+		longest -= sizeof(struct ip); /* IPv4's length field counts the header too */
 	if (udp->payload_length > longest ||
 	    network + ip_length + sizeof(struct udphdr) + udp->payload_length > size)
 		return refuse(EMSGSIZE);
@@ -179,97 +180,88 @@ ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 	return (ssize_t)(network + ip_length + sizeof(struct udphdr) + udp->payload_length);
 }
 
-/* The addresses of an IP packet's header: 4 or 16 bytes each. */
-struct addresses {
-	const uint8_t *from;
-	const uint8_t *to;
-};
-
-static struct addresses addresses_find(const struct frame_view *view, const uint8_t *network)
+/* Return whether the address is one host's. The broadcast address of a subnet passes, because the
+ * subnet isn't known here. */
+static bool ipv4_is_host(struct in_addr address)
 {
-	if (view->ip_version == 4)
-		return (struct addresses){network + offsetof(struct ip, ip_src),
-					  network + offsetof(struct ip, ip_dst)};
-	return (struct addresses){network + offsetof(struct ip6_hdr, ip6_src),
-				  network + offsetof(struct ip6_hdr, ip6_dst)};
-}
-
-/* A subnet's own broadcast address can't be told from here. */
-static bool ipv4_is_host(const uint8_t *bytes)
-{
-	struct in_addr address;
-
-	memcpy(&address, bytes, sizeof(address));
 	return address.s_addr != INADDR_ANY && address.s_addr != INADDR_BROADCAST &&
 	       !IN_MULTICAST(ntohl(address.s_addr));
 }
 
-static bool ipv6_is_host(const uint8_t *bytes)
+static bool ipv6_is_host(const struct in6_addr *address)
 {
-	struct in6_addr address;
-
-	memcpy(&address, bytes, sizeof(address));
-	return !IN6_IS_ADDR_UNSPECIFIED(&address) && !IN6_IS_ADDR_MULTICAST(&address);
+	return !IN6_IS_ADDR_UNSPECIFIED(address) && !IN6_IS_ADDR_MULTICAST(address);
 }
 
 static bool is_from_host_to_host(const struct frame_view *view, const uint8_t *frame)
 {
-	const struct ether_header *ethernet = (const struct ether_header *)frame;
-	struct addresses addresses = addresses_find(view, frame + view->network);
+	struct ether_header ethernet;
+	struct ip6_hdr ip6;
+	struct ip ip4;
 
-	/* The lowest bit of a MAC's first byte makes it a group's: IEEE 802, 8.2.2. */
-	if (view->mode == MEMTUN_TAP &&
-	    ((ethernet->ether_shost[0] & 1) != 0 || (ethernet->ether_dhost[0] & 1) != 0))
-		return false;
-	if (view->ip_version == 4)
-		return ipv4_is_host(addresses.from) && ipv4_is_host(addresses.to);
-	return ipv6_is_host(addresses.from) && ipv6_is_host(addresses.to);
+	if (view->mode == MEMTUN_TAP) {
+		memcpy(&ethernet, frame, sizeof(ethernet));
+		/* IEEE 802, 8.2.2: group addresses have the lowest bit of the first byte set. */
+		if ((ethernet.ether_shost[0] & 1) != 0 || (ethernet.ether_dhost[0] & 1) != 0)
+			return false;
+	}
+	if (view->ip_version == 4) {
+		memcpy(&ip4, frame + view->network, sizeof(ip4));
+		return ipv4_is_host(ip4.ip_src) && ipv4_is_host(ip4.ip_dst);
+	}
+	memcpy(&ip6, frame + view->network, sizeof(ip6));
+	return ipv6_is_host(&ip6.ip6_src) && ipv6_is_host(&ip6.ip6_dst);
 }
 
 static bool is_echo_request(const struct frame_view *view, const uint8_t *frame)
 {
-	const uint8_t *message;
+	struct icmp6_hdr message; /* type and code are at the same place in ICMP */
 
 	if (view->kind != FRAME_ICMP && view->kind != FRAME_ICMPV6)
 		return false;
 	if (view->fragment || view->cut || view->source_routed)
 		return false;
-	message = frame + view->transport;
-	return message[0] == (view->kind == FRAME_ICMP ? ICMP_ECHO : ICMP6_ECHO_REQUEST) &&
-	       message[1] == 0;
+	memcpy(&message, frame + view->transport, sizeof(message));
+	return message.icmp6_type == (view->kind == FRAME_ICMP ? ICMP_ECHO : ICMP6_ECHO_REQUEST) &&
+	       message.icmp6_code == 0;
 }
 
-/* The request's Ethernet header and tags, with its addresses swapped. */
+/* Write the request's Ethernet header and tags, with the MACs swapped. */
 static void write_link_reply(uint8_t *buffer, const struct frame_view *view, const uint8_t *frame)
 {
-	memcpy(buffer, frame, view->network);
+	struct ether_header request, reply;
+
 	if (view->mode != MEMTUN_TAP)
 		return;
-	memcpy(buffer + offsetof(struct ether_header, ether_dhost),
-	       frame + offsetof(struct ether_header, ether_shost), ETH_ALEN);
-	memcpy(buffer + offsetof(struct ether_header, ether_shost),
-	       frame + offsetof(struct ether_header, ether_dhost), ETH_ALEN);
+	memcpy(buffer, frame, view->network);
+	memcpy(&request, frame, sizeof(request));
+	reply = request;
+	memcpy(reply.ether_dhost, request.ether_shost, ETH_ALEN);
+	memcpy(reply.ether_shost, request.ether_dhost, ETH_ALEN);
+	memcpy(buffer, &reply, sizeof(reply));
 }
 
-/* Writes the IP header of the reply, and returns the sum that its ICMP checksum starts from. */
-static uint32_t write_ip_reply(uint8_t *network, struct addresses request, uint8_t ip_version,
+/*
+ * Write the reply's IP header, and return the sum that its ICMP checksum starts from. header is the
+ * request's IP header, length that of the ICMP message.
+ */
+static uint32_t write_ip_reply(uint8_t *network, uint8_t ip_version, const uint8_t *header,
 			       size_t length)
 {
-	struct in_addr from4, to4;
-	struct in6_addr from6, to6;
+	struct ip6_hdr request6;
+	struct ip request4;
 
 	if (ip_version == 4) {
-		memcpy(&from4, request.to, sizeof(from4));
-		memcpy(&to4, request.from, sizeof(to4));
-		frame_build_ipv4(network, sizeof(struct ip), from4, to4, IPPROTO_ICMP, default_ttl,
-				 length);
+		memcpy(&request4, header, sizeof(request4));
+		frame_build_ipv4(network, sizeof(struct ip), request4.ip_dst, request4.ip_src,
+				 IPPROTO_ICMP, default_ttl, length);
 		return 0;
 	}
-	memcpy(&from6, request.to, sizeof(from6));
-	memcpy(&to6, request.from, sizeof(to6));
-	frame_build_ipv6(network, sizeof(struct ip6_hdr), &from6, &to6, IPPROTO_ICMPV6, default_ttl,
-			 length);
-	return checksum_pseudo_ipv6(&from6, &to6, IPPROTO_ICMPV6, (uint32_t)length);
+	memcpy(&request6, header, sizeof(request6));
+	frame_build_ipv6(network, sizeof(struct ip6_hdr), &request6.ip6_dst, &request6.ip6_src,
+			 IPPROTO_ICMPV6, default_ttl, length);
+	return checksum_pseudo_ipv6(&request6.ip6_dst, &request6.ip6_src, IPPROTO_ICMPV6,
+				    (uint32_t)length);
 }
 
 ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode, const void *frame,
@@ -277,7 +269,7 @@ ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode,
 {
 	const uint8_t *request = frame;
 	struct frame_view view;
-	struct icmp6_hdr header; /* the same in ICMP */
+	struct icmp6_hdr header; /* ICMP's has the same type and checksum fields */
 	uint8_t *network, *message;
 	size_t message_length, ip_length;
 	uint32_t sum;
@@ -295,8 +287,7 @@ ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode,
 	network = (uint8_t *)buffer + view.network;
 	message = network + ip_length;
 	write_link_reply(buffer, &view, request);
-	sum = write_ip_reply(network, addresses_find(&view, request + view.network),
-			     view.ip_version, message_length);
+	sum = write_ip_reply(network, view.ip_version, request + view.network, message_length);
 	memcpy(message, request + view.transport, message_length);
 	memcpy(&header, message, sizeof(header));
 	header.icmp6_type = view.kind == FRAME_ICMP ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;

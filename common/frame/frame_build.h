@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes frames into the caller's memory: headers one by one, or whole frames.
+ * Writes frames into the caller's memory: one header, or a whole frame.
  *
- * Each function writes at the buffer's beginning, returns how many bytes it wrote, and writes
- * nothing if it fails: -1 with errno EMSGSIZE if that is more than size or than the protocol's own
- * length field can say, EINVAL if the arguments make no such frame.
+ * Each function writes at the beginning of the buffer and returns the number of bytes written. A
+ * function that fails writes nothing and returns -1: EMSGSIZE if the result is longer than `size`
+ * or than the protocol's own length field can count, EINVAL if no frame has such values.
  */
 #ifndef MEMTUN_FRAME_BUILD_H
 #define MEMTUN_FRAME_BUILD_H
@@ -18,41 +18,45 @@
 
 #include "memtun/protocol.h"
 
-/* vlan: the id for an 802.1Q tag, 0 to 4094; -1: no tag. ethertype is in host order. */
+/*
+ * Write an Ethernet header. vlan is the id in its 802.1Q tag, 0 to 4094; -1: no tag. ethertype is
+ * in host byte order.
+ */
 ssize_t frame_build_ethernet(void *buffer, size_t size, const uint8_t from[ETH_ALEN],
 			     const uint8_t to[ETH_ALEN], int vlan, uint16_t ethertype);
 
 /*
- * A header without options, and its checksum; payload_length is that of what will follow it. It
- * says "don't fragment", with identification 0 as RFC 6864 allows then.
+ * Write an IPv4 header without options, with its checksum. payload_length counts the bytes that
+ * follow the header. "Don't fragment" is set, and the identification is 0 as RFC 6864 allows then.
  */
 ssize_t frame_build_ipv4(void *buffer, size_t size, struct in_addr from, struct in_addr to,
 			 uint8_t protocol, uint8_t ttl, size_t payload_length);
 
+/* Write an IPv6 header. payload_length counts the bytes that follow it. */
 ssize_t frame_build_ipv6(void *buffer, size_t size, const struct in6_addr *from,
 			 const struct in6_addr *to, uint8_t protocol, uint8_t hop_limit,
 			 size_t payload_length);
 
 struct frame_udp {
-	uint8_t from_mac[ETH_ALEN]; /* the MACs and vlan are for MEMTUN_TAP; no one resolves them */
+	uint8_t from_mac[ETH_ALEN]; /* the MACs and vlan are for MEMTUN_TAP only */
 	uint8_t to_mac[ETH_ALEN];
-	int vlan; /* -1: no tag. 0 is a tag with priority only, so a zeroed structure has a tag */
-	struct sockaddr_storage from; /* struct sockaddr_in or sockaddr_in6, and both the same */
+	int vlan; /* -1: no tag. A tag of 0 has only a priority, so a zeroed structure has a tag */
+	struct sockaddr_storage from; /* struct sockaddr_in or sockaddr_in6, the same type as to */
 	struct sockaddr_storage to;
-	uint8_t ttl; /* the hop limit in IPv6; written as it is, 0 too */
+	uint8_t ttl; /* in IPv6 the hop limit; 0 is written as 0 */
 	const void *payload;
 	size_t payload_length;
 };
 
-/* A whole frame with one UDP datagram, checksums included in both families. */
+/* Write a whole frame with one UDP datagram, checksums included in IPv4 and IPv6. */
 ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 			const struct frame_udp *udp);
 
 /*
- * The reply to the echo request (ICMP or ICMPv6) in frame: addresses swapped, VLAN tags kept, IP
- * options and extension headers left out, ttl 64. The buffer may not overlap the frame. Not to be
- * answered (EINVAL): anything but a whole echo request from one host to one host. Not to be trusted
- * (EBADMSG): a frame that can't be parsed, or whose checksums don't hold.
+ * Write the reply to the ICMP or ICMPv6 echo request in `frame`. The addresses are swapped, VLAN
+ * tags are kept, IP options and extension headers are left out, and the ttl is 64. The buffer may
+ * not overlap the frame. EINVAL: the frame is not a whole echo request from one host to one host.
+ * EBADMSG: the frame cannot be parsed, or one of its checksums is not valid.
  */
 ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode, const void *frame,
 			       size_t length);

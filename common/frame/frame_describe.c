@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Says in one line what frame_view found in a frame. It decides nothing about frames: if a header
- * is read here, the view has said that it is whole.
+ * Writes one line about what frame_view found in a frame. A header is read here only if the view
+ * has found that it is complete.
  */
 #include "common/frame/frame_describe.h"
 
@@ -24,7 +24,7 @@
 
 #include "common/frame/frame_view.h"
 
-/* The caller's text as it grows; length counts what did not fit, too. */
+/* The caller's text as it grows. length counts also the characters that did not fit. */
 struct line {
 	char *text;
 	size_t size;
@@ -61,11 +61,21 @@ static void add_address(struct line *line, int family, const void *address)
 	line_add(line, "%s", inet_ntop(family, address, text, sizeof(text)));
 }
 
+static void add_addresses(struct line *line, int family, const void *from, const void *to)
+{
+	add_address(line, family, from);
+	line_add(line, " > ");
+	add_address(line, family, to);
+}
+
 static void add_ethernet(struct line *line, const struct frame_view *view, const uint8_t *frame)
 {
-	add_mac(line, frame + offsetof(struct ether_header, ether_shost));
+	struct ether_header ethernet;
+
+	memcpy(&ethernet, frame, sizeof(ethernet));
+	add_mac(line, ethernet.ether_shost);
 	line_add(line, " > ");
-	add_mac(line, frame + offsetof(struct ether_header, ether_dhost));
+	add_mac(line, ethernet.ether_dhost);
 	line_add(line, " ");
 	if (view->vlan >= 0)
 		line_add(line, "vlan %d ", view->vlan);
@@ -95,15 +105,18 @@ static void add_arp(struct line *line, const uint8_t *header)
 
 static void add_ip(struct line *line, const struct frame_view *view, const uint8_t *header)
 {
-	bool four = view->ip_version == 4;
-	size_t from = four ? offsetof(struct ip, ip_src) : offsetof(struct ip6_hdr, ip6_src);
-	size_t to = four ? offsetof(struct ip, ip_dst) : offsetof(struct ip6_hdr, ip6_dst);
-	int family = four ? AF_INET : AF_INET6;
+	struct ip6_hdr ip6;
+	struct ip ip4;
 
-	line_add(line, "IPv%u ", view->ip_version);
-	add_address(line, family, header + from);
-	line_add(line, " > ");
-	add_address(line, family, header + to);
+	if (view->ip_version == 4) {
+		memcpy(&ip4, header, sizeof(ip4));
+		line_add(line, "IPv4 ");
+		add_addresses(line, AF_INET, &ip4.ip_src, &ip4.ip_dst);
+	} else {
+		memcpy(&ip6, header, sizeof(ip6));
+		line_add(line, "IPv6 ");
+		add_addresses(line, AF_INET6, &ip6.ip6_src, &ip6.ip6_dst);
+	}
 	if (view->fragment)
 		line_add(line, " fragment %zu%s", view->fragment_offset,
 			 view->more_fragments ? " more" : "");
@@ -158,7 +171,7 @@ static bool icmp_is_echo(const struct frame_view *view, uint8_t type)
 
 static void add_icmp(struct line *line, const struct frame_view *view, const uint8_t *header)
 {
-	struct icmp6_hdr icmp; /* echo messages look the same in ICMP */
+	struct icmp6_hdr icmp; /* an ICMP echo message has the same fields */
 	const char *name;
 
 	memcpy(&icmp, header, sizeof(icmp));

@@ -10,14 +10,14 @@
 
 #include "memtun/protocol.h"
 
-/* Enough for any frame: the longest has two MACs, two tags and two IPv6 addresses. */
+/* Bytes for any line: the longest has two MACs, two tags and two IPv6 addresses. */
 #define FRAME_DESCRIPTION_SIZE 256
 
 /*
- * Writes the line, without a newline, into text, cut to size and ended with a null byte, as
- * snprintf() does; returns its uncut length. -1 with errno EINVAL if mode is neither. The length
- * at the end is the payload's. What is wrong with the frame is part of the line: it ends in
- * "malformed", "cut" or "bad checksum".
+ * Write the line, without a newline, into `text`. As with snprintf(), the line is cut to `size`
+ * bytes and ends in a null byte, and the result is its uncut length. The length at the end of the
+ * line is the payload's. A defective frame's line ends in "malformed", "cut" or "bad checksum". -1
+ * with EINVAL if mode is neither MEMTUN_TUN nor MEMTUN_TAP.
  */
 int frame_describe(char *text, size_t size, enum memtun_mode mode, const void *frame,
 		   size_t length);

@@ -7,9 +7,11 @@
 #include <linux/if_tun.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct tun_pi) == 4, "FRAME_FORMAT_MAX counts on it");
+#include "common/frame/frame_view.h"
 
-/* Do the offsets lie inside the frame, and is the GSO type one that the kernel knows? */
+_Static_assert(sizeof(struct tun_pi) == 4, "FRAME_FORMAT_MAX and frame_format_size()");
+
+/* Return whether the kernel knows the GSO type and all offsets are inside the frame. */
 static bool offload_is_valid(const struct virtio_net_hdr *offload, size_t length)
 {
 	switch (offload->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
@@ -17,7 +19,7 @@ static bool offload_is_valid(const struct virtio_net_hdr *offload, size_t length
 	case VIRTIO_NET_HDR_GSO_TCPV4:
 	case VIRTIO_NET_HDR_GSO_UDP:
 	case VIRTIO_NET_HDR_GSO_TCPV6:
-	case 5: /* VIRTIO_NET_HDR_GSO_UDP_L4, which older headers lack */
+	case 5: /* VIRTIO_NET_HDR_GSO_UDP_L4, which the headers of Linux before 6.2 lack */
 		break;
 	default:
 		return false;
@@ -51,11 +53,15 @@ int frame_format_decode(const struct frame_format *format, const void *headers, 
 
 uint16_t frame_format_protocol(enum memtun_mode mode, const void *frame, size_t length)
 {
-	const unsigned char *bytes = frame;
+	struct ethhdr ethernet;
 
-	if (mode == MEMTUN_TAP)
-		return length < ETH_HLEN ? 0 : (uint16_t)(bytes[12] << 8 | bytes[13]);
-	switch (length ? bytes[0] >> 4 : 0) {
+	if (mode == MEMTUN_TAP) {
+		if (length < sizeof(ethernet))
+			return 0;
+		memcpy(&ethernet, frame, sizeof(ethernet));
+		return ntohs(ethernet.h_proto);
+	}
+	switch (packet_ip_version(frame, length)) {
 	case 4:
 		return ETH_P_IP;
 	case 6:
@@ -80,7 +86,7 @@ void frame_format_encode(const struct frame_format *format, enum memtun_mode mod
 		at += sizeof(information);
 	}
 	if (format->vnet_size) {
-		/* What is beyond the first ten bytes counts merged buffers; there are none. */
+		/* The bytes after the first ten count merged buffers; a frame has none. */
 		memset(at, 0, format->vnet_size);
 		memcpy(at, offload, sizeof(*offload));
 	}

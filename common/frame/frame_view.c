@@ -2,10 +2,10 @@
 /*
  * Finds the headers of a frame, from the outside in.
  *
- * Headers are copied into the system's structures before they are looked at, because a frame has
- * no alignment (behind an Ethernet header of 14 bytes nothing is where the processor would like
- * it). Every length that a header claims is checked against what is there before it is believed.
- * Each parse_ function leaves the payload behind the header that it read.
+ * Each header is copied into the system's structure before it is read, because headers in a frame
+ * are not aligned (the Ethernet header has 14 bytes). Every length in a header is checked against
+ * the bytes that are present before it is used. Each parse_ function sets the payload to what
+ * follows the header that it parsed.
  */
 #include "common/frame/frame_view.h"
 
@@ -21,17 +21,11 @@
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "common/frame/checksum.h"
 
-/* What follows the type of a tag: IEEE 802.1Q, 9.6. */
-struct vlan_tag {
-	uint16_t control; /* priority, drop eligible, and in the low 12 bits the id */
-	uint16_t ethertype;
-};
-
+/* IEEE 802.1Q, 9.6. */
 static const uint16_t vlan_id_mask = 0x0fff;
 
 static int refuse(void)
@@ -40,7 +34,7 @@ static int refuse(void)
 	return -1;
 }
 
-/* Copies a header that begins at offset and must end by end. */
+/* Copy the header at `offset`. Return false if it does not end at or before `end`. */
 static bool header_copy(void *header, size_t size, const uint8_t *frame, size_t offset, size_t end)
 {
 	if (offset > end || end - offset < size)
@@ -92,7 +86,7 @@ static void parse_arp(struct frame_view *view, const uint8_t *frame, size_t leng
 		return;
 	view->kind = FRAME_ARP;
 	view->payload = view->network + sizeof(arp);
-	view->payload_length = 0; /* what follows is padding */
+	view->payload_length = 0; /* padding follows */
 }
 
 static void parse_tcp(struct frame_view *view, const uint8_t *frame, size_t start, size_t end)
@@ -192,8 +186,8 @@ static bool protocol_is_extension(int protocol)
 }
 
 /*
- * The size of the extension header at offset, whose number is in view->protocol and becomes the
- * next one's; 0 if it isn't whole.
+ * Return the size of the extension header at `offset`, 0 if it isn't complete. view->protocol is
+ * the header's number, and becomes that of the next header.
  */
 static size_t extension_read(struct frame_view *view, const uint8_t *frame, size_t offset,
 			     size_t end)
@@ -208,7 +202,7 @@ static size_t extension_read(struct frame_view *view, const uint8_t *frame, size
 	if (view->protocol == IPPROTO_FRAGMENT)
 		size = sizeof(fragment);
 	else if (view->protocol == IPPROTO_AH)
-		size = (extension.ip6e_len + 2u) * 4; /* counts otherwise: RFC 4302, 2.2 */
+		size = (extension.ip6e_len + 2u) * 4; /* in 32-bit words less two: RFC 4302, 2.2 */
 	else
 		size = (extension.ip6e_len + 1u) * 8;
 	if (size > end - offset)
@@ -237,8 +231,8 @@ static int parse_ipv6(struct frame_view *view, const uint8_t *frame, size_t leng
 		return refuse();
 	view->ip_version = 6;
 	view->protocol = ip.ip6_nxt;
-	/* A jumbogram (RFC 2675) has 0 here, and its length in an option: the frame's end will do.
-	 */
+	/* A jumbogram (RFC 2675) has length 0 here and its real length in an option. Its end is
+	 * taken to be the frame's. */
 	if (ip.ip6_plen != 0 || ip.ip6_nxt != IPPROTO_HOPOPTS) {
 		view->cut = ntohs(ip.ip6_plen) > length - offset;
 		if (!view->cut)
@@ -273,11 +267,9 @@ int frame_view_parse(struct frame_view *view, enum memtun_mode mode, const void 
 		if (parse_ethernet(view, bytes, length) < 0)
 			return -1;
 	} else if (mode == MEMTUN_TUN) {
-		if (length == 0)
-			return refuse();
-		if (bytes[0] >> 4 == 4)
+		if (packet_ip_version(frame, length) == 4)
 			view->ethertype = ETH_P_IP;
-		else if (bytes[0] >> 4 == 6)
+		else if (packet_ip_version(frame, length) == 6)
 			view->ethertype = ETH_P_IPV6;
 		else
 			return refuse();
@@ -300,26 +292,34 @@ int frame_view_parse(struct frame_view *view, enum memtun_mode mode, const void 
 
 static bool ipv4_header_is_valid(const uint8_t *header)
 {
-	return checksum_fold(checksum_add(0, header, (header[0] & 0xfu) * sizeof(uint32_t))) == 0;
+	struct ip ip;
+
+	memcpy(&ip, header, sizeof(ip));
+	return checksum_fold(checksum_add(0, header, ip.ip_hl * sizeof(uint32_t))) == 0;
 }
 
 static uint32_t pseudo_header_sum(const struct frame_view *view, const uint8_t *network,
 				  size_t length)
 {
-	if (view->ip_version == 4)
-		return checksum_pseudo_ipv4(network + offsetof(struct ip, ip_src),
-					    network + offsetof(struct ip, ip_dst),
-					    (uint8_t)view->protocol, (uint16_t)length);
-	return checksum_pseudo_ipv6(network + offsetof(struct ip6_hdr, ip6_src),
-				    network + offsetof(struct ip6_hdr, ip6_dst),
-				    (uint8_t)view->protocol, (uint32_t)length);
+	struct ip6_hdr ip6;
+	struct ip ip4;
+
+	if (view->ip_version == 4) {
+		memcpy(&ip4, network, sizeof(ip4));
+		return checksum_pseudo_ipv4(&ip4.ip_src, &ip4.ip_dst, (uint8_t)view->protocol,
+					    (uint16_t)length);
+	}
+	memcpy(&ip6, network, sizeof(ip6));
+	return checksum_pseudo_ipv6(&ip6.ip6_src, &ip6.ip6_dst, (uint8_t)view->protocol,
+				    (uint32_t)length);
 }
 
 static bool udp_has_no_checksum(const uint8_t *transport)
 {
-	const uint8_t *checksum = transport + offsetof(struct udphdr, check);
+	struct udphdr udp;
 
-	return checksum[0] == 0 && checksum[1] == 0;
+	memcpy(&udp, transport, sizeof(udp));
+	return udp.check == 0;
 }
 
 static bool transport_is_valid(const struct frame_view *view, const uint8_t *frame)
@@ -328,7 +328,8 @@ static bool transport_is_valid(const struct frame_view *view, const uint8_t *fra
 	size_t length = view->payload + view->payload_length - (size_t)view->transport;
 	uint32_t sum = 0;
 
-	/* In IPv6 only tunnels may do without (RFC 8200, 8.1), and a kernel drops it. */
+	/* RFC 8200, 8.1, allows only some tunnels to omit the checksum in IPv6, and kernels drop
+	 * such datagrams. */
 	if (view->kind == FRAME_UDP && udp_has_no_checksum(transport))
 		return view->ip_version == 4;
 	if (view->kind != FRAME_ICMP)

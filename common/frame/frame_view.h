@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A view of a frame: where its headers are and what they say, as offsets into the frame. It copies
- * and keeps nothing of the frame, and is good for as long as the frame does not change.
+ * A view of a frame: where its headers are and what they contain, as offsets into the frame. The
+ * view copies no bytes of the frame, and is valid until the frame changes.
  */
 #ifndef MEMTUN_FRAME_VIEW_H
 #define MEMTUN_FRAME_VIEW_H
@@ -14,58 +14,69 @@
 
 #include "memtun/protocol.h"
 
-/* The innermost header that was understood, and is there as a whole. */
+/* The innermost header that was parsed and is complete. */
 enum frame_kind {
 	FRAME_OTHER,
-	FRAME_ARP,  /* for IPv4 over Ethernet; at network */
-	FRAME_ICMP, /* these are at transport; ICMP in IPv4 only, ICMPv6 in IPv6 only */
-	FRAME_ICMPV6,
+	FRAME_ARP,    /* for IPv4 over Ethernet; at `network` */
+	FRAME_ICMP,   /* in IPv4 only; this one and the next are at `transport` */
+	FRAME_ICMPV6, /* in IPv6 only */
 	FRAME_TCP,
 	FRAME_UDP,
 };
 
-/* Numbers are in host order, offsets and lengths in bytes. */
+/* Numbers are in host byte order, offsets and lengths in bytes. */
 struct frame_view {
-	enum memtun_mode mode; /* MEMTUN_TAP: begins with an Ethernet header; MEMTUN_TUN: with IP */
+	enum memtun_mode mode; /* a MEMTUN_TAP frame begins with Ethernet, MEMTUN_TUN with IP */
 	enum frame_kind kind;
-	int vlan; /* of the outer 802.1Q or 802.1ad tag; -1: no tag. 0 is a tag with priority only
-		   */
-	int inner_vlan;     /* of the tag inside it; -1: none */
+	int vlan;       /* id in the outer 802.1Q or 802.1ad tag, 0: priority only; -1: no tag */
+	int inner_vlan; /* id in the second tag; -1: none */
 	uint16_t ethertype; /* after the tags; below 1536 it is an 802.3 length */
 	uint8_t ip_version; /* 4, 6 or 0: not IP */
 	int protocol;       /* after IPv6 extension headers; -1: not IP */
 	bool dont_fragment; /* IPv4 only */
-	bool fragment;      /* one of several: this is not the whole packet */
+	bool fragment;      /* the packet is one fragment of several */
 	bool more_fragments;
 	size_t fragment_offset; /* of this fragment's data in the whole packet's */
-	bool source_routed;     /* an IPv6 routing header names addresses still to visit */
-	bool cut;               /* the frame ends before the IP packet in it should */
-	size_t network;         /* behind the Ethernet header and its tags */
-	ssize_t transport; /* -1: not IP, not the first fragment, or its header is cut or wrong */
-	size_t payload;    /* behind the last header that was understood */
-	size_t payload_length; /* what is there of it, without Ethernet padding */
+	bool source_routed;     /* an IPv6 routing header has segments left */
+	bool cut;               /* the frame ends before the IP packet in it */
+	size_t network;         /* offset behind the Ethernet header and its tags */
+	ssize_t transport;      /* offset; -1: not IP, a later fragment, or a cut or wrong header */
+	size_t payload;         /* offset behind the last header that was parsed */
+	size_t payload_length;  /* bytes that are present, without Ethernet padding */
 };
 
-/* Is it that of a VLAN tag, 802.1Q or 802.1ad? */
+/* What follows the type of a VLAN tag: IEEE 802.1Q, 9.6. Both are in network byte order. */
+struct vlan_tag {
+	uint16_t control; /* priority, drop eligible, and in the low 12 bits the id */
+	uint16_t ethertype;
+};
+
+/* Return whether the ethertype is that of a VLAN tag, 802.1Q or 802.1ad. */
 static inline bool ethertype_is_tag(uint16_t ethertype)
 {
 	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD;
 }
 
+/* Return the version in the first four bits of an IP packet; 0 if the packet is empty. */
+static inline uint8_t packet_ip_version(const void *packet, size_t length)
+{
+	return length > 0 ? *(const uint8_t *)packet >> 4 : 0;
+}
+
 /*
- * Fills in view and returns 0; -1 with errno EINVAL if mode is neither, or EBADMSG if the Ethernet
- * header, its tags or the fixed IP header is cut or contradicts itself. On EBADMSG the view says
- * what was read before that. A frame that is not IP is no error, nor is a bad transport header.
- * Nothing outside the frame is read; it may have any alignment.
+ * Fill in *view. The frame may have any alignment. -1 with EINVAL if mode is neither MEMTUN_TUN nor
+ * MEMTUN_TAP; -1 with EBADMSG if the Ethernet header, its tags or the fixed IP header is cut or
+ * contradicts itself, and then the view has what was parsed before. A frame that is not IP is no
+ * error, and neither is a transport header that is cut or wrong.
  */
 int frame_view_parse(struct frame_view *view, enum memtun_mode mode, const void *frame,
 		     size_t length);
 
 /*
- * False if the checksum of the IPv4 header or of TCP, UDP, ICMP or ICMPv6 is wrong, or the header
- * that has it is. What cannot be judged by this frame alone is let pass: other protocols,
- * fragments, cut frames, source routes, UDP over IPv4 without a checksum. The view must be this
- * frame's.
+ * Return false if the checksum of the IPv4 header, or of TCP, UDP, ICMP or ICMPv6, is wrong, or if
+ * its header is cut or wrong. Return true for what this frame alone can't decide: other protocols,
+ * fragments, cut frames, source routes, and UDP over IPv4 without a checksum. The view must be of
+ * this frame.
  */
 bool frame_view_checksums_are_valid(const struct frame_view *view, const void *frame,
 				    size_t length);
