@@ -59,7 +59,7 @@ uint16_t port_find(void)
 	return ntohs(address.sin_port);
 }
 
-size_t frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint16_t udp_port)
+size_t udp_frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint16_t udp_port)
 {
 	struct frame_udp udp = {
 		.from_mac = {2, 0, 0, 0, 0, 1},
@@ -91,12 +91,12 @@ void ends_send(struct ends *ends, const uint16_t *udp_ports)
 
 	for (; *udp_ports; udp_ports++) {
 		if (ends->other) {
-			length = (ssize_t)frame_make(frame, sizeof(frame), MEMTUN_TAP, *udp_ports);
+			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TAP, *udp_ports);
 			assert_int_equal(
 				memtun_connector_write(ends->other, frame, (size_t)length, 0),
 				length);
 		} else {
-			length = (ssize_t)frame_make(frame, sizeof(frame), MEMTUN_TUN, *udp_ports);
+			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TUN, *udp_ports);
 			assert_int_equal(send(ends->peer, frame, (size_t)length, 0), length);
 		}
 	}

@@ -33,7 +33,7 @@ void ends_close(struct ends *ends);
 uint16_t port_find(void);
 
 /* Writes an IPv4 packet (or, for a TAP, a frame with one) to that UDP port; returns its length. */
-size_t frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint16_t udp_port);
+size_t udp_frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint16_t udp_port);
 
 /* The peer, or the other member, sends frames to these UDP ports. The list ends with 0. */
 void ends_send(struct ends *ends, const uint16_t *udp_ports);

@@ -334,7 +334,7 @@ static void packet_information_is_taken_off_and_put_on(void **state)
 	connector = memtun_connector_open_fd(fds[0], MEMTUN_TUN, MEMTUN_CONNECTOR_PI);
 	assert_non_null(connector);
 	memcpy(frame, expected, 4);
-	size_t length = frame_make(frame + 4, sizeof(frame) - 4, MEMTUN_TUN, 9);
+	size_t length = udp_frame_make(frame + 4, sizeof(frame) - 4, MEMTUN_TUN, 9);
 
 	assert_int_equal(send(fds[1], frame, 4, 0), 4); /* nothing behind it: no frame */
 	assert_int_equal(send(fds[1], frame, length + 4, 0), length + 4);
@@ -373,7 +373,7 @@ static void a_device_is_not_waited_for(void **state)
 	assert_null(memtun_connector_read_packet(connector));
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(memtun_connector_poll_read(connector, 1), 0);
-	size_t length = frame_make(frame, sizeof(frame), MEMTUN_TUN, 9);
+	size_t length = udp_frame_make(frame, sizeof(frame), MEMTUN_TUN, 9);
 
 	assert_int_equal(write(driver, frame, length), length);
 	assert_int_equal(packet_port(memtun_connector_blocking_read(connector)), 9);
@@ -424,7 +424,7 @@ static int kernel_checks(void)
 	packet = memtun_connector_blocking_read(connector);
 	if (!packet || packet->ipv6 != 14 || packet->icmpv6 < 0)
 		return 4;
-	size_t length = frame_make(frame, sizeof(frame), MEMTUN_TAP, 9);
+	size_t length = udp_frame_make(frame, sizeof(frame), MEMTUN_TAP, 9);
 
 	if (memtun_connector_write(connector, frame, length, 0) != (ssize_t)length)
 		return 5;
@@ -548,7 +548,7 @@ static void loop_lets_a_member_hear_itself(void **state)
 {
 	struct memtun_connector *connector = memtun_connector_open_multicast(
 		LAN_GROUP, port_find(), NULL, 1, MEMTUN_CONNECTOR_LOOP);
-	size_t length = frame_make(frame, sizeof(frame), MEMTUN_TAP, 9);
+	size_t length = udp_frame_make(frame, sizeof(frame), MEMTUN_TAP, 9);
 
 	(void)state;
 	assert_non_null(connector);

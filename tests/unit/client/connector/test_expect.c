@@ -134,7 +134,7 @@ static void frames_that_stayed_are_looked_at_again_in_their_order(void **state)
 static void all_frames_of_a_full_socket_are_looked_at(void **state)
 {
 	uint8_t frame[128];
-	size_t length = frame_make(frame, sizeof(frame), MEMTUN_TUN, 5);
+	size_t length = udp_frame_make(frame, sizeof(frame), MEMTUN_TUN, 5);
 	size_t count = 0;
 
 	(void)state;
@@ -189,7 +189,7 @@ static void send_from_alarm(void)
 	static size_t length;
 
 	if (!length)
-		length = frame_make(frame, sizeof(frame), MEMTUN_TUN, 9);
+		length = udp_frame_make(frame, sizeof(frame), MEMTUN_TUN, 9);
 	(void)!send(ends.peer, frame, length, MSG_DONTWAIT);
 }
 
@@ -424,7 +424,7 @@ static void filters_know_a_lans_ethernet(void **state)
 static void own_frames_are_no_frames_read(void **state)
 {
 	uint8_t frame[128];
-	size_t length = frame_make(frame, sizeof(frame), MEMTUN_TAP, 5);
+	size_t length = udp_frame_make(frame, sizeof(frame), MEMTUN_TAP, 5);
 
 	(void)state;
 	assert_int_equal(memtun_connector_write(ends.connector, frame, length, 0), length);
