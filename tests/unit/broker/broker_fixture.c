@@ -197,14 +197,30 @@ int client_ask(struct client *client, struct answer *answer, uint16_t command, c
 	return answer->error;
 }
 
-int tunnel_opened(struct broker_fixture *fixture, const char *options)
+static int opened(struct broker_fixture *fixture, uint16_t command, const char *options)
 {
 	struct answer answer;
 
-	if (client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options) != 0)
-		fail_msg("opening %s: %s", options, answer.fault.text);
+	if (client_ask(&fixture->client, &answer, command, options) != 0)
+		fail_msg("%#x %s: %s", command, options, answer.fault.text);
 	assert_true(answer.fd >= 0);
+	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_FDS), 1);
 	return answer.fd;
+}
+
+int tunnel_opened(struct broker_fixture *fixture, const char *options)
+{
+	return opened(fixture, MEMTUN_CMD_QUEUE_OPEN, options);
+}
+
+int capture_opened(struct broker_fixture *fixture, const char *options)
+{
+	return opened(fixture, MEMTUN_CMD_CAPTURE, options);
+}
+
+int injector_opened(struct broker_fixture *fixture, const char *options)
+{
+	return opened(fixture, MEMTUN_CMD_INJECT, options);
 }
 
 void done(struct broker_fixture *fixture, uint16_t command, const char *options)
@@ -409,29 +425,50 @@ int64_t stream_frame_receive(int fd)
 	return frame_number(bytes);
 }
 
-static struct sockaddr_storage ip(const char *text)
-{
-	struct sockaddr_storage address = {0};
-	struct sockaddr_in *four = (struct sockaddr_in *)&address;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
+const char *const socket_names[SOCKET_TYPES] = {"seqpacket", "dgram", "stream"};
 
-	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(7);
+bool typed_frame_send(enum socket_type type, int fd, unsigned char from, unsigned char to,
+		      uint32_t number)
+{
+	return type == SOCKET_STREAM ? stream_frame_send(fd, from, to, number)
+				     : frame_send(fd, from, to, number);
+}
+
+int64_t typed_frame_receive(enum socket_type type, int fd)
+{
+	return type == SOCKET_STREAM ? stream_frame_receive(fd) : frame_receive(fd);
+}
+
+void bytes_send(int fd, const void *bytes, size_t length)
+{
+	assert_int_equal(send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL), length);
+}
+
+struct sockaddr_storage internet_address(const char *text, uint16_t port, socklen_t *length)
+{
+	struct sockaddr_storage address = {.ss_family = AF_INET};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_port = htons(port);
+		*length = sizeof(*v4);
 		return address;
 	}
-	assert_int_equal(inet_pton(AF_INET6, text, &six->sin6_addr), 1);
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons(7);
+	address.ss_family = AF_INET6;
+	assert_int_equal(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
+	v6->sin6_port = htons(port);
+	*length = sizeof(*v6);
 	return address;
 }
 
 size_t packet_make(unsigned char bytes[256], const char *from, const char *to)
 {
+	socklen_t size;
 	struct frame_udp udp = {
 		.vlan = -1,
-		.from = ip(from),
-		.to = ip(to),
+		.from = internet_address(from, 7, &size),
+		.to = internet_address(to, 7, &size),
 		.ttl = 64,
 		.payload = "twelve bytes",
 		.payload_length = 12,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "common/attribute.h"
@@ -79,6 +80,8 @@ int client_ask(struct client *client, struct answer *answer, uint16_t command, c
 
 /* What a test says of the fixture's own client. Each fails the test if the broker says no. */
 int tunnel_opened(struct broker_fixture *fixture, const char *options);
+int capture_opened(struct broker_fixture *fixture, const char *options);
+int injector_opened(struct broker_fixture *fixture, const char *options);
 void done(struct broker_fixture *fixture, uint16_t command, const char *options);
 uint64_t shown(struct broker_fixture *fixture, const char *name, const char *word);
 
@@ -119,8 +122,29 @@ int64_t frame_receive(int fd);
 bool stream_frame_send(int fd, unsigned char from, unsigned char to, uint32_t number);
 int64_t stream_frame_receive(int fd);
 
+/* An IPv4 or IPv6 address with its port; *length is that of its structure. */
+struct sockaddr_storage internet_address(const char *text, uint16_t port, socklen_t *length);
+
 /* A UDP packet of IPv4 or IPv6, which carries twelve bytes; its length. */
 size_t packet_make(unsigned char bytes[256], const char *from, const char *to);
+
+/* The types of a tunnel's socket, and their names as the option `socket` takes them. */
+enum socket_type {
+	SOCKET_SEQPACKET,
+	SOCKET_DGRAM,
+	SOCKET_STREAM,
+	SOCKET_TYPES,
+};
+
+extern const char *const socket_names[SOCKET_TYPES];
+
+/* Do the same as frame_send() and frame_receive(), on a socket of this type. */
+bool typed_frame_send(enum socket_type type, int fd, unsigned char from, unsigned char to,
+		      uint32_t number);
+int64_t typed_frame_receive(enum socket_type type, int fd);
+
+/* Sends all of it, without waiting. */
+void bytes_send(int fd, const void *bytes, size_t length);
 
 /* Has it hung up? */
 bool fd_ended(int fd);

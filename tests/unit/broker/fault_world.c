@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/broker/fault_world.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
@@ -13,7 +12,7 @@
 
 #include "common/descriptor.h"
 #include "common/log.h"
-#include "tests/unit/runner.h"
+#include "tests/unit/broker/broker_fixture.h"
 
 /* Turns of the loop that a scenario may take: waits for better weather take a millisecond each, the
  * listener's a hundred. */
@@ -21,18 +20,6 @@
 
 /* More calls than a scenario makes. */
 #define CALLS_MAX 20000
-
-static unsigned int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
 
 /* ------------------------------------------------------------------------------ turns */
 
@@ -143,7 +130,7 @@ static void world_serve_next(struct world *world)
 static bool world_run(scenario_function *scenario, bool from_the_start, enum faulty which,
 		      unsigned int nth, int error, struct world *world)
 {
-	unsigned int descriptors = open_descriptors();
+	int descriptors = descriptors_count();
 	long allocations = faults_allocations();
 	int result = 0;
 	bool struck;
@@ -166,7 +153,7 @@ static bool world_run(scenario_function *scenario, bool from_the_start, enum fau
 	world_serve_next(world);
 	world_stop(world);
 	faults_set_turn(NULL, NULL);
-	assert_int_equal(open_descriptors(), descriptors);
+	assert_int_equal(descriptors_count(), descriptors);
 	assert_int_equal(faults_allocations(), allocations);
 	return struck;
 }

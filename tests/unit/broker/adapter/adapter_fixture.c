@@ -162,11 +162,6 @@ void link_close(struct link *link)
 	broker_quiesce(link->fixture);
 }
 
-void bytes_send(int fd, const unsigned char *bytes, size_t length)
-{
-	assert_int_equal(send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL), length);
-}
-
 void assert_comes(struct link *link, int fd, const unsigned char *bytes, size_t length)
 {
 	unsigned char got[70000];

@@ -66,9 +66,6 @@ size_t discovery_make(unsigned char *bytes, const struct discovery *discovery);
 /* Makes the ICMPv6 checksum of such a frame right again. */
 void discovery_sum(unsigned char *bytes, size_t length);
 
-/* Sends all of it. */
-void bytes_send(int fd, const unsigned char *bytes, size_t length);
-
 /* Exactly these bytes come next; nothing comes. After the broker has settled. */
 void assert_comes(struct link *link, int fd, const unsigned char *bytes, size_t length);
 void assert_nothing(struct link *link, int fd);

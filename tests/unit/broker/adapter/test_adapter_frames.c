@@ -610,14 +610,6 @@ static void without_randomness_a_tun_joins_no_taps(void **state)
 
 /* ------------------------------------------------------------------------------ all of it */
 
-static int capture_opened(struct broker_fixture *fixture, const char *options)
-{
-	struct answer answer;
-
-	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_CAPTURE, options), 0);
-	return answer.fd;
-}
-
 static void captures_see_each_side_of_the_adapter(void **state)
 {
 	unsigned char packet[256], frame[300];

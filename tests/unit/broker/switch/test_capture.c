@@ -20,17 +20,6 @@ struct record {
 	unsigned char frame[2048];
 };
 
-static int capture_opened(struct broker_fixture *fixture, const char *options)
-{
-	struct answer answer;
-
-	if (client_ask(&fixture->client, &answer, MEMTUN_CMD_CAPTURE, options) != 0)
-		fail_msg("capturing %s: %s", options, answer.fault.text);
-	assert_true(answer.fd >= 0);
-	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_FDS), 1);
-	return answer.fd;
-}
-
 /* Takes one record; the length of its frame, -1: there is none now, -2: the end. */
 static ssize_t record_receive(int fd, struct record *record)
 {

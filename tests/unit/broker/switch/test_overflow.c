@@ -13,16 +13,9 @@
 #include "broker/switch/port.h"
 #include "broker/tunnel/tunnel.h"
 
-static int64_t receive_of(const char *socket, int fd)
-{
-	return strcmp(socket, "stream") == 0 ? stream_frame_receive(fd) : frame_receive(fd);
-}
-
-static const char *const sockets[] = {"seqpacket", "dgram", "stream"};
-
 static void a_full_queue_drops_what_comes(void **state)
 {
-	for (int type = 0; type < 3; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int from = tunnel_opened(*state, "name=from,bridge=b");
 		uint32_t sent = 2000, next = 0;
 		char options[100];
@@ -30,7 +23,7 @@ static void a_full_queue_drops_what_comes(void **state)
 		int to;
 
 		snprintf(options, sizeof(options), "name=to,bridge=b,queue=50,socket=%s",
-			 sockets[type]);
+			 socket_names[type]);
 		to = tunnel_opened(*state, options);
 		for (uint32_t i = 0; i < sent; i++) {
 			assert_true(frame_send(from, 1, 0xff, i));
@@ -43,11 +36,11 @@ static void a_full_queue_drops_what_comes(void **state)
 		assert_true(shown(*state, "to", "to-client-dropped-full") > 0);
 		/* What comes out is the beginning, whole and in order. */
 		do {
-			while ((number = receive_of(sockets[type], to)) >= 0)
+			while ((number = typed_frame_receive(type, to)) >= 0)
 				assert_int_equal(number, next++);
 			broker_quiesce(*state);
 		} while (shown(*state, "to", "to-client-queued"));
-		while ((number = receive_of(sockets[type], to)) >= 0)
+		while ((number = typed_frame_receive(type, to)) >= 0)
 			assert_int_equal(number, next++);
 		assert_int_equal(next, shown(*state, "to", "to-client-frames"));
 		assert_int_equal(next + shown(*state, "to", "to-client-dropped-full"), sent);
@@ -62,7 +55,7 @@ static void a_full_queue_drops_what_comes(void **state)
 
 static void a_full_queue_may_drop_what_waited_longest(void **state)
 {
-	for (int type = 0; type < 3; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int from = tunnel_opened(*state, "name=from,bridge=b");
 		uint32_t sent = 2000, last = 0, count = 0;
 		char options[100];
@@ -70,7 +63,8 @@ static void a_full_queue_may_drop_what_waited_longest(void **state)
 		int to;
 
 		snprintf(options, sizeof(options),
-			 "name=to,bridge=b,queue=50,overflow=drop-head,socket=%s", sockets[type]);
+			 "name=to,bridge=b,queue=50,overflow=drop-head,socket=%s",
+			 socket_names[type]);
 		to = tunnel_opened(*state, options);
 		for (uint32_t i = 1; i <= sent; i++) {
 			assert_true(frame_send(from, 1, 0xff, i));
@@ -81,7 +75,7 @@ static void a_full_queue_may_drop_what_waited_longest(void **state)
 		assert_accounted(*state, "to");
 		assert_int_equal(shown(*state, "to", "to-client-queued"), 50);
 		for (int i = 0; i < 20; i++) {
-			while ((number = receive_of(sockets[type], to)) >= 0) {
+			while ((number = typed_frame_receive(type, to)) >= 0) {
 				assert_true((uint32_t)number > last);
 				last = (uint32_t)number;
 				count++;
@@ -172,7 +166,7 @@ static uint32_t send_all(struct broker_fixture *fixture, int fd, unsigned char f
 
 static void blocking_pauses_who_sent_and_loses_nothing(void **state)
 {
-	for (int type = 0; type < 3; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		char options[100];
 		uint32_t sent, next = 0;
 		int64_t number;
@@ -180,13 +174,13 @@ static void blocking_pauses_who_sent_and_loses_nothing(void **state)
 
 		three_open(*state, "", fds);
 		snprintf(options, sizeof(options),
-			 "name=slow,bridge=b,overflow=block,queue=40,socket=%s", sockets[type]);
+			 "name=slow,bridge=b,overflow=block,queue=40,socket=%s",
+			 socket_names[type]);
 		slow = tunnel_opened(*state, options);
 		/* So that 1 and 2 know each other, and only 0 sends to the slow one. */
 		assert_true(frame_send(fds[1], 2, 0xff, 0));
 		assert_true(frame_send(fds[2], 3, 0xff, 0));
-		assert_true(type == 2 ? stream_frame_send(slow, 99, 0xff, 0)
-				      : frame_send(slow, 99, 0xff, 0));
+		assert_true(typed_frame_send(type, slow, 99, 0xff, 0));
 		three_reached(*state, fds);
 		sent = send_all(*state, fds[0], 1, 99, 10);
 		assert_in_range(shown(*state, "slow", "to-client-queued"), 40, 40 + 32);
@@ -198,11 +192,11 @@ static void blocking_pauses_who_sent_and_loses_nothing(void **state)
 		}
 		/* The paused one is read again once half of the queue is out, not before. */
 		assert_false(frame_send(fds[0], 1, 99, sent));
-		assert_int_equal(receive_of(sockets[type], slow), 0);
-		assert_int_equal(receive_of(sockets[type], slow), 0);
+		assert_int_equal(typed_frame_receive(type, slow), 0);
+		assert_int_equal(typed_frame_receive(type, slow), 0);
 		next = 10;
 		for (int round = 0; next < sent && round < 100000; round++) {
-			number = receive_of(sockets[type], slow);
+			number = typed_frame_receive(type, slow);
 			if (number >= 0)
 				assert_int_equal(number, next++);
 			else
@@ -212,7 +206,7 @@ static void blocking_pauses_who_sent_and_loses_nothing(void **state)
 		assert_int_equal(dropped(*state, "slow"), 0);
 		assert_true(frame_send(fds[0], 1, 99, sent));
 		broker_quiesce(*state);
-		assert_int_equal(receive_of(sockets[type], slow), sent);
+		assert_int_equal(typed_frame_receive(type, slow), sent);
 		assert_accounted(*state, "slow");
 		three_close(fds);
 		close(slow);

@@ -17,17 +17,6 @@
 /* Turns of a test in which something must have moved. */
 #define ROUNDS_MAX 10000
 
-static int injector_opened(struct broker_fixture *fixture, const char *options)
-{
-	struct answer answer;
-
-	if (client_ask(&fixture->client, &answer, MEMTUN_CMD_INJECT, options) != 0)
-		fail_msg("injecting into %s: %s", options, answer.fault.text);
-	assert_true(answer.fd >= 0);
-	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_FDS), 1);
-	return answer.fd;
-}
-
 /* Sends frames from host 1 to host 2 numbered from `first` up to `end`, until there is no room. */
 static uint32_t frames_send(struct broker_fixture *fixture, int fd, uint32_t first, uint32_t end)
 {
@@ -243,11 +232,6 @@ static void it_is_held_with_its_tunnel(void **state)
 }
 
 /* ------------------------------------------------------------------------------ broken frames */
-
-static void bytes_send(int fd, const void *bytes, size_t length)
-{
-	assert_int_equal(send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL), length);
-}
 
 static void broken_frames_of_a_client_are_counted_as_such(void **state)
 {

@@ -7,19 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const sockets[] = {"seqpacket", "dgram", "stream"};
-enum {
-	SEQPACKET,
-	DGRAM,
-	STREAM,
-	SOCKETS
-};
-
 static void add(struct broker_fixture *fixture, int type)
 {
 	char options[64];
 
-	snprintf(options, sizeof(options), "name=left,peer=right,socket=%s", sockets[type]);
+	snprintf(options, sizeof(options), "name=left,peer=right,socket=%s", socket_names[type]);
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, options);
 }
 
@@ -31,7 +23,7 @@ static void remove_both(struct broker_fixture *fixture)
 
 static void frames_pass_without_the_broker(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int left, right;
 
 		add(*state, type);
@@ -43,7 +35,7 @@ static void frames_pass_without_the_broker(void **state)
 		assert_true(frame_send(right, 2, 1, 6));
 		assert_int_equal(frame_receive(left), 6);
 		close(left);
-		assert_int_equal(fd_ended(right), type != DGRAM);
+		assert_int_equal(fd_ended(right), type != SOCKET_DGRAM);
 		close(right);
 		remove_both(*state);
 	}
@@ -51,7 +43,7 @@ static void frames_pass_without_the_broker(void **state)
 
 static void an_end_is_busy_until_the_other_was_taken_as_well(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int first, second, third, fourth;
 
 		add(*state, type);
@@ -76,7 +68,7 @@ static void an_end_is_busy_until_the_other_was_taken_as_well(void **state)
 
 static void a_held_end_whose_client_has_gone_is_replaced(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		for (int which = 0; which < 2; which++) {
 			int left, right;
 
@@ -103,7 +95,7 @@ static void a_held_end_whose_client_has_gone_is_replaced(void **state)
 
 static void closing_and_reopening_an_end_at_once_is_never_busy(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		add(*state, type);
 		for (int i = 0; i < 1000; i++)
 			close(tunnel_opened(*state, i & 1 ? "name=right" : "name=left"));
@@ -115,7 +107,7 @@ static void frames_sent_before_the_other_end_is_taken_wait_for_it(void **state)
 {
 	int left, right;
 
-	add(*state, SEQPACKET);
+	add(*state, SOCKET_SEQPACKET);
 	left = tunnel_opened(*state, "name=left");
 	assert_true(frame_send(left, 1, 2, 3));
 	right = tunnel_opened(*state, "name=right");
@@ -128,7 +120,7 @@ static void deleting_one_deletes_both(void **state)
 {
 	int right;
 
-	add(*state, SEQPACKET);
+	add(*state, SOCKET_SEQPACKET);
 	right = tunnel_opened(*state, "name=right");
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=right");
 	assert_false(exists(*state, "left"));
@@ -142,7 +134,7 @@ static void deleting_leaves_two_clients_alone(void **state)
 {
 	int left, right;
 
-	add(*state, SEQPACKET);
+	add(*state, SOCKET_SEQPACKET);
 	left = tunnel_opened(*state, "name=left");
 	right = tunnel_opened(*state, "name=right");
 	remove_both(*state);
@@ -157,7 +149,7 @@ static void the_state_is_shown_for_each_end(void **state)
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
 
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int left, right;
 
 		add(fixture, type);
@@ -222,7 +214,7 @@ static void what_a_wire_cannot_be_is_refused(void **state)
 		assert_false(exists(*state, "left"));
 		assert_false(exists(*state, "right"));
 	}
-	add(*state, SEQPACKET);
+	add(*state, SOCKET_SEQPACKET);
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=left,bridge=b"), EINVAL);
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=left,persistent=off"),
 			 EINVAL);

@@ -17,37 +17,28 @@
 /* Many times what the broker looks apart, which is a second. */
 #define LOOKED 10.
 
-static const char *const sockets[] = {"seqpacket", "dgram", "stream"};
-enum {
-	SEQPACKET,
-	DGRAM,
-	STREAM,
-	SOCKETS
-};
-
 /* A tunnel `from` of that socket type, and one that stays and reads what it sends. */
 struct wire {
 	struct broker_fixture *fixture;
-	int type;
+	enum socket_type type;
 	int from;
 	int to;
 };
 
-static void wire_open(struct wire *wire, struct broker_fixture *fixture, int type)
+static void wire_open(struct wire *wire, struct broker_fixture *fixture, enum socket_type type)
 {
 	char options[64];
 
 	wire->fixture = fixture;
 	wire->type = type;
-	snprintf(options, sizeof(options), "name=from,bridge=b,socket=%s", sockets[type]);
+	snprintf(options, sizeof(options), "name=from,bridge=b,socket=%s", socket_names[type]);
 	wire->from = tunnel_opened(fixture, options);
 	wire->to = tunnel_opened(fixture, "name=to,bridge=b");
 }
 
 static bool wire_send(struct wire *wire, uint32_t number)
 {
-	return wire->type == STREAM ? stream_frame_send(wire->from, 1, 0xff, number)
-				    : frame_send(wire->from, 1, 0xff, number);
+	return typed_frame_send(wire->type, wire->from, 1, 0xff, number);
 }
 
 static bool from_is_gone(void *context)
@@ -60,7 +51,7 @@ static bool from_is_gone(void *context)
 /* Waits for what no readiness tells; asks nobody for it where readiness must do. */
 static void assert_from_goes(struct wire *wire)
 {
-	if (wire->type == DGRAM)
+	if (wire->type == SOCKET_DGRAM)
 		assert_true(broker_wait(wire->fixture, from_is_gone, wire->fixture, LOOKED));
 	broker_quiesce(wire->fixture);
 	assert_true(from_is_gone(wire->fixture));
@@ -75,7 +66,7 @@ static void assert_arrived(struct wire *wire, uint32_t first, uint32_t count)
 
 static void frames_that_were_sent_before_the_close_arrive(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 
 		wire_open(&wire, *state, type);
@@ -91,7 +82,7 @@ static void frames_that_were_sent_before_the_close_arrive(void **state)
 
 static void frames_follow_when_the_client_left_some_unread(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 
 		wire_open(&wire, *state, type);
@@ -127,7 +118,7 @@ static void a_close_is_no_empty_frames(void **state)
 
 static void an_empty_frame_is_dropped_and_counted(void **state)
 {
-	for (int type = 0; type < STREAM; type++) {
+	for (int type = 0; type < SOCKET_STREAM; type++) {
 		struct wire wire;
 
 		wire_open(&wire, *state, type);
@@ -149,7 +140,7 @@ static void an_empty_frame_of_a_stream_is_counted(void **state)
 {
 	struct wire wire;
 
-	wire_open(&wire, *state, STREAM);
+	wire_open(&wire, *state, SOCKET_STREAM);
 	assert_int_equal(send(wire.from, "\0\0\0\0", 4, 0), 4);
 	assert_true(wire_send(&wire, 1));
 	broker_quiesce(*state);
@@ -161,7 +152,7 @@ static void an_empty_frame_of_a_stream_is_counted(void **state)
 
 static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **state)
 {
-	for (int type = 0; type < STREAM; type++) {
+	for (int type = 0; type < SOCKET_STREAM; type++) {
 		/* At each place of a batch. */
 		for (uint32_t before = 0; before < 40; before += 3) {
 			struct wire wire;
@@ -174,7 +165,7 @@ static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **s
 			for (uint32_t i = before; i < before + 5; i++)
 				assert_true(wire_send(&wire, i));
 			close(wire.from);
-			if (type == DGRAM)
+			if (type == SOCKET_DGRAM)
 				assert_int_equal(
 					refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=to,bridge=b"),
 					EBUSY);
@@ -189,7 +180,7 @@ static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **s
 
 static void shutting_down_the_sending_side_ends_it_once(void **state)
 {
-	static const int types[] = {SEQPACKET, STREAM};
+	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
 
 	for (int i = 0; i < 2; i++) {
 		struct wire wire;
@@ -210,7 +201,7 @@ static void shutting_down_the_sending_side_ends_it_once(void **state)
 
 static void shutting_down_the_receiving_side_ends_it_when_a_frame_comes(void **state)
 {
-	static const int types[] = {SEQPACKET, STREAM};
+	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
 
 	for (int i = 0; i < 2; i++) {
 		struct wire wire;
@@ -242,7 +233,7 @@ static void fill(struct wire *wire)
 
 static void a_queue_with_frames_waiting_ends_when_its_client_reads_no_more(void **state)
 {
-	static const int types[] = {SEQPACKET, STREAM};
+	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
 
 	for (int i = 0; i < 2; i++) {
 		struct wire wire;
@@ -263,7 +254,7 @@ static void a_queue_with_frames_waiting_ends_when_its_client_reads_no_more(void 
 
 static void a_queue_with_frames_waiting_ends_with_its_client(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 
 		wire_open(&wire, *state, type);
@@ -281,7 +272,7 @@ static void a_datagram_client_that_is_gone_is_seen_before_busy_is_said(void **st
 {
 	struct wire wire;
 
-	wire_open(&wire, *state, DGRAM);
+	wire_open(&wire, *state, SOCKET_DGRAM);
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=from,bridge=b,socket=dgram"),
 			 EBUSY);
 	assert_true(wire_send(&wire, 9));
@@ -303,7 +294,7 @@ static void a_datagram_client_that_is_gone_is_seen_when_a_frame_comes(void **sta
 {
 	struct wire wire;
 
-	wire_open(&wire, *state, DGRAM);
+	wire_open(&wire, *state, SOCKET_DGRAM);
 	/* Had the client sent something, the kernel would have thrown it away at our frame. */
 	close(wire.from);
 	assert_true(frame_send(wire.to, 2, 0xff, 6));
@@ -316,7 +307,7 @@ static void a_datagram_tunnel_says_that_its_end_is_seen(void **state)
 {
 	struct wire wire;
 
-	wire_open(&wire, *state, DGRAM);
+	wire_open(&wire, *state, SOCKET_DGRAM);
 	assert_int_equal(shown(*state, "from", "hangup-seen"), 1);
 	close(wire.from);
 	close(wire.to);
@@ -337,7 +328,7 @@ static void pause_edge(struct wire *wire, int *slow)
 
 static void a_held_source_goes_with_its_client(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 		uint64_t queued;
 		int slow;
@@ -358,7 +349,7 @@ static void a_held_source_goes_with_its_client(void **state)
 
 static void a_held_source_that_is_gone_is_seen_before_busy_is_said(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 		int slow;
 
@@ -374,22 +365,23 @@ static void a_held_source_that_is_gone_is_seen_before_busy_is_said(void **state)
 
 static void closing_and_reopening_at_once_is_never_busy(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct broker_fixture *fixture = *state;
 		char options[64];
 
-		snprintf(options, sizeof(options), "name=again,socket=%s", sockets[type]);
+		snprintf(options, sizeof(options), "name=again,socket=%s", socket_names[type]);
 		for (int i = 0; i < 10000; i++) {
 			struct answer answer;
 
 			/* The close and the next request are seen in one turn. */
 			client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options);
 			if (answer.error)
-				fail_msg("open %d of %s: %s", i, sockets[type], answer.fault.text);
+				fail_msg("open %d of %s: %s", i, socket_names[type],
+					 answer.fault.text);
 			close(answer.fd);
 		}
 		broker_quiesce(fixture);
-		if (type != DGRAM)
+		if (type != SOCKET_DGRAM)
 			assert_false(exists(fixture, "again"));
 		close(tunnel_opened(*state, "name=again"));
 		broker_quiesce(*state);
@@ -400,10 +392,11 @@ static void a_persistent_tunnel_reopens_at_once(void **state)
 {
 	struct broker_fixture *fixture = *state;
 
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		char options[64];
 
-		snprintf(options, sizeof(options), "name=again%d,socket=%s", type, sockets[type]);
+		snprintf(options, sizeof(options), "name=again%d,socket=%s", type,
+			 socket_names[type]);
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, options);
 		for (int i = 0; i < 100; i++)
 			close(tunnel_opened(fixture, options));
@@ -472,12 +465,13 @@ static void child_sends_stream(int fd)
 
 static void the_tunnels_of_a_killed_client_go_and_its_frames_arrive(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 		pid_t child;
 
 		wire_open(&wire, *state, type);
-		child = child_start(wire.from, type == STREAM ? child_sends_stream : child_sends);
+		child = child_start(wire.from,
+				    type == SOCKET_STREAM ? child_sends_stream : child_sends);
 		assert_false(from_is_gone(*state));
 		child_kill(child);
 		assert_from_goes(&wire);
@@ -495,11 +489,11 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 
 	/* The descriptors are on their way in its socket when it dies. */
 	client_open(&other, fixture, FIXTURE_UID, true);
-	for (int i = 0; i < SOCKETS; i++) {
+	for (int i = 0; i < SOCKET_TYPES; i++) {
 		char options[64];
 
 		snprintf(options, sizeof(options), "name=tap%%d,socket=%s,bridge=b,count=5",
-			 sockets[i]);
+			 socket_names[i]);
 		client_send(&other, MEMTUN_CMD_QUEUE_OPEN, 0, options);
 	}
 	broker_quiesce(fixture);
@@ -519,7 +513,7 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 
 static void a_client_that_is_killed_while_held_leaves_nothing(void **state)
 {
-	for (int type = 0; type < SOCKETS; type++) {
+	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
 		pid_t child;
 		int slow;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
 #include <netinet/in.h>
@@ -105,26 +104,10 @@ void uplink_retry(struct broker_fixture *fixture, const char *name)
 
 /* ------------------------------------------------------------------------------ sockets */
 
-static socklen_t address_make(const char *text, uint16_t port, struct sockaddr_storage *address)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
-
-	*address = (struct sockaddr_storage){.ss_family = AF_INET};
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-		v4->sin_port = htons(port);
-		return sizeof(*v4);
-	}
-	address->ss_family = AF_INET6;
-	assert_int_equal(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
-	v6->sin6_port = htons(port);
-	return sizeof(*v6);
-}
-
 int udp_open(const char *address, uint16_t *port)
 {
-	struct sockaddr_storage name;
-	socklen_t length = address_make(address, *port, &name);
+	socklen_t length;
+	struct sockaddr_storage name = internet_address(address, *port, &length);
 	int fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);
@@ -137,8 +120,8 @@ int udp_open(const char *address, uint16_t *port)
 
 void ipv6_needed(void)
 {
-	struct sockaddr_storage name;
-	socklen_t length = address_make("::1", 0, &name);
+	socklen_t length;
+	struct sockaddr_storage name = internet_address("::1", 0, &length);
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool there = fd >= 0 && bind(fd, (struct sockaddr *)&name, length) == 0;
 
@@ -158,8 +141,8 @@ uint16_t udp_port_find(const char *address)
 
 void udp_send(int fd, const char *address, uint16_t port, const void *bytes, size_t length)
 {
-	struct sockaddr_storage to;
-	socklen_t size = address_make(address, port, &to);
+	socklen_t size;
+	struct sockaddr_storage to = internet_address(address, port, &size);
 
 	assert_int_equal(sendto(fd, bytes, length, 0, (struct sockaddr *)&to, size), length);
 }
