@@ -8,7 +8,8 @@
 #define MEMTUN_HOST_ADDRESSES_H
 
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "common/address.h"
 
 /* Where these words begin on memtun-host's command line. */
 #define HOST_FIRST_ADDRESS 6
@@ -17,9 +18,9 @@
 struct host_address {
 	bool is_given;
 	bool has_gateway;
-	unsigned int prefix;
-	uint8_t bytes[16]; /* in network order; of IPv4, 4 */
-	uint8_t gateway[16];
+	unsigned int prefix; /* length in bits */
+	struct address address;
+	struct address gateway;
 };
 
 struct host_addresses {

@@ -103,7 +103,7 @@ void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour)
 		struct frame *frame = pending_frame->frame;
 
 		waiting_remove(adapter, pending_frame);
-		adapter_write_header(adapter, frame->data, neighbour->mac, frame->data + ETH_HLEN);
+		adapter_write_header(adapter, frame->data, neighbour->mac);
 		TAILQ_INSERT_TAIL(&adapter->outgoing, pending_frame, link);
 		adapter->operations->flush_later(adapter->port);
 	}
@@ -127,7 +127,7 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 		uint64_t seed;
 		unsigned char mac[ETH_ALEN];
 	} random;
-	struct address mac = {.kind = ADDRESS_ETHERNET};
+	struct address mac;
 
 	if (!adapter)
 		return NULL;
@@ -142,7 +142,7 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 	/* One host's, and locally administered: IEEE 802, 8.2. */
 	random.mac[0] = (unsigned char)((random.mac[0] & ~1) | 2);
 	memcpy(adapter->mac, random.mac, ETH_ALEN);
-	memcpy(mac.words, random.mac, ETH_ALEN);
+	mac = address_ethernet(random.mac, 0);
 	address_format(&mac, adapter->mac_text);
 	neighbour_table_init(&adapter->neighbours, random.seed, neighbour_forgotten, adapter);
 	address_ring_init(&adapter->learned, random.seed);

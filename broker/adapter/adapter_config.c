@@ -3,9 +3,7 @@
  * What a port was told of its place on Ethernet: parsed once, strictly, and asked for each packet.
  * A prefix that holds no address but its own says nothing of a link, and is none.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,26 +30,6 @@ struct adapter_config {
 
 /* ------------------------------------------------------------------------------ addresses */
 
-static const unsigned char *address_bytes(const struct address *address)
-{
-	return (const unsigned char *)address->words;
-}
-
-static unsigned int address_bits(const struct address *address)
-{
-	return address->kind == ADDRESS_IPV4 ? 32 : 128;
-}
-
-/* Are the first `length` bits of both the same? */
-static bool bits_equal(const unsigned char *one, const unsigned char *other, unsigned int length)
-{
-	unsigned int whole = length / 8, rest = length % 8;
-
-	if (memcmp(one, other, whole) != 0)
-		return false;
-	return rest == 0 || (one[whole] ^ other[whole]) >> (8 - rest) == 0;
-}
-
 static bool prefix_is_one(const struct own_address *own)
 {
 	return own->prefix_length < address_bits(&own->address);
@@ -59,38 +37,11 @@ static bool prefix_is_one(const struct own_address *own)
 
 static bool prefix_has(const struct own_address *own, const struct address *address)
 {
-	return own->address.kind == address->kind && prefix_is_one(own) &&
-	       bits_equal(address_bytes(&own->address), address_bytes(address), own->prefix_length);
-}
-
-static bool address_is_link_local(const struct address *address)
-{
-	return address->kind == ADDRESS_IPV6 && address_bytes(address)[0] == 0xfe &&
-	       (address_bytes(address)[1] & 0xc0) == 0x80;
-}
-
-/* The host's part of an IPv4 address, and its mask, in host byte order. Prefixes longer than 30
- * bits have neither a network's nor a broadcast address (RFC 3021). */
-static uint32_t host_part(const struct own_address *own, const struct address *address,
-			  uint32_t *mask)
-{
-	uint32_t number;
-
-	*mask = own->prefix_length > 30 ? 0 : UINT32_MAX >> own->prefix_length;
-	memcpy(&number, address->words, sizeof(number));
-	return ntohl(number) & *mask;
+	return prefix_is_one(own) &&
+	       address_shares_prefix(&own->address, address, own->prefix_length);
 }
 
 /* ------------------------------------------------------------------------------ parsing */
-
-static int address_parse(const char *text, struct address *address)
-{
-	*address = (struct address){.kind = ADDRESS_IPV4};
-	if (inet_pton(AF_INET, text, address->words) == 1)
-		return 0;
-	*address = (struct address){.kind = ADDRESS_IPV6};
-	return inet_pton(AF_INET6, text, address->words) == 1 ? 0 : -1;
-}
 
 /* Cuts one element off the text: -1 with EINVAL if it is too long to be one. */
 static int element_take(const char **text, const char *what, char element[ELEMENT_SIZE],
@@ -114,7 +65,7 @@ static int element_take(const char **text, const char *what, char element[ELEMEN
 static int host_parse(const char *what, const char *text, struct address *address,
 		      struct fault *fault)
 {
-	if (address_parse(text, address) < 0)
+	if (address_parse(text, strlen(text), address) < 0)
 		return fault_set(fault, EINVAL, "%s '%s' is no IPv4 or IPv6 address", what, text);
 	if (!address_is_host(address))
 		return fault_set(fault, EINVAL, "%s %s is not one host's", what, text);
@@ -123,18 +74,15 @@ static int host_parse(const char *what, const char *text, struct address *addres
 
 static int prefix_parse(const char *text, struct own_address *own, struct fault *fault)
 {
-	unsigned int max = address_bits(&own->address);
-	const char *wrong;
 	char whole[ADDRESS_TEXT_SIZE];
-	uint32_t mask, host;
 
-	own->prefix_length = (unsigned int)strtonum(text, 1, max, &wrong);
-	if (wrong || text[strspn(text, "0123456789")])
-		return fault_set(fault, EINVAL,
-				 "address %s: its prefix length is from 1 to %u, not '%s'",
-				 address_format(&own->address, whole), max, text);
-	host = own->address.kind == ADDRESS_IPV4 ? host_part(own, &own->address, &mask) : 1;
-	if (own->address.kind == ADDRESS_IPV4 && mask && (host == 0 || host == mask))
+	own->prefix_length = address_parse_prefix_length(text, &own->address);
+	if (!own->prefix_length)
+		return fault_set(
+			fault, EINVAL, "address %s: its prefix length is from 1 to %u, not '%s'",
+			address_format(&own->address, whole), address_bits(&own->address), text);
+	if (address_is_network(&own->address, own->prefix_length) ||
+	    address_is_broadcast(&own->address, own->prefix_length))
 		return fault_set(fault, EINVAL, "address %s/%u is that of the whole network",
 				 address_format(&own->address, whole), own->prefix_length);
 	return 0;
@@ -268,10 +216,8 @@ bool adapter_config_is_broadcast(const struct adapter_config *config, const stru
 {
 	for (unsigned int i = 0; config && i < config->address_count; i++) {
 		const struct own_address *own = &config->addresses[i];
-		uint32_t mask;
 
-		if (address->kind == ADDRESS_IPV4 && prefix_has(own, address) &&
-		    host_part(own, address, &mask) == mask && mask)
+		if (prefix_has(own, address) && address_is_broadcast(address, own->prefix_length))
 			return true;
 	}
 	return false;

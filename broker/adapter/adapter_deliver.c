@@ -4,15 +4,14 @@
  * copy, as views of the frames, which others may get too. ARP and neighbour discovery are answered
  * and learned from; all else is not for a TUN.
  */
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <string.h>
 
 #include "broker/adapter/adapter_parts.h"
 #include "common/clock.h"
 #include "broker/engine/batch.h"
 #include "broker/adapter/neighbour_message.h"
-
-#define IPV4_HEADER 20
-#define IPV6_HEADER 40
 
 /* ------------------------------------------------------------------------------ neighbours */
 
@@ -69,31 +68,47 @@ static bool adapter_take(struct adapter *adapter, struct frame *frame, int64_t n
 
 /* ------------------------------------------------------------------------------ packets */
 
-/* The length of the packet as its header has it, which may be less than what is there; 0: it is no
- * IP packet, or not whole. */
-static uint32_t packet_length(uint16_t ethertype, const unsigned char *packet, uint32_t there,
-			      bool gso)
+/* The length of the IPv4 packet as its header has it, which may be less than what is there; 0: it is
+ * none, or not whole. What is to be cut into segments may be longer than its header can say. */
+static uint32_t ipv4_length(const unsigned char *packet, uint32_t there, bool gso)
 {
+	struct ip ip;
 	uint32_t length;
 
-	if (ethertype == ETH_P_IP) {
-		if (there < IPV4_HEADER || packet[0] >> 4 != 4)
-			return 0;
-		length = (uint32_t)(packet[2] << 8 | packet[3]);
-		if (!gso && length < IPV4_HEADER)
-			return 0;
-	} else {
-		if (ethertype != ETH_P_IPV6 || there < IPV6_HEADER || packet[0] >> 4 != 6)
-			return 0;
-		length = IPV6_HEADER + (uint32_t)(packet[4] << 8 | packet[5]);
-		/* A jumbogram has its length in an option: RFC 2675. */
-		if (length == IPV6_HEADER && packet[6] == 0)
-			return there;
-	}
-	/* What is to be cut into segments may be longer than its header can say. */
-	if (gso)
-		return there;
-	return length > there ? 0 : length;
+	if (there < sizeof(ip))
+		return 0;
+	memcpy(&ip, packet, sizeof(ip));
+	length = gso ? there : ntohs(ip.ip_len);
+	return ip.ip_v != 4 || length < sizeof(ip) || length > there ? 0 : length;
+}
+
+static uint32_t ipv6_length(const unsigned char *packet, uint32_t there, bool gso)
+{
+	struct ip6_hdr ip;
+	uint32_t length;
+
+	if (there < sizeof(ip))
+		return 0;
+	memcpy(&ip, packet, sizeof(ip));
+	length = sizeof(ip) + ntohs(ip.ip6_plen);
+	/* A jumbogram has its length in an option: RFC 2675. */
+	if (gso || (ip.ip6_plen == 0 && ip.ip6_nxt == IPPROTO_HOPOPTS))
+		length = there;
+	return ip.ip6_vfc >> 4 != 6 || length > there ? 0 : length;
+}
+
+static uint32_t packet_length(const struct frame *frame)
+{
+	const unsigned char *packet = frame->data + ETH_HLEN;
+	uint32_t there = frame->length - ETH_HLEN;
+	struct ethhdr ethernet;
+
+	memcpy(&ethernet, frame->data, sizeof(ethernet));
+	if (ethernet.h_proto == htons(ETH_P_IP))
+		return ipv4_length(packet, there, frame_is_gso(frame));
+	if (ethernet.h_proto == htons(ETH_P_IPV6))
+		return ipv6_length(packet, there, frame_is_gso(frame));
+	return 0;
 }
 
 /* The offload as it is for the packet alone; false: it reaches out of it. */
@@ -113,12 +128,10 @@ static bool offload_strip(struct virtio_net_hdr *offload, uint32_t length)
 /* Makes a view of the IP packet in the frame; false: there is none. */
 static bool view_make(const struct frame *frame, struct frame *view)
 {
-	uint16_t ethertype = (uint16_t)(frame->data[12] << 8 | frame->data[13]);
-	unsigned char *packet = frame->data + ETH_HLEN;
-	uint32_t length =
-		packet_length(ethertype, packet, frame->length - ETH_HLEN, frame_is_gso(frame));
+	uint32_t length = packet_length(frame);
 
-	*view = (struct frame){.data = packet, .length = length, .offload = frame->offload};
+	*view = (struct frame){
+		.data = frame->data + ETH_HLEN, .length = length, .offload = frame->offload};
 	return length && offload_strip(&view->offload, length);
 }
 

@@ -18,7 +18,7 @@
 
 #include "broker/adapter/adapter.h"
 #include "broker/adapter/address_ring.h"
-#include "broker/switch/address_table.h"
+#include "common/address.h"
 #include "broker/adapter/neighbour.h"
 
 struct frame;
@@ -83,9 +83,9 @@ void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour);
 
 /* ------------------------------------------------------------------------------ adapter_wrap.c */
 
-/* Writes the Ethernet header of an IP packet to that MAC address. */
-void adapter_write_header(const struct adapter *adapter, unsigned char *header,
-			  const unsigned char *to, const unsigned char *packet);
+/* Write the Ethernet header, to that MAC address, before the IP packet that the frame has already. */
+void adapter_write_header(const struct adapter *adapter, unsigned char *frame,
+			  const unsigned char *to);
 
 /* ------------------------------------------------------------------------------ adapter_config.c
  */

@@ -4,70 +4,35 @@
  * when it was read. Where there is none, as between the frames of a stream, the packet is copied
  * once, into memory that the adapter has for a batch.
  */
-#include <errno.h>
+#include <netinet/ip.h>
 #include <string.h>
 
 #include "broker/adapter/adapter_parts.h"
 #include "common/clock.h"
 #include "broker/engine/batch.h"
-
-/* Where an IP header has its addresses. */
-#define IPV4_FROM 12
-#define IPV4_TO 16
-#define IPV6_FROM 8
-#define IPV6_TO 24
-
-/* The packet was checked when it came in: its version holds, its fixed header is there. */
-static void packet_addresses(const unsigned char *packet, struct address *from, struct address *to)
-{
-	bool four = packet[0] >> 4 == 4;
-	size_t size = four ? 4 : 16;
-
-	*from = (struct address){.kind = four ? ADDRESS_IPV4 : ADDRESS_IPV6};
-	*to = *from;
-	memcpy(from->words, packet + (four ? IPV4_FROM : IPV6_FROM), size);
-	memcpy(to->words, packet + (four ? IPV4_TO : IPV6_TO), size);
-}
+#include "common/frame/frame_build.h"
 
 /* The MAC address of an address that is many hosts'; false: it is one's, or none's. */
 static bool group_mac(const struct adapter_config *config, const struct address *to,
 		      unsigned char mac[ETH_ALEN])
 {
-	static const unsigned char limited[4] = {255, 255, 255, 255};
-	const unsigned char *bytes = (const unsigned char *)to->words;
-
-	if (to->kind == ADDRESS_IPV6 && bytes[0] == 0xff) {
-		/* RFC 2464, 7. */
-		mac[0] = 0x33;
-		mac[1] = 0x33;
-		memcpy(mac + 2, bytes + 12, 4);
+	if (address_multicast_mac(to, mac))
 		return true;
-	}
-	if (to->kind != ADDRESS_IPV4)
-		return false;
-	if (bytes[0] >> 4 == 14) {
-		/* RFC 1112, 6.4. */
-		memcpy(mac, "\x01\x00\x5e", 3);
-		mac[3] = bytes[1] & 0x7f;
-		memcpy(mac + 4, bytes + 2, 2);
-		return true;
-	}
-	if (memcmp(bytes, limited, sizeof(limited)) != 0 &&
-	    !adapter_config_is_broadcast(config, to))
+	if (to->kind != ADDRESS_IPV4 || (to->ipv4.s_addr != htonl(INADDR_BROADCAST) &&
+					 !adapter_config_is_broadcast(config, to)))
 		return false;
 	memset(mac, 0xff, ETH_ALEN);
 	return true;
 }
 
-void adapter_write_header(const struct adapter *adapter, unsigned char *header,
-			  const unsigned char *to, const unsigned char *packet)
+void adapter_write_header(const struct adapter *adapter, unsigned char *frame,
+			  const unsigned char *to)
 {
-	bool four = packet[0] >> 4 == 4;
+	struct ip ip;
 
-	memcpy(header, to, ETH_ALEN);
-	memcpy(header + ETH_ALEN, adapter->mac, ETH_ALEN);
-	header[12] = four ? ETH_P_IP >> 8 : ETH_P_IPV6 >> 8;
-	header[13] = four ? ETH_P_IP & 0xff : ETH_P_IPV6 & 0xff;
+	memcpy(&ip, frame + ETH_HLEN, sizeof(ip));
+	frame_build_ethernet(frame, ETH_HLEN, adapter->mac, to, -1,
+			     ip.ip_v == 4 ? ETH_P_IP : ETH_P_IPV6);
 }
 
 /* Sees that there is room for a header before the frame. -1 with ENOMEM. */
@@ -119,8 +84,8 @@ static bool packet_wrap(struct adapter *adapter, struct frame *frame, unsigned i
 		adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
 		return false;
 	}
-	adapter_write_header(adapter, frame->data - ETH_HLEN, to, frame->data);
 	frame->data -= ETH_HLEN;
+	adapter_write_header(adapter, frame->data, to);
 	frame->length += ETH_HLEN;
 	frame->headroom -= ETH_HLEN;
 	return true;
@@ -163,7 +128,7 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 		adapter_count(adapter, reason, 1);
 		return false;
 	}
-	packet_addresses(frame->data, &from, &to);
+	address_read_packet(frame->data, &from, &to);
 	if (address_is_host(&from) && !adapter_config_has(adapter->config, &from))
 		address_ring_add(&adapter->learned, &from);
 	offload_shift(&frame->offload);

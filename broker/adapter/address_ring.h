@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "broker/switch/address_table.h"
+#include "common/address.h"
 
 #define ADDRESS_RING_MAX 256
 

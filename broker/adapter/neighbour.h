@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "broker/switch/address_table.h"
+#include "common/address.h"
 #include "common/clock.h"
 
 #define NEIGHBOURS_MAX 256

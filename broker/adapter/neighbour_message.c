@@ -30,25 +30,18 @@ struct discovery {
 
 _Static_assert(sizeof(struct discovery) == 32, "it is laid out as on the wire");
 
-static const struct in6_addr all_nodes = {
-	.s6_addr = {0xff, 0x02, [15] = 1},
+static const struct address all_nodes = {
+	.bytes = {0xff, 0x02, [15] = 1},
+	.kind = ADDRESS_IPV6,
 };
 
 static const unsigned char everybody[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 static bool mac_is_host(const unsigned char mac[ETH_ALEN])
 {
-	static const unsigned char zero[ETH_ALEN];
+	const struct address address = address_ethernet(mac, 0);
 
-	return !(mac[0] & 1) && memcmp(mac, zero, ETH_ALEN) != 0;
-}
-
-static struct address address_read(uint32_t kind, const void *bytes)
-{
-	struct address address = {.kind = kind};
-
-	memcpy(address.words, bytes, kind == ADDRESS_IPV4 ? 4 : 16);
-	return address;
+	return address_is_host(&address);
 }
 
 /* ------------------------------------------------------------------------------ reading */
@@ -58,8 +51,8 @@ static enum neighbour_reading arp_read(struct neighbour_message *message, const 
 	struct ether_arp arp;
 
 	memcpy(&arp, at, sizeof(arp));
-	message->host = address_read(ADDRESS_IPV4, arp.arp_spa);
-	message->target = address_read(ADDRESS_IPV4, arp.arp_tpa);
+	message->host = address_ipv4(arp.arp_spa);
+	message->target = address_ipv4(arp.arp_tpa);
 	memcpy(message->mac, arp.arp_sha, ETH_ALEN);
 	if ((arp.arp_op != htons(ARPOP_REQUEST) && arp.arp_op != htons(ARPOP_REPLY)) ||
 	    !mac_is_host(message->mac))
@@ -125,19 +118,22 @@ static enum neighbour_reading discovery_read(struct neighbour_message *message,
 					     const struct frame_view *view,
 					     const unsigned char *frame, size_t length)
 {
-	const unsigned char *network = frame + view->network;
 	const unsigned char *at = frame + view->transport;
 	size_t size = view->payload + view->payload_length - (size_t)view->transport;
 	struct nd_neighbor_advert head; /* a solicitation begins alike */
-	bool asks = at[0] == ND_NEIGHBOR_SOLICIT;
+	struct ip6_hdr ip;
+	bool asks;
 
-	if (view->fragment || view->cut || view->source_routed || size < sizeof(head) ||
-	    network[offsetof(struct ip6_hdr, ip6_hlim)] != HOP_LIMIT || at[1] != 0 ||
+	if (view->fragment || view->cut || view->source_routed || size < sizeof(head))
+		return NEIGHBOUR_BAD;
+	memcpy(&ip, frame + view->network, sizeof(ip));
+	memcpy(&head, at, sizeof(head));
+	asks = head.nd_na_type == ND_NEIGHBOR_SOLICIT;
+	if (ip.ip6_hlim != HOP_LIMIT || head.nd_na_code != 0 ||
 	    !frame_view_checksums_are_valid(view, frame, length))
 		return NEIGHBOUR_BAD;
-	memcpy(&head, at, sizeof(head));
-	message->host = address_read(ADDRESS_IPV6, network + offsetof(struct ip6_hdr, ip6_src));
-	message->target = address_read(ADDRESS_IPV6, &head.nd_na_target);
+	message->host = address_ipv6(&ip.ip6_src);
+	message->target = address_ipv6(&head.nd_na_target);
 	if (!address_is_host(&message->target) ||
 	    !options_read(message, asks ? ND_OPT_SOURCE_LINKADDR : ND_OPT_TARGET_LINKADDR,
 			  at + sizeof(head), size - sizeof(head)))
@@ -148,24 +144,27 @@ static enum neighbour_reading discovery_read(struct neighbour_message *message,
 enum neighbour_reading neighbour_message_read(struct neighbour_message *message,
 					      const unsigned char *frame, size_t length)
 {
-	uint16_t ethertype = (uint16_t)(frame[12] << 8 | frame[13]);
+	struct icmp6_hdr icmp;
+	struct ethhdr ethernet;
 	struct frame_view view;
-	unsigned int type;
+	bool is_arp;
 
-	if (ethertype != ETH_P_ARP && ethertype != ETH_P_IPV6)
+	memcpy(&ethernet, frame, sizeof(ethernet));
+	is_arp = ethernet.h_proto == htons(ETH_P_ARP);
+	if (!is_arp && ethernet.h_proto != htons(ETH_P_IPV6))
 		return NEIGHBOUR_OTHER;
 	*message = (struct neighbour_message){0};
-	memcpy(message->sender, frame + ETH_ALEN, ETH_ALEN);
+	memcpy(message->sender, ethernet.h_source, ETH_ALEN);
 	if (frame_view_parse(&view, MEMTUN_TAP, frame, length) < 0)
-		return ethertype == ETH_P_ARP ? NEIGHBOUR_BAD : NEIGHBOUR_OTHER;
-	if (ethertype == ETH_P_ARP)
+		return is_arp ? NEIGHBOUR_BAD : NEIGHBOUR_OTHER;
+	if (is_arp)
 		return view.kind == FRAME_ARP && mac_is_host(message->sender)
 			       ? arp_read(message, frame + view.network)
 			       : NEIGHBOUR_BAD;
 	if (view.kind != FRAME_ICMPV6)
 		return NEIGHBOUR_OTHER;
-	type = frame[view.transport];
-	if (type != ND_NEIGHBOR_SOLICIT && type != ND_NEIGHBOR_ADVERT)
+	memcpy(&icmp, frame + view.transport, sizeof(icmp));
+	if (icmp.icmp6_type != ND_NEIGHBOR_SOLICIT && icmp.icmp6_type != ND_NEIGHBOR_ADVERT)
 		return NEIGHBOUR_OTHER;
 	return mac_is_host(message->sender) ? discovery_read(message, &view, frame, length)
 					    : NEIGHBOUR_BAD;
@@ -186,58 +185,46 @@ static size_t arp_write(unsigned char *frame, uint16_t operation, const unsigned
 	};
 
 	memcpy(arp.arp_sha, mac, ETH_ALEN);
-	memcpy(arp.arp_spa, from->words, 4);
+	memcpy(arp.arp_spa, &from->ipv4, sizeof(arp.arp_spa));
 	if (to_mac)
 		memcpy(arp.arp_tha, to_mac, ETH_ALEN);
 	if (to)
-		memcpy(arp.arp_tpa, to->words, 4);
+		memcpy(arp.arp_tpa, &to->ipv4, sizeof(arp.arp_tpa));
 	frame_build_ethernet(frame, ETH_HLEN, mac, to_mac ? to_mac : everybody, -1, ETH_P_ARP);
 	memcpy(frame + ETH_HLEN, &arp, sizeof(arp));
 	return ETH_HLEN + sizeof(arp);
 }
 
-/* The multicast MAC address of an IPv6 group: RFC 2464, 7. */
-static void group_mac(const struct in6_addr *group, unsigned char mac[ETH_ALEN])
-{
-	mac[0] = 0x33;
-	mac[1] = 0x33;
-	memcpy(mac + 2, group->s6_addr + 12, 4);
-}
-
 /* to_mac NULL: the group's. */
 static size_t discovery_write(unsigned char *frame, struct discovery *discovery,
-			      const unsigned char *mac, const struct in6_addr *from,
-			      const struct in6_addr *to, const unsigned char *to_mac)
+			      const unsigned char *mac, const struct address *from,
+			      const struct address *to, const unsigned char *to_mac)
 {
 	unsigned char group[ETH_ALEN];
 	uint32_t sum;
 
-	group_mac(to, group);
+	if (!to_mac && address_multicast_mac(to, group))
+		to_mac = group;
 	memcpy(discovery->option_mac, mac, ETH_ALEN);
 	discovery->option_units = 1;
-	sum = checksum_pseudo_ipv6(from, to, IPPROTO_ICMPV6, sizeof(*discovery));
+	sum = checksum_pseudo_ipv6(&from->ipv6, &to->ipv6, IPPROTO_ICMPV6, sizeof(*discovery));
 	discovery->checksum = checksum_fold(checksum_add(sum, discovery, sizeof(*discovery)));
-	frame_build_ethernet(frame, ETH_HLEN, mac, to_mac ? to_mac : group, -1, ETH_P_IPV6);
-	frame_build_ipv6(frame + ETH_HLEN, sizeof(struct ip6_hdr), from, to, IPPROTO_ICMPV6,
-			 HOP_LIMIT, sizeof(*discovery));
+	frame_build_ethernet(frame, ETH_HLEN, mac, to_mac, -1, ETH_P_IPV6);
+	frame_build_ipv6(frame + ETH_HLEN, sizeof(struct ip6_hdr), &from->ipv6, &to->ipv6,
+			 IPPROTO_ICMPV6, HOP_LIMIT, sizeof(*discovery));
 	memcpy(frame + ETH_HLEN + sizeof(struct ip6_hdr), discovery, sizeof(*discovery));
 	return ETH_HLEN + sizeof(struct ip6_hdr) + sizeof(*discovery);
 }
 
-static struct in6_addr address_in6(const struct address *address)
-{
-	struct in6_addr in6;
-
-	memcpy(&in6, address->words, sizeof(in6));
-	return in6;
-}
-
 /* The group in which a host of that address is: RFC 4291, 2.7.1. */
-static struct in6_addr solicited_node(const struct in6_addr *target)
+static struct address solicited_node(const struct address *target)
 {
-	struct in6_addr group = {.s6_addr = {0xff, 0x02, [11] = 1, [12] = 0xff}};
+	struct address group = {
+		.bytes = {0xff, 0x02, [11] = 1, [12] = 0xff},
+		.kind = ADDRESS_IPV6,
+	};
 
-	memcpy(group.s6_addr + 13, target->s6_addr + 13, 3);
+	memcpy(group.bytes + 13, target->bytes + 13, 3);
 	return group;
 }
 
@@ -249,14 +236,13 @@ size_t neighbour_request_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 		.type = ND_NEIGHBOR_SOLICIT,
 		.option_type = ND_OPT_SOURCE_LINKADDR,
 	};
-	struct in6_addr source, to;
+	struct address group;
 
 	if (target->kind == ADDRESS_IPV4)
 		return arp_write(frame, ARPOP_REQUEST, mac, from, target, to_mac);
-	source = address_in6(from);
-	discovery.target = address_in6(target);
-	to = to_mac ? discovery.target : solicited_node(&discovery.target);
-	return discovery_write(frame, &discovery, mac, &source, &to, to_mac);
+	discovery.target = target->ipv6;
+	group = solicited_node(target);
+	return discovery_write(frame, &discovery, mac, from, to_mac ? target : &group, to_mac);
 }
 
 size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
@@ -268,14 +254,11 @@ size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 		.type = ND_NEIGHBOR_ADVERT,
 		.option_type = ND_OPT_TARGET_LINKADDR,
 	};
-	struct in6_addr target;
-
 	if (address->kind == ADDRESS_IPV4)
 		return arp_write(frame, ARPOP_REPLY, mac, address, to, to_mac);
 	/* The flags' four bytes are in network order, the flags in the first. */
 	memcpy(&discovery.flags, &flags, 1);
-	discovery.target = address_in6(address);
-	target = to ? address_in6(to) : all_nodes;
-	return discovery_write(frame, &discovery, mac, &discovery.target, &target,
+	discovery.target = address->ipv6;
+	return discovery_write(frame, &discovery, mac, address, to ? to : &all_nodes,
 			       to ? to_mac : NULL);
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broker/switch/address_table.h"
+#include "common/address.h"
 
 /* What both kinds say. A request may do both: ask, and tell who asks. */
 struct neighbour_message {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/switch/address_table.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/random.h>
@@ -34,29 +32,6 @@ struct address_table *address_table_new(void)
 	if (table && getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) < 0)
 		table->seed = 0;
 	return table;
-}
-
-const char *address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
-{
-	const unsigned char *bytes = (const unsigned char *)address->words;
-
-	if (address->kind < ADDRESS_IPV4)
-		snprintf(text, ADDRESS_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0],
-			 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
-	else
-		inet_ntop(address->kind == ADDRESS_IPV4 ? AF_INET : AF_INET6, bytes, text,
-			  ADDRESS_TEXT_SIZE);
-	return text;
-}
-
-bool address_is_host(const struct address *address)
-{
-	const unsigned char *bytes = (const unsigned char *)address->words;
-
-	if (address->words[0] == 0 && address->words[1] == 0)
-		return false;
-	/* 224.0.0.0/4 is multicast, and what is above it never one host's. */
-	return address->kind == ADDRESS_IPV4 ? bytes[0] < 224 : bytes[0] != 0xff;
 }
 
 static unsigned int table_bucket(const struct address_table *table, const struct address *address)

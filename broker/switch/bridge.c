@@ -6,7 +6,6 @@
  */
 #include "broker/switch/bridge.h"
 
-#include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +13,8 @@
 #include "broker/engine/batch.h"
 #include "broker/switch/address_table.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/frame_addresses.h"
 #include "common/clock.h"
-
-/* Where an IP header has its addresses. */
-#define IPV4_FROM 12
-#define IPV4_TO 16
-#define IPV6_FROM 8
-#define IPV6_TO 24
 
 SLIST_HEAD(touched, port);
 
@@ -139,73 +133,6 @@ void bridge_describe(const struct bridge *bridge, struct attribute_set *set)
 		bridge->addresses ? address_table_count(bridge->addresses, clock_now()) : 0);
 }
 
-/* ------------------------------------------------------------------------------ addresses */
-
-/* A frame's addresses as a bridge sees them. */
-struct addresses {
-	struct address from, to;
-	bool learn; /* `from` is one host's address */
-	bool flood; /* `to` is no single host's address */
-};
-
-static void ethernet_addresses(const struct frame *frame, struct addresses *addresses)
-{
-	static const unsigned char zero[ETH_ALEN];
-	const unsigned char *data = frame->data;
-	uint32_t kind = ADDRESS_ETHERNET;
-
-	/* The id of an outer tag, 802.1Q's or 802.1ad's. */
-	if (((data[12] == 0x81 && data[13] == 0x00) || (data[12] == 0x88 && data[13] == 0xa8)) &&
-	    frame->length >= 16)
-		kind |= (uint32_t)(data[14] << 8 | data[15]) & 0xfff;
-	addresses->from = (struct address){.kind = kind};
-	addresses->to = (struct address){.kind = kind};
-	memcpy(addresses->to.words, data, ETH_ALEN);
-	memcpy(addresses->from.words, data + ETH_ALEN, ETH_ALEN);
-	addresses->flood = data[0] & 1;
-	addresses->learn = !(data[ETH_ALEN] & 1) && memcmp(data + ETH_ALEN, zero, ETH_ALEN) != 0;
-}
-
-static void ipv4_addresses(const unsigned char *data, struct addresses *addresses)
-{
-	static const unsigned char unspecified[4];
-
-	addresses->from = (struct address){.kind = ADDRESS_IPV4};
-	addresses->to = (struct address){.kind = ADDRESS_IPV4};
-	memcpy(addresses->from.words, data + IPV4_FROM, 4);
-	memcpy(addresses->to.words, data + IPV4_TO, 4);
-	/* 224.0.0.0/4 is multicast, and what is above it never one host's. */
-	addresses->flood = data[IPV4_TO] >= 224;
-	addresses->learn = data[IPV4_FROM] < 224 && memcmp(data + IPV4_FROM, unspecified, 4) != 0;
-}
-
-static void ipv6_addresses(const unsigned char *data, struct addresses *addresses)
-{
-	static const unsigned char unspecified[16];
-	const unsigned char *from = data + IPV6_FROM;
-
-	addresses->from = (struct address){.kind = ADDRESS_IPV6};
-	addresses->to = (struct address){.kind = ADDRESS_IPV6};
-	memcpy(addresses->from.words, from, 16);
-	memcpy(addresses->to.words, data + IPV6_TO, 16);
-	addresses->flood = data[IPV6_TO] == 0xff;
-	/* fe80::/10 says on which link a host is, and so not which port. */
-	addresses->learn = from[0] != 0xff && !(from[0] == 0xfe && (from[1] & 0xc0) == 0x80) &&
-			   memcmp(from, unspecified, 16) != 0;
-}
-
-/* The frame was checked when it came in: its version holds, its fixed header is there. */
-static void frame_addresses(enum memtun_mode mode, const struct frame *frame,
-			    struct addresses *addresses)
-{
-	if (mode == MEMTUN_TAP)
-		ethernet_addresses(frame, addresses);
-	else if (frame->data[0] >> 4 == 4)
-		ipv4_addresses(frame->data, addresses);
-	else
-		ipv6_addresses(frame->data, addresses);
-}
-
 /* ------------------------------------------------------------------------------ forwarding */
 
 static void port_touch(struct touched *touched, struct port *port, uint32_t bits)
@@ -226,13 +153,17 @@ static void bridge_flood(struct port *source, struct touched *touched, uint32_t 
 }
 
 /* Learn the source address, and return the port behind the destination. NULL: flood. */
-static struct port *bridge_find(struct port *source, const struct addresses *addresses, int64_t now)
+static struct port *bridge_find(struct port *source, const struct frame_addresses *addresses,
+				int64_t now)
 {
 	struct address_table *table = source->bridge->addresses;
 
-	if (addresses->learn)
+	/* Hosts of several ports can have the same address in fe80::/10: it is a link's own. */
+	if (address_is_host(&addresses->from) && !address_is_link_local(&addresses->from))
 		address_table_learn(table, &addresses->from, source, now);
-	return addresses->flood ? NULL : address_table_find(table, &addresses->to, now);
+	if (!address_is_host(&addresses->to))
+		return NULL;
+	return address_table_find(table, &addresses->to, now);
 }
 
 /*
@@ -243,15 +174,15 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 				 uint32_t mask, uint32_t *flood, int64_t now)
 {
 	struct bridge *bridge = source->bridge;
-	struct addresses last = {0};
+	struct frame_addresses last = {0};
 	struct port *port = NULL;
 	unsigned int nowhere = 0;
 
 	for (; mask; mask &= mask - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(mask);
-		struct addresses addresses;
+		struct frame_addresses addresses;
 
-		frame_addresses(bridge->mode, &batch->frames[i], &addresses);
+		frame_addresses_read(&addresses, bridge->mode, &batch->frames[i]);
 		/* The frames of a batch are mostly of one flow, so one look-up serves many. */
 		if (!address_equal(&addresses.from, &last.from) ||
 		    !address_equal(&addresses.to, &last.to)) {

@@ -4,12 +4,12 @@
  * too: the sockets are common/multicast.c's, one to send and one to hear by. What comes back of its
  * own frames is known by the address that they were sent from.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/container_of.h"
 #include "common/multicast.h"
 #include "broker/uplink/uplink.h"
@@ -102,13 +102,14 @@ static const struct lane_envelope mcast_envelope = {.check = mcast_check, .conne
 static int mcast_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
 	struct mcast *mcast = container_of(uplink, struct mcast, uplink);
-	char group[INET_ADDRSTRLEN], interface[INET_ADDRSTRLEN];
+	const struct address group = address_ipv4(&mcast->options.group);
+	const struct address interface = address_ipv4(&mcast->options.interface);
+	char group_text[ADDRESS_TEXT_SIZE], interface_text[ADDRESS_TEXT_SIZE];
 	struct multicast multicast;
 	const int on = 1;
 
-	snprintf(text, UPLINK_TEXT_SIZE, "cannot join %s on %s",
-		 inet_ntop(AF_INET, &mcast->options.group, group, sizeof(group)),
-		 inet_ntop(AF_INET, &mcast->options.interface, interface, sizeof(interface)));
+	snprintf(text, UPLINK_TEXT_SIZE, "cannot join %s on %s", address_format(&group, group_text),
+		 address_format(&interface, interface_text));
 	if (multicast_open(&multicast, &mcast->options) < 0)
 		return -1;
 	mcast->own = multicast.own;

@@ -4,8 +4,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
+#include "common/address.h"
 #include "common/descriptor.h"
-#include "broker/uplink/uplink_address.h"
 
 static int option_set(int fd, int level, int option, int value)
 {
@@ -28,14 +28,14 @@ static int options_set(int fd, int family, bool shared)
 int uplink_socket_open(const struct sockaddr_storage *local, bool shared,
 		       char text[UPLINK_TEXT_SIZE])
 {
-	char address[UPLINK_ADDRESS_SIZE];
+	char address[SOCKET_ADDRESS_TEXT_SIZE];
 	descriptor_owned fd = -1;
 
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot listen on %s",
-		 uplink_address_format(local, address));
+		 socket_address_format(local, address));
 	fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || options_set(fd, local->ss_family, shared) < 0 ||
-	    bind(fd, (const struct sockaddr *)local, uplink_address_length(local)) < 0)
+	    bind(fd, (const struct sockaddr *)local, socket_address_size(local)) < 0)
 		return -1;
 	return descriptor_take(&fd);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
@@ -27,12 +28,12 @@ static int udp_prepare(struct uplink *uplink, const struct attribute_set *option
 {
 	struct udp *udp = container_of(uplink, struct udp, uplink);
 
-	if (uplink_address_parse_port(options, MEMTUN_A_LOCAL, &udp->local, fault) < 0 ||
-	    uplink_address_parse_port(options, MEMTUN_A_REMOTE, &udp->remote, fault) < 0)
+	if (uplink_address_parse_with_port(options, MEMTUN_A_LOCAL, &udp->local, fault) < 0 ||
+	    uplink_address_parse_with_port(options, MEMTUN_A_REMOTE, &udp->remote, fault) < 0)
 		return -1;
 	if (udp->local.ss_family != udp->remote.ss_family)
 		return fault_set(fault, EINVAL, "local and remote are both IPv4 or both IPv6");
-	if (uplink_address_equal(&udp->local, &udp->remote, true))
+	if (socket_address_equal(&udp->local, &udp->remote))
 		return fault_set(fault, EINVAL, "local and remote are the same");
 	return 0;
 }
@@ -45,9 +46,8 @@ static enum memtun_attribute udp_check(struct lane *lane, const struct sockaddr_
 
 	(void)from_length;
 	(void)header;
-	return uplink_address_equal(from, &udp->remote, true)
-		       ? MEMTUN_A_UNSPEC
-		       : MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN;
+	return socket_address_equal(from, &udp->remote) ? MEMTUN_A_UNSPEC
+							: MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN;
 }
 
 static const struct lane_envelope udp_envelope = {.check = udp_check, .connectionless = true};
@@ -61,8 +61,8 @@ static int udp_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		return -1;
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot send to %s",
 		 attribute_set_string(&uplink->options, MEMTUN_A_REMOTE));
-	if (connect(fd, (const struct sockaddr *)&udp->remote,
-		    uplink_address_length(&udp->remote)) < 0)
+	if (connect(fd, (const struct sockaddr *)&udp->remote, socket_address_size(&udp->remote)) <
+	    0)
 		return -1;
 	if (lane_open(&uplink->lane, &lane_packet_link, fd) < 0)
 		return -1;

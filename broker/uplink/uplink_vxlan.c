@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/address.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
 #include "common/multicast.h"
@@ -33,11 +34,20 @@ static bool address_is_multicast(const struct sockaddr_storage *address)
 	return IN6_IS_ADDR_MULTICAST(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
-static bool address_is_any(const struct sockaddr_storage *address)
+static bool address_is_one_host(const struct sockaddr_storage *address)
 {
-	if (address->ss_family == AF_INET)
-		return ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
-	return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr);
+	const struct address host = socket_address_host(address);
+
+	return address_is_host(&host);
+}
+
+static bool hosts_are_equal(const struct sockaddr_storage *one,
+			    const struct sockaddr_storage *other)
+{
+	const struct address host = socket_address_host(one);
+	const struct address other_host = socket_address_host(other);
+
+	return address_equal(&host, &other_host);
 }
 
 /* Can frames go there, and come from local? */
@@ -51,13 +61,13 @@ static int vxlan_check_addresses(const struct vxlan *vxlan, const struct attribu
 	if (vxlan->to.ss_family != vxlan->local.ss_family)
 		return fault_set(fault, EINVAL, "local and %s are both IPv4 or both IPv6",
 				 vxlan->group ? "group" : "remote");
-	if (vxlan->group && address_is_any(&vxlan->local))
+	if (vxlan->group && !address_is_one_host(&vxlan->local))
 		return fault_set(fault, EINVAL,
 				 "with a group local is an address of its interface");
-	if (!vxlan->group && (address_is_any(&vxlan->to) || address_is_multicast(&vxlan->to)))
+	if (!vxlan->group && !address_is_one_host(&vxlan->to))
 		return fault_set(fault, EINVAL, "remote is one host's address, not %.60s",
 				 attribute_set_string(options, MEMTUN_A_REMOTE));
-	if (uplink_address_equal(&vxlan->local, &vxlan->to, false))
+	if (hosts_are_equal(&vxlan->local, &vxlan->to))
 		return fault_set(fault, EINVAL, "local and remote are the same");
 	return 0;
 }
@@ -108,9 +118,9 @@ static enum memtun_attribute vxlan_check(struct lane *lane, const struct sockadd
 
 	(void)from_length;
 	/* What it sends to the group it hears as well. */
-	if (vxlan->group && uplink_address_equal(from, &vxlan->local, true))
+	if (vxlan->group && socket_address_equal(from, &vxlan->local))
 		return LANE_NOT_COUNTED;
-	if (!vxlan->group && !uplink_address_equal(from, &vxlan->to, false))
+	if (!vxlan->group && !hosts_are_equal(from, &vxlan->to))
 		return MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN;
 	if (!(header[0] & VXLAN_HAS_VNI))
 		return MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED;

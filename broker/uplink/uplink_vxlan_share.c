@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 #include "broker/engine/engine.h"
+#include "common/address.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
-#include "broker/uplink/uplink_address.h"
 #include "broker/uplink/uplink_socket.h"
 
 /* Where the VNI is in a datagram: the upper three bytes of a word. */
@@ -32,7 +32,7 @@ static struct vxlan *sharer_next(const struct vxlan *vxlan, struct vxlan *other)
 	     uplink = uplink_next(uplinks, uplink->port.id)) {
 		other = container_of(uplink, struct vxlan, uplink);
 		if (uplink->kind == &uplink_vxlan && other != vxlan && other->place &&
-		    uplink_address_equal(&other->local, &vxlan->local, true))
+		    socket_address_equal(&other->local, &vxlan->local))
 			return other;
 	}
 	return NULL;
@@ -71,7 +71,7 @@ static int sharers_tell(const struct vxlan *vxlan, int fd)
 /* How many are there already? -1 with errno: it can't be one of them. */
 static int sharers_admit(const struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 {
-	char address[UPLINK_ADDRESS_SIZE];
+	char address[SOCKET_ADDRESS_TEXT_SIZE];
 	struct vxlan *other;
 	int count = 0;
 
@@ -80,14 +80,14 @@ static int sharers_admit(const struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 		if (other->vni != vxlan->vni)
 			continue;
 		snprintf(text, UPLINK_TEXT_SIZE, "vni %u on %s is uplink '%s'", vxlan->vni,
-			 uplink_address_format(&vxlan->local, address), other->uplink.port.name);
+			 socket_address_format(&vxlan->local, address), other->uplink.port.name);
 		errno = EADDRINUSE;
 		return -1;
 	}
 	if (count < VXLAN_SHARERS_MAX)
 		return count;
 	snprintf(text, UPLINK_TEXT_SIZE, "%s has %d uplinks",
-		 uplink_address_format(&vxlan->local, address), count);
+		 socket_address_format(&vxlan->local, address), count);
 	errno = EUSERS;
 	return -1;
 }

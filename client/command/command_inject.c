@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <net/ethernet.h>
-#include <netdb.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/clock.h"
 #include "client/command/command.h"
 #include "common/descriptor.h"
@@ -58,44 +58,6 @@ static int inject_frame(const struct inject *inject, const void *frame, size_t l
 			    errno == EPIPE || errno == ECONNRESET ? "it is gone" : strerror(errno));
 }
 
-/* The C library would take an empty one as 0, and a longer one modulo 65536. */
-static bool is_port(const char *text)
-{
-	size_t digits = strspn(text, "0123456789");
-
-	return digits >= 1 && digits <= 5 && text[digits] == '\0' && atoi(text) <= UINT16_MAX;
-}
-
-/* HOST:PORT with numbers, IPv6 addresses in brackets. */
-static int address_parse(const char *text, struct sockaddr_storage *address)
-{
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_DGRAM,
-	};
-	const char *colon = strrchr(text, ':');
-	struct addrinfo *found = NULL;
-	char host[64];
-	size_t length = colon ? (size_t)(colon - text) : 0;
-
-	if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
-		text++;
-		length -= 2;
-	} else if (memchr(text, ':', length)) {
-		return -1; /* which of its numbers is the port? */
-	}
-	if (!colon || !is_port(colon + 1) || length == 0 || length >= sizeof(host))
-		return -1;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-		return -1;
-	memset(address, 0, sizeof(*address));
-	memcpy(address, found->ai_addr, found->ai_addrlen);
-	freeaddrinfo(found);
-	return 0;
-}
-
 static int inject_udp(const struct inject *inject)
 {
 	unsigned char frame[FRAME_MAX];
@@ -110,11 +72,12 @@ static int inject_udp(const struct inject *inject)
 	const char *from = inject->from;
 	ssize_t length;
 
-	if (address_parse(inject->to, &udp.to) < 0)
+	if (socket_address_parse_with_port(inject->to, &udp.to) < 0)
 		return command_fail(EXIT_USAGE, "--udp %s: not HOST:PORT in numbers", inject->to);
 	if (!from)
 		from = udp.to.ss_family == AF_INET ? DEFAULT_FROM_IPV4 : DEFAULT_FROM_IPV6;
-	if (address_parse(from, &udp.from) < 0 || udp.from.ss_family != udp.to.ss_family)
+	if (socket_address_parse_with_port(from, &udp.from) < 0 ||
+	    udp.from.ss_family != udp.to.ss_family)
 		return command_fail(EXIT_USAGE,
 				    "--from %s: not HOST:PORT in numbers of the same family", from);
 	length = frame_build_udp(frame, sizeof(frame), inject->mode, &udp);

@@ -73,13 +73,11 @@ static const ip6_addr_t *ipv6_next_hop(const struct host_interface *interface,
 				       const ip6_addr_t *target)
 {
 	const struct host_address *own = &interface->addresses.ipv6;
-	const uint8_t *bytes = (const uint8_t *)target->addr;
-	unsigned int whole = own->prefix / 8, rest = own->prefix % 8;
+	const struct address address = address_ipv6(target->addr);
 
 	if (!own->has_gateway || ip6_addr_ismulticast(target) || ip6_addr_islinklocal(target))
 		return target;
-	if (memcmp(bytes, own->bytes, whole) == 0 &&
-	    (rest == 0 || (bytes[whole] ^ own->bytes[whole]) >> (8 - rest) == 0))
+	if (address_shares_prefix(&address, &own->address, own->prefix))
 		return target;
 	return &interface->gateway6;
 }
@@ -129,8 +127,8 @@ void host_interface_take(struct host_interface *interface, const uint8_t *frame,
 /* Locally administered, and another one wherever the address is: its last four bytes. */
 static void netif_name_hardware(struct netif *netif, const struct host_addresses *addresses)
 {
-	const uint8_t *last =
-		addresses->ipv4.is_given ? addresses->ipv4.bytes : addresses->ipv6.bytes + 12;
+	const uint8_t *last = addresses->ipv4.is_given ? addresses->ipv4.address.bytes
+						       : addresses->ipv6.address.bytes + 12;
 
 	netif->hwaddr_len = ETH_HWADDR_LEN;
 	netif->hwaddr[0] = 0x02;
@@ -169,7 +167,7 @@ static int ipv6_start(struct host_interface *interface)
 	ip6_addr_t address = {0};
 	s8_t slot;
 
-	memcpy(address.addr, own->bytes, sizeof(address.addr));
+	memcpy(address.addr, own->address.bytes, sizeof(address.addr));
 	if (netif_add_ip6_address(netif, &address, &slot) != ERR_OK)
 		return -1;
 	/* In use at once: nobody waits for a second in which another might object. */
@@ -178,7 +176,7 @@ static int ipv6_start(struct host_interface *interface)
 		netif_create_ip6_linklocal_address(netif, 1);
 		netif_ip6_addr_set_state(netif, LINK_LOCAL, IP6_ADDR_PREFERRED);
 	}
-	memcpy(interface->gateway6.addr, own->gateway, sizeof(interface->gateway6.addr));
+	memcpy(interface->gateway6.addr, own->gateway.bytes, sizeof(interface->gateway6.addr));
 	ip6_addr_assign_zone(&interface->gateway6, IP6_UNICAST, netif);
 	return 0;
 }
@@ -190,8 +188,8 @@ int host_interface_start(struct host_interface *interface)
 	ip4_addr_t address = {0}, netmask = {0}, gateway = {0};
 
 	if (own->is_given) {
-		memcpy(&address.addr, own->bytes, sizeof(address.addr));
-		memcpy(&gateway.addr, own->gateway, sizeof(gateway.addr));
+		memcpy(&address.addr, own->address.bytes, sizeof(address.addr));
+		memcpy(&gateway.addr, own->gateway.bytes, sizeof(gateway.addr));
 		netmask.addr = htonl(UINT32_MAX << (32 - own->prefix));
 	}
 	/* netif_input looks at the flags to tell a frame from a packet. */
