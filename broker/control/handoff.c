@@ -36,7 +36,8 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 	if (memtun_transport_send(transport, "", 1, &client_fd, 1) < 0)
 		goto fail;
 	descriptor_take(&client_fd);
-	/* A fresh socket takes a byte at once; what it took stays there for the client to read. */
+	/* A new socket has room for a byte. The client can read it even after the broker has closed
+	 * its end. */
 	if (memtun_transport_queued_bytes(transport))
 		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "client %d gets no tunnel",
 				pid);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plain handoff, as tinc and others expect it: connect to a STREAM socket, get one byte with
- * one descriptor, a fresh open of the tunnel that the listener was told of. No protocol, no answer.
+ * The plain handoff, as tinc and others expect it: a client connects to a STREAM socket and
+ * receives one byte with one descriptor, a new open of the tunnel that the listener's SPEC names.
+ * The client sends nothing.
  */
 #ifndef MEMTUN_HANDOFF_H
 #define MEMTUN_HANDOFF_H
@@ -17,7 +18,8 @@ struct handoff {
 	char *text; /* that the options' strings lie in */
 };
 
-/* Listens as PATH=SPEC says. NULL with the fault filled. */
+/* Listen at the path of PATH=SPEC, and open the tunnel SPEC for each client. NULL with the fault
+ * filled. */
 struct handoff *handoff_new(struct control *control, const char *path_and_spec,
 			    struct fault *fault);
 void handoff_free(struct handoff *handoff);

@@ -10,13 +10,14 @@
 #include "common/descriptor.h"
 #include "broker/control/session.h"
 
-/* Connections a turn. */
+/* Connections to accept per iteration of the loop. */
 #define TURN 16
 
-/* Seconds to wait when there are no descriptors to accept with. */
+/* Seconds to wait after accept4() has failed, for example with EMFILE. */
 #define BACKOFF .1
 
-/* Says no in the protocol's own words; whoever expects others sees the end. */
+/* Send an error of the control protocol. A client of the plain handoff, which does not use that
+ * protocol, sees that the connection is closed. */
 static void listener_refuse(struct listener *listener, int fd, uid_t uid)
 {
 	struct message_builder *builder = &listener->control->builder;
@@ -27,7 +28,7 @@ static void listener_refuse(struct listener *listener, int fd, uid_t uid)
 			uid);
 	fault_set(&fault, EPERM, "this broker serves user %u only", listener->control->uid);
 	message_build_error(builder, &request, &fault);
-	/* It is going to be closed: an answer that can't be sent changes nothing. */
+	/* The connection is closed next in any case, so a failure to send is ignored. */
 	(void)!send(fd, builder->bytes, message_end(builder), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -65,7 +66,8 @@ static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
 			return;
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
-		/* The connection stays in the queue, and the socket readable: don't ask at once. */
+		/* The connection stays in the listener's backlog, so the socket stays readable.
+		 * Wait before the next attempt, or the loop would spin. */
 		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
 				"cannot accept a client: %s", strerror(errno));
 		ev_io_stop(loop, &listener->io);

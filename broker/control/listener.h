@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listener accepts clients on a UNIX socket: those of the broker's own user and root, no others
- * (a socket in the abstract namespace has no mode). It owns the socket, and its name in the file
- * system. When descriptors run out it waits for better times instead of asking again at once.
+ * A listener accepts clients on a UNIX socket, and only those of the broker's own user and root. It
+ * checks the user itself, because a socket in the abstract namespace has no mode. It owns the
+ * socket and its name in the file system. After a transient error, such as EMFILE, it retries after
+ * a delay.
  */
 #ifndef MEMTUN_LISTENER_H
 #define MEMTUN_LISTENER_H
@@ -17,7 +18,7 @@
 struct control;
 struct listener;
 
-/* Takes a new connection, whatever happens. */
+/* Take ownership of a new connection, also on failure. */
 typedef void listener_accepted(struct listener *listener, int fd, uid_t uid, pid_t pid);
 
 struct listener {
@@ -30,7 +31,7 @@ struct listener {
 	struct log_ratelimit ratelimit;
 };
 
-/* Takes the socket, which is left in *socket if this fails: it doesn't. */
+/* Take ownership of *socket and accept clients. Cannot fail. */
 void listener_start(struct listener *listener, struct control *control,
 		    struct control_socket *socket, listener_accepted *accepted, void *context);
 void listener_stop(struct listener *listener);

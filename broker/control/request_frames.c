@@ -13,7 +13,7 @@
 #include "broker/tunnel/injector.h"
 #include "broker/uplink/uplink.h"
 
-/* Gives the client a descriptor that carries frames; fd -1: there is none, errno says why. */
+/* Answer with a descriptor for frames, taking ownership of it. If fd is -1, fail with errno. */
 static enum request_result answer_frames(struct session *session, int fd, struct fault *fault)
 {
 	struct message_builder *builder;
@@ -28,7 +28,8 @@ static enum request_result answer_frames(struct session *session, int fd, struct
 	return REQUEST_ANSWERED;
 }
 
-/* The tunnel that a request names, if its frames pass through the broker. */
+/* Return the tunnel that the request names, if its frames pass through the broker. NULL with the
+ * fault filled. */
 static struct tunnel *request_wired_tunnel(struct session *session, struct fault *fault)
 {
 	struct tunnel *tunnel = request_tunnel(session, fault);
@@ -48,7 +49,7 @@ static enum memtun_direction request_direction(const struct session *session)
 							   MEMTUN_A_DIRECTION);
 }
 
-/* The port whose frames a request asks for: an uplink or a tunnel. */
+/* Return the uplink or tunnel that the request names, as a port. NULL with the fault filled. */
 static struct port *request_captured_port(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);

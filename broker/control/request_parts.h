@@ -19,7 +19,7 @@ request_function request_tunnel_add, request_tunnel_set, request_tunnel_delete, 
 
 #define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
 
-/* What finds a tunnel: one of the two. */
+/* The attributes that name a tunnel. A request has exactly one of them. */
 #define TUNNEL_KEY (BIT(NAME) | BIT(ID))
 
 static inline const struct attribute_set *request_set(const struct session *session)

@@ -65,7 +65,8 @@ struct tunnel *request_tunnel(struct session *session, struct fault *fault)
 	return tunnel;
 }
 
-/* How many are to be made; a batch needs a name with a %d. */
+/* Get the number of tunnels to make. -1 with the fault filled if there is a count and the name has
+ * no %d. */
 static int request_count(struct session *session, uint64_t *count, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
@@ -114,7 +115,7 @@ static int open_step(struct session *session, struct fault *fault)
 	return open_one(session, fault) < 0 ? -1 : --session->remaining > 0;
 }
 
-/* Makes one, or begins to make so many. */
+/* Carry out the request for one tunnel, or begin a batch if the request has a count. */
 static enum request_result run_batch(struct session *session,
 				     int (*one)(struct session *, struct fault *),
 				     session_step *step, struct fault *fault)
@@ -188,7 +189,7 @@ enum request_result request_tunnel_show(struct session *session, struct fault *f
 
 /* ------------------------------------------------------------------------------ queues */
 
-/* Opens a queue that no tunnel has yet: it is attached later. */
+/* Open a queue that belongs to no tunnel. A later request attaches it. */
 static enum request_result open_unattached(struct session *session, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
@@ -221,7 +222,8 @@ enum request_result request_queue_open(struct session *session, struct fault *fa
 	return run_batch(session, open_one, open_step, fault);
 }
 
-/* The queue that a request names, if its user may have it. */
+/* Return the queue that the request names, if the client's user may use its tunnel. NULL with the
+ * fault filled. */
 static struct queue *request_queue(struct session *session, struct fault *fault)
 {
 	uint32_t id = (uint32_t)attribute_set_number(request_set(session), MEMTUN_A_QUEUE_ID);

@@ -15,7 +15,7 @@
 #include "common/descriptor.h"
 #include "memtun/transport.h"
 
-/* Records made a turn, so that a long list keeps no one else waiting. */
+/* Records to make per iteration of the loop, so that a long list does not delay other clients. */
 #define STEPS_A_TURN 64
 
 static void session_run(struct session *session);
@@ -23,7 +23,8 @@ static void session_tell_lost(struct session *session);
 
 /* ------------------------------------------------------------------------------ the loop's side */
 
-/* Waits for what the transport waits for, and frees a session that can't go on. */
+/* Watch the socket for the events that the transport waits for, and arm the timer for its deadline.
+ * Free the session if it has ended. */
 static void session_update(struct session *session)
 {
 	struct ev_loop *loop = session->control->engine->loop;
@@ -59,7 +60,7 @@ static void session_ready(struct ev_loop *loop, ev_io *io, int events)
 	struct session *session = io->data;
 
 	(void)loop;
-	/* libev tells a hang-up as all that was waited for. */
+	/* libev reports a hang-up as all events that were waited for. */
 	memtun_transport_dispatch(session->transport, (short)(((events & EV_READ) ? POLLIN : 0) |
 							      ((events & EV_WRITE) ? POLLOUT : 0)));
 	session_update(session);
@@ -87,7 +88,8 @@ void session_send(struct session *session, int fd)
 	descriptor_owned owned = fd;
 	size_t length = message_end(&session->control->builder);
 
-	/* Behind an answer that is missing, none may follow. */
+	/* Once an answer could not be sent, no later answer may follow, because the client counts
+	 * answers. */
 	if (session->ended)
 		return;
 	if (length && memtun_transport_send(session->transport, session->control->builder.bytes,
@@ -95,12 +97,11 @@ void session_send(struct session *session, int fd)
 		descriptor_take(&owned);
 		return;
 	}
-	/* Of a client that has gone, what it had still asked for is done, and then the transport
-	 * ends. */
+	/* The client has closed its end. Carry out the requests that it had sent before; then the
+	 * transport reports the end. */
 	if (errno == EPIPE)
 		return;
-	/* An answer that can't be sent leaves a client that waits for ever: better it sees the end.
-	 */
+	/* Without its answer the client would wait for ever, so close the connection. */
 	log_line(LOG_LEVEL_WARNING, "cannot answer client %d: %s", session->pid, strerror(errno));
 	session->ended = true;
 }
@@ -127,7 +128,8 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 		return fault_set(fault, ENOMEM, "out of memory");
 	memcpy(copy, session->record, header->nlmsg_len);
 	session->record = copy;
-	/* It parsed before; now its strings point into the copy. */
+	/* Parse again, so that the strings point into the copy. This cannot fail, because the
+	 * record was valid before. */
 	message_parse(&session->request, copy, header->nlmsg_len, MESSAGE_STRICT, fault);
 	session->step = step;
 	session->cursor = 0;
@@ -136,11 +138,11 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 	return 0;
 }
 
-/* Ends what was carried out step by step: fault NULL is success. */
+/* End a request that was carried out in steps. fault is NULL on success. */
 static void session_finish(struct session *session, const struct fault *fault)
 {
 	struct message_builder *builder = &session->control->builder;
-	/* A batch changes what there is itself; only a list has a cursor. */
+	/* Only a list has a cursor. A batch adds objects itself, so it does not report changes. */
 	bool interrupted = session->cursor && (session->request.flags & NLM_F_DUMP) &&
 			   session->generation != session->control->engine->generation;
 
@@ -157,7 +159,7 @@ static void session_finish(struct session *session, const struct fault *fault)
 	session->record = NULL;
 }
 
-/* Makes records while the client takes them. */
+/* Make records until the transport is paused or the request is complete. */
 static void session_run(struct session *session)
 {
 	struct fault fault = {0};
@@ -177,7 +179,8 @@ static void session_run(struct session *session)
 static void session_publish(struct event_subscriber *subscriber, const struct attribute_set *set)
 {
 	struct session *session = container_of(subscriber, struct session, subscriber);
-	/* An own builder: this may happen while an answer is being built. */
+	/* Use a builder of its own, because an event may be published while an answer is being
+	 * built. */
 	struct message_builder builder;
 	size_t length;
 
@@ -194,7 +197,8 @@ static void session_publish(struct event_subscriber *subscriber, const struct at
 			return;
 		}
 	}
-	/* While the transport is paused its resuming tells; else nothing but this would. */
+	/* If the transport is paused, session_resume() reports the loss. Otherwise the timer, which
+	 * session_update() arms, does. */
 	session->events_lost = true;
 	session_update(session);
 }
@@ -221,7 +225,7 @@ static void session_tell_lost(struct session *session)
 
 /* ------------------------------------------------------------------------------ the transport's */
 
-/* What is wrong with the record as it came? */
+/* Check the record as it was received, and parse it. -1 with the fault filled. */
 static int session_check(struct session *session, size_t length, unsigned int flags,
 			 struct fault *fault)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A session: one client on the control socket. It reads requests and has them carried out one after
- * the other, so that answers come in their order. What makes many records - a list, a batch of
- * opens
- * - runs a step at a time as the client takes them, and meanwhile no further request is read.
+ * A session: one client on the control socket. It carries out the client's requests one after the
+ * other, so that the answers are in their order. A request with many records in its answer, such as
+ * a list or a batch of opens, runs in steps as the client reads the records. Until it is complete,
+ * the session reads no further request.
  */
 #ifndef MEMTUN_SESSION_H
 #define MEMTUN_SESSION_H
@@ -22,7 +22,8 @@ struct control;
 struct memtun_transport;
 struct session;
 
-/* One step of a request that makes many records. 1: there is more; 0: that was all; -1: fault. */
+/* Do one step of a request that runs in steps. Returns 1 if there are more steps, 0 if this was the
+ * last, -1 with the fault filled. */
 typedef int session_step(struct session *session, struct fault *fault);
 
 struct session {
@@ -36,10 +37,10 @@ struct session {
 	bool greeted;
 	struct event_subscriber subscriber;
 	bool subscribed;  /* to events */
-	bool events_lost; /* and not told yet */
+	bool events_lost; /* events were lost, and the client does not know yet */
 	bool ended;       /* an answer could not be sent: the session can't go on */
 	struct log_ratelimit ratelimit;
-	/* What is being carried out step by step, if step isn't NULL. */
+	/* The request that runs in steps; none if step is NULL. */
 	session_step *step;
 	void *record; /* the request's bytes, which `request` borrows from */
 	struct message request;
@@ -48,17 +49,20 @@ struct session {
 	unsigned int generation; /* the broker's when it began */
 };
 
-/* Takes the connected socket. NULL with errno, and it is still the caller's. */
+/* Make a session, taking ownership of the connected socket. NULL with errno, and then the caller
+ * still owns the socket. */
 struct session *session_new(struct control *control, int fd, uid_t uid, pid_t pid);
 void session_free(struct session *session);
 
-/* Sends the record in the broker's builder, with a descriptor unless fd is -1: it is taken. */
+/* Send the record in the builder, with the descriptor unless fd is -1. Takes ownership of the
+ * descriptor, also on failure. */
 void session_send(struct session *session, int fd);
 
-/* Begins a request that makes many records; the message's strings stay good until it ends. */
+/* Begin a request that runs in steps. The session keeps a copy of the record until the request
+ * ends, so the strings of the message stay valid. -1 with ENOMEM, the fault filled. */
 int session_begin(struct session *session, session_step *step, struct fault *fault);
 
-/* Tells its client of events from now on. */
+/* Send events to the client from now on. */
 void session_subscribe(struct session *session);
 
 /* Free all sessions. */

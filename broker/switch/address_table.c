@@ -19,7 +19,7 @@ struct entry {
 
 struct address_table {
 	SLIST_HEAD(, entry) buckets[BUCKETS];
-	uint64_t seed; /* so that no sender can choose addresses that share a bucket */
+	uint64_t seed; /* secret, so that a sender cannot choose addresses that share a bucket */
 	unsigned int count;
 	int64_t swept; /* when aged ones last made room */
 };
@@ -47,7 +47,7 @@ static void entry_remove(struct address_table *table, unsigned int bucket, struc
 	free(entry);
 }
 
-/* Removes what `port` (NULL: any) had there and was last seen before `since`. */
+/* Remove the entries of `port` (NULL: of all ports) that were last seen before `since`. */
 static void table_remove(struct address_table *table, const struct port *port, int64_t since)
 {
 	for (unsigned int i = 0; i < BUCKETS; i++) {
@@ -96,7 +96,7 @@ void address_table_learn(struct address_table *table, const struct address *addr
 		entry->seen = now;
 		return;
 	}
-	/* It has moved: as if it were new, to a port that may have enough already. */
+	/* The address has moved. Learn it anew, because its new port may have reached its limit. */
 	if (entry)
 		entry_remove(table, bucket, entry);
 	if (table_is_full(table, port) && now - table->swept >= CLOCK_SECOND) {
@@ -138,7 +138,7 @@ void address_table_forget(struct address_table *table, struct port *port)
 bool address_table_next(struct address_table *table, uint32_t *cursor, int64_t now,
 			struct address_entry *next)
 {
-	/* The bucket, and how many of it were told. */
+	/* The cursor has the number of the bucket, and how many of its entries were returned. */
 	unsigned int bucket = *cursor >> 16, told = *cursor & 0xffff;
 
 	for (; bucket < BUCKETS; bucket++, told = 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which port an address was last seen behind: a bridge's memory. Bounded, for the whole table and
- * for each port, since the addresses are whatever the ports care to send from; what no longer fits
- * is not learned, and frames to it are flooded.
+ * The addresses that a bridge has learned, each with the port behind which it was last seen. The
+ * table is bounded, and so is the number of addresses of one port, because a client can send from
+ * any address. Beyond that no address is learned, and frames to it are flooded.
  */
 #ifndef MEMTUN_ADDRESS_TABLE_H
 #define MEMTUN_ADDRESS_TABLE_H
@@ -16,7 +16,9 @@
 struct port;
 struct address_table;
 
-/* As IEEE 802.1D has it: an address that wasn't seen for so long is forgotten. */
+/*
+ * An address that was not seen for this time is forgotten: the default Ageing Time of IEEE 802.1D.
+ */
 #define ADDRESS_AGEING (300 * CLOCK_SECOND)
 
 #define ADDRESS_TABLE_MAX 8192
@@ -26,15 +28,15 @@ struct address_table;
 struct address_table *address_table_new(void);
 void address_table_free(struct address_table *table);
 
-/* Remembers, or remembers anew, that the address is behind the port. now: clock_now(). */
+/* Learn that the address is behind the port, or update when it was seen. now is clock_now(). */
 void address_table_learn(struct address_table *table, const struct address *address,
 			 struct port *port, int64_t now);
 
-/* The port the address is behind, NULL if that isn't known (any more). */
+/* Return the port behind which the address is. NULL if the address is unknown or has aged. */
 struct port *address_table_find(struct address_table *table, const struct address *address,
 				int64_t now);
 
-/* Forgets what is behind that port. */
+/* Forget all addresses behind the port. */
 void address_table_forget(struct address_table *table, struct port *port);
 
 /* One address that the table holds. */
@@ -45,14 +47,14 @@ struct address_entry {
 };
 
 /*
- * The next of its addresses, aged ones left out: *cursor begins at 0 and is for the table to use.
- * If others are learned or forgotten between two calls, one may be missed or told twice. False:
- * that was all.
+ * Get the next address that has not aged. *cursor is 0 before the first call, and belongs to the
+ * table afterwards. If addresses are learned or forgotten between two calls, an address may be
+ * missed or returned twice. Returns false after the last address.
  */
 bool address_table_next(struct address_table *table, uint32_t *cursor, int64_t now,
 			struct address_entry *next);
 
-/* How many addresses it holds, the aged among them not counted. */
+/* Return how many addresses the table has. Removes those that have aged. */
 unsigned int address_table_count(struct address_table *table, int64_t now);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "broker/engine/frame.h"
 
-/* What the ring starts with: a batch. */
+/* The first size of the ring, in frames: one batch. */
 #define FIRST_CAPACITY 32
 
 static int backlog_grow(struct backlog *backlog)

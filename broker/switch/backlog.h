@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The frames that wait in one lane for the other side: a ring of references, bounded by its user.
- * It takes no memory while nothing waits.
- */
+/* The frames that wait in one lane: a ring of references to frames. The caller bounds it. An empty
+ * backlog has no memory allocated. */
 #ifndef MEMTUN_BACKLOG_H
 #define MEMTUN_BACKLOG_H
 
@@ -19,19 +17,20 @@ struct backlog {
 	size_t bytes;
 };
 
-/* Adds the frame, taking the reference. -1 with ENOMEM: it is still the caller's. */
+/* Add the frame, taking ownership of its reference. -1 with ENOMEM, and then the caller still owns
+ * the reference. */
 int backlog_push(struct backlog *backlog, struct frame *frame);
 
-/* The frame that has waited `index` places behind the longest. */
+/* Return the frame at `index`, where 0 is the oldest. */
 static inline struct frame *backlog_peek(const struct backlog *backlog, uint32_t index)
 {
 	return backlog->ring[(backlog->first + index) & (backlog->capacity - 1)];
 }
 
-/* Releases the `number` frames that have waited longest. */
+/* Remove the `number` oldest frames, and release their references. */
 void backlog_pop(struct backlog *backlog, uint32_t number);
 
-/* Releases the second longest waiting one: the first may be half sent. */
+/* Remove the second oldest frame. For streams, where a part of the oldest may already be sent. */
 void backlog_pop_second(struct backlog *backlog);
 
 #endif

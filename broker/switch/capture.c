@@ -15,7 +15,7 @@
 #include "broker/engine/batch.h"
 #include "broker/system/socketpair.h"
 
-/* What waits for one reader at the most: a second or so of a busy tunnel. */
+/* The limits of one capture's backlog, in records and bytes. */
 #define FRAMES_MAX 8192
 #define BYTES_MAX (16 * 1024 * 1024)
 
@@ -50,7 +50,7 @@ void capture_end_bridge(struct bridge *bridge)
 		capture_free(LIST_FIRST(&bridge->captures));
 }
 
-/* Its reader's end is always watched, and room for what waits if anything does. */
+/* Watch for the reader's close, and while records wait, for room in the socket. */
 static void capture_update_io(struct capture *capture)
 {
 	int events = EV_READ | (capture->backlog.count ? EV_WRITE : 0);
@@ -62,7 +62,7 @@ static void capture_update_io(struct capture *capture)
 	ev_io_start(capture->engine->loop, &capture->io);
 }
 
-/* Sends one record, or counts it as missed. False: there is no room now. */
+/* Send one record, or count it as missed. Returns false if the socket has no room now. */
 static bool capture_send(struct capture *capture, struct iovec *parts, size_t count)
 {
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
@@ -77,7 +77,7 @@ static bool capture_send(struct capture *capture, struct iovec *parts, size_t co
 	return true;
 }
 
-/* Is its reader gone? It has nothing to say; what it may send is thrown away. */
+/* Return whether the reader has closed its end. Discards one record that the reader has sent. */
 static bool capture_ended(struct capture *capture)
 {
 	char byte;
@@ -86,7 +86,7 @@ static bool capture_ended(struct capture *capture)
 	return received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-/* One of those that waited is lost: it is missing before each that still waits. */
+/* A record of the backlog was lost. Count it as missed in the header of each record behind it. */
 static void capture_tell_waiting(struct capture *capture)
 {
 	for (uint32_t i = 0; !capture->plain && i < capture->backlog.count; i++) {
@@ -164,7 +164,9 @@ static struct frame *record_new(const struct iovec *parts, size_t count)
 	return record;
 }
 
-/* Keeps a record that there is no room for; counts it where it can't be kept. */
+/*
+ * Put a record into the backlog, or count it as missed if the backlog is full or memory is short.
+ */
 static void capture_keep(struct capture *capture, const struct iovec *parts, size_t count)
 {
 	struct frame *record = NULL;

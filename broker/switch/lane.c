@@ -10,9 +10,12 @@
 #include "common/container_of.h"
 #include "common/descriptor.h"
 
-/* Batches that are still read of a side that is gone: more than a socket of its holds, as one that
- * only shut down its receiving could go on writing for ever. A socket with the largest buffer that
- * Linux lets a user have by default holds 554 frames. */
+/*
+ * The maximum number of batches to read after the other end was closed. There is a limit because a
+ * client that only shut down its receiving side could go on writing for ever. It is above what a
+ * socket can hold: 554 frames with the largest send buffer that Linux allows an ordinary user by
+ * default.
+ */
 #define DRAIN_BATCHES 64
 
 static void lane_ready(struct ev_loop *loop, ev_io *io, int events);
@@ -90,14 +93,15 @@ void lane_update_io(struct lane *lane)
 	ev_io_set(&lane->io, lane->io.fd, events);
 	if (events)
 		ev_io_start(loop, &lane->io);
-	/* Stopping it forgot what it was to be called for. */
+	/* ev_io_stop() has cleared a pending event, so feed it again. */
 	if (fed && (events || lane->peer_closed))
 		ev_feed_event(loop, &lane->io, fed);
 }
 
 void lane_set_port(struct lane *lane, struct port *port)
 {
-	/* Of a frame that is half out on a stream the rest is dropped: nothing may follow it. */
+	/* The rest of a partly sent frame is about to be dropped, so no other frame may follow it
+	 * on the stream. */
 	if (lane->sent_of_first)
 		lane_close_later(lane);
 	lane_drop_backlog(lane);
@@ -106,7 +110,8 @@ void lane_set_port(struct lane *lane, struct port *port)
 	lane_update_io(lane);
 }
 
-/* Comes back for frames that have been read from a stream already: no event would tell of them. */
+/* Schedule a read of frames that were already received from the stream. The socket would report no
+ * event for them. */
 static void lane_read_on(struct lane *lane)
 {
 	if (lane->stream && stream_has_whole(lane->stream))
@@ -186,8 +191,8 @@ bool lane_close_dead(struct lane *lane)
 	return true;
 }
 
-/* Reads a batch, and no more in this turn: whoever sends little waits for no more than one batch of
- * whoever floods. False: that was the end of the lane. */
+/* Read and forward one batch. Read only one per iteration of the loop, so that a lane with few
+ * frames waits for at most one batch of each busy lane. Returns false if the lane has ended. */
 static bool lane_read_turn(struct lane *lane)
 {
 	if (lane->paused)
@@ -211,8 +216,8 @@ static void lane_ready(struct ev_loop *loop, ev_io *io, int events)
 		lane->owner->ended(lane);
 		return;
 	}
-	/* First: sending to a datagram socket whose client is gone makes the kernel throw away what
-	 * the client had sent (unix_dgram_disconnected). */
+	/* Read before sending: sending to a datagram socket whose other end is closed makes the
+	 * kernel discard the frames that were received (unix_dgram_disconnected). */
 	if ((events & EV_READ) && !lane_read_turn(lane))
 		return;
 	if ((events & EV_WRITE) && lane->backlog.count)

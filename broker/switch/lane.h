@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lane: a descriptor by which frames come in from a port's other side and go out to it. It owns
- * the descriptor, reads batches of frames from it and keeps, up to its bounds, those that there is
- * no room for. Each of a tunnel's queues is one, and an uplink has one.
+ * A lane: one descriptor that carries frames between a port and its client. The lane owns the
+ * descriptor, reads batches of frames from it, and keeps frames that the descriptor cannot take in
+ * a bounded backlog. Each queue of a tunnel is a lane; an uplink has one or two.
  *
- * lane.c has its life and what comes in, lane_deliver.c what goes out; how frames look on the
- * descriptor is in lane_packet.c, lane_stream.c and lane_device.c.
+ * lane.c opens, closes and reads lanes, and lane_deliver.c sends. lane_packet.c, lane_stream.c and
+ * lane_device.c know the format of frames on the descriptor.
  */
 #ifndef MEMTUN_LANE_H
 #define MEMTUN_LANE_H
@@ -29,23 +29,24 @@ struct lane;
 struct port;
 struct stream;
 
-/* What may wait in one lane besides its port's limit in frames. */
+/* The limit of one lane's backlog in bytes. The port's queue_limit is the limit in frames. */
 #define LANE_BYTES_MAX (4 * 1024 * 1024)
 
 /* What a batch was read with. */
 enum lane_received {
 	LANE_RECEIVED_SOME, /* there may be more */
 	LANE_RECEIVED_ALL,  /* nothing more for now */
-	LANE_RECEIVED_END,  /* the other side is gone, and this was the last */
+	LANE_RECEIVED_END,  /* the other end is closed, and no frame is left to read */
 };
 
 /* One kind of descriptor. */
 struct lane_link {
-	/* Reads frames into the broker's batch and sets their bits in *mask; counts those that are
-	 * not to be had. *count: the batch's entries in use. */
+	/* Read frames into the engine's batch, and set the bits of valid frames in *mask. Count the
+	 * others as dropped. *count is the number of entries of the batch in use. */
 	enum lane_received (*receive)(struct lane *lane, unsigned int *count, uint32_t *mask);
 
-	/* Sends frames; returns how many are done with (delivered or, and counted, refused). */
+	/* Send frames, and count each as delivered or refused. Returns how many were sent or
+	 * refused; the others have to wait. */
 	unsigned int (*send)(struct lane *lane, struct frame *const frames[], unsigned int count);
 };
 
@@ -55,27 +56,27 @@ extern const struct lane_link lane_device_link; /* the kernel's TUN and TAP */
 
 /* What its owner has to do. */
 struct lane_owner {
-	/* The other side is gone, and what it had sent is forwarded: the lane is to be closed. */
+	/* Close the lane. The other end is closed, and its frames were forwarded. */
 	void (*ended)(struct lane *lane);
 };
 
-/* A datagram that is passed over, as it never was one for us. */
+/* For check(): ignore the datagram without counting it, for example the lane's own. */
 #define LANE_NOT_COUNTED MEMTUN_A_END
 
-/* Where a lane_packet_link gets datagrams from others than the one it is connected to: what is
- * around each, and whose are taken. */
+/* The encapsulation of frames in datagrams, for a lane_packet_link whose datagrams may come from
+ * several senders: the header of each datagram, and the check of its sender. */
 struct lane_envelope {
 	size_t header_size; /* bytes before the frame, at most FRAME_FORMAT_MAX */
 
 	/* Writes the header. NULL: there is none. */
 	void (*write)(const struct lane *lane, unsigned char *header);
 
-	/* Why a datagram isn't taken, as a counter or LANE_NOT_COUNTED; MEMTUN_A_UNSPEC: it is.
-	 * NULL: all are. */
+	/* Check a datagram. Returns MEMTUN_A_UNSPEC to accept it, else the counter of the drop or
+	 * LANE_NOT_COUNTED. NULL: all datagrams are accepted. */
 	enum memtun_attribute (*check)(struct lane *lane, const struct sockaddr_storage *from,
 				       socklen_t from_length, const unsigned char *header);
 
-	/* That the other side refuses datagrams doesn't mean that it is gone. */
+	/* An error of a send, such as ECONNREFUSED, does not end the lane. */
 	bool connectionless;
 };
 
@@ -90,7 +91,7 @@ struct lane {
 	struct engine *engine;
 	struct port *port; /* NULL: none yet; what comes in goes nowhere, as before TUNSETIFF */
 	struct frame_format format;
-	ino_t inode; /* of a datagram socket, whose peer's end no event tells: to ask of; else 0 */
+	ino_t inode;            /* of a datagram socket, to ask sock_diag about its peer; else 0 */
 	struct polled polled;   /* listed while the loop would not report the other end's close */
 	bool paused;            /* its port is held */
 	bool peer_closed;       /* a send said that the other side is no more */
@@ -104,13 +105,15 @@ struct lane {
 /* Makes it a lane without a descriptor, for broker and owner. */
 void lane_init(struct lane *lane, struct engine *engine, const struct lane_owner *owner);
 
-/* Takes the descriptor and begins to read. -1 with ENOMEM, and it is still the caller's. */
+/* Take ownership of the descriptor and begin to read. -1 with ENOMEM, and then the caller still
+ * owns it. */
 int lane_open(struct lane *lane, const struct lane_link *link, int fd);
 
-/* Closes what it has; what waited is counted as dropped. May be called twice. */
+/* Close the lane's descriptor, and count its backlog as dropped. Does nothing if the lane is
+ * closed. */
 void lane_close(struct lane *lane);
 
-/* Closes an open lane, but gives the descriptor that was read back to the caller. */
+/* Close an open lane as lane_close() does, but return its descriptor, which is the caller's. */
 int lane_release(struct lane *lane);
 
 static inline bool lane_is_open(const struct lane *lane)
@@ -118,7 +121,7 @@ static inline bool lane_is_open(const struct lane *lane)
 	return lane->io.fd >= 0;
 }
 
-/* Moves frames for the port from now on, or (NULL) for none: what waited is dropped. */
+/* Make the port the lane's, or none if it is NULL. Drops the backlog. */
 void lane_set_port(struct lane *lane, struct port *port);
 
 /* Sends frames of the batch, which came from source. */
@@ -128,32 +131,37 @@ void lane_send(struct lane *lane, struct source *source, struct batch *batch, ui
 void lane_drain(struct lane *lane);
 
 /*
- * Is the other side gone? Then what that had still sent is forwarded, the lane ended, and true
- * returned. To be asked where the loop may not have said so yet: the lane isn't read, its socket's
- * type never says so, or a request came in the same turn.
+ * Check whether the other end is closed. If it is, forward the frames that it had sent, end the
+ * lane, and return true. Call this where the loop may not have reported the close yet: while the
+ * lane is paused, for a datagram socket, or for a request in the same iteration of the loop.
  */
 bool lane_close_dead(struct lane *lane);
 
-/* Ends it at the loop's next turn: frames that the other side had still sent come before. */
+/* End the lane in the next iteration of the loop, after forwarding the frames that the other end
+ * had sent. */
 void lane_close_later(struct lane *lane);
 
-/* Lets go of the ports that it holds if it is no more than half full, or no longer blocks. */
+/* Resume the sources that the lane pauses, if its backlog is at most half full or its port no
+ * longer blocks. */
 void lane_resume_sources(struct lane *lane);
 
-/* Reads from it or not: its port is, or is no longer, held. */
+/* Resume or pause reading from the lane, as its port is resumed or paused. */
 void lane_set_reading(struct lane *lane, bool reading);
 
-/* Within the lane: waits for what is of use now, and sends what waits. */
+/* For the files of the lane: watch the descriptor for the events that are needed now; send the
+ * backlog as far as there is room. */
 void lane_update_io(struct lane *lane);
 void lane_flush(struct lane *lane);
 
 /* For the links: counts what came for its port, if it has one. */
 void lane_count(struct lane *lane, enum memtun_attribute counter);
 
-/* For the links: counts a frame that can't be one; true if it can. */
+/* For the links: return whether the frame and its headers are valid; count the frame as dropped if
+ * not. */
 bool lane_check(struct lane *lane, struct frame *frame, const void *headers);
 
-/* For the links: a send failed with errno. True: the frame is refused, go on with the next. */
+/* For the links: handle a send that failed with errno. Returns true if the frame was counted as
+ * dropped and the next one can be sent, false if the frame has to wait. */
 bool lane_send_failed(struct lane *lane);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A lane's way out: what can be taken of a batch goes out at once, or waits, or gives way to
- * something else, as the port says. Each frame ends in exactly one counter.
- */
+/* Sending to a lane. A frame is sent at once, waits in the backlog, or is dropped by the port's
+ * overflow policy. Each frame ends in exactly one counter. */
 #include <errno.h>
 #include <linux/if_ether.h>
 
@@ -23,7 +21,8 @@ static uint32_t frame_packet_length(enum memtun_mode mode, const struct frame *f
 	       (ethertype_is_tag(protocol) && frame->length >= ETH_HLEN + 4 ? 4 : 0);
 }
 
-/* What of the batch this lane can take, made as it takes it. */
+/* Collect the frames of the batch that this lane can take, and complete their checksums if it needs
+ * that. Counts the others as dropped. */
 static unsigned int lane_select(struct lane *lane, struct batch *batch, uint32_t mask,
 				struct frame *frames[BATCH_FRAMES])
 {
@@ -66,7 +65,7 @@ static bool lane_blocks(const struct lane *lane, const struct source *source)
 	return lane->port->overflow == MEMTUN_BLOCK || source->lossless;
 }
 
-/* Makes what has waited longest give way, if the port wants that. False: there is no room. */
+/* With drop-head: drop the oldest frames until there is room. Returns false if there is no room. */
 static bool lane_make_room(struct lane *lane)
 {
 	/* A frame that is half out on a stream can't be taken back. */
@@ -84,7 +83,9 @@ static bool lane_make_room(struct lane *lane)
 	return true;
 }
 
-/* Keeps a frame that there is no room for, or makes what the port wants give way. */
+/*
+ * Put a frame into the backlog, or drop it or the oldest one, as the port's overflow policy says.
+ */
 static void lane_keep(struct lane *lane, const struct source *source, struct frame *frame)
 {
 	struct frame *copy;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes whose descriptor is a TUN or TAP device of the kernel: one frame a read(2) or write(2), as
- * it has nothing else. A frame that the device has no room for waits as with the others; one that
- * it refuses, as when it is down (EIO), is counted.
+ * Lanes whose descriptor is a TUN or TAP device of the kernel. A read(2) or write(2) transfers one
+ * frame, because the device has no call for several. A frame that the device has no room for waits,
+ * as in other lanes. A frame that the device refuses, for example with EIO because the interface is
+ * down, is counted.
  */
 #include <errno.h>
 #include <sys/uio.h>

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes whose socket keeps frames apart (SEQPACKET, DGRAM, UDP): recvmmsg and sendmmsg of a batch.
+ * Lanes whose socket keeps the boundaries of frames (SEQPACKET, DGRAM, UDP). They read and send a
+ * batch with recvmmsg() and sendmmsg().
  *
- * A length of 0 is an empty frame or the end, and after the end recvmmsg returns as many of them as
- * it was asked for. The end is told by RDHUP, and by nothing being left to read (SIOCINQ), as an
- * empty frame may have been sent before other frames and then the end. ECONNRESET says that the
- * client left frames unread; what it had sent follows.
+ * A length of 0 is an empty frame or the end of the socket. After the end, recvmmsg() returns as
+ * many zero lengths as it was asked for. The end is certain once poll() reports POLLRDHUP and
+ * nothing is left to read (SIOCINQ), because a client may send an empty frame, then other frames,
+ * and then close its end. ECONNRESET means that the client closed its end with frames unread; the
+ * frames that it had sent follow.
  */
 #include <errno.h>
 #include <string.h>
@@ -123,8 +125,8 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 	int result = packet_receive_batch(lane, io, asked);
 
 	if (result < 0) {
-		/* Without a connection an error is of a datagram that was sent, and is told once.
-		 */
+		/* UDP has no connection that could end: an error is about a datagram that was sent
+		 * before, and the kernel reports it once. */
 		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
 		    (lane->envelope && lane->envelope->connectionless))
 			return LANE_RECEIVED_ALL;
@@ -144,7 +146,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 	*count = received;
 	if (received < (unsigned int)result)
 		return LANE_RECEIVED_END;
-	/* Ask for a whole batch of who fills one; for one frame of who hasn't sent any lately. */
+	/* Read a whole batch next time if this one was full, else one frame more than this time. */
 	lane->batch_hint = received == asked ? BATCH_FRAMES : (uint8_t)(received + 1);
 	return received == asked ? LANE_RECEIVED_SOME : LANE_RECEIVED_ALL;
 }

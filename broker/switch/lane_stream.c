@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes whose socket is a stream (QEMU's and passt's form): each frame after its length, 4 bytes,
- * big-endian. What is read may end within a frame, and what is sent too: the part that has come is
- * kept until the rest comes, and the part that has gone is remembered, so that neither side ever
- * waits in the middle of a frame longer than the other makes it.
+ * Lanes whose socket is a stream, in the format of QEMU and passt: each frame follows its length, 4
+ * bytes in big-endian order. A read or a send may end within a frame. The lane keeps the received
+ * part until the rest arrives, and it remembers how much of a frame it has sent, so that neither
+ * side waits in the middle of a frame for anything but the other side.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,8 +20,8 @@
 
 #define LENGTH_SIZE 4
 
-/* A read goes into the batch's buffers as if they were one: a batch of frames of 1514 bytes, and no
- * more, as all of it is forwarded before others get their turn. */
+/* Bytes per read, which goes into the batch's buffers as if they were one: about a batch of frames
+ * of 1514 bytes. It is no more, because all of it is forwarded before another lane is read. */
 #define READ_SIZE (64 * 1024)
 
 _Static_assert(READ_SIZE + LENGTH_SIZE + FRAME_FORMAT_MAX + FRAME_MAX <=

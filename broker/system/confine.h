@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gives up what the broker has no use for: capabilities, and ever getting them. One that is to make
- * interfaces of the kernel keeps CAP_NET_ADMIN for that, and passes it on to nobody.
+ * Drop the privileges that the broker does not need: all capabilities, and the ability to gain any
+ * by execve(2). With `keep`, the broker keeps CAP_NET_ADMIN for interfaces of the kernel, but a
+ * program that it executes does not get it.
  */
 #ifndef MEMTUN_CONFINE_H
 #define MEMTUN_CONFINE_H
 
 #include <stdbool.h>
 
-/* Has it CAP_NET_ADMIN to keep? */
+/* Return whether this process has CAP_NET_ADMIN. */
 bool confine_can_keep(void);
 
 /* keep: but for CAP_NET_ADMIN. -1 with errno. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's TUN and TAP interfaces, opened by /dev/net/tun: for an uplink, and for a client that
- * is handed the real thing. An interface is neither set up nor given an address here: that is its
- * user's to do.
+ * TUN and TAP interfaces of the kernel, opened through /dev/net/tun: for an uplink, or for a client
+ * that gets the kernel's own descriptor. This file neither brings an interface up nor gives it an
+ * address; its user does.
  */
 #ifndef MEMTUN_KERNEL_DEVICE_H
 #define MEMTUN_KERNEL_DEVICE_H
@@ -24,11 +24,12 @@ struct kernel_device {
 };
 
 /*
- * Opens the interface of that name, or makes it, and returns its descriptor, close-on-exec. A name
- * with %d is a template of the kernel's, whose choice is written there. -1 with errno, and what was
- * tried, and why it may have failed, in words in text: what open(2) says of /dev/net/tun; EPERM
- * (that needs CAP_NET_ADMIN), EBUSY (it is open, or was to be fresh), EINVAL (it is something
- * else), E2BIG (it has all queues it can have), ENFILE.
+ * Open the interface of that name, or make it, and return its descriptor, close-on-exec. If the
+ * name has a %d, the kernel chooses the number, and the chosen name is written to `name`. On
+ * failure returns -1 with errno, and writes to `text` what was tried and why it may have failed:
+ * the errors of open(2) on /dev/net/tun, EPERM (CAP_NET_ADMIN is missing), EBUSY (the interface is
+ * open, or was to be fresh), EINVAL (it is of another kind), E2BIG (it has its maximum of queues),
+ * ENFILE.
  */
 int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE], char text[],
 		       size_t size);

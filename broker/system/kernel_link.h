@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel says of a TUN or TAP interface to those who don't have it open, by rtnetlink; and
- * how such an interface is deleted whoever has. Interfaces are known by their index, as a name may
- * be another's tomorrow.
+ * The state of a TUN or TAP interface, which rtnetlink tells to a process that does not have it
+ * open, and the deletion of such an interface. Interfaces are identified by their index, because
+ * another interface may get the name later.
  */
 #ifndef MEMTUN_KERNEL_LINK_H
 #define MEMTUN_KERNEL_LINK_H
@@ -20,7 +20,8 @@ struct kernel_link {
 /* -1 with ENODEV (there is none), or what netlink sockets fail with: it can't be asked. */
 int kernel_link_ask(uint32_t index, struct kernel_link *link);
 
-/* Deletes it: who has it open gets EBADFD from now on. -1 with ENODEV, EPERM, or as above. */
+/* Delete the interface. A program that has it open gets EBADFD from then on. -1 with ENODEV, EPERM
+ * or an errno of netlink sockets. */
 int kernel_link_delete(uint32_t index);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks the kernel about UNIX sockets by inode (sock_diag(7), unprivileged). For DGRAM sockets this
- * is the only way to learn that the other end is gone: no hang-up is ever reported.
+ * Queries to the kernel about UNIX sockets by inode (sock_diag(7), which needs no privileges). For
+ * DGRAM sockets this is the only way to learn that the other end was closed, because the kernel
+ * reports no hang-up.
  */
 #ifndef MEMTUN_SOCKET_DIAG_H
 #define MEMTUN_SOCKET_DIAG_H

@@ -22,7 +22,7 @@ uint32_t flow_hash(enum memtun_mode mode, const struct frame *frame)
 		return mode == MEMTUN_TAP ? hash_bytes(hash, frame->data, 2 * ETH_ALEN) : hash;
 	hash = view.ip_version == 4 ? hash_bytes(hash, frame->data + view.network + 12, 8)
 				    : hash_bytes(hash, frame->data + view.network + 8, 32);
-	/* A fragment has no ports, so the others of its flow that are whole must do without. */
+	/* Only the first fragment of a packet has the ports, so no fragment is hashed by ports. */
 	if (!view.fragment && view.transport >= 0 &&
 	    (view.kind == FRAME_TCP || view.kind == FRAME_UDP))
 		hash = hash_bytes(hash, frame->data + view.transport, 4);

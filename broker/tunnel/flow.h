@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Which flow a frame belongs to: a number that is the same for all frames of one connection.
- */
+/* The flow that a frame belongs to, as a number that is equal for all frames of one connection. */
 #ifndef MEMTUN_FLOW_H
 #define MEMTUN_FLOW_H
 
