@@ -27,7 +27,7 @@ static const struct family {
 
 /* ------------------------------------------------------------------------------ configuration */
 
-static void an_address_is_taken_only_as_one(void **state)
+static void invalid_addresses_are_refused(void **state)
 {
 	static const struct {
 		const char *options, *says;
@@ -90,7 +90,7 @@ static const char *text_shown(struct broker_fixture *fixture, enum memtun_attrib
 	return text ? text : "";
 }
 
-static void addresses_are_shown_as_given_and_can_be_taken_away(void **state)
+static void addresses_are_shown_as_given_and_can_be_removed(void **state)
 {
 	static const char given[] = "10.0.0.9/24+fd00:0::9/64+192.0.2.1+10.9.9.8/31";
 	struct answer answer;
@@ -116,7 +116,7 @@ static void addresses_are_shown_as_given_and_can_be_taken_away(void **state)
 			 EINVAL);
 }
 
-static void the_mac_address_is_one_hosts_and_local(void **state)
+static void the_mac_address_is_unicast_and_locally_administered(void **state)
 {
 	struct link link;
 	struct answer answer;
@@ -132,7 +132,7 @@ static void the_mac_address_is_one_hosts_and_local(void **state)
 
 /* ------------------------------------------------------------------------------ finding them */
 
-static void a_packet_waits_for_its_neighbours_mac_address(void **state)
+static void a_packet_waits_until_its_neighbour_is_resolved(void **state)
 {
 	for (const struct family *family = families; family < families + 2; family++) {
 		struct link link;
@@ -157,7 +157,7 @@ static void a_packet_waits_for_its_neighbours_mac_address(void **state)
 	}
 }
 
-static void without_an_address_it_asks_from_the_packets(void **state)
+static void a_tun_without_an_address_solicits_from_the_packets_source(void **state)
 {
 	for (const struct family *family = families; family < families + 2; family++) {
 		struct link link;
@@ -171,7 +171,7 @@ static void without_an_address_it_asks_from_the_packets(void **state)
 	}
 }
 
-static void what_nobody_answers_for_is_dropped(void **state)
+static void packets_to_a_neighbour_that_does_not_answer_are_dropped(void **state)
 {
 	for (const struct family *family = families; family < families + 2; family++) {
 		struct link link;
@@ -198,7 +198,7 @@ static void what_nobody_answers_for_is_dropped(void **state)
 	}
 }
 
-static void few_packets_wait_for_one_neighbour(void **state)
+static void packets_that_wait_for_one_neighbour_are_bounded(void **state)
 {
 	struct link link;
 
@@ -220,7 +220,7 @@ static void few_packets_wait_for_one_neighbour(void **state)
 	link_close(&link);
 }
 
-static void few_packets_wait_in_all(void **state)
+static void packets_that_wait_for_all_neighbours_are_bounded(void **state)
 {
 	struct link link;
 	char to[20];
@@ -240,7 +240,7 @@ static void few_packets_wait_in_all(void **state)
 	broker_quiesce(*state);
 }
 
-static void as_many_neighbours_as_there_is_room_for_are_known(void **state)
+static void the_table_of_neighbours_is_bounded(void **state)
 {
 	struct link link;
 	char to[20];
@@ -265,7 +265,7 @@ static void as_many_neighbours_as_there_is_room_for_are_known(void **state)
 	link_close(&link);
 }
 
-static void a_neighbour_that_gives_way_takes_what_waits_along(void **state)
+static void packets_for_an_evicted_neighbour_are_dropped(void **state)
 {
 	struct link link;
 	char from[20];
@@ -289,7 +289,7 @@ static void a_neighbour_that_gives_way_takes_what_waits_along(void **state)
 	link_close(&link);
 }
 
-static void an_old_neighbour_is_asked_again_while_it_is_used(void **state)
+static void a_stale_neighbour_is_probed_while_it_is_used(void **state)
 {
 	for (const struct family *family = families; family < families + 2; family++) {
 		struct link link;
@@ -345,7 +345,7 @@ static void assert_arp_answer(struct link *link, const char *address, const char
 						    sender}));
 }
 
-static void who_asked_is_asked_again_from_the_address_it_asked_for(void **state)
+static void a_probe_comes_from_the_address_that_the_neighbour_asked_for(void **state)
 {
 	unsigned char bytes[42];
 	struct link link;
@@ -362,7 +362,7 @@ static void who_asked_is_asked_again_from_the_address_it_asked_for(void **state)
 	link_close(&link);
 }
 
-static void what_is_for_many_goes_to_a_group(void **state)
+static void multicast_packets_go_to_a_multicast_mac_address(void **state)
 {
 	static const struct {
 		const char *from, *to;
@@ -391,7 +391,7 @@ static void what_is_for_many_goes_to_a_group(void **state)
 	link_close(&link);
 }
 
-static void what_is_far_goes_by_the_gateway(void **state)
+static void packets_outside_the_prefix_go_to_the_gateway(void **state)
 {
 	static const struct {
 		const char *from, *to, *asks, *for_whom;
@@ -425,7 +425,7 @@ static void what_is_far_goes_by_the_gateway(void **state)
 	link_close(&link);
 }
 
-static void a_packet_to_nobody_is_unresolved(void **state)
+static void a_packet_to_no_host_counts_as_unresolved(void **state)
 {
 	struct link link;
 
@@ -451,7 +451,7 @@ static void assert_known(struct link *link, const char *us, const char *address,
 	assert_nothing(link, link->tap);
 }
 
-static void a_neighbour_that_moves_is_followed(void **state)
+static void a_neighbours_new_mac_address_is_learned(void **state)
 {
 	unsigned char bytes[100];
 	struct link link;
@@ -495,7 +495,7 @@ static void a_neighbour_that_moves_is_followed(void **state)
 	link_close(&link);
 }
 
-static void who_was_not_asked_and_does_not_ask_is_not_kept(void **state)
+static void an_unsolicited_answer_makes_no_neighbour(void **state)
 {
 	unsigned char bytes[42];
 	struct link link;
@@ -512,7 +512,7 @@ static void who_was_not_asked_and_does_not_ask_is_not_kept(void **state)
 	link_close(&link);
 }
 
-static void a_mac_address_that_is_no_neighbours_is_not_believed(void **state)
+static void an_invalid_mac_address_of_a_neighbour_is_not_learned(void **state)
 {
 	struct link link;
 
@@ -553,7 +553,7 @@ static void a_mac_address_that_is_no_neighbours_is_not_believed(void **state)
 
 /* ------------------------------------------------------------------------------ being found */
 
-static void arp_is_answered_for_its_addresses(void **state)
+static void arp_requests_for_its_addresses_are_answered(void **state)
 {
 	unsigned char request[42];
 	struct link link;
@@ -651,7 +651,7 @@ static void solicitations_are_answered_for_its_addresses(void **state)
 	link_close(&link);
 }
 
-static void solicitations_that_are_not_to_be_believed_are_not_answered(void **state)
+static void invalid_solicitations_are_not_answered(void **state)
 {
 	struct discovery asks = solicitation("fd00::1", "fd00::9");
 	/* What is changed, and whether the checksum is made to fit. */
@@ -703,7 +703,7 @@ static void solicitations_that_are_not_to_be_believed_are_not_answered(void **st
 	link_close(&link);
 }
 
-static void arp_that_is_none_is_not_answered(void **state)
+static void invalid_arp_is_not_answered(void **state)
 {
 	static const int at[] = {14, 15, 16, 18, 19, 20, 21};
 	unsigned char bytes[60];
@@ -726,7 +726,7 @@ static void arp_that_is_none_is_not_answered(void **state)
 	link_close(&link);
 }
 
-static void as_many_answers_as_there_is_room_for_are_kept(void **state)
+static void pending_control_frames_are_bounded(void **state)
 {
 	struct address us = {.words = {htonl(0x0a000009)}, .kind = ADDRESS_IPV4};
 	struct address one = {.words = {htonl(0x0a000001)}, .kind = ADDRESS_IPV4};
@@ -752,7 +752,7 @@ static void as_many_answers_as_there_is_room_for_are_kept(void **state)
 	link_close(&link);
 }
 
-static void who_asks_and_never_reads_gets_no_answers_without_end(void **state)
+static void answers_to_a_port_that_never_reads_are_bounded(void **state)
 {
 	unsigned char request[42];
 	struct link link = {.fixture = *state};
@@ -776,7 +776,7 @@ static void who_asks_and_never_reads_gets_no_answers_without_end(void **state)
 	link_close(&link);
 }
 
-static void as_many_learned_addresses_as_there_is_room_for_are_answered_for(void **state)
+static void learned_addresses_that_are_answered_for_are_bounded(void **state)
 {
 	unsigned char request[42];
 	struct link link;
@@ -805,31 +805,31 @@ static void as_many_learned_addresses_as_there_is_room_for_are_answered_for(void
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(an_address_is_taken_only_as_one),
-		WITH_BROKER(addresses_are_shown_as_given_and_can_be_taken_away),
-		WITH_BROKER(the_mac_address_is_one_hosts_and_local),
-		WITH_BROKER(a_packet_waits_for_its_neighbours_mac_address),
-		WITH_BROKER(without_an_address_it_asks_from_the_packets),
-		WITH_BROKER(what_nobody_answers_for_is_dropped),
-		WITH_BROKER(few_packets_wait_for_one_neighbour),
-		WITH_BROKER(few_packets_wait_in_all),
-		WITH_BROKER(as_many_neighbours_as_there_is_room_for_are_known),
-		WITH_BROKER(a_neighbour_that_gives_way_takes_what_waits_along),
-		WITH_BROKER(an_old_neighbour_is_asked_again_while_it_is_used),
-		WITH_BROKER(who_asked_is_asked_again_from_the_address_it_asked_for),
-		WITH_BROKER(what_is_for_many_goes_to_a_group),
-		WITH_BROKER(what_is_far_goes_by_the_gateway),
-		WITH_BROKER(a_packet_to_nobody_is_unresolved),
-		WITH_BROKER(a_neighbour_that_moves_is_followed),
-		WITH_BROKER(who_was_not_asked_and_does_not_ask_is_not_kept),
-		WITH_BROKER(a_mac_address_that_is_no_neighbours_is_not_believed),
-		WITH_BROKER(arp_is_answered_for_its_addresses),
+		WITH_BROKER(invalid_addresses_are_refused),
+		WITH_BROKER(addresses_are_shown_as_given_and_can_be_removed),
+		WITH_BROKER(the_mac_address_is_unicast_and_locally_administered),
+		WITH_BROKER(a_packet_waits_until_its_neighbour_is_resolved),
+		WITH_BROKER(a_tun_without_an_address_solicits_from_the_packets_source),
+		WITH_BROKER(packets_to_a_neighbour_that_does_not_answer_are_dropped),
+		WITH_BROKER(packets_that_wait_for_one_neighbour_are_bounded),
+		WITH_BROKER(packets_that_wait_for_all_neighbours_are_bounded),
+		WITH_BROKER(the_table_of_neighbours_is_bounded),
+		WITH_BROKER(packets_for_an_evicted_neighbour_are_dropped),
+		WITH_BROKER(a_stale_neighbour_is_probed_while_it_is_used),
+		WITH_BROKER(a_probe_comes_from_the_address_that_the_neighbour_asked_for),
+		WITH_BROKER(multicast_packets_go_to_a_multicast_mac_address),
+		WITH_BROKER(packets_outside_the_prefix_go_to_the_gateway),
+		WITH_BROKER(a_packet_to_no_host_counts_as_unresolved),
+		WITH_BROKER(a_neighbours_new_mac_address_is_learned),
+		WITH_BROKER(an_unsolicited_answer_makes_no_neighbour),
+		WITH_BROKER(an_invalid_mac_address_of_a_neighbour_is_not_learned),
+		WITH_BROKER(arp_requests_for_its_addresses_are_answered),
 		WITH_BROKER(solicitations_are_answered_for_its_addresses),
-		WITH_BROKER(solicitations_that_are_not_to_be_believed_are_not_answered),
-		WITH_BROKER(arp_that_is_none_is_not_answered),
-		WITH_BROKER(who_asks_and_never_reads_gets_no_answers_without_end),
-		WITH_BROKER(as_many_answers_as_there_is_room_for_are_kept),
-		WITH_BROKER(as_many_learned_addresses_as_there_is_room_for_are_answered_for),
+		WITH_BROKER(invalid_solicitations_are_not_answered),
+		WITH_BROKER(invalid_arp_is_not_answered),
+		WITH_BROKER(answers_to_a_port_that_never_reads_are_bounded),
+		WITH_BROKER(pending_control_frames_are_bounded),
+		WITH_BROKER(learned_addresses_that_are_answered_for_are_bounded),
 	};
 
 	return RUN_TESTS(tests);

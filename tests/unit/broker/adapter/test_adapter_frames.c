@@ -44,7 +44,7 @@ static void known_open(struct link *link, void **state, const char *options)
 
 /* ------------------------------------------------------------------------------ to the client */
 
-static void its_packets_come_without_their_headers(void **state)
+static void a_tun_receives_packets_without_ethernet_headers(void **state)
 {
 	static const char *const addresses[][2] = {{"10.0.0.1", "10.0.0.9"},
 						   {"fd00::1", "fd00::9"}};
@@ -81,7 +81,7 @@ static void its_packets_come_without_their_headers(void **state)
 	link_close(&link);
 }
 
-static void what_is_no_packet_for_it_is_counted(void **state)
+static void frames_that_are_no_packets_for_the_tun_are_counted(void **state)
 {
 	/* What is changed in a frame of 10.0.0.1's; and the length, 0: as it is. */
 	static const struct {
@@ -212,7 +212,7 @@ static void assert_vnet_comes(struct link *link, int fd, const struct virtio_net
 	}
 }
 
-static void a_checksum_left_by_a_tun_is_completed_or_still_said_to_be(void **state)
+static void a_partial_checksum_from_a_tun_is_completed_or_passed_on(void **state)
 {
 	unsigned char whole[256], left[256], whole_frame[300], left_frame[300];
 	struct virtio_net_hdr header, shifted;
@@ -249,7 +249,7 @@ static void a_checksum_left_by_a_tun_is_completed_or_still_said_to_be(void **sta
 	link_close(&link);
 }
 
-static void a_checksum_left_by_a_tap_is_completed_once(void **state)
+static void a_partial_checksum_from_a_tap_is_completed_once(void **state)
 {
 	unsigned char whole[256], left[256], whole_frame[300], left_frame[300];
 	struct virtio_net_hdr header, shifted;
@@ -313,7 +313,7 @@ static void vnet_send_long(int fd, const unsigned char *to)
 	bytes_send(fd, bytes, sizeof(bytes));
 }
 
-static void a_checksum_outside_of_the_packet_is_no_packets(void **state)
+static void a_partial_checksum_outside_of_the_packet_is_counted(void **state)
 {
 	static const struct virtio_net_hdr headers[] = {
 		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 4, .csum_offset = 6},
@@ -371,7 +371,7 @@ static size_t last_read(struct broker_fixture *fixture, const char *name, int fd
 	return (size_t)last;
 }
 
-static void a_checksum_completed_for_a_tun_is_so_for_those_who_read_later(void **state)
+static void a_checksum_completed_for_a_tun_stays_completed_in_the_backlog(void **state)
 {
 	static const char *const options[2][3] = {
 		{"name=v,bridge=b,vnet_hdr", "name=p,mode=tun,bridge=b", "name=t,bridge=b"},
@@ -410,7 +410,7 @@ static void a_checksum_completed_for_a_tun_is_so_for_those_who_read_later(void *
 	}
 }
 
-static void a_checksum_that_no_header_reaches_is_malformed(void **state)
+static void a_checksum_field_beyond_the_frame_is_malformed(void **state)
 {
 	static unsigned char bytes[10 + 65600];
 	struct virtio_net_hdr header = {
@@ -430,7 +430,7 @@ static void a_checksum_that_no_header_reaches_is_malformed(void **state)
 	link_close(&link);
 }
 
-static void uncut_packets_pass_both_ways(void **state)
+static void gso_packets_pass_both_ways(void **state)
 {
 	unsigned char packet[256], frame[300];
 	struct virtio_net_hdr header, shifted;
@@ -535,7 +535,7 @@ static void tuns_get_adapters_when_the_first_tap_joins(void **state)
 	close(link.tun);
 }
 
-static void leaving_a_bridge_drops_what_waits(void **state)
+static void leaving_a_bridge_drops_waiting_packets(void **state)
 {
 	struct link link;
 
@@ -560,7 +560,7 @@ static void leaving_a_bridge_drops_what_waits(void **state)
 	link_close(&link);
 }
 
-static void new_addresses_count_at_once(void **state)
+static void new_addresses_are_used_at_once(void **state)
 {
 	struct link link;
 
@@ -575,7 +575,7 @@ static void new_addresses_count_at_once(void **state)
 	link_close(&link);
 }
 
-static void a_tun_with_no_one_else_about_says_nothing(void **state)
+static void solicitations_of_a_tun_alone_are_not_counted_as_its_clients(void **state)
 {
 	struct link link;
 
@@ -646,7 +646,7 @@ static void captures_see_each_side_of_the_adapter(void **state)
 	link_close(&link);
 }
 
-static void a_slow_client_has_its_packets_kept_whole(void **state)
+static void packets_that_wait_for_a_slow_client_stay_whole(void **state)
 {
 	unsigned char packet[256], frame[300] = {0}, got[300];
 	struct link link;
@@ -718,7 +718,7 @@ static size_t anything_make(struct link *link, unsigned char *bytes, bool tap)
 	return (size_t)rand() % 8 ? length : 1 + (size_t)rand() % length;
 }
 
-static void whatever_comes_is_accounted_for(void **state)
+static void random_frames_are_accounted_for(void **state)
 {
 	static const char *const names[] = {"tap", "tun", "other"};
 	struct link link;
@@ -809,26 +809,26 @@ static void no_message_is_read_beyond_its_end(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(its_packets_come_without_their_headers),
-		WITH_BROKER(what_is_no_packet_for_it_is_counted),
+		WITH_BROKER(a_tun_receives_packets_without_ethernet_headers),
+		WITH_BROKER(frames_that_are_no_packets_for_the_tun_are_counted),
 		WITH_BROKER(long_packets_pass_both_ways),
 		WITH_BROKER(a_packet_with_no_room_for_a_header_is_counted),
-		WITH_BROKER(a_checksum_left_by_a_tun_is_completed_or_still_said_to_be),
-		WITH_BROKER(a_checksum_left_by_a_tap_is_completed_once),
-		WITH_BROKER(a_checksum_completed_for_a_tun_is_so_for_those_who_read_later),
-		WITH_BROKER(a_checksum_outside_of_the_packet_is_no_packets),
-		WITH_BROKER(a_checksum_that_no_header_reaches_is_malformed),
-		WITH_BROKER(uncut_packets_pass_both_ways),
+		WITH_BROKER(a_partial_checksum_from_a_tun_is_completed_or_passed_on),
+		WITH_BROKER(a_partial_checksum_from_a_tap_is_completed_once),
+		WITH_BROKER(a_checksum_completed_for_a_tun_stays_completed_in_the_backlog),
+		WITH_BROKER(a_partial_checksum_outside_of_the_packet_is_counted),
+		WITH_BROKER(a_checksum_field_beyond_the_frame_is_malformed),
+		WITH_BROKER(gso_packets_pass_both_ways),
 		WITH_BROKER(packets_of_a_stream_are_framed_too),
 		WITH_BROKER(tuns_get_adapters_when_the_first_tap_joins),
-		WITH_BROKER(leaving_a_bridge_drops_what_waits),
-		WITH_BROKER(new_addresses_count_at_once),
-		WITH_BROKER(a_tun_with_no_one_else_about_says_nothing),
+		WITH_BROKER(leaving_a_bridge_drops_waiting_packets),
+		WITH_BROKER(new_addresses_are_used_at_once),
+		WITH_BROKER(solicitations_of_a_tun_alone_are_not_counted_as_its_clients),
 		WITH_BROKER(without_randomness_a_tun_joins_no_taps),
 		WITH_BROKER(captures_see_each_side_of_the_adapter),
-		WITH_BROKER(a_slow_client_has_its_packets_kept_whole),
+		WITH_BROKER(packets_that_wait_for_a_slow_client_stay_whole),
 		cmocka_unit_test(no_message_is_read_beyond_its_end),
-		WITH_BROKER(whatever_comes_is_accounted_for),
+		WITH_BROKER(random_frames_are_accounted_for),
 	};
 
 	return RUN_TESTS(tests);

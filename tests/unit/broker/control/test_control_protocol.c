@@ -97,7 +97,7 @@ static void unknown_commands_are_not_supported(void **state)
 	}
 }
 
-static void a_length_that_is_not_the_records_is_told(void **state)
+static void a_length_other_than_the_records_is_refused(void **state)
 {
 	static const uint32_t lengths[] = {0,  1,  15,    16,         20,        23,
 					   25, 28, 65535, 0x80000000, 0xffffffff};
@@ -112,7 +112,7 @@ static void a_length_that_is_not_the_records_is_told(void **state)
 	}
 }
 
-static void a_record_without_a_whole_header_is_told(void **state)
+static void a_record_without_a_whole_header_is_refused(void **state)
 {
 	struct record record;
 
@@ -121,7 +121,7 @@ static void a_record_without_a_whole_header_is_told(void **state)
 		assert_refused(*state, &record, EBADMSG, "whole header");
 }
 
-static void trailing_garbage_is_told(void **state)
+static void trailing_garbage_is_refused(void **state)
 {
 	for (size_t garbage = 1; garbage < 8; garbage++) {
 		struct record record;
@@ -134,7 +134,7 @@ static void trailing_garbage_is_told(void **state)
 	}
 }
 
-static void a_string_without_its_padding_is_told(void **state)
+static void a_string_without_its_padding_is_refused(void **state)
 {
 	struct record record;
 
@@ -145,7 +145,7 @@ static void a_string_without_its_padding_is_told(void **state)
 	assert_refused(*state, &record, EBADMSG, "padded");
 }
 
-static void a_long_record_is_too_long(void **state)
+static void a_record_above_the_maximum_is_refused(void **state)
 {
 	static const size_t lengths[] = {MEMTUN_PROTOCOL_RECORD_MAX + 1, 40000, 65536, 65540,
 					 80000};
@@ -222,7 +222,7 @@ static void wrong_sizes_are_named(void **state)
 	}
 }
 
-static void attributes_that_do_not_fit_are_told(void **state)
+static void attributes_that_do_not_fit_are_refused(void **state)
 {
 	static const uint16_t said[] = {0, 1, 2, 3, 9, 12, 100, 65535};
 
@@ -337,7 +337,7 @@ static void a_string_ends_in_its_only_nul(void **state)
 	}
 }
 
-static void names_that_are_none_are_told(void **state)
+static void invalid_names_are_refused(void **state)
 {
 	static const char *const names[] = {
 		"",        ".",      "..",    "a/b",  "/",     "a:b",  ":",
@@ -371,7 +371,7 @@ static void names_that_are_none_are_told(void **state)
 	}
 }
 
-static void bridges_and_peers_are_names_too(void **state)
+static void names_of_bridges_and_peers_are_checked_too(void **state)
 {
 	static const char *const names[] = {"a/b", "..", "sixteen-bytes-xx", "a%d"};
 	static const uint16_t types[] = {MEMTUN_A_BRIDGE, MEMTUN_A_PEER};
@@ -390,7 +390,7 @@ static void bridges_and_peers_are_names_too(void **state)
 
 /* ------------------------------------------------------------------------------ hello */
 
-static void nothing_is_said_before_hello(void **state)
+static void requests_before_hello_are_refused(void **state)
 {
 	struct client stranger;
 	struct answer answer;
@@ -426,7 +426,7 @@ static void another_major_version_is_not_supported(void **state)
 
 /* ------------------------------------------------------------------------------ descriptors */
 
-static void descriptors_that_nobody_asked_for_are_closed_and_told(void **state)
+static void unexpected_descriptors_are_closed_and_reported(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	union {
@@ -472,26 +472,26 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(unknown_commands_are_not_supported),
-		WITH_BROKER(a_length_that_is_not_the_records_is_told),
-		WITH_BROKER(a_record_without_a_whole_header_is_told),
-		WITH_BROKER(trailing_garbage_is_told),
-		WITH_BROKER(a_string_without_its_padding_is_told),
-		WITH_BROKER(a_long_record_is_too_long),
+		WITH_BROKER(a_length_other_than_the_records_is_refused),
+		WITH_BROKER(a_record_without_a_whole_header_is_refused),
+		WITH_BROKER(trailing_garbage_is_refused),
+		WITH_BROKER(a_string_without_its_padding_is_refused),
+		WITH_BROKER(a_record_above_the_maximum_is_refused),
 		WITH_BROKER(unknown_attributes_are_named),
 		WITH_BROKER(flag_bits_are_refused),
 		WITH_BROKER(duplicate_attributes_are_named),
 		WITH_BROKER(wrong_sizes_are_named),
-		WITH_BROKER(attributes_that_do_not_fit_are_told),
+		WITH_BROKER(attributes_that_do_not_fit_are_refused),
 		WITH_BROKER(values_out_of_their_bounds_are_named),
 		WITH_BROKER(an_attribute_that_a_command_does_not_take_is_named),
 		WITH_BROKER(a_missing_attribute_is_named),
 		WITH_BROKER(the_offset_points_at_the_attribute),
 		WITH_BROKER(a_string_ends_in_its_only_nul),
-		WITH_BROKER(names_that_are_none_are_told),
-		WITH_BROKER(bridges_and_peers_are_names_too),
-		WITH_BROKER(nothing_is_said_before_hello),
+		WITH_BROKER(invalid_names_are_refused),
+		WITH_BROKER(names_of_bridges_and_peers_are_checked_too),
+		WITH_BROKER(requests_before_hello_are_refused),
 		WITH_BROKER(another_major_version_is_not_supported),
-		WITH_BROKER(descriptors_that_nobody_asked_for_are_closed_and_told),
+		WITH_BROKER(unexpected_descriptors_are_closed_and_reported),
 	};
 
 	return RUN_TESTS(tests);

@@ -58,7 +58,7 @@ static void answers_come_in_the_order_of_requests(void **state)
 	assert_false(client_receive(client, &answer));
 }
 
-static void a_list_has_everything_once_by_id(void **state)
+static void a_list_has_each_tunnel_once_in_the_order_of_ids(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -77,7 +77,7 @@ static void a_list_has_everything_once_by_id(void **state)
 	assert_int_equal(answer.message.flags & NLM_F_DUMP_INTR, 0);
 }
 
-static void a_list_of_bridges_has_everything_once_by_id(void **state)
+static void a_list_of_bridges_has_each_bridge_once_in_the_order_of_ids(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -94,7 +94,7 @@ static void a_list_of_bridges_has_everything_once_by_id(void **state)
 	assert_int_equal(answer.message.type, NLMSG_DONE);
 }
 
-static void a_list_of_one_is_no_list_of_all(void **state)
+static void a_list_takes_no_name(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -105,7 +105,7 @@ static void a_list_of_one_is_no_list_of_all(void **state)
 	assert_int_equal(answer.error, EINVAL);
 }
 
-static void a_list_waits_for_a_slow_reader_and_others_are_served(void **state)
+static void a_list_pauses_for_a_slow_reader_and_other_clients_are_served(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct client slow;
@@ -135,7 +135,7 @@ static void a_list_waits_for_a_slow_reader_and_others_are_served(void **state)
 	client_close(&slow);
 }
 
-static void a_change_during_a_list_is_told_at_its_end(void **state)
+static void a_change_during_a_list_is_reported_at_its_end(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct client slow;
@@ -164,7 +164,7 @@ static void a_change_during_a_list_is_told_at_its_end(void **state)
 	client_close(&slow);
 }
 
-static void a_client_that_leaves_during_a_list_leaves_nothing(void **state)
+static void a_client_that_disconnects_during_a_list_leaves_nothing(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct client slow;
@@ -221,7 +221,7 @@ static void assert_event(struct client *client, enum memtun_event event, const c
 	assert_true(attribute_set_number(&answer.message.set, MEMTUN_A_TIME) > 0);
 }
 
-static void a_subscriber_is_told_of_each_change(void **state)
+static void a_subscriber_receives_an_event_for_each_change(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct client subscriber;
@@ -245,7 +245,7 @@ static void a_subscriber_is_told_of_each_change(void **state)
 	client_close(&subscriber);
 }
 
-static void who_did_not_subscribe_is_told_nothing(void **state)
+static void a_client_that_did_not_subscribe_receives_no_events(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -269,7 +269,7 @@ static void a_subscribers_own_requests_are_answered_among_the_events(void **stat
 	assert_true(answered && told);
 }
 
-static void a_subscriber_that_is_too_slow_is_told_that_events_were_lost(void **state)
+static void a_slow_subscriber_is_told_that_events_were_lost(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct client slow;
@@ -301,7 +301,7 @@ static void a_subscriber_that_is_too_slow_is_told_that_events_were_lost(void **s
 	client_close(&slow);
 }
 
-static void a_subscriber_that_leaves_is_told_no_more(void **state)
+static void a_subscriber_that_disconnects_receives_no_more_events(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct client subscriber;
@@ -369,7 +369,7 @@ static void clients_connect_and_are_served(void **state)
 	listener_stop(&listening.listener);
 }
 
-static void another_user_is_refused_with_words(void **state)
+static void another_user_is_refused_with_a_message(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct listening listening;
@@ -413,7 +413,7 @@ static bool client_was_greeted(void *context)
 	return recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static void a_client_for_whom_no_descriptor_is_left_waits_without_a_spin(void **state)
+static void a_connection_without_a_free_descriptor_waits_without_a_busy_loop(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct ev_loop *loop = fixture->broker->engine->loop;
@@ -453,21 +453,21 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(answers_come_in_the_order_of_requests),
-		WITH_BROKER(a_list_has_everything_once_by_id),
-		WITH_BROKER(a_list_of_bridges_has_everything_once_by_id),
-		WITH_BROKER(a_list_of_one_is_no_list_of_all),
-		WITH_BROKER(a_list_waits_for_a_slow_reader_and_others_are_served),
-		WITH_BROKER(a_change_during_a_list_is_told_at_its_end),
-		WITH_BROKER(a_client_that_leaves_during_a_list_leaves_nothing),
+		WITH_BROKER(a_list_has_each_tunnel_once_in_the_order_of_ids),
+		WITH_BROKER(a_list_of_bridges_has_each_bridge_once_in_the_order_of_ids),
+		WITH_BROKER(a_list_takes_no_name),
+		WITH_BROKER(a_list_pauses_for_a_slow_reader_and_other_clients_are_served),
+		WITH_BROKER(a_change_during_a_list_is_reported_at_its_end),
+		WITH_BROKER(a_client_that_disconnects_during_a_list_leaves_nothing),
 		WITH_BROKER(a_client_that_reads_no_answers_is_not_read),
-		WITH_BROKER(a_subscriber_is_told_of_each_change),
-		WITH_BROKER(who_did_not_subscribe_is_told_nothing),
+		WITH_BROKER(a_subscriber_receives_an_event_for_each_change),
+		WITH_BROKER(a_client_that_did_not_subscribe_receives_no_events),
 		WITH_BROKER(a_subscribers_own_requests_are_answered_among_the_events),
-		WITH_BROKER(a_subscriber_that_is_too_slow_is_told_that_events_were_lost),
-		WITH_BROKER(a_subscriber_that_leaves_is_told_no_more),
+		WITH_BROKER(a_slow_subscriber_is_told_that_events_were_lost),
+		WITH_BROKER(a_subscriber_that_disconnects_receives_no_more_events),
 		WITH_BROKER(clients_connect_and_are_served),
-		WITH_BROKER(another_user_is_refused_with_words),
-		WITH_BROKER(a_client_for_whom_no_descriptor_is_left_waits_without_a_spin),
+		WITH_BROKER(another_user_is_refused_with_a_message),
+		WITH_BROKER(a_connection_without_a_free_descriptor_waits_without_a_busy_loop),
 	};
 
 	return RUN_TESTS(tests);

@@ -40,7 +40,7 @@ static uint64_t bridge_shown(struct broker_fixture *fixture, enum memtun_attribu
 
 /* ------------------------------------------------------------------------------ TAP */
 
-static void a_frame_floods_until_its_destination_was_seen(void **state)
+static void a_frame_floods_until_its_destination_is_learned(void **state)
 {
 	int fds[3];
 
@@ -58,7 +58,7 @@ static void a_frame_floods_until_its_destination_was_seen(void **state)
 	three_close(fds);
 }
 
-static void a_host_that_moves_is_followed(void **state)
+static void a_host_that_moves_is_learned_at_its_new_port(void **state)
 {
 	int fds[3];
 
@@ -72,7 +72,7 @@ static void a_host_that_moves_is_followed(void **state)
 	three_close(fds);
 }
 
-static void a_hub_floods_whatever_was_seen(void **state)
+static void a_hub_floods_every_frame(void **state)
 {
 	int fds[3];
 
@@ -86,7 +86,7 @@ static void a_hub_floods_whatever_was_seen(void **state)
 	three_close(fds);
 }
 
-static void a_frame_never_goes_back_where_it_came_from(void **state)
+static void a_frame_is_never_sent_back_to_its_port(void **state)
 {
 	int fds[3];
 
@@ -128,7 +128,7 @@ static void tagged_send(int fd, unsigned char from, unsigned char to, int vlan, 
 	assert_int_equal(send(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
 }
 
-static void vlans_are_learned_apart(void **state)
+static void addresses_are_learned_for_each_vlan(void **state)
 {
 	static const int protocols[] = {0x8100, 0x88a8};
 	int fds[3];
@@ -168,7 +168,7 @@ static void sources_that_are_no_host_are_not_learned(void **state)
 	three_close(fds);
 }
 
-static void what_was_learned_goes_with_its_port(void **state)
+static void learned_addresses_are_removed_with_their_port(void **state)
 {
 	int fds[3];
 
@@ -221,7 +221,7 @@ static struct address address_of(uint64_t number)
 	return (struct address){.words = {number, 0}, .kind = ADDRESS_ETHERNET};
 }
 
-static void an_address_that_is_not_seen_is_forgotten(void **state)
+static void an_unused_address_ages_out(void **state)
 {
 	struct address_table *table = address_table_new();
 	struct address one = address_of(1), two = address_of(2);
@@ -262,7 +262,7 @@ static void a_full_table_learns_no_more(void **state)
 	assert_int_equal(other_port.addresses, 0);
 }
 
-static void what_has_aged_makes_room(void **state)
+static void aged_addresses_make_room(void **state)
 {
 	struct address_table *table = address_table_new();
 	struct address extra = address_of(100000);
@@ -367,7 +367,7 @@ static void addresses_that_are_no_hosts_are_not_learned(void **state)
 
 /* ------------------------------------------------------------------------------ bridges */
 
-static void a_bridge_with_a_tap_is_one_of_ethernet(void **state)
+static void a_bridge_with_a_tap_is_an_ethernet_bridge(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tun,mode=tun,bridge=b");
 	assert_int_equal(bridge_shown(*state, MEMTUN_A_MODE), MEMTUN_TUN);
@@ -377,7 +377,7 @@ static void a_bridge_with_a_tap_is_one_of_ethernet(void **state)
 	assert_int_equal(bridge_shown(*state, MEMTUN_A_PORTS), 3);
 }
 
-static void a_bridge_made_by_being_named_goes_when_it_is_empty(void **state)
+static void a_bridge_made_by_a_port_is_deleted_when_it_is_empty(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=one,bridge=b");
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=two,bridge=b");
@@ -400,7 +400,7 @@ static void a_bridge_that_was_added_stays_when_it_is_empty(void **state)
 	assert_int_equal(refused(*state, MEMTUN_CMD_BRIDGE_DELETE, "name=b"), ENOENT);
 }
 
-static void a_deleted_bridge_leaves_its_tunnels_alone(void **state)
+static void deleting_a_bridge_keeps_its_tunnels(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -421,7 +421,7 @@ static void a_deleted_bridge_leaves_its_tunnels_alone(void **state)
 
 /* ------------------------------------------------------------------------------ bad frames */
 
-static void frames_that_are_none_are_counted(void **state)
+static void malformed_frames_are_counted(void **state)
 {
 	static const char *const words[] = {
 		"from-client-dropped-runt",
@@ -492,7 +492,7 @@ static void a_tag_does_not_count_for_the_mtu(void **state)
 	three_close(fds);
 }
 
-static void a_cut_tag_is_no_huge_packet(void **state)
+static void a_truncated_vlan_tag_does_not_exceed_the_mtu(void **state)
 {
 	static const size_t lengths[] = {14, 15, 16, 17, 18};
 	unsigned char bytes[FRAME_SIZE];
@@ -530,28 +530,28 @@ static void frames_to_a_closed_tunnel_are_dropped(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(a_frame_floods_until_its_destination_was_seen),
-		WITH_BROKER(a_host_that_moves_is_followed),
-		WITH_BROKER(a_hub_floods_whatever_was_seen),
-		WITH_BROKER(a_frame_never_goes_back_where_it_came_from),
+		WITH_BROKER(a_frame_floods_until_its_destination_is_learned),
+		WITH_BROKER(a_host_that_moves_is_learned_at_its_new_port),
+		WITH_BROKER(a_hub_floods_every_frame),
+		WITH_BROKER(a_frame_is_never_sent_back_to_its_port),
 		WITH_BROKER(a_lone_port_has_no_destination),
-		WITH_BROKER(vlans_are_learned_apart),
+		WITH_BROKER(addresses_are_learned_for_each_vlan),
 		WITH_BROKER(sources_that_are_no_host_are_not_learned),
-		WITH_BROKER(what_was_learned_goes_with_its_port),
+		WITH_BROKER(learned_addresses_are_removed_with_their_port),
 		WITH_BROKER(order_is_kept_for_each_destination),
-		cmocka_unit_test(an_address_that_is_not_seen_is_forgotten),
+		cmocka_unit_test(an_unused_address_ages_out),
 		cmocka_unit_test(a_full_table_learns_no_more),
-		cmocka_unit_test(what_has_aged_makes_room),
+		cmocka_unit_test(aged_addresses_make_room),
 		cmocka_unit_test(one_port_does_not_fill_the_table),
 		WITH_BROKER(tuns_learn_ip_addresses),
 		WITH_BROKER(addresses_that_are_no_hosts_are_not_learned),
-		WITH_BROKER(a_bridge_with_a_tap_is_one_of_ethernet),
-		WITH_BROKER(a_bridge_made_by_being_named_goes_when_it_is_empty),
+		WITH_BROKER(a_bridge_with_a_tap_is_an_ethernet_bridge),
+		WITH_BROKER(a_bridge_made_by_a_port_is_deleted_when_it_is_empty),
 		WITH_BROKER(a_bridge_that_was_added_stays_when_it_is_empty),
-		WITH_BROKER(a_deleted_bridge_leaves_its_tunnels_alone),
-		WITH_BROKER(frames_that_are_none_are_counted),
+		WITH_BROKER(deleting_a_bridge_keeps_its_tunnels),
+		WITH_BROKER(malformed_frames_are_counted),
 		WITH_BROKER(a_tag_does_not_count_for_the_mtu),
-		WITH_BROKER(a_cut_tag_is_no_huge_packet),
+		WITH_BROKER(a_truncated_vlan_tag_does_not_exceed_the_mtu),
 		WITH_BROKER(frames_to_a_closed_tunnel_are_dropped),
 	};
 

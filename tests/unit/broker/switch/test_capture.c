@@ -186,7 +186,7 @@ static void one_direction_is_captured_alone(void **state)
 	close(to);
 }
 
-static void a_plain_capture_is_of_frames_alone(void **state)
+static void a_plain_capture_has_no_record_headers(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1,vnet_hdr,pi");
 	int fd = capture_opened(*state, "name=vm1,plain");
@@ -204,7 +204,7 @@ static void a_plain_capture_is_of_frames_alone(void **state)
 	close(fd);
 }
 
-static void what_is_dropped_is_captured(void **state)
+static void dropped_frames_are_captured(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1,bridge=b");
 	int fd;
@@ -237,7 +237,7 @@ static void pass_frames(struct broker_fixture *fixture, const int fds[2], uint32
 	}
 }
 
-static void a_slow_reader_misses_frames_and_slows_nobody(void **state)
+static void a_slow_reader_misses_frames_and_slows_no_port(void **state)
 {
 	int fds[2] = {
 		tunnel_opened(*state, "name=vm1,bridge=b"),
@@ -302,7 +302,7 @@ static void a_capture_ends_with_its_bridge(void **state)
 	assert_end(deleted);
 }
 
-static void a_capture_goes_with_its_reader(void **state)
+static void a_capture_ends_with_its_reader(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1");
 	int before = descriptors_count();
@@ -329,7 +329,7 @@ static void a_capture_goes_with_its_reader(void **state)
 	close(one);
 }
 
-static void what_a_reader_writes_is_ignored(void **state)
+static void data_from_a_reader_is_ignored(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1");
 	int fd = capture_opened(*state, "name=vm1");
@@ -347,7 +347,7 @@ static void what_a_reader_writes_is_ignored(void **state)
 
 /* ------------------------------------------------------------------------------ refusals */
 
-static void what_cannot_be_captured_is_refused(void **state)
+static void invalid_captures_are_refused(void **state)
 {
 	struct answer answer;
 	struct client other;
@@ -372,14 +372,14 @@ static const struct CMUnitTest tests[] = {
 	WITH_BROKER(a_bridge_is_captured_at_each_port),
 	WITH_BROKER(a_tunnel_and_its_bridge_are_captured_at_once),
 	WITH_BROKER(one_direction_is_captured_alone),
-	WITH_BROKER(a_plain_capture_is_of_frames_alone),
-	WITH_BROKER(what_is_dropped_is_captured),
-	WITH_BROKER(a_slow_reader_misses_frames_and_slows_nobody),
+	WITH_BROKER(a_plain_capture_has_no_record_headers),
+	WITH_BROKER(dropped_frames_are_captured),
+	WITH_BROKER(a_slow_reader_misses_frames_and_slows_no_port),
 	WITH_BROKER(a_capture_ends_with_its_tunnel),
 	WITH_BROKER(a_capture_ends_with_its_bridge),
-	WITH_BROKER(a_capture_goes_with_its_reader),
-	WITH_BROKER(what_a_reader_writes_is_ignored),
-	WITH_BROKER(what_cannot_be_captured_is_refused),
+	WITH_BROKER(a_capture_ends_with_its_reader),
+	WITH_BROKER(data_from_a_reader_is_ignored),
+	WITH_BROKER(invalid_captures_are_refused),
 };
 
 int main(void)

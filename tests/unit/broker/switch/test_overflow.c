@@ -13,7 +13,7 @@
 #include "broker/switch/port.h"
 #include "broker/tunnel/tunnel.h"
 
-static void a_full_queue_drops_what_comes(void **state)
+static void a_full_backlog_drops_new_frames(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int from = tunnel_opened(*state, "name=from,bridge=b");
@@ -53,7 +53,7 @@ static void a_full_queue_drops_what_comes(void **state)
 	}
 }
 
-static void a_full_queue_may_drop_what_waited_longest(void **state)
+static void with_drop_head_a_full_backlog_drops_its_oldest_frames(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		int from = tunnel_opened(*state, "name=from,bridge=b");
@@ -108,7 +108,7 @@ static void assert_bytes_are_bounded(struct broker_fixture *fixture, int from)
 	assert_accounted(fixture, "to");
 }
 
-static void the_bytes_that_wait_are_bounded_too(void **state)
+static void the_backlog_is_bounded_in_bytes_too(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,bridge=b");
 	int to = tunnel_opened(*state, "name=to,bridge=b,mtu=65535,queue=1000000");
@@ -119,7 +119,7 @@ static void the_bytes_that_wait_are_bounded_too(void **state)
 }
 
 /* Whatever their number was before. */
-static void large_frames_make_as_much_give_way_as_they_take(void **state)
+static void with_drop_head_a_large_frame_drops_as_many_bytes_as_it_needs(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,bridge=b");
 	int to = tunnel_opened(*state,
@@ -135,7 +135,7 @@ static void large_frames_make_as_much_give_way_as_they_take(void **state)
 	close(to);
 }
 
-static void a_stopped_reader_slows_nobody(void **state)
+static void a_stopped_reader_slows_no_other_port(void **state)
 {
 	int fds[3];
 
@@ -164,7 +164,7 @@ static uint32_t send_all(struct broker_fixture *fixture, int fd, unsigned char f
 	return number;
 }
 
-static void blocking_pauses_who_sent_and_loses_nothing(void **state)
+static void blocking_pauses_the_sender_and_drops_nothing(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		char options[100];
@@ -259,7 +259,7 @@ static void a_flood_pauses_its_source_too(void **state)
 	three_close(fds);
 }
 
-static void a_queue_that_blocks_no_more_lets_go(void **state)
+static void a_queue_that_no_longer_blocks_resumes_its_sources(void **state)
 {
 	static const char *const ways[] = {
 		"name=slow,overflow=drop-tail", "name=slow,overflow=drop-head",
@@ -283,7 +283,7 @@ static void a_queue_that_blocks_no_more_lets_go(void **state)
 	}
 }
 
-static void two_that_block_each_other_do_not_block_the_broker(void **state)
+static void two_queues_that_block_each_other_do_not_block_the_broker(void **state)
 {
 	int one = tunnel_opened(*state, "name=one,bridge=b,overflow=block,queue=10");
 	int two = tunnel_opened(*state, "name=two,bridge=b,overflow=block,queue=10");
@@ -313,16 +313,16 @@ static void two_that_block_each_other_do_not_block_the_broker(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(a_full_queue_drops_what_comes),
-		WITH_BROKER(a_full_queue_may_drop_what_waited_longest),
-		WITH_BROKER(the_bytes_that_wait_are_bounded_too),
-		WITH_BROKER(large_frames_make_as_much_give_way_as_they_take),
-		WITH_BROKER(a_stopped_reader_slows_nobody),
-		WITH_BROKER(blocking_pauses_who_sent_and_loses_nothing),
+		WITH_BROKER(a_full_backlog_drops_new_frames),
+		WITH_BROKER(with_drop_head_a_full_backlog_drops_its_oldest_frames),
+		WITH_BROKER(the_backlog_is_bounded_in_bytes_too),
+		WITH_BROKER(with_drop_head_a_large_frame_drops_as_many_bytes_as_it_needs),
+		WITH_BROKER(a_stopped_reader_slows_no_other_port),
+		WITH_BROKER(blocking_pauses_the_sender_and_drops_nothing),
 		WITH_BROKER(a_paused_source_resumes_at_half),
 		WITH_BROKER(a_flood_pauses_its_source_too),
-		WITH_BROKER(a_queue_that_blocks_no_more_lets_go),
-		WITH_BROKER(two_that_block_each_other_do_not_block_the_broker),
+		WITH_BROKER(a_queue_that_no_longer_blocks_resumes_its_sources),
+		WITH_BROKER(two_queues_that_block_each_other_do_not_block_the_broker),
 	};
 
 	return RUN_TESTS(tests);

@@ -48,7 +48,7 @@ static uint32_t frames_receive(struct broker_fixture *fixture, int fd, uint32_t 
 
 /* ------------------------------------------------------------------------------ to the client */
 
-static void what_is_injected_reaches_the_client(void **state)
+static void injected_frames_reach_the_client(void **state)
 {
 	int fd = tunnel_opened(*state, "name=vm");
 	int injector = injector_opened(*state, "name=vm,direction=to-client");
@@ -62,7 +62,7 @@ static void what_is_injected_reaches_the_client(void **state)
 	close(injector);
 }
 
-static void where_nobody_has_it_open_it_counts_as_dropped(void **state)
+static void frames_injected_into_a_tunnel_without_a_client_count_as_dropped(void **state)
 {
 	int injector;
 
@@ -75,7 +75,7 @@ static void where_nobody_has_it_open_it_counts_as_dropped(void **state)
 }
 
 /* The whole way of many frames through a queue of ten, whatever its policy is. */
-static void hold_and_deliver(struct broker_fixture *fixture, const char *overflow)
+static void pause_and_deliver(struct broker_fixture *fixture, const char *overflow)
 {
 	uint32_t sent = 0, received = 0;
 	char options[64];
@@ -101,14 +101,14 @@ static void hold_and_deliver(struct broker_fixture *fixture, const char *overflo
 	broker_quiesce(fixture);
 }
 
-static void a_full_queue_holds_it_and_drops_nothing(void **state)
+static void a_full_backlog_pauses_an_injector_and_drops_nothing(void **state)
 {
-	hold_and_deliver(*state, "block");
-	hold_and_deliver(*state, "drop-tail");
-	hold_and_deliver(*state, "drop-head");
+	pause_and_deliver(*state, "block");
+	pause_and_deliver(*state, "drop-tail");
+	pause_and_deliver(*state, "drop-head");
 }
 
-static void it_is_held_until_half_of_the_queue_has_gone(void **state)
+static void an_injector_resumes_at_half_of_the_backlog(void **state)
 {
 	int fd = tunnel_opened(*state, "name=vm,queue=1000");
 	int injector = injector_opened(*state, "name=vm,direction=to-client");
@@ -133,7 +133,7 @@ static void it_is_held_until_half_of_the_queue_has_gone(void **state)
 	close(injector);
 }
 
-static void what_it_has_not_taken_yet_is_unread(void **state)
+static void frames_that_an_injector_has_not_read_are_shown_as_unread(void **state)
 {
 	int fd = tunnel_opened(*state, "name=vm,queue=10");
 	int injector = injector_opened(*state, "name=vm,direction=to-client");
@@ -152,7 +152,7 @@ static void what_it_has_not_taken_yet_is_unread(void **state)
 	close(injector);
 }
 
-static void a_source_that_is_not_lossless_is_not_paused_by_it(void **state)
+static void a_source_that_is_not_lossless_is_not_paused_by_an_injector(void **state)
 {
 	int vm = tunnel_opened(*state, "name=vm,bridge=b,queue=10");
 	int other = tunnel_opened(*state, "name=other,bridge=b");
@@ -171,7 +171,7 @@ static void a_source_that_is_not_lossless_is_not_paused_by_it(void **state)
 
 /* ------------------------------------------------------------------------------ as the client */
 
-static void as_the_client_it_is_learned_and_counted(void **state)
+static void frames_injected_as_the_clients_are_learned_and_counted(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1,bridge=b");
 	int two = tunnel_opened(*state, "name=vm2,bridge=b");
@@ -195,7 +195,7 @@ static void as_the_client_it_is_learned_and_counted(void **state)
 }
 
 /* The tunnel of vm1 is held as vm2 loses nothing; nobody has vm1 open. */
-static void it_is_held_with_its_tunnel(void **state)
+static void an_injector_is_paused_with_its_tunnel(void **state)
 {
 	uint32_t sent, received = 0;
 	int injectors[2], two;
@@ -281,7 +281,7 @@ static void broken_frames_for_a_client_are_refused(void **state)
 
 /* ------------------------------------------------------------------------------ the end */
 
-static void a_writer_that_is_gone_has_sent_everything(void **state)
+static void frames_of_a_writer_that_closed_all_arrive(void **state)
 {
 	int fd = tunnel_opened(*state, "name=vm,queue=10");
 	int before = descriptors_count();
@@ -301,7 +301,7 @@ static void a_writer_that_is_gone_has_sent_everything(void **state)
 	close(fd);
 }
 
-static void it_ends_with_its_tunnel_though_it_is_held(void **state)
+static void a_paused_injector_ends_with_its_tunnel(void **state)
 {
 	static const char *const options[] = {
 		"name=vm1,direction=to-client",
@@ -327,7 +327,7 @@ static void it_ends_with_its_tunnel_though_it_is_held(void **state)
 	}
 }
 
-static void the_queue_that_holds_it_may_end(void **state)
+static void a_paused_injector_resumes_when_the_full_queue_closes(void **state)
 {
 	int fd, injector;
 
@@ -346,7 +346,7 @@ static void the_queue_that_holds_it_may_end(void **state)
 
 /* ------------------------------------------------------------------------------ refusals */
 
-static void where_nothing_can_be_injected_it_is_refused(void **state)
+static void invalid_injections_are_refused(void **state)
 {
 	struct answer answer;
 	struct client other;
@@ -369,20 +369,20 @@ static void where_nothing_can_be_injected_it_is_refused(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	WITH_BROKER(what_is_injected_reaches_the_client),
-	WITH_BROKER(where_nobody_has_it_open_it_counts_as_dropped),
-	WITH_BROKER(a_full_queue_holds_it_and_drops_nothing),
-	WITH_BROKER(it_is_held_until_half_of_the_queue_has_gone),
-	WITH_BROKER(what_it_has_not_taken_yet_is_unread),
-	WITH_BROKER(a_source_that_is_not_lossless_is_not_paused_by_it),
-	WITH_BROKER(as_the_client_it_is_learned_and_counted),
-	WITH_BROKER(it_is_held_with_its_tunnel),
+	WITH_BROKER(injected_frames_reach_the_client),
+	WITH_BROKER(frames_injected_into_a_tunnel_without_a_client_count_as_dropped),
+	WITH_BROKER(a_full_backlog_pauses_an_injector_and_drops_nothing),
+	WITH_BROKER(an_injector_resumes_at_half_of_the_backlog),
+	WITH_BROKER(frames_that_an_injector_has_not_read_are_shown_as_unread),
+	WITH_BROKER(a_source_that_is_not_lossless_is_not_paused_by_an_injector),
+	WITH_BROKER(frames_injected_as_the_clients_are_learned_and_counted),
+	WITH_BROKER(an_injector_is_paused_with_its_tunnel),
 	WITH_BROKER(broken_frames_of_a_client_are_counted_as_such),
 	WITH_BROKER(broken_frames_for_a_client_are_refused),
-	WITH_BROKER(a_writer_that_is_gone_has_sent_everything),
-	WITH_BROKER(it_ends_with_its_tunnel_though_it_is_held),
-	WITH_BROKER(the_queue_that_holds_it_may_end),
-	WITH_BROKER(where_nothing_can_be_injected_it_is_refused),
+	WITH_BROKER(frames_of_a_writer_that_closed_all_arrive),
+	WITH_BROKER(a_paused_injector_ends_with_its_tunnel),
+	WITH_BROKER(a_paused_injector_resumes_when_the_full_queue_closes),
+	WITH_BROKER(invalid_injections_are_refused),
 };
 
 int main(void)

@@ -112,7 +112,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static void without_the_right_the_kernel_is_not_asked(void **state)
+static void without_the_capability_the_kernel_is_not_asked(void **state)
 {
 	struct broker_fixture *fixture = *state;
 
@@ -142,7 +142,7 @@ static void options_of_tunnels_in_memory_are_refused(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=m");
 }
 
-static void one_that_is_added_is_its_users_and_stays(void **state)
+static void an_added_interface_belongs_to_its_user_and_persists(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
 	assert_int_equal(interface.owner, FIXTURE_UID);
@@ -156,7 +156,7 @@ static void one_that_is_added_is_its_users_and_stays(void **state)
 	assert_int_equal(interface.deleted, 1);
 }
 
-static void one_that_is_opened_is_nobodys_and_opened_once(void **state)
+static void an_opened_interface_has_no_owner_and_is_opened_once(void **state)
 {
 	interface.owner = 5;
 	close(tunnel_opened(*state, "name=k,backend=kernel"));
@@ -191,7 +191,7 @@ static void an_interface_that_cannot_be_made_leaves_no_tunnel(void **state)
 	}
 }
 
-static void an_open_that_fails_leaves_what_there_was(void **state)
+static void an_open_that_fails_keeps_the_interface(void **state)
 {
 	int fd = tunnel_opened(*state, "name=k,backend=kernel,multi_queue");
 
@@ -209,7 +209,7 @@ static void an_open_that_fails_leaves_what_there_was(void **state)
 	close(fd);
 }
 
-static void where_the_kernel_cannot_be_asked_nothing_is_claimed(void **state)
+static void no_state_is_shown_while_the_kernel_cannot_be_asked(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -247,7 +247,7 @@ static void expect_event(struct broker_fixture *fixture, enum memtun_event event
 	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_EVENT), event);
 }
 
-static void what_happens_to_its_interface_is_told(void **state)
+static void changes_of_the_interface_become_events(void **state)
 {
 	struct broker_fixture *fixture = *state;
 
@@ -270,7 +270,7 @@ static void what_happens_to_its_interface_is_told(void **state)
 	assert_false(ev_is_active(&fixture->broker->engine->liveness.timer));
 }
 
-static void an_interface_that_was_renamed_is_left_alone(void **state)
+static void a_renamed_interface_is_not_deleted(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
 	strlcpy(interface.name, "other", sizeof(interface.name));
@@ -297,7 +297,7 @@ static void a_queue_in_memory_cannot_be_attached_to_it(void **state)
 	close(answer.fd);
 }
 
-static void a_template_passes_over_names_of_interfaces(void **state)
+static void a_template_skips_names_of_interfaces(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
 	interface.there = true;
@@ -311,7 +311,7 @@ static void a_template_passes_over_names_of_interfaces(void **state)
 	assert_string_equal(interface.name, "tap1");
 }
 
-static void an_uplink_whose_interface_cannot_be_used_leaves_nothing(void **state)
+static void an_uplink_with_an_unusable_interface_leaves_nothing(void **state)
 {
 	static const unsigned long failing[] = {TUNSETVNETHDRSZ, TUNSETVNETLE, TUNSETTXFILTER,
 						TUNSETOFFLOAD};
@@ -338,18 +338,18 @@ static void an_uplink_whose_interface_cannot_be_used_leaves_nothing(void **state
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		KERNEL(without_the_right_the_kernel_is_not_asked),
+		KERNEL(without_the_capability_the_kernel_is_not_asked),
 		KERNEL(options_of_tunnels_in_memory_are_refused),
-		KERNEL(one_that_is_added_is_its_users_and_stays),
-		KERNEL(one_that_is_opened_is_nobodys_and_opened_once),
+		KERNEL(an_added_interface_belongs_to_its_user_and_persists),
+		KERNEL(an_opened_interface_has_no_owner_and_is_opened_once),
 		KERNEL(an_interface_that_cannot_be_made_leaves_no_tunnel),
-		KERNEL(an_open_that_fails_leaves_what_there_was),
-		KERNEL(where_the_kernel_cannot_be_asked_nothing_is_claimed),
-		KERNEL(what_happens_to_its_interface_is_told),
-		KERNEL(an_interface_that_was_renamed_is_left_alone),
+		KERNEL(an_open_that_fails_keeps_the_interface),
+		KERNEL(no_state_is_shown_while_the_kernel_cannot_be_asked),
+		KERNEL(changes_of_the_interface_become_events),
+		KERNEL(a_renamed_interface_is_not_deleted),
 		KERNEL(a_queue_in_memory_cannot_be_attached_to_it),
-		KERNEL(a_template_passes_over_names_of_interfaces),
-		KERNEL(an_uplink_whose_interface_cannot_be_used_leaves_nothing),
+		KERNEL(a_template_skips_names_of_interfaces),
+		KERNEL(an_uplink_with_an_unusable_interface_leaves_nothing),
 	};
 
 	return RUN_TESTS(tests);

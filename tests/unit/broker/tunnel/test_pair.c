@@ -66,7 +66,7 @@ static void an_end_is_busy_until_the_other_was_taken_as_well(void **state)
 	}
 }
 
-static void a_held_end_whose_client_has_gone_is_replaced(void **state)
+static void an_end_is_replaced_after_its_client_closed_it(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		for (int which = 0; which < 2; which++) {
@@ -130,7 +130,7 @@ static void deleting_one_deletes_both(void **state)
 	close(right);
 }
 
-static void deleting_leaves_two_clients_alone(void **state)
+static void deleting_does_not_disconnect_two_clients(void **state)
 {
 	int left, right;
 
@@ -194,7 +194,7 @@ static void opening_makes_both(void **state)
 	assert_int_equal(shown(*state, "right", "persistent"), 1);
 }
 
-static void what_a_wire_cannot_be_is_refused(void **state)
+static void options_that_peers_cannot_have_are_refused(void **state)
 {
 	static const struct {
 		const char *options;
@@ -225,15 +225,15 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(frames_pass_without_the_broker),
 		WITH_BROKER(an_end_is_busy_until_the_other_was_taken_as_well),
-		WITH_BROKER(a_held_end_whose_client_has_gone_is_replaced),
+		WITH_BROKER(an_end_is_replaced_after_its_client_closed_it),
 		WITH_BROKER(closing_and_reopening_an_end_at_once_is_never_busy),
 		WITH_BROKER(frames_sent_before_the_other_end_is_taken_wait_for_it),
 		WITH_BROKER(deleting_one_deletes_both),
-		WITH_BROKER(deleting_leaves_two_clients_alone),
+		WITH_BROKER(deleting_does_not_disconnect_two_clients),
 		WITH_BROKER(the_state_is_shown_for_each_end),
 		WITH_BROKER(the_ends_agree_in_mode_and_headers),
 		WITH_BROKER(opening_makes_both),
-		WITH_BROKER(what_a_wire_cannot_be_is_refused),
+		WITH_BROKER(options_that_peers_cannot_have_are_refused),
 	};
 
 	return RUN_TESTS(tests);

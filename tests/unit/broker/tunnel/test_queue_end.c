@@ -41,7 +41,7 @@ static bool wire_send(struct wire *wire, uint32_t number)
 	return typed_frame_send(wire->type, wire->from, 1, 0xff, number);
 }
 
-static bool from_is_gone(void *context)
+static bool from_is_deleted(void *context)
 {
 	struct broker_fixture *fixture = context;
 
@@ -49,12 +49,12 @@ static bool from_is_gone(void *context)
 }
 
 /* Waits for what no readiness tells; asks nobody for it where readiness must do. */
-static void assert_from_goes(struct wire *wire)
+static void assert_from_is_deleted(struct wire *wire)
 {
 	if (wire->type == SOCKET_DGRAM)
-		assert_true(broker_wait(wire->fixture, from_is_gone, wire->fixture, LOOKED));
+		assert_true(broker_wait(wire->fixture, from_is_deleted, wire->fixture, LOOKED));
 	broker_quiesce(wire->fixture);
-	assert_true(from_is_gone(wire->fixture));
+	assert_true(from_is_deleted(wire->fixture));
 }
 
 static void assert_arrived(struct wire *wire, uint32_t first, uint32_t count)
@@ -73,14 +73,14 @@ static void frames_that_were_sent_before_the_close_arrive(void **state)
 		for (uint32_t i = 0; i < 50; i++)
 			assert_true(wire_send(&wire, i));
 		close(wire.from);
-		assert_from_goes(&wire);
+		assert_from_is_deleted(&wire);
 		assert_arrived(&wire, 0, 50);
 		close(wire.to);
 		broker_quiesce(*state);
 	}
 }
 
-static void frames_follow_when_the_client_left_some_unread(void **state)
+static void frames_arrive_though_the_client_left_some_unread(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
@@ -91,14 +91,14 @@ static void frames_follow_when_the_client_left_some_unread(void **state)
 		for (uint32_t i = 0; i < 50; i++)
 			assert_true(wire_send(&wire, i));
 		close(wire.from);
-		assert_from_goes(&wire);
+		assert_from_is_deleted(&wire);
 		assert_arrived(&wire, 0, 50);
 		close(wire.to);
 		broker_quiesce(*state);
 	}
 }
 
-static void a_close_is_no_empty_frames(void **state)
+static void a_close_does_not_count_as_empty_frames(void **state)
 {
 	int persistent;
 
@@ -130,7 +130,7 @@ static void an_empty_frame_is_dropped_and_counted(void **state)
 		assert_int_equal(shown(*state, "from", "state"), MEMTUN_OPEN);
 		assert_arrived(&wire, 1, 1);
 		close(wire.from);
-		assert_from_goes(&wire);
+		assert_from_is_deleted(&wire);
 		close(wire.to);
 		broker_quiesce(*state);
 	}
@@ -150,7 +150,7 @@ static void an_empty_frame_of_a_stream_is_counted(void **state)
 	close(wire.to);
 }
 
-static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **state)
+static void frames_after_an_empty_one_arrive_after_the_close(void **state)
 {
 	for (int type = 0; type < SOCKET_STREAM; type++) {
 		/* At each place of a batch. */
@@ -178,7 +178,7 @@ static void frames_after_an_empty_one_arrive_though_the_client_has_gone(void **s
 	}
 }
 
-static void shutting_down_the_sending_side_ends_it_once(void **state)
+static void shutting_down_the_sending_side_ends_a_queue_once(void **state)
 {
 	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
 
@@ -190,7 +190,7 @@ static void shutting_down_the_sending_side_ends_it_once(void **state)
 		assert_int_equal(shutdown(wire.from, SHUT_WR), 0);
 		/* Settling fails where the readiness is endless. */
 		broker_quiesce(*state);
-		assert_true(from_is_gone(*state));
+		assert_true(from_is_deleted(*state));
 		assert_true(fd_ended(wire.from));
 		assert_arrived(&wire, 5, 1);
 		close(wire.from);
@@ -199,7 +199,7 @@ static void shutting_down_the_sending_side_ends_it_once(void **state)
 	}
 }
 
-static void shutting_down_the_receiving_side_ends_it_when_a_frame_comes(void **state)
+static void shutting_down_the_receiving_side_ends_a_queue_at_the_next_frame(void **state)
 {
 	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
 
@@ -211,7 +211,7 @@ static void shutting_down_the_receiving_side_ends_it_when_a_frame_comes(void **s
 		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
 		assert_true(frame_send(wire.to, 2, 0xff, 6));
 		broker_quiesce(*state);
-		assert_true(from_is_gone(*state));
+		assert_true(from_is_deleted(*state));
 		assert_arrived(&wire, 5, 1);
 		close(wire.from);
 		close(wire.to);
@@ -231,7 +231,7 @@ static void fill(struct wire *wire)
 	}
 }
 
-static void a_queue_with_frames_waiting_ends_when_its_client_reads_no_more(void **state)
+static void a_queue_with_a_backlog_ends_when_its_client_stops_reading(void **state)
 {
 	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
 
@@ -245,14 +245,14 @@ static void a_queue_with_frames_waiting_ends_when_its_client_reads_no_more(void 
 		while (recv(wire.from, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 			;
 		broker_quiesce(*state);
-		assert_true(from_is_gone(*state));
+		assert_true(from_is_deleted(*state));
 		close(wire.from);
 		close(wire.to);
 		broker_quiesce(*state);
 	}
 }
 
-static void a_queue_with_frames_waiting_ends_with_its_client(void **state)
+static void a_queue_with_a_backlog_ends_with_its_client(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
@@ -261,14 +261,14 @@ static void a_queue_with_frames_waiting_ends_with_its_client(void **state)
 		fill(&wire);
 		assert_true(wire_send(&wire, 3));
 		close(wire.from);
-		assert_from_goes(&wire);
+		assert_from_is_deleted(&wire);
 		assert_arrived(&wire, 3, 1);
 		close(wire.to);
 		broker_quiesce(*state);
 	}
 }
 
-static void a_datagram_client_that_is_gone_is_seen_before_busy_is_said(void **state)
+static void a_closed_datagram_client_is_detected_before_an_open_is_busy(void **state)
 {
 	struct wire wire;
 
@@ -290,7 +290,7 @@ static void a_datagram_client_that_is_gone_is_seen_before_busy_is_said(void **st
 	close(wire.to);
 }
 
-static void a_datagram_client_that_is_gone_is_seen_when_a_frame_comes(void **state)
+static void a_closed_datagram_client_is_detected_at_the_next_frame(void **state)
 {
 	struct wire wire;
 
@@ -299,11 +299,11 @@ static void a_datagram_client_that_is_gone_is_seen_when_a_frame_comes(void **sta
 	close(wire.from);
 	assert_true(frame_send(wire.to, 2, 0xff, 6));
 	broker_quiesce(*state);
-	assert_true(from_is_gone(*state));
+	assert_true(from_is_deleted(*state));
 	close(wire.to);
 }
 
-static void a_datagram_tunnel_says_that_its_end_is_seen(void **state)
+static void a_datagram_tunnel_shows_that_a_close_is_detected(void **state)
 {
 	struct wire wire;
 
@@ -326,7 +326,7 @@ static void pause_edge(struct wire *wire, int *slow)
 	assert_true(shown(fixture, "slow", "to-client-queued") >= 10);
 }
 
-static void a_held_source_goes_with_its_client(void **state)
+static void a_paused_source_ends_with_its_client(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
@@ -337,7 +337,7 @@ static void a_held_source_goes_with_its_client(void **state)
 		pause_edge(&wire, &slow);
 		queued = shown(*state, "slow", "to-client-queued");
 		close(wire.from);
-		assert_true(broker_wait(*state, from_is_gone, *state, LOOKED));
+		assert_true(broker_wait(*state, from_is_deleted, *state, LOOKED));
 		/* What it had sent is there, not lost. */
 		assert_true(shown(*state, "slow", "to-client-queued") > queued);
 		assert_int_equal(shown(*state, "slow", "to-client-dropped-full"), 0);
@@ -347,7 +347,7 @@ static void a_held_source_goes_with_its_client(void **state)
 	}
 }
 
-static void a_held_source_that_is_gone_is_seen_before_busy_is_said(void **state)
+static void a_closed_paused_source_is_detected_before_an_open_is_busy(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
@@ -463,7 +463,7 @@ static void child_sends_stream(int fd)
 	(void)!write(fd, "\0\0", 2); /* and dies within a length */
 }
 
-static void the_tunnels_of_a_killed_client_go_and_its_frames_arrive(void **state)
+static void the_tunnels_of_a_killed_client_are_deleted_and_its_frames_arrive(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
@@ -472,9 +472,9 @@ static void the_tunnels_of_a_killed_client_go_and_its_frames_arrive(void **state
 		wire_open(&wire, *state, type);
 		child = child_start(wire.from,
 				    type == SOCKET_STREAM ? child_sends_stream : child_sends);
-		assert_false(from_is_gone(*state));
+		assert_false(from_is_deleted(*state));
 		child_kill(child);
-		assert_from_goes(&wire);
+		assert_from_is_deleted(&wire);
 		assert_arrived(&wire, 0, 20);
 		close(wire.to);
 		broker_quiesce(*state);
@@ -511,7 +511,7 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=tap5");
 }
 
-static void a_client_that_is_killed_while_held_leaves_nothing(void **state)
+static void a_client_that_is_killed_while_paused_leaves_nothing(void **state)
 {
 	for (int type = 0; type < SOCKET_TYPES; type++) {
 		struct wire wire;
@@ -522,7 +522,7 @@ static void a_client_that_is_killed_while_held_leaves_nothing(void **state)
 		pause_edge(&wire, &slow);
 		child = child_start(wire.from, NULL);
 		child_kill(child);
-		assert_true(broker_wait(*state, from_is_gone, *state, LOOKED));
+		assert_true(broker_wait(*state, from_is_deleted, *state, LOOKED));
 		close(slow);
 		close(wire.to);
 		broker_quiesce(*state);
@@ -533,25 +533,25 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(frames_that_were_sent_before_the_close_arrive),
-		WITH_BROKER(frames_follow_when_the_client_left_some_unread),
-		WITH_BROKER(a_close_is_no_empty_frames),
+		WITH_BROKER(frames_arrive_though_the_client_left_some_unread),
+		WITH_BROKER(a_close_does_not_count_as_empty_frames),
 		WITH_BROKER(an_empty_frame_is_dropped_and_counted),
 		WITH_BROKER(an_empty_frame_of_a_stream_is_counted),
-		WITH_BROKER(frames_after_an_empty_one_arrive_though_the_client_has_gone),
-		WITH_BROKER(shutting_down_the_sending_side_ends_it_once),
-		WITH_BROKER(shutting_down_the_receiving_side_ends_it_when_a_frame_comes),
-		WITH_BROKER(a_queue_with_frames_waiting_ends_when_its_client_reads_no_more),
-		WITH_BROKER(a_queue_with_frames_waiting_ends_with_its_client),
-		WITH_BROKER(a_datagram_client_that_is_gone_is_seen_before_busy_is_said),
-		WITH_BROKER(a_datagram_client_that_is_gone_is_seen_when_a_frame_comes),
-		WITH_BROKER(a_datagram_tunnel_says_that_its_end_is_seen),
-		WITH_BROKER(a_held_source_goes_with_its_client),
-		WITH_BROKER(a_held_source_that_is_gone_is_seen_before_busy_is_said),
+		WITH_BROKER(frames_after_an_empty_one_arrive_after_the_close),
+		WITH_BROKER(shutting_down_the_sending_side_ends_a_queue_once),
+		WITH_BROKER(shutting_down_the_receiving_side_ends_a_queue_at_the_next_frame),
+		WITH_BROKER(a_queue_with_a_backlog_ends_when_its_client_stops_reading),
+		WITH_BROKER(a_queue_with_a_backlog_ends_with_its_client),
+		WITH_BROKER(a_closed_datagram_client_is_detected_before_an_open_is_busy),
+		WITH_BROKER(a_closed_datagram_client_is_detected_at_the_next_frame),
+		WITH_BROKER(a_datagram_tunnel_shows_that_a_close_is_detected),
+		WITH_BROKER(a_paused_source_ends_with_its_client),
+		WITH_BROKER(a_closed_paused_source_is_detected_before_an_open_is_busy),
 		WITH_BROKER(closing_and_reopening_at_once_is_never_busy),
 		WITH_BROKER(a_persistent_tunnel_reopens_at_once),
-		WITH_BROKER(the_tunnels_of_a_killed_client_go_and_its_frames_arrive),
+		WITH_BROKER(the_tunnels_of_a_killed_client_are_deleted_and_its_frames_arrive),
 		WITH_BROKER(a_client_that_is_killed_without_reading_its_answers_leaves_nothing),
-		WITH_BROKER(a_client_that_is_killed_while_held_leaves_nothing),
+		WITH_BROKER(a_client_that_is_killed_while_paused_leaves_nothing),
 	};
 
 	return RUN_TESTS(tests);

@@ -43,7 +43,7 @@ static size_t vnet_packet(unsigned char bytes[300], bool needs_checksum, uint8_t
 	return sizeof(header) + length;
 }
 
-static void headers_are_each_queues_own(void **state)
+static void each_queue_has_its_own_headers(void **state)
 {
 	int plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
 	int pi = tunnel_opened(*state, "name=pi,mode=tun,bridge=b,pi");
@@ -86,7 +86,7 @@ static void headers_are_each_queues_own(void **state)
 		close(ends[i].fd);
 }
 
-static void a_checksum_is_completed_for_who_needs_it(void **state)
+static void a_checksum_is_completed_for_queues_without_vnet_headers(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
 	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr");
@@ -110,7 +110,7 @@ static void a_checksum_is_completed_for_who_needs_it(void **state)
 	close(plain);
 }
 
-static void an_uncut_frame_goes_only_to_who_takes_it(void **state)
+static void a_gso_frame_goes_only_to_queues_with_vnet_headers(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
 	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr,mtu=68");
@@ -157,9 +157,9 @@ static void a_header_that_contradicts_its_frame_is_counted(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(headers_are_each_queues_own),
-		WITH_BROKER(a_checksum_is_completed_for_who_needs_it),
-		WITH_BROKER(an_uncut_frame_goes_only_to_who_takes_it),
+		WITH_BROKER(each_queue_has_its_own_headers),
+		WITH_BROKER(a_checksum_is_completed_for_queues_without_vnet_headers),
+		WITH_BROKER(a_gso_frame_goes_only_to_queues_with_vnet_headers),
 		WITH_BROKER(a_header_that_contradicts_its_frame_is_counted),
 	};
 

@@ -69,7 +69,7 @@ static void a_stream_of_many_small_frames_arrives_whole(void **state)
 	close(to);
 }
 
-static void a_stream_that_is_none_ends(void **state)
+static void a_stream_with_an_invalid_length_ends(void **state)
 {
 	int from, to = tunnel_opened(*state, "name=to,bridge=b");
 
@@ -128,7 +128,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_stream_may_be_split_anywhere),
 		WITH_BROKER(a_stream_of_many_small_frames_arrives_whole),
-		WITH_BROKER(a_stream_that_is_none_ends),
+		WITH_BROKER(a_stream_with_an_invalid_length_ends),
 		WITH_BROKER(a_slow_stream_reader_gets_every_frame_whole),
 	};
 

@@ -67,7 +67,7 @@ static void templates_do_not_disturb_each_other(void **state)
 		close(fds[i]);
 }
 
-static void a_name_that_was_taken_by_itself_is_skipped(void **state)
+static void a_template_skips_names_that_are_taken(void **state)
 {
 	int fd;
 
@@ -132,7 +132,7 @@ static void a_name_may_have_fifteen_bytes(void **state)
 
 /* ------------------------------------------------------------------------------ lives */
 
-static void a_tunnel_that_was_opened_goes_with_its_last_queue(void **state)
+static void an_opened_tunnel_is_deleted_with_its_last_queue(void **state)
 {
 	int fds[2];
 
@@ -146,7 +146,7 @@ static void a_tunnel_that_was_opened_goes_with_its_last_queue(void **state)
 	assert_false(exists(*state, "short"));
 }
 
-static void a_tunnel_that_was_added_stays(void **state)
+static void an_added_tunnel_persists(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=long");
 	assert_int_equal(shown(*state, "long", "state"), MEMTUN_CLOSED);
@@ -157,7 +157,7 @@ static void a_tunnel_that_was_added_stays(void **state)
 	assert_false(exists(*state, "long"));
 }
 
-static void a_tunnel_can_be_opened_to_stay(void **state)
+static void an_open_can_make_a_persistent_tunnel(void **state)
 {
 	close(tunnel_opened(*state, "name=long,persistent"));
 	broker_quiesce(*state);
@@ -346,7 +346,7 @@ static void the_mtu_changes_while_it_is_open(void **state)
 	close(two);
 }
 
-static void a_change_is_shown_and_told(void **state)
+static void a_change_is_shown(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=it");
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=it,mtu=9000,queue=7,overflow=drop-head,bridge=b");
@@ -369,7 +369,7 @@ static void a_change_that_fails_changes_nothing(void **state)
 	assert_int_equal(refused(*state, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), ENOENT);
 }
 
-static void a_tunnel_that_is_no_more_to_stay_goes(void **state)
+static void a_tunnel_that_is_no_longer_persistent_is_deleted(void **state)
 {
 	int fd;
 
@@ -385,7 +385,7 @@ static void a_tunnel_that_is_no_more_to_stay_goes(void **state)
 	assert_false(exists(*state, "open"));
 }
 
-static void deleting_ends_the_clients(void **state)
+static void deleting_a_tunnel_closes_its_clients(void **state)
 {
 	int one = tunnel_opened(*state, "name=it,multi_queue");
 	int two = tunnel_opened(*state, "name=it");
@@ -420,7 +420,7 @@ static void a_tunnel_is_found_by_its_id(void **state)
 
 /* ------------------------------------------------------------------------------ batches */
 
-static void a_batch_opens_so_many(void **state)
+static void a_batch_opens_the_count_that_was_asked_for(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	uint32_t sequence =
@@ -452,7 +452,7 @@ static void a_batch_needs_a_template(void **state)
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "count=2"), EINVAL);
 }
 
-static void a_batch_that_fails_says_so_after_what_it_made(void **state)
+static void a_batch_that_fails_keeps_the_tunnels_that_it_opened(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct answer answer;
@@ -627,14 +627,14 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_template_is_the_lowest_free_number),
 		WITH_BROKER(templates_do_not_disturb_each_other),
-		WITH_BROKER(a_name_that_was_taken_by_itself_is_skipped),
+		WITH_BROKER(a_template_skips_names_that_are_taken),
 		WITH_BROKER(a_template_that_is_full_is_refused),
 		WITH_BROKER(a_taken_name_is_busy),
 		WITH_BROKER(another_users_tunnel_is_not_permitted),
 		WITH_BROKER(a_name_may_have_fifteen_bytes),
-		WITH_BROKER(a_tunnel_that_was_opened_goes_with_its_last_queue),
-		WITH_BROKER(a_tunnel_that_was_added_stays),
-		WITH_BROKER(a_tunnel_can_be_opened_to_stay),
+		WITH_BROKER(an_opened_tunnel_is_deleted_with_its_last_queue),
+		WITH_BROKER(an_added_tunnel_persists),
+		WITH_BROKER(an_open_can_make_a_persistent_tunnel),
 		WITH_BROKER(options_that_differ_are_invalid),
 		WITH_BROKER(an_exclusive_open_makes_the_tunnel),
 		WITH_BROKER(an_open_that_fails_leaves_no_tunnel),
@@ -644,14 +644,14 @@ int main(void)
 		WITH_BROKER(a_flow_stays_on_its_queue_and_flows_are_spread),
 		WITH_BROKER(an_open_tunnel_moves_to_another_bridge),
 		WITH_BROKER(the_mtu_changes_while_it_is_open),
-		WITH_BROKER(a_change_is_shown_and_told),
+		WITH_BROKER(a_change_is_shown),
 		WITH_BROKER(a_change_that_fails_changes_nothing),
-		WITH_BROKER(a_tunnel_that_is_no_more_to_stay_goes),
-		WITH_BROKER(deleting_ends_the_clients),
+		WITH_BROKER(a_tunnel_that_is_no_longer_persistent_is_deleted),
+		WITH_BROKER(deleting_a_tunnel_closes_its_clients),
 		WITH_BROKER(a_tunnel_is_found_by_its_id),
-		WITH_BROKER(a_batch_opens_so_many),
+		WITH_BROKER(a_batch_opens_the_count_that_was_asked_for),
 		WITH_BROKER(a_batch_needs_a_template),
-		WITH_BROKER(a_batch_that_fails_says_so_after_what_it_made),
+		WITH_BROKER(a_batch_that_fails_keeps_the_tunnels_that_it_opened),
 		WITH_BROKER(a_batch_waits_for_a_client_that_does_not_read),
 		WITH_BROKER(a_queue_is_attached_and_detached),
 		WITH_BROKER(a_stream_that_is_detached_within_a_frame_ends),
