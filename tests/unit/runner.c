@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each test is wrapped: its setup, itself and its teardown are called by ours, which list
- * /proc/self/fd before the setup and after the teardown. A descriptor is known by its number and
- * what it leads to, so that closing a foreign one and reusing its number is noticed as well. A test
- * that has already failed is not compared: the jump out of it leaves things open.
+ * Each test is wrapped: the runner's setup and teardown call the test's own, and list /proc/self/fd
+ * before the setup and after the teardown. A descriptor is known by its number and the file that it
+ * refers to, so that closing a foreign one and reusing its number is noticed too. A failed test is
+ * not compared, because the jump out of it leaves descriptors open.
  */
 #include "tests/unit/runner.h"
 
@@ -17,10 +17,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* What automake's test driver takes for "skipped". */
+/* The exit status that automake's test driver counts as skipped. */
 #define EXIT_SKIPPED 77
 
-/* Seconds that a test may take: far more than the slowest does under valgrind on a busy machine. */
+/* Seconds that a test may take. The slowest takes far less, under valgrind on a busy machine
+ * too. */
 #define LIMIT 300
 
 struct open_fd {
@@ -48,7 +49,7 @@ static int open_fd_order(const void *one, const void *other)
 	return ((const struct open_fd *)one)->fd - ((const struct open_fd *)other)->fd;
 }
 
-/* Lists what is open, in the order of the numbers, without the directory that is read for it. */
+/* List the open descriptors by number, without the one of the directory that is read for it. */
 static int open_fds_list(struct open_fds *list)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -100,7 +101,7 @@ static bool open_fds_has(const struct open_fds *list, const struct open_fd *want
 	return found && strcmp(found->target, wanted->target) == 0;
 }
 
-/* Names what is in `list` and not in `other`; returns how many those are. */
+/* Print the descriptors that are in `list` and not in `other`. Return their number. */
 static size_t open_fds_report(const struct open_fds *list, const struct open_fds *other,
 			      const char *test, const char *what)
 {
@@ -132,7 +133,8 @@ static int wrapped_compare(const struct wrapped *wrapped)
 	return differences ? -1 : 0;
 }
 
-/* Ends the program, as what hangs can't be ended; with nothing that may be what hangs. */
+/* End the program, as a hanging test cannot be ended alone. Call only async-signal-safe
+ * functions. */
 static void wrapped_is_late(int signal)
 {
 	struct iovec words[] = {
@@ -212,7 +214,7 @@ int runner_run(const char *name, const struct CMUnitTest *tests, size_t count,
 	failures = _cmocka_run_group_tests(name, copies, count, group_setup, group_teardown);
 	free(copies);
 	free(wrapped);
-	/* Not the number itself: 77 failures would be a skip, and 256 a success. */
+	/* Not the number of failures: 77 would be a skip, and 256 a success. */
 	if (failures)
 		return EXIT_FAILURE;
 	return count && skipped == count ? EXIT_SKIPPED : EXIT_SUCCESS;

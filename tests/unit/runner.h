@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs cmocka tests and compares the open descriptors around each: a test that leaves one open, or
+ * Run cmocka tests and compare the open descriptors around each. A test that leaves one open, or
  * closes one that was open before, fails with a message that names it. Only differences count, so
- * what valgrind or a sanitizer holds open doesn't matter. One that never ends is ended, and named,
- * by SIGALRM: a test that has use for that itself is without the limit from then on.
+ * descriptors of valgrind or a sanitizer do not matter. SIGALRM ends a test that takes too long,
+ * with its name; a test that uses SIGALRM itself has no limit from then on.
  *
  *	static const struct CMUnitTest tests[] = {cmocka_unit_test(...), ...};
  *
@@ -27,11 +27,11 @@
 #define RUN_TESTS_WITH(tests, group_setup, group_teardown) \
 	runner_run(#tests, tests, sizeof(tests) / sizeof((tests)[0]), group_setup, group_teardown)
 
-/* Returns what main() is to return: 0; 1 if a test failed; 77 if each one called test_skip(). */
+/* Return the status that main() returns: 0, 1 if a test failed, 77 if every test was skipped. */
 int runner_run(const char *name, const struct CMUnitTest *tests, size_t count,
 	       CMFixtureFunction group_setup, CMFixtureFunction group_teardown);
 
-/* Ends the running test, and says why it can't run here. */
+/* End the running test as skipped, and print why it cannot run here. */
 _Noreturn void test_skip(const char *why);
 
 #endif

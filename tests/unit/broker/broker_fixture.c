@@ -20,10 +20,10 @@
 #include "broker/control/session.h"
 #include "common/spec.h"
 
-/* Where a frame of frame_make() has its number. */
+/* Where a frame of frame_make() has its number: behind the Ethernet header. */
 #define NUMBER_AT 14
 
-/* Iterations that no test comes near. */
+/* More iterations of the loop than any test needs; one that spins reaches it. */
 #define TURNS_MAX 200000
 
 /* ------------------------------------------------------------------------------ the loop */
@@ -258,7 +258,7 @@ bool exists(struct broker_fixture *fixture, const char *name)
 	return error == 0;
 }
 
-/* *answer has the record, with the counters. */
+/* Store the record of a tunnel, with its counters, in *answer. */
 static void tunnel_show(struct broker_fixture *fixture, const char *name, struct answer *answer)
 {
 	char options[64];

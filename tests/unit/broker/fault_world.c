@@ -14,8 +14,8 @@
 #include "common/log.h"
 #include "tests/unit/broker/broker_fixture.h"
 
-/* Turns of the loop that a scenario may take: waits for better weather take a millisecond each, the
- * listener's a hundred. */
+/* Iterations of the loop that a scenario may take. Each lasts a millisecond at most; a retry after
+ * a transient error comes after a few of them, the listener's after a hundred. */
 #define TURNS_MAX 20000
 
 /* More calls than a scenario makes. */
@@ -58,7 +58,7 @@ static int world_start(struct world *world)
 		assert_int_not_equal(errno, 0);
 		return -1;
 	}
-	/* So that each end's buffer is set, as it is where the system's default is another. */
+	/* Have the broker set each socket's buffer, as where the system's default is another. */
 	world->broker->engine->default_buffer_fits = false;
 	if (control_socket_listen(&control, world->address, SOCK_SEQPACKET, &fault) < 0) {
 		assert_int_not_equal(fault.error, 0);
@@ -88,7 +88,7 @@ int world_check(const struct memtun *memtun, int result)
 	if (result >= 0)
 		return result;
 	assert_int_not_equal(errno, 0);
-	assert_int_not_equal(errno, ETIME); /* it would have waited for ever */
+	assert_int_not_equal(errno, ETIME); /* the call would never have returned */
 	assert_int_not_equal(memtun_error(memtun)[0], '\0');
 	return result;
 }
@@ -105,7 +105,7 @@ struct memtun *world_connect(struct world *world)
 	return NULL;
 }
 
-/* The broker is none the worse for it. */
+/* Assert that the broker still serves the next client. */
 static void world_serve_next(struct world *world)
 {
 	struct memtun *memtun;
@@ -126,7 +126,7 @@ static void world_serve_next(struct world *world)
 
 /* ------------------------------------------------------------------------------ the walk */
 
-/* One run; true: there was such a call, and it failed. */
+/* Run the scenario once with call `nth` failing. Return whether there was such a call. */
 static bool world_run(scenario_function *scenario, bool from_the_start, enum faulty which,
 		      unsigned int nth, int error, struct world *world)
 {
@@ -158,9 +158,9 @@ static bool world_run(scenario_function *scenario, bool from_the_start, enum fau
 	return struck;
 }
 
-/* What is being walked, for whoever reads that it failed. */
+/* The present run, for the message of a test that fails. */
 static struct {
-	const char *name; /* NULL: nothing */
+	const char *name; /* NULL: there is no run */
 	enum faulty which;
 	unsigned int nth;
 } walking;
@@ -191,7 +191,7 @@ static unsigned int walk(const char *name, scenario_function *scenario, bool fro
 	unsigned int nth = 0;
 	bool struck;
 
-	log_open("test_faults", LOG_LEVEL_ERROR); /* all else that is said is expected */
+	log_open("test_faults", LOG_LEVEL_ERROR); /* warnings are expected */
 	assert_non_null(mkdtemp(directory));
 	snprintf(world.address, sizeof(world.address), "%s/control", directory);
 	do {

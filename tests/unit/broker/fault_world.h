@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The world that faults strike: a broker and its clients in one process and one thread, and the
- * walk over it. A scenario does what clients do. It is run with the first call of a function
- * failing, then the second, and so on until no call is left to fail. Whatever fails, the client
- * sees a clean error, nothing hangs, the broker serves the next client, and once all is closed
- * neither memory nor a descriptor is left over.
+ * A broker and its clients in one process and one thread, and a walk that makes each of their calls
+ * fail. A scenario does what clients do. It is run with the first call of a function failing, then
+ * with the second, and so on until no call is left to fail. In each run the client must get an
+ * error with a message, nothing may hang, the broker must serve the next client, and once all is
+ * closed neither memory nor a descriptor may be left over.
  */
 #ifndef MEMTUN_TESTS_FAULT_WORLD_H
 #define MEMTUN_TESTS_FAULT_WORLD_H
@@ -30,31 +30,31 @@ struct world {
 };
 
 /*
- * Does things. Returns 0, or -1 at the first that fails, and leaves nothing behind either way but
- * tunnels in the broker and the client's connection.
+ * A scenario returns 0, or -1 at the first call that fails. It leaves nothing open but tunnels in
+ * the broker and the client's connection.
  */
 typedef int scenario_function(struct world *world);
 
-/* Walks the scenario for that function; returns how many calls there were to fail. */
+/* Run the scenario with each call of a function failing. Return how many calls there were. */
 unsigned int world_walk(const char *name, scenario_function *scenario, enum faulty which,
 			int error);
 
-/* The same, with the start of the broker as a part of the scenario. */
+/* Do the same with the start of the broker as the scenario. */
 unsigned int world_walk_start(const char *name, enum faulty which, int error);
 
-/* A test's teardown: where it failed, says at which call. */
+/* Print at which call a test failed. This is the tests' teardown. */
 int world_teardown(void **state);
 
-/* One turn of the broker's loop, without waiting. */
+/* Run one iteration of the broker's loop, without waiting. */
 void world_turn(struct world *world);
 
-/* Turns until there is nothing to do, as far as can be seen without waiting. */
+/* Run a few iterations, which is enough for all that needs no waiting. */
 void world_quiesce(struct world *world);
 
-/* Another client, connected; NULL if that fails. */
+/* Return another connected client, which the caller frees; NULL if that fails. */
 struct memtun *world_connect(struct world *world);
 
-/* Passes a result of the library's on; a failure must say what it is. */
+/* Return a result of the library, after asserting that a failure has an errno and a message. */
 int world_check(const struct memtun *memtun, int result);
 
 #endif

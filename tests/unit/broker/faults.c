@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Declares the wrapper and the function itself. */
+/* Declare the wrapper and the wrapped function. */
 #define WRAPPED(type, name, ...)         \
 	type __real_##name(__VA_ARGS__); \
 	type __wrap_##name(__VA_ARGS__)
@@ -86,7 +86,7 @@ void faults_set_turn(bool (*function)(void *context), void *context)
 	turn_context = context;
 }
 
-/* Is this the call that fails? */
+/* Count a call. Return whether it has to fail. */
 static bool faulty(enum faulty which)
 {
 	if (!plan.armed || plan.struck || plan.which != which || --plan.left)
@@ -130,7 +130,7 @@ int __wrap_socketpair(int domain, int type, int protocol, int ends[2])
 	return faulty(FAULTY_SOCKETPAIR) ? -1 : __real_socketpair(domain, type, protocol, ends);
 }
 
-/* The product's commands take an int or nothing, and a long holds either. */
+/* The fcntl commands of the product take an int or nothing, and a long can pass both. */
 int __wrap_fcntl(int fd, int command, ...)
 {
 	va_list arguments;
@@ -199,7 +199,7 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 	return faulty(FAULTY_GETSOCKOPT) ? -1 : __real_getsockopt(fd, level, name, value, size);
 }
 
-/* Waits a millisecond at a time for what the other side's turns bring. */
+/* Poll a millisecond at a time, and run the broker's loop in between. */
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	bool (*other_side)(void *context) = turn;
@@ -207,7 +207,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
 
 	if (!other_side || timeout == 0)
 		return __real_poll(fds, count, timeout);
-	turn = NULL; /* it polls as well */
+	turn = NULL; /* the loop calls poll too */
 	do {
 		if (!other_side(turn_context)) {
 			errno = ETIME;

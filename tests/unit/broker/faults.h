@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes the Nth call of one function fail. The functions are wrapped by the linker (--wrap), so
- * only calls of what is linked in statically are seen, and only where no header renames them: the
- * product is compiled without FORTIFY for this, and fcntl64 and fstat64 count as fcntl and fstat.
- * Allocations are counted besides, so that one that isn't given back is noticed. The product calls
- * neither realloc nor reallocarray.
+ * Make the Nth call of one function fail. The linker wraps the functions (--wrap). It sees only
+ * calls from statically linked code, and only those that no header renames: so the product is
+ * compiled without _FORTIFY_SOURCE for this, and fcntl64 and fstat64 count as fcntl and fstat.
+ * Allocations are counted besides, so that a leak is found. The product calls neither realloc nor
+ * reallocarray.
  *
- * poll is wrapped too, for another reason: a blocking call of the library, in the same thread as
- * the broker that is to answer it, runs the broker's loop each time it waits.
+ * poll is wrapped for another reason: the broker runs in the same thread as the library's blocking
+ * calls, so the wrapper runs the broker's loop each time such a call waits.
  */
 #ifndef MEMTUN_TESTS_FAULTS_H
 #define MEMTUN_TESTS_FAULTS_H
@@ -34,20 +34,20 @@ enum faulty {
 
 extern const char *const faulty_names[FAULTY_COUNT];
 
-/* From now on calls are counted, and call number `nth` of that function fails with this errno. */
+/* Count calls from now on, and make call `nth` of that function fail with this errno. */
 void faults_arm(enum faulty which, unsigned int nth, int error);
 
-/* No more. True: the call was made, and it failed. */
+/* Stop that. Return whether the call was made and failed. */
 bool faults_disarm(void);
 
-/* Has the call failed already? */
+/* Return whether the call has failed already. */
 bool faults_struck(void);
 
-/* Allocations that have not been freed. */
+/* Return the number of allocations that have not been freed. */
 long faults_allocations(void);
 
-/* What runs the other side while poll waits; false: it has run often enough, and poll fails with
- * ETIME. NULL: nothing does. */
+/* Set the function that poll calls while it waits; NULL removes it. When the function returns
+ * false, poll fails with ETIME. */
 void faults_set_turn(bool (*turn)(void *context), void *context);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each allocation and system call of the broker and the library fails once, in everything that
- * clients do: see fault_world.h for what has to hold.
+* Each allocation and system call of the broker and the library fails once, in all that clients do.
+ * fault_world.h says what must be true after each failure.
  */
 #include "tests/unit/runner.h"
 
@@ -27,7 +27,7 @@ ssize_t __real_recvmsg(int socket, struct msghdr *message, int flags);
 
 /* ------------------------------------------------------------------------------ requests */
 
-/* Options as one text; NULL if that fails. */
+/* Return options from one text, which the caller frees; NULL if that fails. */
 static struct memtun_options *options_make(const char *text)
 {
 	struct memtun_options *options = memtun_options_new();
@@ -51,7 +51,7 @@ static int add(struct world *world, const char *name, const char *text)
 	return world_check(world->client, memtun_add(world->client, name, options));
 }
 
-/* The descriptor. A broker that says no has made nothing. */
+/* Open a tunnel, and assert that a refused open makes no tunnel. Return the descriptor or -1. */
 static int open_tunnel(struct world *world, const char *name, const char *text)
 {
 	memory_owned struct memtun_options *options = options_make(text);
@@ -127,7 +127,7 @@ static int opens(struct world *world)
 
 /* ------------------------------------------------------------------------------ many parts */
 
-/* Is what a port was offered all accounted for? */
+/* Assert that each frame that was offered to a port is accounted for. */
 static void counters_check(const struct memtun_record *record, void *context)
 {
 	static const char *const parts[] = {
@@ -149,7 +149,7 @@ static void counters_check(const struct memtun_record *record, void *context)
 	assert_int_equal(sum, offered);
 }
 
-/* An answer of several parts. */
+/* The records of one answer. */
 struct answer {
 	int fds[8];
 	unsigned int fd_count;
@@ -184,7 +184,7 @@ static void answer_close(struct answer *answer)
 		descriptor_close(&answer->fds[--answer->fd_count]);
 }
 
-/* A request whose answer is waited for. What it brought stays in *answer. */
+/* Send a request, wait for its answer, and store that in *answer. */
 static int ask(struct world *world, enum memtun_command command, const char *name, const char *text,
 	       struct answer *answer)
 {
@@ -260,7 +260,7 @@ static void event_seen(const struct memtun_record *record, void *context)
 		seen->events++;
 }
 
-/* Each event comes, or it is told that some did not, or the connection has ended. */
+/* Each event arrives, or the broker reports that events were lost, or the connection ends. */
 static int events(struct world *world)
 {
 	struct memtun *subscriber = world_connect(world);
@@ -277,7 +277,7 @@ static int events(struct world *world)
 		if (memtun_wait(subscriber, 20) < 0)
 			goto done;
 	}
-	/* The bridge came, the tunnel came, and both went. */
+	/* The bridge and the tunnel were added, and both were deleted. */
 	assert_true(seen.events == 4 || seen.lost);
 	result = 0;
 
@@ -296,13 +296,13 @@ struct end {
 	int fd;
 	bool is_stream;
 	bool gone;
-	unsigned int number;  /* of the next frame to be sent, or of the last that came */
+	unsigned int number;  /* of the next frame to send, or of the last one received */
 	unsigned int arrived; /* frames */
-	size_t part;          /* bytes of a frame that are out, or in */
+	size_t part;          /* bytes of a frame that are sent, or received */
 	unsigned char bytes[4 + FRAME_SIZE];
 };
 
-/* Frame `number`, after its length. */
+/* Write frame `number`, after its length. */
 static void frame_make(unsigned char bytes[4 + FRAME_SIZE], unsigned int number)
 {
 	uint32_t length = htonl(FRAME_SIZE);
@@ -313,7 +313,7 @@ static void frame_make(unsigned char bytes[4 + FRAME_SIZE], unsigned int number)
 	memcpy(bytes + 18, &number, sizeof(number));
 }
 
-/* Sends the rest of the next frame. False: there is no room now. */
+/* Send the rest of the next frame. Return false if there is no room now. */
 static bool end_send(struct end *end)
 {
 	size_t before = end->is_stream ? 0 : 4;
@@ -335,7 +335,7 @@ static bool end_send(struct end *end)
 	return true;
 }
 
-/* A frame has come as a whole: as it was sent, and later than the one before it. */
+/* Assert that a frame is as it was sent, and was sent after the previous one. */
 static void end_arrived(struct end *end)
 {
 	unsigned char expected[4 + FRAME_SIZE];
@@ -349,7 +349,7 @@ static void end_arrived(struct end *end)
 	end->arrived++;
 }
 
-/* Receives a frame, or a part of one. False: there is none now. */
+/* Receive a frame, or a part of one. Return false if there is none now. */
 static bool end_receive(struct end *end)
 {
 	size_t before = end->is_stream ? 0 : 4;
@@ -370,7 +370,7 @@ static bool end_receive(struct end *end)
 	return true;
 }
 
-/* Sends all frames, and begins to receive only when there is no more room for them. */
+/* Send all frames, and begin to receive only when there is no more room for them. */
 static int frames_exchange(struct world *world, struct end *from, struct end *to)
 {
 	unsigned int idle = 0;
@@ -406,7 +406,7 @@ static int frames(struct world *world, const char *text, bool is_stream)
 		assert_int_equal(to.arrived, FRAMES);
 	if (result < 0)
 		return -1;
-	/* The start of a frame that never ends is kept, and goes with the queue. */
+	/* The broker keeps the start of an incomplete frame, and frees it with the queue. */
 	if (is_stream)
 		assert_int_equal(send(one, "\0\0\5", 3, MSG_NOSIGNAL), 3);
 	world_quiesce(world);
@@ -450,21 +450,22 @@ static int multi_queue(struct world *world)
 	if (other < 0)
 		return -1;
 	from.fd = source;
-	to.fd = one; /* the frames are one flow: they all come here, or all at the other */
+	to.fd = one; /* the frames are one flow, so all arrive here or all at the other */
 	if (frames_exchange(world, &from, &to) < 0)
 		return -1;
 	return world_check(world->client,
 			   memtun_show(world->client, "t2", true, counters_check, NULL));
 }
 
-/* Packets of a TUN's client: they wait for a neighbour, who asks back; some wait for ever. */
+/* Packets of a TUN's client wait for a neighbour, which solicits the TUN; some are never
+ * resolved. */
 static int tun_among_taps(struct world *world, const char *socket)
 {
 	/* IPv4 from 10.0.0.9 to 10.0.0.1, and to 10.0.0.2, after their lengths. */
 	static const char packets[] =
 		"\0\0\0\x14\x45\0\0\x14\0\0\0\0\x40\0\0\0\x0a\0\0\x09\x0a\0\0\x01"
 		"\0\0\0\x14\x45\0\0\x14\0\0\0\0\x40\0\0\0\x0a\0\0\x09\x0a\0\0\x02";
-	/* Who has 10.0.0.9? 10.0.0.1 asks, at 02:00:00:00:00:01. */
+	/* An ARP request of 10.0.0.1, at 02:00:00:00:00:01, for 10.0.0.9. */
 	static const char asks[] = "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\1\x08\x06\0\1\x08\0\6\4\0\1"
 				   "\2\0\0\0\0\1\x0a\0\0\1\0\0\0\0\0\0\x0a\0\0\x09";
 	descriptor_owned tap = open_tunnel(world, "t1", "bridge=b0");
@@ -502,7 +503,7 @@ static int tun_among_taps_stream(struct world *world)
 	return tun_among_taps(world, "stream");
 }
 
-/* The first TAP makes adapters for all who are there. */
+/* The first TAP makes adapters for all TUNs on the bridge. */
 static int tuns_before_taps(struct world *world)
 {
 	if (add(world, "t0", "mode=tun,bridge=b0,address=10.0.0.9/24,gateway=10.0.0.1") < 0 ||
@@ -511,7 +512,7 @@ static int tuns_before_taps(struct world *world)
 	return 0;
 }
 
-/* What a capture misses it counts: no frame is unaccounted for between those that it shows. */
+/* A capture counts the frames that it misses, so the numbers of the others have no unknown gap. */
 static unsigned int captured_frames(struct world *world, int capture)
 {
 	struct {
@@ -560,7 +561,7 @@ static int captured_and_injected(struct world *world)
 
 #define LOOPBACK "127.0.0.1"
 
-/* A UDP socket at a port of its own on loopback. */
+/* Return a UDP socket that is bound to a free port on loopback. */
 static int udp_open(struct sockaddr_in *name)
 {
 	socklen_t length = sizeof(*name);
@@ -574,7 +575,7 @@ static int udp_open(struct sockaddr_in *name)
 	return fd;
 }
 
-/* A port that nobody has. */
+/* Return a free UDP port. */
 static uint16_t udp_port_find(struct sockaddr_in *name)
 {
 	descriptor_owned fd = udp_open(name);
@@ -604,7 +605,8 @@ static int delete_uplink(struct world *world, const char *name)
 	return ask(world, MEMTUN_CMD_UPLINK_DELETE, name, "", &answer);
 }
 
-/* A kind each; of those that share an address, the first goes and the others stay. */
+/* Add an uplink of each kind. Of those that share an address, delete the first and keep the
+ * others. */
 static int uplinks(struct world *world)
 {
 	struct sockaddr_in name;
@@ -627,7 +629,7 @@ static int uplinks(struct world *world)
 	return delete_uplink(world, "x0") < 0 || delete_uplink(world, "m0") < 0 ? -1 : 0;
 }
 
-/* One that the broker says it hasn't made has left no file. */
+/* An uplink that the broker refuses leaves no file. */
 static int uplink_with_a_file(struct world *world)
 {
 	char path[CONTROL_ADDRESS_SIZE + 2];
@@ -640,8 +642,8 @@ static int uplink_with_a_file(struct world *world)
 	return -1;
 }
 
-/* What comes by it arrives, as long as it keeps to what its socket holds, and what is to go by it
- * is accounted for; also while it is down. */
+/* Frames that arrive at an uplink reach the bridge as long as they fit into its socket. Frames to
+ * it are accounted for, while it is down too. */
 static int frames_uplink(struct world *world)
 {
 	struct end from = {0}, to = {0};
@@ -690,7 +692,7 @@ static int peers_of(struct world *world, const char *text)
 		return -1;
 	assert_int_equal(send(one, "x", 1, MSG_NOSIGNAL), 1);
 	assert_int_equal(recv(other, &byte, 1, MSG_DONTWAIT), 1);
-	/* Both were taken, so a fresh pair is made. */
+	/* Both ends were opened, so the next open makes a new pair. */
 	descriptor_close(&one);
 	one = open_tunnel(world, "p0", "");
 	if (one < 0)
@@ -733,7 +735,7 @@ static int handoff_connect(const char *path)
 	return descriptor_take(&fd);
 }
 
-/* The descriptor, -1: the end came without one. */
+/* Return the descriptor; -1 if the connection ended without one. */
 static int handoff_receive(int fd)
 {
 	char byte;
@@ -748,7 +750,7 @@ static int handoff_receive(int fd)
 
 	message.msg_control = control.room;
 	message.msg_controllen = sizeof(control.room);
-	/* The listener may have to wait a tenth of a second for better times. */
+	/* After a transient error the listener retries after a tenth of a second. */
 	for (int i = 0; i < 2000 && received < 0; i++) {
 		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
@@ -818,7 +820,7 @@ static const struct {
 	{"plain handoff", plain_handoff},
 };
 
-/* Every scenario, and the broker's start; the function must have been called in one of them. */
+/* Walk every scenario and the broker's start. The function must be called in one of them. */
 static void walk(enum faulty which, int error)
 {
 	unsigned int calls = world_walk_start("the start", which, error);

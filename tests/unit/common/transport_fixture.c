@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the transport's tests share: a transport that keeps a record, and a peer of plain calls. */
+/* A transport whose handlers record their calls, and a peer of plain system calls. */
 #include "tests/unit/common/transport_fixture.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 const int fixture_seqpacket = SOCK_SEQPACKET;
 const int fixture_stream = SOCK_STREAM;
 
-/* True: the handler has nothing more to do, the transport being freed. */
+/* Return true if the transport has been freed, so that the handler must not use it. */
 static bool fixture_enter(struct fixture *fixture, enum handler handler)
 {
 	if (!fixture->transport) {
@@ -139,7 +139,7 @@ void fixture_close_peer(struct fixture *fixture)
 	descriptor_close(&fixture->peer);
 }
 
-/* False: nothing happened in that time. */
+/* Wait for one event or deadline. Return false if nothing happened in that time. */
 static bool fixture_step(struct fixture *fixture, int milliseconds_max)
 {
 	struct pollfd poll_fd = {.revents = 0};
@@ -159,7 +159,7 @@ static bool fixture_step(struct fixture *fixture, int milliseconds_max)
 
 void fixture_run(struct fixture *fixture)
 {
-	/* The bound is for a transport that would never be done. */
+	/* The bound ends a test of a transport that never becomes idle. */
 	for (int i = 0; i < 100000; i++) {
 		if (!fixture->transport || !fixture_step(fixture, 0))
 			return;
@@ -202,7 +202,7 @@ ino_t file_inode(int fd)
 	return file.st_ino;
 }
 
-/* Room for one more than a message can carry: to see the kernel refuse it. */
+/* Room for one descriptor more than a message can carry, so that the kernel refuses it. */
 union control {
 	char room[CMSG_SPACE((MEMTUN_TRANSPORT_FDS_MAX + 1) * sizeof(int))];
 	struct cmsghdr align;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A transport under test, what its handlers were told, and the plain socket that is its peer. Each
- * test that takes one is listed by ON_BOTH() (or one of the two) with setup and teardown.
+* A transport under test, a record of its handlers' calls, and the plain socket that is its peer.
+ * Tests that use it are listed by ON_SEQPACKET(), ON_STREAM() or ON_BOTH().
  */
 #ifndef MEMTUN_TESTS_TRANSPORT_FIXTURE_H
 #define MEMTUN_TESTS_TRANSPORT_FIXTURE_H
@@ -27,11 +27,11 @@ enum handler {
 	HANDLER_CLOSED,
 };
 
-/* One data_received. */
+/* One call of data_received. */
 struct piece {
 	size_t start; /* in data[] */
 	size_t length;
-	size_t fds_before; /* how many descriptors had come by then */
+	size_t fds_before; /* descriptors that were received before it */
 	unsigned int flags;
 };
 
@@ -41,11 +41,11 @@ struct fixture {
 	int peer; /* -1: closed */
 	struct memtun_transport_handlers handlers;
 
-	/* What a test may ask for. */
+	/* Settings that a test may change. */
 	enum handler free_in; /* which handler frees the transport */
 	bool stop_at_data;    /* data_received turns reading off */
 
-	/* What was told. */
+	/* The record of the handlers' calls. */
 	unsigned char data[FIXTURE_DATA_MAX];
 	size_t length;
 	struct piece pieces[FIXTURE_PIECES_MAX];
@@ -76,26 +76,26 @@ extern const int fixture_stream;
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
-/* Dispatches what poll(2) says now, until there is nothing more to do at once. */
+/* Dispatch events, without waiting, until there are none. */
 void fixture_run(struct fixture *fixture);
 
-/* Waits (10 seconds at most) for the next event or deadline, and dispatches it. */
+/* Wait at most 10 seconds for the next event or deadline, and dispatch it. */
 void fixture_wait(struct fixture *fixture);
 
 void fixture_close_peer(struct fixture *fixture);
 
-/* Fills the kernel's buffer towards the peer, until something stays queued; its bytes and
- * descriptors are what the queue then holds. Returns how many messages of one byte were sent. */
+/* Fill the kernel's buffer towards the peer, until a message of one byte stays in the transport's
+ * send queue. Return how many messages were sent, that one included. */
 size_t fixture_stall(struct fixture *fixture);
 
-/* A file of its own, known by its inode. */
+/* Return a new file, which a test can recognise by its inode. */
 int file_new(void);
 ino_t file_inode(int fd);
 
-/* One plain recvmsg from the socket, as the simplest of peers would do it. -1 with errno. */
+/* Call recvmsg() once and store the descriptors. Return the length, or -1 with errno. */
 ssize_t peer_receive(int socket, void *data, size_t room, int *fds, size_t *fd_count);
 
-/* One plain sendmsg to the socket. -1 with errno. */
+/* Call sendmsg() once. Return the length, or -1 with errno. */
 ssize_t peer_send(int socket, const void *data, size_t length, const int *fds, size_t fd_count);
 
 #endif

@@ -184,7 +184,7 @@ void packet_send(struct link *link, const char *from, const char *to)
 {
 	unsigned char packet[256];
 
-	broker_quiesce(link->fixture); /* what others sent comes before */
+	broker_quiesce(link->fixture); /* frames of the others arrive first */
 	bytes_send(link->tun, packet, packet_make(packet, from, to));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a TUN finds its neighbours on an Ethernet bridge, and they it. */
+/* How a TUN resolves its neighbours on an Ethernet bridge, and answers their requests. */
 #include "tests/unit/broker/adapter/adapter_fixture.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@
 #define UNRESOLVED "from-client-dropped-unresolved"
 #define NOT_IP "to-client-dropped-not-ip"
 
-/* The same in both families: us, a neighbour, another, one that is far. */
+/* Addresses of each family: the TUN's, two neighbours', and one outside of the prefix. */
 static const struct family {
 	const char *options, *us, *one, *two, *far;
 } families[] = {
@@ -78,7 +78,7 @@ static void invalid_addresses_are_refused(void **state)
 	}
 }
 
-/* What show says of one of its texts, or "". */
+/* Return a text from the tunnel's record, "" if there is none. */
 static const char *text_shown(struct broker_fixture *fixture, enum memtun_attribute which,
 			      struct answer *answer)
 {
@@ -101,7 +101,7 @@ static void addresses_are_shown_as_given_and_can_be_removed(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, options);
 	assert_string_equal(text_shown(*state, MEMTUN_A_ADDRESS, &answer), given);
 	assert_string_equal(text_shown(*state, MEMTUN_A_GATEWAY, &answer), "10.0.0.1+fe80::1");
-	/* Each leaves the other as it was, and they have to agree. */
+	/* Setting one does not change the other, and both must fit together. */
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,address=10.1.0.9/24"),
 			 EINVAL);
 	assert_string_equal(text_shown(*state, MEMTUN_A_ADDRESS, &answer), given);
@@ -110,7 +110,7 @@ static void addresses_are_shown_as_given_and_can_be_removed(void **state)
 	assert_string_equal(text_shown(*state, MEMTUN_A_ADDRESS, &answer), given);
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,address=none");
 	assert_string_equal(text_shown(*state, MEMTUN_A_ADDRESS, &answer), "");
-	/* An adapter has a MAC address: there is none yet, nor for a tap. */
+	/* Without an adapter, and for a tap, there is no MAC address to show. */
 	assert_string_equal(text_shown(*state, MEMTUN_A_MAC, &answer), "");
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap,address=10.0.0.1"),
 			 EINVAL);
@@ -143,11 +143,11 @@ static void a_packet_waits_until_its_neighbour_is_resolved(void **state)
 		assert_nothing(&link, link.tap);
 		host_answers(&link, 1, family->one, family->us);
 		assert_packet(&link, family->us, family->one, host_mac(1));
-		/* From then on it doesn't. */
+		/* Later packets do not wait. */
 		packet_send(&link, family->us, family->one);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 		assert_nothing(&link, link.tap);
-		/* The answer was the adapter's. */
+		/* The answer was for the adapter and not for the client. */
 		assert_nothing(&link, link.tun);
 		assert_int_equal(counted(&link, NOT_IP), 1);
 		assert_int_equal(counted(&link, UNRESOLVED), 0);
@@ -188,7 +188,7 @@ static void packets_to_a_neighbour_that_does_not_answer_are_dropped(void **state
 		}
 		assert_nothing(&link, link.tap);
 		assert_int_equal(counted(&link, UNRESOLVED), 2);
-		/* A late answer is to no question. */
+		/* A late answer belongs to no request. */
 		host_answers(&link, 1, family->one, family->us);
 		packet_send(&link, family->us, family->one);
 		assert_asks(&link, family->us, family->one, NULL);
@@ -212,7 +212,7 @@ static void packets_that_wait_for_one_neighbour_are_bounded(void **state)
 	assert_asks(&link, "10.0.0.9", "10.0.0.1", NULL);
 	assert_int_equal(counted(&link, UNRESOLVED), 2);
 	host_answers(&link, 1, "10.0.0.1", "10.0.0.9");
-	/* The oldest went, and the rest goes in order. */
+	/* The oldest was dropped, and the rest is sent in order. */
 	assert_packet(&link, "10.0.1.3", "10.0.0.1", host_mac(1));
 	assert_packet(&link, "10.0.1.4", "10.0.0.1", host_mac(1));
 	assert_packet(&link, "10.0.1.5", "10.0.0.1", host_mac(1));
@@ -246,7 +246,7 @@ static void the_table_of_neighbours_is_bounded(void **state)
 	char to[20];
 
 	link_open(&link, state, ",address=10.0.0.9/16");
-	/* The first is used in between, so that the second is the one to go. */
+	/* The first is used in between, so the second is evicted. */
 	for (int i = 1; i <= NEIGHBOURS_MAX + 1; i++) {
 		snprintf(to, sizeof(to), "10.0.%d.%d", 1 + i / 200, i % 200 + 1);
 		packet_send(&link, "10.0.0.9", to);
@@ -273,7 +273,7 @@ static void packets_for_an_evicted_neighbour_are_dropped(void **state)
 	link_open(&link, state, ",address=10.0.0.9/16");
 	packet_send(&link, "10.0.0.9", "10.0.1.1");
 	assert_asks(&link, "10.0.0.9", "10.0.1.1", NULL);
-	/* Who asks us is known, too. */
+	/* A host that sends a request is known too. */
 	for (int i = 1; i <= NEIGHBOURS_MAX; i++) {
 		unsigned char bytes[42];
 
@@ -305,7 +305,7 @@ static void a_stale_neighbour_is_probed_while_it_is_used(void **state)
 		assert_nothing(&link, link.tap);
 		time_passes(*state, "tun", 1);
 		assert_nothing(&link, link.tap);
-		/* It answers. */
+		/* The neighbour answers. */
 		packet_send(&link, family->us, family->one);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 		assert_asks(&link, family->us, family->one, host_mac(1));
@@ -314,7 +314,7 @@ static void a_stale_neighbour_is_probed_while_it_is_used(void **state)
 		packet_send(&link, family->us, family->one);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 		assert_nothing(&link, link.tap);
-		/* It doesn't. */
+		/* The neighbour does not answer. */
 		time_passes(*state, "tun", 61);
 		for (int i = 0; i < 3; i++) {
 			packet_send(&link, family->us, family->one);
@@ -383,7 +383,7 @@ static void multicast_packets_go_to_a_multicast_mac_address(void **state)
 		packet_send(&link, cases[i].from, cases[i].to);
 		assert_packet(&link, cases[i].from, cases[i].to, cases[i].mac);
 	}
-	/* These are hosts. */
+	/* These are addresses of hosts. */
 	packet_send(&link, "172.16.0.8", "172.16.0.9");
 	assert_asks(&link, "172.16.0.8", "172.16.0.9", NULL);
 	packet_send(&link, "10.0.0.9", "10.0.1.255");
@@ -416,7 +416,7 @@ static void packets_outside_the_prefix_go_to_the_gateway(void **state)
 		assert_packet(&link, cases[i].from, cases[i].to, host_mac(1));
 		link_close(&link);
 	}
-	/* Who only knows a gateway sends all there, and who knows none, nothing. */
+	/* With only a gateway all packets go there; without one, no packet is sent. */
 	link_open(&link, state, ",gateway=10.0.0.1");
 	packet_send(&link, "10.0.0.9", "10.0.0.7");
 	assert_asks(&link, "10.0.0.9", "10.0.0.1", NULL);
@@ -432,7 +432,7 @@ static void a_packet_to_no_host_counts_as_unresolved(void **state)
 	link_open(&link, state, "");
 	packet_send(&link, "10.0.0.9", "0.0.0.0");
 	packet_send(&link, "fd00::9", "::");
-	/* There is no one to answer to. */
+	/* No host has asked for an address. */
 	packet_send(&link, "::", "fd00::1");
 	assert_nothing(&link, link.tap);
 	assert_int_equal(counted(&link, UNRESOLVED), 3);
@@ -443,7 +443,7 @@ static void a_packet_to_no_host_counts_as_unresolved(void **state)
 
 /* ------------------------------------------------------------------------------ learning */
 
-/* Is the neighbour known, and as that host? */
+/* Assert that the neighbour is known, and as that host. */
 static void assert_known(struct link *link, const char *us, const char *address, unsigned int n)
 {
 	packet_send(link, us, address);
@@ -463,7 +463,8 @@ static void a_neighbours_new_mac_address_is_learned(void **state)
 		host_answers(&link, 1, family->one, family->us);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 	}
-	/* It tells everybody: a request for itself, and an advertisement that nobody asked for. */
+	/* It announces itself: by a request for its own address, and by an unsolicited
+	 * advertisement. */
 	bytes_send(link.tap, bytes,
 		   arp_make(bytes, &(struct arp){everybody, 1, host_mac(2), "10.0.0.1", NULL,
 						 "10.0.0.1"}));
@@ -480,12 +481,12 @@ static void a_neighbours_new_mac_address_is_learned(void **state)
 	};
 	bytes_send(link.tap, bytes, discovery_make(bytes, &moved));
 	assert_known(&link, "fd00::9", "fd00::1", 2);
-	/* Who speaks for another doesn't override. */
+	/* A proxy's advertisement without the override flag changes nothing. */
 	moved.from_mac = host_mac(3);
 	moved.flags = 0;
 	bytes_send(link.tap, bytes, discovery_make(bytes, &moved));
 	assert_known(&link, "fd00::9", "fd00::1", 2);
-	/* An answer without the address says that it is still there. */
+	/* An answer without the MAC address confirms the known one. */
 	time_passes(*state, "tun", 59);
 	moved.option = 0;
 	moved.flags = 0x40;
@@ -559,20 +560,20 @@ static void arp_requests_for_its_addresses_are_answered(void **state)
 	struct link link;
 
 	link_open(&link, state, ",address=10.0.0.9/24");
-	/* Its own; then who asked is known. */
+	/* For its own address; then the sender is known. */
 	assert_arp_answer(&link, "10.0.0.9", "10.0.0.1");
 	assert_known(&link, "10.0.0.9", "10.0.0.1", 1);
-	/* One that its program has sent from. */
+	/* For an address that its client has sent from. */
 	packet_send(&link, "10.8.0.1", "10.0.0.1");
 	assert_packet(&link, "10.8.0.1", "10.0.0.1", host_mac(1));
 	assert_arp_answer(&link, "10.8.0.1", "10.0.0.1");
-	/* One who has no address yet asks whether it is free. */
+	/* A host without an address probes whether the address is free. */
 	assert_arp_answer(&link, "10.0.0.9", "0.0.0.0");
-	/* Others' it is silent about. */
+	/* For addresses of others there is no answer. */
 	bytes_send(link.tap, request,
 		   arp_make(request, &(struct arp){everybody, 1, host_mac(1), "10.0.0.1", NULL,
 						   "10.0.0.8"}));
-	/* And about one that another host has by now; never about its own. */
+	/* Nor for an address that another host has by now; but always for its own. */
 	bytes_send(link.tap, request,
 		   arp_make(request, &(struct arp){everybody, 1, host_mac(2), "10.8.0.1", NULL,
 						   "10.8.0.1"}));
@@ -590,7 +591,7 @@ static void arp_requests_for_its_addresses_are_answered(void **state)
 	link_close(&link);
 }
 
-/* What host 1 asks with. */
+/* Return host 1's solicitation for a target. */
 static struct discovery solicitation(const char *from, const char *target)
 {
 	return (struct discovery){
@@ -633,10 +634,10 @@ static void solicitations_are_answered_for_its_addresses(void **state)
 	link_open(&link, state, ",address=fd00::9/64");
 	assert_advertises(&link, &asks, "fd00::1", host_mac(1));
 	assert_known(&link, "fd00::9", "fd00::1", 1);
-	/* Without an option the answer goes where the question is from. */
+	/* Without an option the answer goes to the source of the solicitation's frame. */
 	asks.option = 0;
 	assert_advertises(&link, &asks, "fd00::1", host_mac(1));
-	/* Who wants the address itself is told by telling everybody. */
+	/* A host that probes the address is answered by multicast. */
 	asks = solicitation("::", "fd00::9");
 	assert_advertises(&link, &asks, "ff02::1",
 			  (const unsigned char *)"\x33\x33\x00\x00\x00\x01");
@@ -654,24 +655,24 @@ static void solicitations_are_answered_for_its_addresses(void **state)
 static void invalid_solicitations_are_not_answered(void **state)
 {
 	struct discovery asks = solicitation("fd00::1", "fd00::9");
-	/* What is changed, and whether the checksum is made to fit. */
+	/* The byte to change, and whether the checksum is set again. */
 	static const struct {
 		int at;
 		unsigned char byte;
 		bool sum;
 	} cases[] = {
-		{21, 254, true},   /* a router let it pass */
+		{21, 254, true},   /* the hop limit: a router has forwarded it */
 		{57, 0xee, false}, /* the checksum */
 		{55, 1, true},     /* the code */
-		{62, 0xff, true},  /* asks for a group */
-		{79, 0, true},     /* an option of no length */
-		{79, 2, true},     /* and one that is too long */
+		{62, 0xff, true},  /* its target is a group */
+		{79, 0, true},     /* an option of length 0 */
+		{79, 2, true},     /* an option beyond the message */
 		{80, 0x03, true},  /* a group's MAC address */
-		{22, 0xff, true},  /* from a group */
-		{6, 0x03, true},   /* in a group's frame */
-		{19, 23, false},   /* shorter than one can be */
+		{22, 0xff, true},  /* its source is a group */
+		{6, 0x03, true},   /* the frame's source is a group */
+		{19, 23, false},   /* shorter than the minimum */
 		{19, 200, false},  /* longer than the frame */
-		{54, 135, true},   /* nothing is changed */
+		{54, 135, true},   /* unchanged */
 	};
 	struct link link;
 
@@ -691,7 +692,7 @@ static void invalid_solicitations_are_not_answered(void **state)
 		assert_nothing(&link, link.tun);
 		assert_int_equal(counted(&link, NOT_IP), i + 1);
 	}
-	/* An unspecified source has no MAC address, and a group is no source. */
+	/* An unspecified source must not have the option, and a group cannot be a source. */
 	for (int i = 0; i < 2; i++) {
 		unsigned char bytes[100];
 
@@ -766,7 +767,7 @@ static void answers_to_a_port_that_never_reads_are_bounded(void **state)
 			broker_quiesce(*state);
 	}
 	broker_quiesce(*state);
-	/* Full, and one batch more. */
+	/* The full backlog, and one batch more. */
 	assert_in_range(shown(*state, "tap", "to-client-queued"), 10, 10 + 32);
 	while (recv(link.tap, request, sizeof(request), MSG_DONTWAIT) > 0)
 		broker_quiesce(*state);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How frames pass between a TUN and its Ethernet bridge, whole and each accounted for. */
+/* How frames pass between a TUN and its Ethernet bridge: whole, and each accounted for. */
 #include "tests/unit/broker/adapter/adapter_fixture.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #define UNRESOLVED "from-client-dropped-unresolved"
 #define NOT_IP "to-client-dropped-not-ip"
 
-/* Host 1, at 10.0.0.1, asks for the TUN's address, and is known from then on. */
+/* Make host 1, at 10.0.0.1, known: it sends a request for the TUN's address. */
 static void host_known(struct link *link)
 {
 	unsigned char bytes[42];
@@ -59,13 +59,13 @@ static void a_tun_receives_packets_without_ethernet_headers(void **state)
 
 		length = packet_make(packet, addresses[i][0], addresses[i][1]);
 		for (int j = 0; j < 3; j++) {
-			/* Followed by what only fills the frame. */
+			/* Followed by Ethernet padding. */
 			frame_wrap(frame, to[j], host_mac(1), packet, length);
 			bytes_send(link.tap, frame, 14 + length + 20);
 			assert_comes(&link, link.tun, packet, length);
 		}
 	}
-	/* Whatever its program is to see of ICMPv6: here, a router advertisement. */
+	/* The client receives ICMPv6 that is not the adapter's, such as a router advertisement. */
 	length = discovery_make(frame, &(struct discovery){
 					       .to_mac = everybody,
 					       .from_mac = host_mac(1),
@@ -83,19 +83,19 @@ static void a_tun_receives_packets_without_ethernet_headers(void **state)
 
 static void frames_that_are_no_packets_for_the_tun_are_counted(void **state)
 {
-	/* What is changed in a frame of 10.0.0.1's; and the length, 0: as it is. */
+	/* The byte to change in a frame of 10.0.0.1, and the frame's length; 0 keeps the length. */
 	static const struct {
 		int at;
 		unsigned char byte;
 		size_t length;
 	} cases[] = {
-		{0, 0x06, 0},   /* another host's */
+		{0, 0x06, 0},   /* to another host */
 		{12, 0x81, 0},  /* tagged */
-		{12, 0x88, 0},  /* no IP */
-		{14, 0x65, 0},  /* version 6 in IPv4's */
+		{12, 0x88, 0},  /* not IP */
+		{14, 0x65, 0},  /* version 6 in an IPv4 frame */
 		{17, 19, 0},    /* shorter than its header */
 		{16, 0x01, 0},  /* longer than the frame */
-		{14, 0x45, 33}, /* no whole header */
+		{14, 0x45, 33}, /* an incomplete header */
 		{14, 0x45, 14},
 	};
 	struct link link;
@@ -163,7 +163,7 @@ static void a_packet_with_no_room_for_a_header_is_counted(void **state)
 
 /* ------------------------------------------------------------------------------ offloads */
 
-/* Leaves the packet's UDP checksum to others, as a sender with a vnet header does. */
+/* Make the packet's UDP checksum partial, and return the vnet header that says so. */
 static struct virtio_net_hdr checksum_leave(unsigned char *packet, size_t before)
 {
 	unsigned char *sum = packet + 20 + 6;
@@ -182,7 +182,7 @@ static struct virtio_net_hdr checksum_leave(unsigned char *packet, size_t before
 	};
 }
 
-/* The frame behind a vnet header. */
+/* Send a frame behind a vnet header. */
 static void vnet_send(int fd, const struct virtio_net_hdr *header, const unsigned char *frame,
 		      size_t length)
 {
@@ -193,8 +193,8 @@ static void vnet_send(int fd, const struct virtio_net_hdr *header, const unsigne
 	bytes_send(fd, bytes, 10 + length);
 }
 
-/* What comes behind a vnet header is the frame with its checksum, or what still has it left to
- * others and says so. */
+/* Assert that a frame arrives behind a vnet header: either with its checksum complete, or with the
+ * partial checksum and a header that says so. */
 static void assert_vnet_comes(struct link *link, int fd, const struct virtio_net_hdr *header,
 			      const unsigned char *left, const unsigned char *whole, size_t length)
 {
@@ -222,7 +222,7 @@ static void a_partial_checksum_from_a_tun_is_completed_or_passed_on(void **state
 
 	known_open(&link, state, ",vnet_hdr");
 	vnet = tunnel_opened(*state, "name=vnet,bridge=b,vnet_hdr");
-	/* Known and unknown, and to all. */
+	/* To a known and to an unknown neighbour, and by broadcast. */
 	static const char *const to[] = {"10.0.0.255", "10.0.0.1", "10.0.0.2"};
 	for (int i = 0; i < 3; i++) {
 		const unsigned char *mac = i == 0 ? everybody : host_mac((unsigned int)i);
@@ -256,7 +256,7 @@ static void a_partial_checksum_from_a_tap_is_completed_once(void **state)
 	size_t length = packet_make(whole, "10.0.0.1", "10.0.0.255");
 	struct broker_fixture *fixture = *state;
 
-	/* The order in which ports get a flooded frame is that of joining, one way or another. */
+	/* Ports receive a flooded frame in the order of joining or the reverse, so try both. */
 	for (int i = 0; i < 4; i++) {
 		static const char *const options[4][3] = {
 			{"name=p,mode=tun,bridge=b", "name=t,bridge=b", "name=v,bridge=b,vnet_hdr"},
@@ -299,7 +299,7 @@ static void a_partial_checksum_from_a_tap_is_completed_once(void **state)
 	}
 }
 
-/* The longest IPv6 packet, whose checksum is left to others before its header. */
+/* Send the longest IPv6 packet, with a partial checksum whose start is before the packet. */
 static void vnet_send_long(int fd, const unsigned char *to)
 {
 	static unsigned char bytes[10 + 14 + 40 + 65535];
@@ -317,7 +317,7 @@ static void a_partial_checksum_outside_of_the_packet_is_counted(void **state)
 {
 	static const struct virtio_net_hdr headers[] = {
 		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 4, .csum_offset = 6},
-		/* In what only fills the frame. */
+		/* In the Ethernet padding. */
 		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 14 + 40, .csum_offset = 0},
 		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 14 + 39, .csum_offset = 0},
 	};
@@ -325,7 +325,7 @@ static void a_partial_checksum_outside_of_the_packet_is_counted(void **state)
 	size_t length = packet_make(packet, "10.0.0.1", "10.0.0.9");
 	struct link link = {.fixture = *state};
 
-	/* Nobody who would complete it before. */
+	/* No other port that would complete the checksum first. */
 	link.tap = tunnel_opened(*state, "name=tap,bridge=b,vnet_hdr");
 	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b");
 	link.mac = adapter_of(*state, "tun")->mac;
@@ -335,14 +335,14 @@ static void a_partial_checksum_outside_of_the_packet_is_counted(void **state)
 		assert_nothing(&link, link.tun);
 		assert_int_equal(counted(&link, NOT_IP), i + 1);
 	}
-	/* A packet so long that it could be counted back into. */
+	/* A packet so long that the offset could wrap around into it. */
 	vnet_send_long(link.tap, link.mac);
 	assert_nothing(&link, link.tun);
 	assert_int_equal(counted(&link, NOT_IP), 4);
 	link_close(&link);
 }
 
-/* Many frames that nobody reads, so that what follows has to be kept. */
+/* Send frames until the client's socket is full, so that later frames go to the backlog. */
 static void crowd(struct broker_fixture *fixture, int fd)
 {
 	static const struct virtio_net_hdr none;
@@ -357,7 +357,7 @@ static void crowd(struct broker_fixture *fixture, int fd)
 	broker_quiesce(fixture);
 }
 
-/* The last frame that comes; its length. */
+/* Receive all frames. Return the length of the last. */
 static size_t last_read(struct broker_fixture *fixture, const char *name, int fd,
 			unsigned char bytes[300])
 {
@@ -410,7 +410,7 @@ static void a_checksum_completed_for_a_tun_stays_completed_in_the_backlog(void *
 	}
 }
 
-static void a_checksum_field_beyond_the_frame_is_malformed(void **state)
+static void offsets_that_an_ethernet_header_makes_too_large_are_malformed(void **state)
 {
 	static unsigned char bytes[10 + 65600];
 	struct virtio_net_hdr header = {
@@ -455,7 +455,7 @@ static void gso_packets_pass_both_ways(void **state)
 	frame_wrap(frame, everybody, host_mac(2), packet, length);
 	vnet_send(vnet, &shifted, frame, 14 + length);
 	assert_vnet_comes(&link, link.tun, &header, packet, NULL, length);
-	/* Longer than its header can say. */
+	/* Longer than its header's length field allows. */
 	packet[2] = packet[3] = 0;
 	frame_wrap(frame, everybody, host_mac(2), packet, length);
 	vnet_send(vnet, &shifted, frame, 14 + length);
@@ -474,7 +474,7 @@ static void packets_of_a_stream_are_framed_too(void **state)
 	for (int i = 0; i < 3; i++) {
 		char to[20];
 
-		/* To all, to one that is known, to one that is not. */
+		/* By broadcast, to a known and to an unknown neighbour. */
 		snprintf(to, sizeof(to), "10.0.0.%d", i == 0 ? 255 : i);
 		each = packet_make(bytes + length + 4, "10.0.0.9", to);
 		memcpy(bytes + length, "\0\0\0", 3);
@@ -511,7 +511,7 @@ static void tuns_get_adapters_when_the_first_tap_joins(void **state)
 	length = packet_make(packet, "10.0.0.9", "10.0.0.8");
 	bytes_send(link.tun, packet, length);
 	assert_comes(&link, other, packet, length);
-	/* From now on it is an Ethernet, on which they find each other. */
+	/* From now on the bridge is an Ethernet, and the TUNs resolve each other. */
 	link.tap = tunnel_opened(*state, "name=tap,bridge=b");
 	link.mac = adapter_of(*state, "tun")->mac;
 	bytes_send(link.tun, packet, length);
@@ -521,13 +521,13 @@ static void tuns_get_adapters_when_the_first_tap_joins(void **state)
 	length = packet_make(packet, "10.0.0.8", "10.0.0.9");
 	bytes_send(other, packet, length);
 	assert_comes(&link, link.tun, packet, length);
-	/* It stays one without. */
+	/* It stays an Ethernet without the TAP. */
 	close(link.tap);
 	broker_quiesce(*state);
 	bytes_send(other, packet, length);
 	assert_comes(&link, link.tun, packet, length);
 	close(other);
-	/* And an IP bridge again once all have left. */
+	/* It is an IP bridge again once all have left. */
 	close(link.tun);
 	broker_quiesce(*state);
 	link.tun = tunnel_opened(*state, "name=tun,mode=tun,bridge=b");
@@ -547,7 +547,7 @@ static void leaving_a_bridge_drops_waiting_packets(void **state)
 	assert_asks(&link, "10.0.0.9", "10.0.0.2", NULL);
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,bridge=c");
 	assert_int_equal(counted(&link, UNRESOLVED), 2);
-	/* Another bridge, another adapter, which knows nobody yet. */
+	/* On another bridge the TUN has another adapter, which knows no neighbour yet. */
 	packet_send(&link, "10.0.0.9", "10.0.0.1");
 	assert_nothing(&link, link.tap);
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=tun,bridge=b");
@@ -555,7 +555,7 @@ static void leaving_a_bridge_drops_waiting_packets(void **state)
 	assert_int_equal(counted(&link, UNRESOLVED), 3);
 	packet_send(&link, "10.0.0.9", "10.0.0.1");
 	assert_asks(&link, "10.0.0.9", "10.0.0.1", NULL);
-	/* What waits in one that is deleted goes with it. */
+	/* Packets that wait in a deleted tunnel's adapter are dropped with it. */
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=tun");
 	link_close(&link);
 }
@@ -584,7 +584,7 @@ static void solicitations_of_a_tun_alone_are_not_counted_as_its_clients(void **s
 	broker_quiesce(*state);
 	packet_send(&link, "10.0.0.9", "10.0.0.1");
 	broker_quiesce(*state);
-	/* Its questions are not its client's frames. */
+	/* The adapter's solicitations do not count as frames of its client. */
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 0);
 	packet_send(&link, "10.0.0.9", "224.0.0.1");
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
@@ -625,8 +625,8 @@ static void captures_see_each_side_of_the_adapter(void **state)
 	length = packet_make(packet, "10.0.0.9", "10.0.0.1");
 	assert_comes(&link, ip, packet, length);
 	frame_wrap(frame, host_mac(1), link.mac, packet, length);
-	assert_comes(&link, ethernet, frame, 14 + length); /* from the one */
-	assert_comes(&link, ethernet, frame, 14 + length); /* to the other */
+	assert_comes(&link, ethernet, frame, 14 + length); /* from one port */
+	assert_comes(&link, ethernet, frame, 14 + length); /* to the other port */
 	length = packet_make(packet, "10.0.0.1", "10.0.0.9");
 	frame_wrap(frame, link.mac, host_mac(1), packet, length);
 	bytes_send(link.tap, frame, 14 + length);
@@ -634,7 +634,7 @@ static void captures_see_each_side_of_the_adapter(void **state)
 	assert_comes(&link, ip, packet, length);
 	assert_comes(&link, ethernet, frame, 14 + length);
 	assert_comes(&link, ethernet, frame, 14 + length);
-	/* Questions are on the Ethernet only. */
+	/* Solicitations are on the Ethernet only. */
 	packet_send(&link, "10.0.0.9", "10.0.0.2");
 	assert_comes(&link, ip, packet, packet_make(packet, "10.0.0.9", "10.0.0.2"));
 	assert_asks(&link, "10.0.0.9", "10.0.0.2", NULL);
@@ -655,7 +655,7 @@ static void packets_that_wait_for_a_slow_client_stay_whole(void **state)
 
 	link_open(&link, state, ",queue=2000");
 	frame_wrap(frame, everybody, host_mac(1), packet, length);
-	/* More than its socket holds. */
+	/* More than fits into its socket. */
 	for (int i = 0; i < 1500; i++) {
 		frame[14 + length - 1] = (unsigned char)i;
 		bytes_send(link.tap, frame, 14 + length + 6);
@@ -674,7 +674,7 @@ static void packets_that_wait_for_a_slow_client_stay_whole(void **state)
 	link_close(&link);
 }
 
-/* A frame of a TAP's, or a packet, with a few bytes of it changed; its length. */
+/* Write a frame of a TAP, or a packet, with a few bytes changed. Return its length. */
 static size_t anything_make(struct link *link, unsigned char *bytes, bool tap)
 {
 	unsigned char packet[256];
@@ -746,7 +746,7 @@ static void random_frames_are_accounted_for(void **state)
 	broker_quiesce(*state);
 	for (int i = 0; i < 3; i++)
 		assert_accounted(*state, names[i]);
-	/* All that came from the TUN's client has gone, been dropped, or waits. */
+	/* Each packet of the TUN's client was sent, was dropped, or waits. */
 	assert_true(shown(*state, "tun", UNRESOLVED) > 0);
 	assert_true(shown(*state, "tun", NOT_IP) > 0);
 	assert_true(shown(*state, "tun", "to-client-dropped-full") > 0);
@@ -755,7 +755,7 @@ static void random_frames_are_accounted_for(void **state)
 	link_close(&link);
 }
 
-/* In memory of its own size, so that a sanitizer or valgrind sees what is read beyond it. */
+/* Parse a message in memory of its exact size, so that valgrind sees a read beyond the end. */
 static void message_try(const unsigned char *bytes, size_t length)
 {
 	struct neighbour_message message;
@@ -796,7 +796,7 @@ static void no_message_is_read_beyond_its_end(void **state)
 			bytes[14 + rand() % ((int)length - 14)] = (unsigned char)rand();
 		if (i % 2)
 			length -= (size_t)rand() % (length - 14 + 1);
-		/* One that its own length and checksum agree with is read to its end. */
+		/* A message whose length and checksum are valid is read to its end. */
 		if (i % 4 && length > 58) {
 			bytes[18] = 0;
 			bytes[19] = (unsigned char)(length - 54);
@@ -817,7 +817,7 @@ int main(void)
 		WITH_BROKER(a_partial_checksum_from_a_tap_is_completed_once),
 		WITH_BROKER(a_checksum_completed_for_a_tun_stays_completed_in_the_backlog),
 		WITH_BROKER(a_partial_checksum_outside_of_the_packet_is_counted),
-		WITH_BROKER(a_checksum_field_beyond_the_frame_is_malformed),
+		WITH_BROKER(offsets_that_an_ethernet_header_makes_too_large_are_malformed),
 		WITH_BROKER(gso_packets_pass_both_ways),
 		WITH_BROKER(packets_of_a_stream_are_framed_too),
 		WITH_BROKER(tuns_get_adapters_when_the_first_tap_joins),

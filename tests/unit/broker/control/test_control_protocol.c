@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that are none: each gets its errno and a message, and its client stays connected. */
+/* Invalid requests: each is answered by its errno and a message, and its client stays connected. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #define SEQUENCE 77
 
-/* A record made by hand. */
+/* A record that is built byte by byte, so that it can be invalid. */
 struct record {
 	_Alignas(8) unsigned char bytes[80000];
 	size_t length;
@@ -37,7 +37,7 @@ static void record_set_length(struct record *record, uint32_t length)
 	memcpy(record->bytes, &length, sizeof(length));
 }
 
-/* Adds an attribute whose header says that it has `said` bytes with it. */
+/* Add an attribute whose header claims a length of `said` bytes. */
 static void record_put(struct record *record, uint16_t type, uint16_t said, const void *payload,
 		       size_t size)
 {
@@ -61,7 +61,8 @@ static void record_put_number(struct record *record, uint16_t type, uint32_t num
 	record_put(record, type, sizeof(struct nlattr) + 4, &number, 4);
 }
 
-/* It is answered with that error, by a text with that word in it, and the client is served on. */
+/* Assert that a record is refused with that error and a message with that word, and that the client
+ * is still served. */
 static void assert_refused(struct broker_fixture *fixture, const struct record *record, int error,
 			   const char *word)
 {
@@ -416,7 +417,7 @@ static void another_major_version_is_not_supported(void **state)
 				 EPROTONOSUPPORT);
 		assert_int_equal(client_ask(&stranger, &answer, MEMTUN_CMD_SUBSCRIBE, ""), EPROTO);
 	}
-	/* Another minor one is. */
+	/* Another minor version is. */
 	assert_int_equal(client_ask(&stranger, &answer, MEMTUN_CMD_HELLO, "version=65545"), 0);
 	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_VERSION),
 			 MEMTUN_PROTOCOL_VERSION);

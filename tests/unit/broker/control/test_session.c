@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Several clients at once: order of answers, lists, events, and those who don't read. */
+/* Several clients at once: the order of answers, lists, events, and clients that do not read. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "memtun/transport.h"
 #include "broker/control/session.h"
 
-/* What a transport may have queued before it pauses who fills it, and one more record. */
+/* The bytes that a transport queues before it pauses its producers, and one more record. */
 #define QUEUED_MAX (65536 + MEMTUN_PROTOCOL_RECORD_MAX)
 
 static void add_many(struct broker_fixture *fixture, int count)
@@ -25,7 +25,7 @@ static void add_many(struct broker_fixture *fixture, int count)
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
 }
 
-/* What waits in the broker for the client that came last. */
+/* Return the bytes that wait in the broker for the client that connected last. */
 static size_t queued(struct broker_fixture *fixture)
 {
 	return memtun_transport_queued_bytes(
@@ -118,7 +118,7 @@ static void a_list_pauses_for_a_slow_reader_and_other_clients_are_served(void **
 	client_send(&slow, MEMTUN_CMD_TUNNEL_SHOW, 0, "name=nobody");
 	broker_quiesce(fixture);
 	assert_in_range(queued(fixture), 1, QUEUED_MAX);
-	/* It is not at its end. */
+	/* The list is not complete. */
 	assert_non_null(LIST_FIRST(&fixture->broker->control->sessions)->step);
 	assert_true(exists(fixture, "tap1999"));
 	do {
@@ -129,7 +129,7 @@ static void a_list_pauses_for_a_slow_reader_and_other_clients_are_served(void **
 	} while (answer.message.type != NLMSG_DONE);
 	assert_int_equal(records, 2001);
 	assert_int_equal(answer.message.flags & NLM_F_DUMP_INTR, 0);
-	/* The request behind it comes now. */
+	/* Now the next request is answered. */
 	assert_true(client_receive(&slow, &answer));
 	assert_int_equal(answer.message.sequence, 3);
 	client_close(&slow);
@@ -146,7 +146,7 @@ static void a_change_during_a_list_is_reported_at_its_end(void **state)
 	client_open(&slow, fixture, FIXTURE_UID, true);
 	client_send(&slow, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_DUMP, "");
 	assert_true(client_receive(&slow, &answer));
-	/* The one that it stands at among them. */
+	/* Among them is the tunnel that the list has reached. */
 	for (int i = 0; i < 2000; i += 2) {
 		char options[32];
 
@@ -294,7 +294,7 @@ static void a_slow_subscriber_is_told_that_events_were_lost(void **state)
 	}
 	assert_int_equal(losses, 1);
 	assert_in_range(events, 100, 2999);
-	/* From now on it is told again, and served. */
+	/* From now on the subscriber receives events again, and is served. */
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=new");
 	assert_event(&slow, MEMTUN_EVENT_ADDED, "new");
 	assert_int_equal(client_ask(&slow, &answer, MEMTUN_CMD_TUNNEL_SHOW, "name=new"), 0);
@@ -311,7 +311,7 @@ static void a_subscriber_that_disconnects_receives_no_more_events(void **state)
 	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
 	close(subscriber.fd);
 	subscriber.fd = -1;
-	/* The broker doesn't know yet. */
+	/* The broker has not read the end of the connection yet. */
 	for (int i = 0; i < 100; i++)
 		done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
 	assert_true(LIST_EMPTY(&fixture->broker->engine->events.subscribers));
@@ -376,7 +376,7 @@ static void another_user_is_refused_with_a_message(void **state)
 	struct client stranger;
 	struct answer answer;
 
-	/* Root is always admitted, so it must be nobody's while it connects. */
+	/* Root is always admitted, so the process connects as another user. */
 	fixture->broker->control->uid = geteuid() ? geteuid() + 1 : FIXTURE_UID;
 	listening_start(&listening, fixture);
 	stranger = (struct client){.fixture = fixture};
@@ -424,7 +424,7 @@ static void a_connection_without_a_free_descriptor_waits_without_a_busy_loop(voi
 	const char *preload = getenv("LD_PRELOAD");
 	int lowest;
 
-	/* It plays the limit by closing what accept4() returned: the connection is gone. */
+	/* valgrind enforces the limit by closing the descriptor that accept4() returned. */
 	if (preload && strstr(preload, "vgpreload"))
 		test_skip("valgrind has no limit of descriptors that a connection survives");
 	fixture->broker->control->uid = geteuid();
@@ -439,7 +439,7 @@ static void a_connection_without_a_free_descriptor_waits_without_a_busy_loop(voi
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	iterations = ev_iteration(loop);
 	broker_quiesce(fixture);
-	/* A few idle turns, and then the timer alone. */
+	/* A few idle iterations, and then the timer alone. */
 	assert_false(broker_wait(fixture, client_was_greeted, &client, .35));
 	iterations = ev_iteration(loop) - iterations;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);

@@ -14,10 +14,10 @@
 #include "broker/engine/frame.h"
 #include "broker/switch/port.h"
 
-/* A port for address tables, which only count in it. */
+/* A port for address tables, which use only its counters. */
 static struct port some_port, other_port;
 
-/* The frame reaches exactly those of the three, given as bits. */
+/* Assert that a frame reaches exactly those of the three ports, given as bits. */
 static void assert_reaches(struct broker_fixture *fixture, const int fds[3], unsigned int where,
 			   uint32_t number)
 {
@@ -52,7 +52,7 @@ static void a_frame_floods_until_its_destination_is_learned(void **state)
 	assert_true(frame_send(fds[0], 1, 2, 3));
 	assert_reaches(*state, fds, 2, 3);
 	assert_int_equal(bridge_shown(*state, MEMTUN_A_ADDRESSES), 2);
-	/* Everybody stays everybody. */
+	/* A broadcast still goes to all. */
 	assert_true(frame_send(fds[0], 1, 0xff, 4));
 	assert_reaches(*state, fds, 6, 4);
 	three_close(fds);
@@ -110,7 +110,7 @@ static void a_lone_port_has_no_destination(void **state)
 	close(fd);
 }
 
-/* A tagged frame between two hosts. */
+/* Send a frame with a VLAN tag from one host to another. */
 static void tagged_send(int fd, unsigned char from, unsigned char to, int vlan, int protocol,
 			uint32_t number)
 {
@@ -121,7 +121,7 @@ static void tagged_send(int fd, unsigned char from, unsigned char to, int vlan, 
 	memcpy(bytes, plain, 12);
 	bytes[12] = (unsigned char)(protocol >> 8);
 	bytes[13] = (unsigned char)protocol;
-	/* The number goes where frame_receive() looks for it, with the tag's bits in it. */
+	/* The number is where frame_receive() reads it, and the tag is a part of it. */
 	bytes[14] = (unsigned char)(vlan >> 8);
 	bytes[15] = (unsigned char)vlan;
 	bytes[16] = (unsigned char)number;
@@ -139,7 +139,7 @@ static void addresses_are_learned_for_each_vlan(void **state)
 		assert_int_equal(three_reached(*state, fds), 5);
 		tagged_send(fds[0], 1, 2, 5, protocols[i], 2);
 		assert_int_equal(three_reached(*state, fds), 2);
-		/* The priority is no part of the VLAN. */
+		/* The priority does not belong to the VLAN's number. */
 		tagged_send(fds[0], 1, 2, 5 | 0xe000, protocols[i], 2);
 		assert_int_equal(three_reached(*state, fds), 2);
 		tagged_send(fds[0], 1, 2, 6, protocols[i], 2);
@@ -193,7 +193,7 @@ static void order_is_kept_for_each_destination(void **state)
 	assert_true(frame_send(fds[1], 2, 0xff, 0));
 	assert_true(frame_send(fds[2], 3, 0xff, 0));
 	three_reached(*state, fds);
-	/* To one, to the other, to both, in one batch and across several. */
+	/* To one, to the other and to both, in one batch and in several. */
 	for (uint32_t i = 0; i < 90; i++) {
 		static const unsigned char to[] = {2, 0xff, 3, 3, 77, 2};
 
@@ -275,7 +275,7 @@ static void aged_addresses_make_room(void **state)
 	}
 	address_table_learn(table, &extra, &some_port, 200 * CLOCK_SECOND);
 	assert_null(address_table_find(table, &extra, 200 * CLOCK_SECOND));
-	/* The first have aged, and the others haven't. */
+	/* The first addresses have aged, the others have not. */
 	address_table_learn(table, &extra, &some_port, 302 * CLOCK_SECOND);
 	assert_ptr_equal(address_table_find(table, &extra, 302 * CLOCK_SECOND), &some_port);
 	assert_in_range(some_port.addresses, 2000, 2200);
@@ -296,7 +296,8 @@ static void one_port_does_not_fill_the_table(void **state)
 	assert_int_equal(some_port.addresses, ADDRESS_TABLE_PORT_MAX);
 	address_table_learn(table, &extra, &other_port, 1 * CLOCK_SECOND);
 	assert_ptr_equal(address_table_find(table, &extra, 1 * CLOCK_SECOND), &other_port);
-	/* Nor by what was another's: that is at neither, and floods. */
+	/* Nor by addresses of another port: such an address belongs to neither, so its frames
+	 * flood. */
 	address_table_learn(table, &extra, &some_port, 1 * CLOCK_SECOND);
 	assert_null(address_table_find(table, &extra, 1 * CLOCK_SECOND));
 	assert_int_equal(some_port.addresses, ADDRESS_TABLE_PORT_MAX);
@@ -359,7 +360,7 @@ static void addresses_that_are_no_hosts_are_not_learned(void **state)
 		assert_int_equal(packet_reaches(*state, fds, 0, sources[i], to), 6);
 		assert_int_equal(bridge_shown(*state, MEMTUN_A_ADDRESSES), 0);
 	}
-	/* And what is sent to many goes to all. */
+	/* A multicast packet goes to all. */
 	assert_int_equal(packet_reaches(*state, fds, 0, "fd00::1", "ff02::1"), 6);
 	assert_int_equal(packet_reaches(*state, fds, 0, "10.0.0.1", "224.0.0.1"), 6);
 	three_close(fds);
@@ -432,7 +433,7 @@ static void malformed_frames_are_counted(void **state)
 		const char *mode;
 		size_t length;
 		unsigned char first;
-		int word; /* -1: it passes */
+		int word; /* -1: the frame is valid */
 	} cases[] = {
 		{"tap", 13, 2, 0},
 		{"tap", 14, 2, -1},

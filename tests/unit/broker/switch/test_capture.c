@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a capture shows of a tunnel or a bridge, and that it slows nobody. */
+/* A capture shows the frames of a tunnel or a bridge, and slows no port. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* More than the 8192 records that wait for one reader, and those in its socket. */
+/* More than the 8192 records that a capture keeps for its reader, and those in its socket. */
 #define MANY 10000
 
 /* Frames at a time that fit into a socket and a tunnel's queue. */
@@ -20,7 +20,7 @@ struct record {
 	unsigned char frame[2048];
 };
 
-/* Takes one record; the length of its frame, -1: there is none now, -2: the end. */
+/* Receive one record. Return its frame's length, -1 if there is none now, -2 at the end. */
 static ssize_t record_receive(int fd, struct record *record)
 {
 	ssize_t length = recv(fd, record, sizeof(*record), MSG_DONTWAIT);
@@ -42,7 +42,7 @@ static void assert_frame(const unsigned char *frame, unsigned char from, unsigne
 	assert_memory_equal(frame, expected, sizeof(expected));
 }
 
-/* The next record is of that frame, there and that way. */
+/* Assert that the next record is of that frame, at that port and in that direction. */
 static void assert_record(int fd, uint64_t port, enum memtun_direction direction,
 			  unsigned char from, unsigned char to, uint32_t number)
 {
@@ -87,7 +87,7 @@ static void a_tunnel_is_captured_both_ways(void **state)
 	assert_record(fd, id, MEMTUN_FROM_CLIENT, 1, 2, 7);
 	assert_record(fd, id, MEMTUN_TO_CLIENT, 2, 1, 8);
 	assert_nothing(fd);
-	/* They got there as well. */
+	/* The frames arrived too. */
 	assert_int_equal(frame_receive(two), 7);
 	assert_int_equal(frame_receive(one), 8);
 	close(one);
@@ -123,7 +123,7 @@ static void a_bridge_is_captured_at_each_port(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1,bridge=b");
 	int fd = capture_opened(*state, "bridge=b");
-	int two = tunnel_opened(*state, "name=vm2,bridge=b"); /* joins after it began */
+	int two = tunnel_opened(*state, "name=vm2,bridge=b"); /* joins while the capture runs */
 	int other = tunnel_opened(*state, "name=vm3,bridge=c");
 	uint64_t id1 = shown(*state, "vm1", "id"), id2 = shown(*state, "vm2", "id");
 
@@ -133,7 +133,7 @@ static void a_bridge_is_captured_at_each_port(void **state)
 	assert_record(fd, id1, MEMTUN_FROM_CLIENT, 1, 0xff, 7);
 	assert_record(fd, id2, MEMTUN_TO_CLIENT, 1, 0xff, 7);
 	assert_nothing(fd);
-	/* Who has left isn't seen any more. */
+	/* A port that has left the bridge is not captured any more. */
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=vm1,nobridge");
 	assert_true(frame_send(one, 1, 0xff, 9));
 	broker_quiesce(*state);
@@ -221,7 +221,7 @@ static void dropped_frames_are_captured(void **state)
 
 /* ------------------------------------------------------------------------------ slow readers */
 
-/* Sends frames numbered from `first`, at most SOME: the client gets all, and `quick` sees all. */
+/* Send frames numbered from `first`, at most SOME. Assert that the client and `quick` get all. */
 static void pass_frames(struct broker_fixture *fixture, const int fds[2], uint32_t first,
 			uint32_t count, int quick)
 {
@@ -252,7 +252,7 @@ static void a_slow_reader_misses_frames_and_slows_no_port(void **state)
 		pass_frames(*state, fds, i, SOME, quick);
 	assert_int_equal(shown(*state, "vm2", "to-client-frames"), MANY);
 	assert_accounted(*state, "vm2");
-	/* What was kept for it comes without a gap, and the next frame says how wide the gap is. */
+	/* The kept records have no gap, and the next record counts the missed frames. */
 	for (; record_receive(slow, &record) == FRAME_SIZE; seen++) {
 		assert_frame(record.frame, 1, 2, seen);
 		assert_int_equal(record.header.missed, 0);

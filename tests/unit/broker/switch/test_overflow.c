@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of frames for a client that doesn't read: its queue is full, and drops what comes,
- * or what waited longest, or has who sent wait.
+* Frames for a client that does not read: its full backlog drops new frames (drop-tail), drops its
+ * oldest frames (drop-head), or pauses the senders (block).
  */
 #include "tests/unit/broker/broker_fixture.h"
 
@@ -34,7 +34,7 @@ static void a_full_backlog_drops_new_frames(void **state)
 		assert_accounted(*state, "to");
 		assert_int_equal(shown(*state, "to", "to-client-queued"), 50);
 		assert_true(shown(*state, "to", "to-client-dropped-full") > 0);
-		/* What comes out is the beginning, whole and in order. */
+		/* The client receives the first frames, whole and in order. */
 		do {
 			while ((number = typed_frame_receive(type, to)) >= 0)
 				assert_int_equal(number, next++);
@@ -47,7 +47,7 @@ static void a_full_backlog_drops_new_frames(void **state)
 		assert_accounted(*state, "to");
 		close(from);
 		close(to);
-		/* So that a datagram's end is seen. */
+		/* Have the broker detect that a datagram client has closed. */
 		close(tunnel_opened(*state, "name=to"));
 		broker_quiesce(*state);
 	}
@@ -82,7 +82,7 @@ static void with_drop_head_a_full_backlog_drops_its_oldest_frames(void **state)
 			}
 			broker_quiesce(*state);
 		}
-		/* The newest have stayed. */
+		/* The newest frames were kept. */
 		assert_int_equal(last, sent);
 		assert_int_equal(count + shown(*state, "to", "to-client-dropped-full"), sent);
 		assert_accounted(*state, "to");
@@ -93,7 +93,7 @@ static void with_drop_head_a_full_backlog_drops_its_oldest_frames(void **state)
 	}
 }
 
-/* More large frames than may wait: what does is bounded by bytes, not by the queue's frames. */
+/* Send more large frames than may wait. Assert that bytes bound the backlog, not frames. */
 static void assert_bytes_are_bounded(struct broker_fixture *fixture, int from)
 {
 	unsigned char bytes[60000];
@@ -118,7 +118,7 @@ static void the_backlog_is_bounded_in_bytes_too(void **state)
 	close(to);
 }
 
-/* Whatever their number was before. */
+/* The backlog has many small frames before. */
 static void with_drop_head_a_large_frame_drops_as_many_bytes_as_it_needs(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,bridge=b");
@@ -150,7 +150,7 @@ static void a_stopped_reader_slows_no_other_port(void **state)
 	three_close(fds);
 }
 
-/* Sends until the socket is full: its tunnel isn't read any more. */
+/* Send until the socket is full because the broker has paused it. Return the next number. */
 static uint32_t send_all(struct broker_fixture *fixture, int fd, unsigned char from,
 			 unsigned char to, uint32_t number)
 {
@@ -177,7 +177,7 @@ static void blocking_pauses_the_sender_and_drops_nothing(void **state)
 			 "name=slow,bridge=b,overflow=block,queue=40,socket=%s",
 			 socket_names[type]);
 		slow = tunnel_opened(*state, options);
-		/* So that 1 and 2 know each other, and only 0 sends to the slow one. */
+		/* Learn the hosts at 1 and 2, so that only frames of 0 go to the slow port. */
 		assert_true(frame_send(fds[1], 2, 0xff, 0));
 		assert_true(frame_send(fds[2], 3, 0xff, 0));
 		assert_true(typed_frame_send(type, slow, 99, 0xff, 0));
@@ -190,7 +190,7 @@ static void blocking_pauses_the_sender_and_drops_nothing(void **state)
 			broker_quiesce(*state);
 			assert_int_equal(frame_receive(fds[2]), i);
 		}
-		/* The paused one is read again once half of the queue is out, not before. */
+		/* The paused port is read again once half of the backlog is sent, not before. */
 		assert_false(frame_send(fds[0], 1, 99, sent));
 		assert_int_equal(typed_frame_receive(type, slow), 0);
 		assert_int_equal(typed_frame_receive(type, slow), 0);
@@ -232,7 +232,7 @@ static void a_paused_source_resumes_at_half(void **state)
 		if (!paused)
 			break;
 		assert_true(queued > 20);
-		/* One frame at a time makes room in the socket now and then. */
+		/* Reading one frame makes room in the socket only sometimes. */
 		assert_true(frame_receive(slow) >= 0);
 		broker_quiesce(*state);
 		if (shown(*state, "from", "from-client-frames") != before)
@@ -254,7 +254,7 @@ static void a_flood_pauses_its_source_too(void **state)
 	assert_true(sent > shown(*state, "slow", "to-client-offered"));
 	close(slow);
 	broker_quiesce(*state);
-	/* The blocking one is gone: nothing holds its source any more. */
+	/* The blocking port is closed, so its source is read again. */
 	assert_int_equal(shown(*state, "vm0", "from-client-frames"), sent);
 	three_close(fds);
 }
@@ -276,7 +276,7 @@ static void a_queue_that_no_longer_blocks_resumes_its_sources(void **state)
 		done(*state, MEMTUN_CMD_TUNNEL_SET, ways[i]);
 		broker_quiesce(*state);
 		if (shown(*state, "from", "from-client-frames") != sent)
-			fail_msg("after %s its source is still held", ways[i]);
+			fail_msg("after %s its source is still paused", ways[i]);
 		close(from);
 		close(slow);
 		broker_quiesce(*state);

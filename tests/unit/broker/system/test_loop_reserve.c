@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libev where memory is short: the first realloc fails, and what it is for goes on all the same.
+* libev without memory: the first realloc() fails, and the reserve serves the request.
  */
 #include "broker/system/loop_reserve.h"
 
@@ -35,7 +35,7 @@ static void never(struct ev_loop *loop, ev_io *io, int events)
 	fail();
 }
 
-/* Makes libev's table of descriptors larger, for which it needs memory. */
+/* Grow libev's table of descriptors, for which it allocates. */
 static void loop_grow(struct ev_loop *loop, int fd)
 {
 	ev_io io;
@@ -45,7 +45,7 @@ static void loop_grow(struct ev_loop *loop, int fd)
 	ev_io_stop(loop, &io);
 }
 
-/* A loop whose first table can't be had at first; without a reserve libev aborts here. */
+/* Grow a loop while the first realloc() fails. Without a reserve libev would abort. */
 static void loop_grow_short_of_memory(void)
 {
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);

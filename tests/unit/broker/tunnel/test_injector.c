@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames that are injected: where they go, how they count, and that room is waited for. */
+/* Injected frames: where they go, how they count, and that a full backlog pauses the injector. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <errno.h>
@@ -11,13 +11,14 @@
 
 #include "broker/engine/frame.h"
 
-/* More than two sockets and a short queue hold. */
+/* More frames than fit into two sockets and a short backlog. */
 #define MANY 2000
 
-/* Turns of a test in which something must have moved. */
+/* Rounds after which a test must have made progress. */
 #define ROUNDS_MAX 10000
 
-/* Sends frames from host 1 to host 2 numbered from `first` up to `end`, until there is no room. */
+/* Send frames from host 1 to host 2, numbered from `first` up to `end`, until there is no room.
+ * Return the next number. */
 static uint32_t frames_send(struct broker_fixture *fixture, int fd, uint32_t first, uint32_t end)
 {
 	uint32_t number = first;
@@ -32,7 +33,7 @@ static uint32_t frames_send(struct broker_fixture *fixture, int fd, uint32_t fir
 	return number;
 }
 
-/* Takes all that is there, which must be the frames from `first`; the number of the next. */
+/* Receive all frames, whose numbers must begin with `first`. Return the next number. */
 static uint32_t frames_receive(struct broker_fixture *fixture, int fd, uint32_t first)
 {
 	int64_t number;
@@ -74,7 +75,7 @@ static void frames_injected_into_a_tunnel_without_a_client_count_as_dropped(void
 	close(injector);
 }
 
-/* The whole way of many frames through a queue of ten, whatever its policy is. */
+/* Send many frames through a backlog of ten, and assert that all arrive with that policy. */
 static void pause_and_deliver(struct broker_fixture *fixture, const char *overflow)
 {
 	uint32_t sent = 0, received = 0;
@@ -194,7 +195,7 @@ static void frames_injected_as_the_clients_are_learned_and_counted(void **state)
 	close(injector);
 }
 
-/* The tunnel of vm1 is held as vm2 loses nothing; nobody has vm1 open. */
+/* The source of vm1 is paused, as vm2 is lossless. vm1 has no client. */
 static void an_injector_is_paused_with_its_tunnel(void **state)
 {
 	uint32_t sent, received = 0;
@@ -207,7 +208,7 @@ static void an_injector_is_paused_with_its_tunnel(void **state)
 	sent = frames_send(*state, injectors[0], 0, MANY);
 	assert_true(sent < MANY);
 	offered = shown(*state, "vm2", "to-client-offered");
-	/* One that begins while it is held is held too. */
+	/* An injector that is opened while its tunnel is paused is paused too. */
 	injectors[1] = injector_opened(*state, "name=vm1,direction=from-client");
 	assert_int_equal(frames_send(*state, injectors[1], MANY, MANY + 1), MANY + 1);
 	assert_int_equal(shown(*state, "vm2", "to-client-offered"), offered);
@@ -216,7 +217,7 @@ static void an_injector_is_paused_with_its_tunnel(void **state)
 	for (int i = 0; received < sent && i < ROUNDS_MAX; i++) {
 		int64_t number = frame_receive(two);
 
-		/* The other's one comes somewhere between. */
+		/* The other injector's frame arrives somewhere between. */
 		if (number >= 0 && number != MANY)
 			assert_int_equal(number, received++);
 		if (number == -1)
@@ -291,7 +292,7 @@ static void frames_of_a_writer_that_closed_all_arrive(void **state)
 	assert_true(sent < MANY);
 	close(injector);
 	broker_quiesce(*state);
-	/* It is held: the broker's end waits for room. */
+	/* The injector is paused: the broker's end waits for room. */
 	assert_int_equal(descriptors_count(), before + 1);
 	for (int i = 0; received < sent && i < ROUNDS_MAX; i++)
 		received = frames_receive(*state, fd, received);
@@ -318,7 +319,7 @@ static void a_paused_injector_ends_with_its_tunnel(void **state)
 		done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=vm1");
 		assert_true(fd_ended(injector));
 		assert_false(frame_send(injector, 1, 2, 0));
-		assert_int_equal(errno, ECONNRESET); /* as frames of it were not read */
+		assert_int_equal(errno, ECONNRESET); /* as some of its frames were not read */
 		close(injector);
 		close(one);
 		close(two);
@@ -337,7 +338,7 @@ static void a_paused_injector_resumes_when_the_full_queue_closes(void **state)
 	assert_true(frames_send(*state, injector, 0, MANY) < MANY);
 	close(fd);
 	broker_quiesce(*state);
-	/* It goes on, to nobody. */
+	/* The injector goes on, and its frames are dropped. */
 	assert_int_equal(frames_send(*state, injector, 0, MANY), MANY);
 	assert_int_equal(shown(*state, "vm", "to-client-queued"), 0);
 	assert_accounted(*state, "vm");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interfaces of the kernel where the kernel is played by this program: what it can refuse, and
- * what happens behind the broker's back. No interface is made. test_kernel.sh has the real ones.
+* Interfaces of the kernel, with wrapped functions in place of the kernel: what it can refuse, and
+ * what it can change without the broker. test_kernel.sh tests real interfaces.
  */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
@@ -19,15 +19,15 @@
 #include "broker/system/kernel_device.h"
 #include "broker/system/kernel_link.h"
 
-/* The one interface that there can be. */
+/* The only interface of this kernel. */
 static struct {
 	bool there;
-	char name[MEMTUN_NAME_SIZE]; /* that it has now */
+	char name[MEMTUN_NAME_SIZE]; /* its present name */
 	uint32_t index;
 	uint32_t queues;
 	unsigned long owner;
 	bool persistent;
-	unsigned int opened, deleted, asked; /* how often */
+	unsigned int opened, deleted, asked; /* numbers of calls */
 	int open_error, ask_error;
 	unsigned long failing; /* this ioctl fails, with EINVAL */
 } interface;
@@ -136,7 +136,7 @@ static void options_of_tunnels_in_memory_are_refused(void **state)
 		assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, text), EINVAL);
 	}
 	assert_int_equal(interface.opened, 0);
-	/* Memory is what there is without a backend. */
+	/* Without a backend, a tunnel is in memory. */
 	close(tunnel_opened(*state, "name=m,backend=memory,bridge=b,persistent"));
 	close(tunnel_opened(*state, "name=m,backend=memory"));
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=m");
@@ -186,7 +186,7 @@ static void an_interface_that_cannot_be_made_leaves_no_tunnel(void **state)
 		interface.failing = failing[i];
 		assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel"),
 				 EINVAL);
-		interface.there = false; /* as its descriptor was closed */
+		interface.there = false; /* as its only descriptor was closed */
 		assert_false(exists(*state, "k"));
 	}
 }
@@ -200,7 +200,8 @@ static void an_open_that_fails_keeps_the_interface(void **state)
 	assert_true(exists(*state, "k"));
 	assert_int_equal(interface.deleted, 0);
 	interface.open_error = 0;
-	/* It goes after it was asked for, so that opening it makes another one. */
+	/* The interface is deleted after the broker looked for it, so the open makes another
+	 * one. */
 	interface.ask_error = ENOBUFS;
 	interface.index = 8;
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=k"), ENODEV);
@@ -253,10 +254,10 @@ static void changes_of_the_interface_become_events(void **state)
 
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
 	done(fixture, MEMTUN_CMD_SUBSCRIBE, "");
-	/* By its owner, without the broker. */
+	/* Its owner opens it without the broker. */
 	interface.queues = 1;
 	expect_event(fixture, MEMTUN_EVENT_OPENED);
-	/* Not to know is no news. */
+	/* A failure to ask makes no event. */
 	interface.ask_error = ENOBUFS;
 	interface.asked = 0;
 	assert_true(broker_wait(fixture, interface_was_asked, NULL, 10.));
@@ -332,7 +333,7 @@ static void an_uplink_with_an_unusable_interface_leaves_nothing(void **state)
 		       "name=u,bridge=b,type=kernel,address=10.0.0.1");
 }
 
-/* Its broker has the right to the kernel's interfaces. */
+/* Make a broker that may use the kernel's interfaces. */
 #define KERNEL(test) cmocka_unit_test_setup_teardown(test, set_up, broker_fixture_tear_down)
 
 int main(void)

@@ -29,7 +29,7 @@ static void frames_pass_without_the_broker(void **state)
 		add(*state, type);
 		left = tunnel_opened(*state, "name=left");
 		right = tunnel_opened(*state, "name=right");
-		/* The loop isn't turned. */
+		/* The broker's loop does not run here. */
 		assert_true(frame_send(left, 1, 2, 5));
 		assert_int_equal(frame_receive(right), 5);
 		assert_true(frame_send(right, 2, 1, 6));
@@ -50,7 +50,8 @@ static void an_end_is_busy_until_the_other_was_taken_as_well(void **state)
 		first = tunnel_opened(*state, "name=left");
 		assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=left"), EBUSY);
 		second = tunnel_opened(*state, "name=right");
-		/* Now a fresh pair, from either end; the former goes on. */
+		/* Now an open makes a new pair, from either end, and the former pair still
+		 * works. */
 		third = tunnel_opened(*state, "name=right");
 		assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=right"), EBUSY);
 		fourth = tunnel_opened(*state, "name=left");
@@ -75,7 +76,7 @@ static void an_end_is_replaced_after_its_client_closed_it(void **state)
 			add(*state, type);
 			left = tunnel_opened(*state, "name=left");
 			close(left);
-			/* Whichever end is asked for next, it isn't one of the dead pair. */
+			/* The next open, of either end, makes a new pair. */
 			if (which == 0) {
 				left = tunnel_opened(*state, "name=left");
 				right = tunnel_opened(*state, "name=right");
@@ -125,7 +126,7 @@ static void deleting_one_deletes_both(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=right");
 	assert_false(exists(*state, "left"));
 	assert_false(exists(*state, "right"));
-	/* The end that waited for its client is closed. */
+	/* The end that waited for its client to open it is closed. */
 	assert_true(fd_ended(right));
 	close(right);
 }
@@ -189,7 +190,7 @@ static void opening_makes_both(void **state)
 
 	close(left);
 	broker_quiesce(*state);
-	/* The record stays until it is deleted. */
+	/* The tunnel persists until it is deleted. */
 	assert_true(exists(*state, "left"));
 	assert_int_equal(shown(*state, "right", "persistent"), 1);
 }

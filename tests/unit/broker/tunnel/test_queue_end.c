@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a queue ends: what of the client's frames still arrives, and when the tunnel is gone. */
+/* How a queue ends: which frames of the client still arrive, and when the tunnel is deleted. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <errno.h>
@@ -14,10 +14,10 @@
 
 #include "broker/tunnel/tunnel.h"
 
-/* Many times what the broker looks apart, which is a second. */
+/* Seconds to wait: ten times the interval of the broker's liveness poll. */
 #define LOOKED 10.
 
-/* A tunnel `from` of that socket type, and one that stays and reads what it sends. */
+/* A tunnel `from` of that socket type, and a tunnel that receives its frames. */
 struct wire {
 	struct broker_fixture *fixture;
 	enum socket_type type;
@@ -48,7 +48,7 @@ static bool from_is_deleted(void *context)
 	return !tunnel_find(fixture->broker->tunnels, "from");
 }
 
-/* Waits for what no readiness tells; asks nobody for it where readiness must do. */
+/* Assert that `from` is deleted: for dgram after the liveness poll, else by readiness alone. */
 static void assert_from_is_deleted(struct wire *wire)
 {
 	if (wire->type == SOCKET_DGRAM)
@@ -104,7 +104,7 @@ static void a_close_does_not_count_as_empty_frames(void **state)
 
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=stays");
 	persistent = tunnel_opened(*state, "name=stays");
-	/* Fills batches first, so that the next asks for a whole one. */
+	/* Fill batches first, so that the broker asks for a whole one next. */
 	for (uint32_t i = 0; i < 40; i++)
 		assert_true(frame_send(persistent, 1, 2, i));
 	broker_quiesce(*state);
@@ -153,7 +153,7 @@ static void an_empty_frame_of_a_stream_is_counted(void **state)
 static void frames_after_an_empty_one_arrive_after_the_close(void **state)
 {
 	for (int type = 0; type < SOCKET_STREAM; type++) {
-		/* At each place of a batch. */
+		/* At each position in a batch. */
 		for (uint32_t before = 0; before < 40; before += 3) {
 			struct wire wire;
 
@@ -169,7 +169,7 @@ static void frames_after_an_empty_one_arrive_after_the_close(void **state)
 				assert_int_equal(
 					refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=to,bridge=b"),
 					EBUSY);
-			/* For dgram the request that would find it taken looks. */
+			/* For dgram, an open of the same tunnel detects the close. */
 			close(tunnel_opened(*state, "name=from,bridge=b"));
 			assert_arrived(&wire, 0, before + 5);
 			close(wire.to);
@@ -188,7 +188,7 @@ static void shutting_down_the_sending_side_ends_a_queue_once(void **state)
 		wire_open(&wire, *state, types[i]);
 		assert_true(wire_send(&wire, 5));
 		assert_int_equal(shutdown(wire.from, SHUT_WR), 0);
-		/* Settling fails where the readiness is endless. */
+		/* This fails if the broker's descriptor stays ready for ever. */
 		broker_quiesce(*state);
 		assert_true(from_is_deleted(*state));
 		assert_true(fd_ended(wire.from));
@@ -219,7 +219,7 @@ static void shutting_down_the_receiving_side_ends_a_queue_at_the_next_frame(void
 	}
 }
 
-/* Sends to `from`, which doesn't read, until something waits in the broker. */
+/* Send frames to `from`, which does not read, until some wait in the broker. */
 static void fill(struct wire *wire)
 {
 	uint32_t number = 0;
@@ -279,7 +279,7 @@ static void a_closed_datagram_client_is_detected_before_an_open_is_busy(void **s
 	close(wire.from);
 	wire.from = tunnel_opened(*state, "name=from,bridge=b,socket=dgram");
 	assert_arrived(&wire, 9, 1);
-	/* And adding, and opening it otherwise than it was. */
+	/* The same before an add, and before an open with other options. */
 	close(wire.from);
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=from");
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=from");
@@ -295,7 +295,8 @@ static void a_closed_datagram_client_is_detected_at_the_next_frame(void **state)
 	struct wire wire;
 
 	wire_open(&wire, *state, SOCKET_DGRAM);
-	/* Had the client sent something, the kernel would have thrown it away at our frame. */
+	/* Frames of the client would be lost here, as the kernel discards them at the broker's
+	 * send. */
 	close(wire.from);
 	assert_true(frame_send(wire.to, 2, 0xff, 6));
 	broker_quiesce(*state);
@@ -313,7 +314,7 @@ static void a_datagram_tunnel_shows_that_a_close_is_detected(void **state)
 	close(wire.to);
 }
 
-/* A source that is held because `slow` is full and blocks. */
+/* Pause `from` by filling the backlog of `slow`, which blocks. */
 static void pause_edge(struct wire *wire, int *slow)
 {
 	struct broker_fixture *fixture = wire->fixture;
@@ -338,7 +339,7 @@ static void a_paused_source_ends_with_its_client(void **state)
 		queued = shown(*state, "slow", "to-client-queued");
 		close(wire.from);
 		assert_true(broker_wait(*state, from_is_deleted, *state, LOOKED));
-		/* What it had sent is there, not lost. */
+		/* The frames that it had sent were not dropped. */
 		assert_true(shown(*state, "slow", "to-client-queued") > queued);
 		assert_int_equal(shown(*state, "slow", "to-client-dropped-full"), 0);
 		close(slow);
@@ -373,7 +374,7 @@ static void closing_and_reopening_at_once_is_never_busy(void **state)
 		for (int i = 0; i < 10000; i++) {
 			struct answer answer;
 
-			/* The close and the next request are seen in one turn. */
+			/* The broker sees the close and the next request in one iteration. */
 			client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options);
 			if (answer.error)
 				fail_msg("open %d of %s: %s", i, socket_names[type],
@@ -407,7 +408,7 @@ static void a_persistent_tunnel_reopens_at_once(void **state)
 
 /* ------------------------------------------------------------------------------ killed */
 
-/* A child that holds the only copy of `fd` and does what it is told until it is killed. */
+/* Start a child that has the only copy of `fd` and calls `run` until it is killed. */
 static pid_t child_start(int fd, void (*run)(int fd))
 {
 	pid_t parent = getpid();
@@ -420,7 +421,7 @@ static pid_t child_start(int fd, void (*run)(int fd))
 	assert_true(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* The broker's ends must not live on here. */
+		/* The child must not keep the broker's ends open. */
 		for (int other = 3; other < 256; other++) {
 			if (other != fd && other != ready[1])
 				close(other);
@@ -460,7 +461,7 @@ static void child_sends_stream(int fd)
 {
 	for (uint32_t i = 0; i < 20; i++)
 		stream_frame_send(fd, 1, 0xff, i);
-	(void)!write(fd, "\0\0", 2); /* and dies within a length */
+	(void)!write(fd, "\0\0", 2); /* and is killed within a length */
 }
 
 static void the_tunnels_of_a_killed_client_are_deleted_and_its_frames_arrive(void **state)
@@ -487,7 +488,7 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 	struct client other;
 	pid_t child;
 
-	/* The descriptors are on their way in its socket when it dies. */
+	/* The descriptors are in its socket's receive queue when it is killed. */
 	client_open(&other, fixture, FIXTURE_UID, true);
 	for (int i = 0; i < SOCKET_TYPES; i++) {
 		char options[64];
@@ -503,7 +504,7 @@ static void a_client_that_is_killed_without_reading_its_answers_leaves_nothing(v
 	assert_true(exists(fixture, "tap14"));
 	child_kill(child);
 	broker_quiesce(fixture);
-	/* Only datagram ones may be there still. */
+	/* Only datagram tunnels may still exist. */
 	for (struct tunnel *tunnel = tunnel_next(fixture->broker->tunnels, 0); tunnel;
 	     tunnel = tunnel_next(fixture->broker->tunnels, tunnel->port.id))
 		assert_int_equal(tunnel->socket, MEMTUN_DGRAM);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The headers that each queue has before its packets: which there are, and what the vnet header
- * says of checksums and of frames that are still to be cut, to who reads it and for who doesn't.
+* The headers before the packets of each queue, and the offloads of the vnet header: partial
+ * checksums and GSO frames, for queues with that header and for queues without.
  */
 #include "tests/unit/broker/broker_fixture.h"
 
@@ -13,7 +13,7 @@
 
 #include "common/frame/checksum.h"
 
-/* A UDP packet behind headers, as a vnet queue's client writes it; its whole length. */
+/* Write a UDP packet behind its headers, as the client of a vnet queue does. Return the length. */
 static size_t vnet_packet(unsigned char bytes[300], bool needs_checksum, uint8_t gso)
 {
 	struct virtio_net_hdr header = {0};
@@ -30,7 +30,7 @@ static size_t vnet_packet(unsigned char bytes[300], bool needs_checksum, uint8_t
 		memcpy(pseudo, bytes + sizeof(header) + 12, 8);
 		pseudo[9] = IPPROTO_UDP;
 		pseudo[11] = 20;
-		/* The sum that is there is not complemented. */
+		/* A partial checksum is not complemented. */
 		partial = (uint16_t)~checksum_fold(checksum_add(0, pseudo, sizeof(pseudo)));
 		memcpy(sum, &partial, 2);
 	}
@@ -65,7 +65,7 @@ static void each_queue_has_its_own_headers(void **state)
 		memcpy(bytes + before, packet, length);
 		assert_int_equal(send(ends[from].fd, bytes, before + length, 0), before + length);
 		broker_quiesce(*state);
-		/* Each after the first has learned a host; its packets go to all the same. */
+		/* Each queue after the first has sent from a host; its packets still go to all. */
 		for (int to = 0; to < 4; to++) {
 			unsigned char *at = bytes;
 
@@ -100,7 +100,7 @@ static void a_checksum_is_completed_for_queues_without_vnet_headers(void **state
 	assert_int_equal(recv(plain, got, sizeof(got), MSG_DONTWAIT), length - 10);
 	assert_memory_equal(got, right, length - 10);
 	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
-	/* Whole, or still to be completed: either way its header says which. */
+	/* The checksum is complete or partial, and the header says which. */
 	if (got[0] & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		assert_memory_equal(got, sent, length);
 	else
@@ -145,7 +145,7 @@ static void a_header_that_contradicts_its_frame_is_counted(void **state)
 		memcpy(bytes, &bad[i], sizeof(bad[i]));
 		assert_int_equal(send(from, bytes, length, 0), length);
 	}
-	/* Nothing but a header, and less. */
+	/* Only a header, and less than a header. */
 	assert_int_equal(send(from, bytes, 10, 0), 10);
 	assert_int_equal(send(from, bytes, 3, 0), 3);
 	broker_quiesce(*state);

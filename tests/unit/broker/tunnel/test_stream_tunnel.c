@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A tunnel whose socket is a stream: its frames' lengths say where one ends, and nothing else does.
- */
+/* A tunnel whose socket is a stream: only the length before a frame tells where it ends. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <arpa/inet.h>
@@ -56,7 +55,7 @@ static void a_stream_of_many_small_frames_arrives_whole(void **state)
 		memcpy(bytes + i * (4 + FRAME_SIZE), &length, 4);
 		frame_make(bytes + i * (4 + FRAME_SIZE) + 4, FRAME_SIZE, 1, 0xff, i);
 	}
-	/* One write, one read, more than a turn's batches. */
+	/* One write and one read, of more frames than the broker forwards in one iteration. */
 	assert_int_equal(send(from, bytes, COUNT * (4 + FRAME_SIZE), 0), COUNT * (4 + FRAME_SIZE));
 	for (int i = 0; i < 20; i++) {
 		broker_quiesce(*state);
@@ -104,7 +103,7 @@ static void a_slow_stream_reader_gets_every_frame_whole(void **state)
 			sent++;
 		}
 		broker_quiesce(*state);
-		/* An odd piece at a time. */
+		/* Read an odd number of bytes at a time. */
 		length =
 			recv(to, got + filled,
 			     sizeof(got) - filled < 333 ? sizeof(got) - filled : 333, MSG_DONTWAIT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tunnels are called, who may have them, how they are opened, changed and deleted. */
+/* Tunnels: their names and owners, and how they are opened, changed and deleted. */
 #include "tests/unit/broker/broker_fixture.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define OTHER_UID 1001
 
-/* Opens and tells the name; the descriptor is closed unless `kept` takes it. */
+/* Open a tunnel and assert its name. Store the descriptor in *kept, or close it if kept is NULL. */
 static void assert_opens_as(struct broker_fixture *fixture, const char *options, const char *name,
 			    int *kept)
 {
@@ -60,7 +60,7 @@ static void templates_do_not_disturb_each_other(void **state)
 	close(fds[0]);
 	broker_quiesce(*state);
 	assert_opens_as(*state, "name=%dx", "1x", &fds[4]);
-	/* Not a name of the template: the hole is still there. */
+	/* tap00 is not a name of the template, so tap0 is still free. */
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap00");
 	assert_opens_as(*state, "name=tap%d", "tap0", &fds[5]);
 	for (int i = 1; i < 6; i++)
@@ -194,7 +194,7 @@ static void an_exclusive_open_makes_the_tunnel(void **state)
 
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=new,exclusive"), EBUSY);
 	close(fd);
-	/* Its client has gone, which the broker hasn't been told yet. */
+	/* The broker has not read the close of its client yet. */
 	fd = tunnel_opened(*state, "name=new,exclusive");
 	close(fd);
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=stays");
@@ -282,7 +282,7 @@ static void a_flow_stays_on_its_queue_and_flows_are_spread(void **state)
 		int64_t number;
 
 		while ((number = frame_receive(fds[i])) >= 0) {
-			/* In order, and all or none of a flow. */
+			/* In order, and a flow's frames all here or all elsewhere. */
 			assert_int_equal(rounds[number / 8], number % 8);
 			rounds[number / 8]++;
 			seen[i]++;
@@ -330,7 +330,7 @@ static void the_mtu_changes_while_it_is_open(void **state)
 
 		frame_make(bytes, 14 + packet, 1, 0xff, (uint32_t)packet);
 		assert_int_equal(send(one, bytes, 14 + packet, 0), 14 + packet);
-		/* A tag isn't counted. */
+		/* The MTU does not count a VLAN tag. */
 		bytes[12] = 0x81;
 		bytes[13] = 0;
 		assert_int_equal(send(one, bytes, 14 + 4 + packet, 0), 14 + 4 + packet);
@@ -340,7 +340,7 @@ static void the_mtu_changes_while_it_is_open(void **state)
 		assert_int_equal(frame_receive(two), 67 + i / 2);
 	assert_int_equal(frame_receive(two), -1);
 	assert_int_equal(shown(*state, "two", "to-client-dropped-mtu"), 2);
-	/* What a client writes isn't limited by its own mtu. */
+	/* The MTU does not limit what the client writes. */
 	done(*state, MEMTUN_CMD_TUNNEL_SET, "name=one,mtu=68");
 	close(one);
 	close(two);
@@ -354,7 +354,7 @@ static void a_change_is_shown(void **state)
 	assert_int_equal(shown(*state, "it", "queue"), 7);
 	assert_int_equal(shown(*state, "it", "overflow"), MEMTUN_DROP_HEAD);
 	assert_int_equal(shown(*state, "it", "persistent"), 1);
-	/* What can't be changed. */
+	/* These cannot be changed. */
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=it,mode=tun"), EINVAL);
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SET, "name=nobody,mtu=70"), ENOENT);
 }
@@ -413,7 +413,7 @@ static void a_tunnel_is_found_by_its_id(void **state)
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_DELETE, ""), EINVAL);
 	done(*state, MEMTUN_CMD_TUNNEL_DELETE, options);
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SHOW, options), ENOENT);
-	/* Ids don't come again. */
+	/* Ids are never used again. */
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=it");
 	assert_true(shown(*state, "it", "id") > id);
 }
@@ -479,7 +479,7 @@ static void a_batch_waits_for_a_client_that_does_not_read(void **state)
 
 	client_open(&slow, fixture, FIXTURE_UID, true);
 	client_send(&slow, MEMTUN_CMD_QUEUE_OPEN, 0, "name=vm%d,count=1000");
-	/* It is stopped, and others are served meanwhile. */
+	/* The batch is paused, and other clients are served meanwhile. */
 	broker_quiesce(fixture);
 	for (struct tunnel *tunnel = tunnel_next(fixture->broker->tunnels, 0); tunnel;
 	     tunnel = tunnel_next(fixture->broker->tunnels, tunnel->port.id))
@@ -500,7 +500,7 @@ static void a_batch_waits_for_a_client_that_does_not_read(void **state)
 
 /* ------------------------------------------------------------------------------ unattached */
 
-/* Opens a queue without a tunnel; its descriptor. */
+/* Open a queue without a tunnel, and store its id in *id. Return the descriptor. */
 static int unattached(struct broker_fixture *fixture, const char *options, uint64_t *id)
 {
 	struct answer answer;
@@ -530,7 +530,7 @@ static void a_queue_is_attached_and_detached(void **state)
 	int fd = unattached(*state, "", &id);
 	char options[32];
 
-	/* Before it has a tunnel what is written goes nowhere. */
+	/* Frames that are written before the attach are discarded. */
 	assert_true(frame_send(fd, 1, 0xff, 1));
 	broker_quiesce(*state);
 	assert_int_equal(attach(*state, id, "name=vm,bridge=b"), 0);
@@ -556,7 +556,7 @@ static void a_queue_is_attached_and_detached(void **state)
 	close(to);
 }
 
-/* Else what follows, of whichever tunnel, would be taken for the rest of that frame. */
+/* Otherwise the next bytes, of another tunnel, would be read as the rest of that frame. */
 static void a_stream_that_is_detached_within_a_frame_ends(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -566,7 +566,7 @@ static void a_stream_that_is_detached_within_a_frame_ends(void **state)
 	char options[32];
 
 	assert_int_equal(attach(*state, id, "name=vm,socket=stream,bridge=b,mtu=65000"), 0);
-	/* A frame of two buffers, of which only the first fits any more. */
+	/* A frame of two buffers, of which only the first fits into the socket. */
 	for (uint32_t i = 0; i < 8; i++) {
 		unsigned char frame[60000];
 

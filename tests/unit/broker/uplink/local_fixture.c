@@ -9,7 +9,8 @@
 
 #include "common/control_socket.h"
 
-/* Longer than any wait here takes: a look a second, and the first delays. */
+/* Seconds that no wait here takes: the broker looks once a second, and its first delays are
+ * short. */
 #define LONG 10.
 
 static char directory[] = "/tmp/memtun-local-XXXXXX";

@@ -42,7 +42,7 @@ void uplink_refused(struct broker_fixture *fixture, int error, const char *words
 		fail_msg("%s: '%s' does not say '%s'", options, answer.fault.text, words);
 }
 
-/* *answer has the record. */
+/* Store the uplink's record in *answer. */
 static void uplink_show(struct broker_fixture *fixture, const char *name, struct answer *answer)
 {
 	char options[64];
@@ -113,7 +113,7 @@ int udp_open(const char *address, uint16_t *port)
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&name, length), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &length), 0);
-	/* Both families have it in the same place. */
+	/* Both families have the port at the same offset. */
 	*port = ntohs(((struct sockaddr_in *)&name)->sin_port);
 	return fd;
 }
@@ -162,7 +162,7 @@ int64_t udp_frame_receive(int fd)
 	uint32_t number;
 	ssize_t length;
 
-	/* That someone refused what was sent is told once. */
+	/* An earlier send to a closed port is reported once. */
 	do {
 		length = recv(fd, bytes, sizeof(bytes), 0);
 	} while (length < 0 && errno == ECONNREFUSED);

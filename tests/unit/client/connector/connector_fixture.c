@@ -91,12 +91,14 @@ void ends_send(struct ends *ends, const uint16_t *udp_ports)
 
 	for (; *udp_ports; udp_ports++) {
 		if (ends->other) {
-			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TAP, *udp_ports);
+			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TAP,
+							 *udp_ports);
 			assert_int_equal(
 				memtun_connector_write(ends->other, frame, (size_t)length, 0),
 				length);
 		} else {
-			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TUN, *udp_ports);
+			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TUN,
+							 *udp_ports);
 			assert_int_equal(send(ends->peer, frame, (size_t)length, 0), length);
 		}
 	}
@@ -118,7 +120,7 @@ static void alarm_handle(int signal)
 		alarm_function();
 }
 
-/* Microseconds: several in each of the milliseconds that poll(2) counts in, the last one too. */
+/* Every 300 microseconds, so that alarms interrupt poll(2) even in its last millisecond. */
 void alarms_start(void (*function)(void))
 {
 	const struct itimerval often = {.it_interval.tv_usec = 300, .it_value.tv_usec = 300};
@@ -134,7 +136,7 @@ void alarms_stop(void)
 	const struct itimerval never = {0};
 
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-	/* Not SIG_DFL: one may still be on its way. */
+	/* Not SIG_DFL, as one signal may still be pending. */
 	assert_true(signal(SIGALRM, SIG_IGN) != SIG_ERR);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of connectors share: a connector on one end of a socket pair, a LAN of one's own,
- * frames by their UDP port, and the time.
+* For the tests of connectors: a connector on one end of a socket pair, a multicast LAN with a free
+ * port, frames that are known by their UDP port, and time.
  */
 #ifndef MEMTUN_TESTS_CONNECTOR_FIXTURE_H
 #define MEMTUN_TESTS_CONNECTOR_FIXTURE_H
@@ -15,39 +15,39 @@
 
 #define LAN_GROUP "230.0.0.1"
 
-/* Two connectors that hear each other, or one and a peer: what is -1 or NULL is not there. */
+/* Two connectors on one LAN, or a connector and a peer socket. The other member is NULL or -1. */
 struct ends {
 	struct memtun_connector *connector;
 	int peer;
 	struct memtun_connector *other;
 };
 
-/* A TUN connector on a socket pair of that type; its other end is peer. */
+/* Open a TUN connector on a socket pair of that type, whose other end is `peer`. */
 void ends_open(struct ends *ends, int type);
 
-/* Two members of a LAN on loopback with a port of its own. */
+/* Open two members of a LAN on loopback with a free port. */
 void ends_open_lan(struct ends *ends);
 void ends_close(struct ends *ends);
 
-/* A UDP port that no one has on loopback just now. */
+/* Return a UDP port that is free on loopback now. */
 uint16_t port_find(void);
 
-/* Writes an IPv4 packet (or, for a TAP, a frame with one) to that UDP port; returns its length. */
+/* Write an IPv4 packet (for a TAP, a frame with one) to that UDP port. Return its length. */
 size_t udp_frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint16_t udp_port);
 
-/* The peer, or the other member, sends frames to these UDP ports. The list ends with 0. */
+/* Send frames to these UDP ports from the peer or the other member. The list ends with 0. */
 void ends_send(struct ends *ends, const uint16_t *udp_ports);
 #define SEND(ends, ...) ends_send(ends, (const uint16_t[]){__VA_ARGS__, 0})
 
-/* The UDP port that a packet goes to. */
+/* Return the destination UDP port of a packet. */
 unsigned int packet_port(const struct memtun_packet *packet);
 
-/* Has SIGALRM interrupt whatever waits, again and again, and each time call function if not NULL.
- */
+/* Interrupt waiting system calls by SIGALRM, again and again. Each signal calls the function, if it
+ * is not NULL. */
 void alarms_start(void (*function)(void));
 void alarms_stop(void);
 
-/* Asserts that at least so many milliseconds have passed since then. */
+/* Assert that at least so many milliseconds have passed since then. */
 void assert_elapsed(int64_t since, int milliseconds);
 
 #endif
