@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests with cmocka: a tunnel in memory as fixture, and assertions about what the program under
- * test has written to it. One that fails shows the frames, in hexadecimal and with a line that says
- * what their headers say. Needs libmemtun-io and cmocka. See memtun_testing(3).
+ * For tests with cmocka: a tunnel in memory as a fixture, and assertions about the frames that the
+ * program under test has written to it. An assertion that fails prints the frames in hexadecimal,
+ * each with a line about its headers. A test links libmemtun-io and cmocka. See memtun_testing(3).
  *
  *	static void it_answers(void **state)
  *	{
@@ -19,7 +19,7 @@
 
 #if !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
 #if defined(__STRICT_ANSI__)
-#error "memtun/cmocka.h needs <net/if.h> whole: define _DEFAULT_SOURCE, or compile with -std=gnu11"
+#error "memtun/cmocka.h needs struct ifreq: define _DEFAULT_SOURCE, or compile with -std=gnu11"
 #endif
 #endif
 
@@ -44,19 +44,20 @@
 
 /* --- a fixture --- */
 
-/* *state of a test with one of the setup functions below. */
+/* What one of the set-up functions below leaves in *state. memtun_tear_down() frees it. */
 struct memtun_fixture {
 	struct memtun_io *io;
-	int fd; /* for the program: non-blocking, attached, without packet information */
+	int fd; /* the program's descriptor: non-blocking, attached, without packet information */
 	char name[IFNAMSIZ];
 	struct memtun_testing_tunnel *tunnel;
 };
 
+/* Close the descriptor unless the program has, and free the system and the fixture. Return 0. */
 static inline int memtun_tear_down(void **state)
 {
 	struct memtun_fixture *fixture = (struct memtun_fixture *)*state;
 
-	/* EBADF if the program has closed it, which it may. */
+	/* EBADF if the program has closed it, which is no error. */
 	if (fixture->fd >= 0)
 		memtun_io_close(fixture->io, fixture->fd);
 	memtun_io_free(fixture->io);
@@ -64,6 +65,7 @@ static inline int memtun_tear_down(void **state)
 	return 0;
 }
 
+/* Make a fixture whose tunnel is attached with these flags of TUNSETIFF. -1 after a message. */
 static inline int memtun_set_up(void **state, int flags)
 {
 	struct memtun_fixture *fixture = (struct memtun_fixture *)calloc(1, sizeof(*fixture));
@@ -89,13 +91,13 @@ static inline int memtun_set_up(void **state, int flags)
 	return 0;
 }
 
-/* With a tunnel of IP packets. */
+/* Make a fixture with a tunnel of IP packets. */
 static inline int memtun_set_up_tun(void **state)
 {
 	return memtun_set_up(state, IFF_TUN | IFF_NO_PI);
 }
 
-/* With a tunnel of Ethernet frames. */
+/* Make a fixture with a tunnel of Ethernet frames. */
 static inline int memtun_set_up_tap(void **state)
 {
 	return memtun_set_up(state, IFF_TAP | IFF_NO_PI);
@@ -103,12 +105,13 @@ static inline int memtun_set_up_tap(void **state)
 
 /* --- what the assertions print --- */
 
-/* Longer frames are shown up to here. */
+/* Bytes of a frame that are printed at most. */
 #define MEMTUN_CMOCKA_SHOWN 2048
 
-/* So many frames are shown where none of them is the one. */
+/* Frames that are printed at most when none is the expected one. */
 #define MEMTUN_CMOCKA_FRAMES 8
 
+/* Print the bytes, 16 a row, in hexadecimal and as ASCII. */
 static inline void memtun_print_bytes(const void *bytes, size_t length)
 {
 	const unsigned char *from = (const unsigned char *)bytes;
@@ -130,6 +133,7 @@ static inline void memtun_print_bytes(const void *bytes, size_t length)
 		print_error("  and %zu bytes more\n", length - shown);
 }
 
+/* Print the line about the frame's headers and its bytes. */
 static inline void memtun_print_frame(const struct memtun_testing_tunnel *tunnel, const void *bytes,
 				      size_t length)
 {
@@ -143,7 +147,7 @@ static inline void memtun_print_frame(const struct memtun_testing_tunnel *tunnel
 	memtun_print_bytes(bytes, length);
 }
 
-/* Takes what is there, having failed. */
+/* Take the frames that the program wrote, and print them; for an assertion that has failed. */
 static inline void memtun_print_written(struct memtun_testing_tunnel *tunnel)
 {
 	unsigned int count = memtun_testing_count_written(tunnel);
@@ -167,7 +171,7 @@ static inline void memtun_print_written(struct memtun_testing_tunnel *tunnel)
 		print_error("and %u more\n", count - MEMTUN_CMOCKA_FRAMES);
 }
 
-/* Says where they differ, if they do. */
+/* Print where the received bytes differ from the expected ones. Return 0 if they don't. */
 static inline int memtun_print_difference(const char *what, const void *received,
 					  size_t received_length, const void *expected,
 					  size_t expected_length)
@@ -262,18 +266,22 @@ static inline void memtun_check_no_frame(struct memtun_testing_tunnel *tunnel, c
 	_fail(file, line);
 }
 
-/* Takes the oldest frame that the program wrote: it is this one, packet information left out. */
+/*
+ * Take the oldest frame that the program wrote, and assert that it has these bytes. Packet
+ * information and the vnet header are not compared.
+ */
 #define assert_frame_received(tunnel, bytes, length) \
 	memtun_check_frame(tunnel, bytes, length, __FILE__, __LINE__)
 
 /*
- * Takes the oldest datagram, whole and with right checksums, that the program wrote to that address
- * and port, wherever it is among the frames: its payload is this one.
+ * Take the oldest UDP datagram that the program wrote to that numeric address and port, and assert
+ * that it has this payload. Other frames may come before it; they stay. A datagram that is a
+ * fragment, is cut, or has a wrong checksum is not taken.
  */
 #define assert_udp_received(tunnel, host, port, payload, length) \
 	memtun_check_udp(tunnel, host, port, payload, length, __FILE__, __LINE__)
 
-/* The program has written none that was not taken. */
+/* Assert that every frame that the program wrote was taken. */
 #define assert_no_frame(tunnel) memtun_check_no_frame(tunnel, __FILE__, __LINE__)
 
 #endif

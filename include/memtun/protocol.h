@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The numbers of the control protocol; memtun-protocol(7) says what they mean. A record of the
- * SOCK_SEQPACKET control socket is one netlink message: struct nlmsghdr, then struct nlattr's,
- * in host byte order. Numbers are never reused.
+ * The numbers of the control protocol, which memtun-protocol(7) explains. A record of the
+ * SOCK_SEQPACKET control socket is one netlink message: a struct nlmsghdr and its attributes, each
+ * with a struct nlattr, in host byte order. Numbers are never reused.
  */
 #ifndef MEMTUN_PROTOCOL_H
 #define MEMTUN_PROTOCOL_H
 
 #include <stdint.h>
 
-/* The version a client says hello with: another major number is another protocol. */
+/* The version in a client's hello. A different major number is a different protocol. */
 #define MEMTUN_PROTOCOL_MAJOR 1
 #define MEMTUN_PROTOCOL_MINOR 0
 #define MEMTUN_PROTOCOL_VERSION (MEMTUN_PROTOCOL_MAJOR << 16 | MEMTUN_PROTOCOL_MINOR)
 
-/* The longest record, either way. */
+/* The longest record in either direction, in bytes. */
 #define MEMTUN_PROTOCOL_RECORD_MAX 32768
 
-/* The longest name of a tunnel or bridge, as IFNAMSIZ has it: 15 bytes and a NUL. */
+/* Bytes for any name of a tunnel, bridge or uplink, with its NUL; the value of IFNAMSIZ. */
 #define MEMTUN_NAME_SIZE 16
 
-/* The longest other string: as a path that fits struct sockaddr_un, 107 bytes and a NUL. */
+/* Bytes for any other string, with its NUL; the size of sun_path in struct sockaddr_un. */
 #define MEMTUN_TEXT_SIZE 108
 
 enum memtun_command {
@@ -36,7 +36,7 @@ enum memtun_command {
 	MEMTUN_CMD_BRIDGE_DELETE = 0x19,
 	MEMTUN_CMD_BRIDGE_SHOW = 0x1a,
 	MEMTUN_CMD_SUBSCRIBE = 0x1b,
-	/* From the broker only; its sequence number is 0. */
+	/* Only the broker sends it, with sequence number 0. */
 	MEMTUN_CMD_EVENT = 0x1c,
 	MEMTUN_CMD_CAPTURE = 0x1d,
 	MEMTUN_CMD_INJECT = 0x1e,
@@ -57,29 +57,30 @@ enum memtun_mode {
 enum memtun_socket {
 	MEMTUN_SEQPACKET = 1,
 	MEMTUN_DGRAM = 2,
-	MEMTUN_STREAM = 3, /* each frame after its length: 4 bytes, big-endian */
+	MEMTUN_STREAM = 3, /* before each frame its length: 4 bytes, big-endian */
 };
 
-/* The value of MEMTUN_A_OVERFLOW: what gives way when a queue is full. */
+/* The value of MEMTUN_A_OVERFLOW: what happens to a frame for a full queue. */
 enum memtun_overflow {
-	MEMTUN_DROP_TAIL = 1, /* the frame that comes */
-	MEMTUN_DROP_HEAD = 2, /* the frame that has waited longest */
-	MEMTUN_BLOCK = 3,     /* none: who sends it is not read until there is room */
+	MEMTUN_DROP_TAIL = 1, /* the frame is dropped */
+	MEMTUN_DROP_HEAD = 2, /* the oldest frames in the queue are dropped */
+	MEMTUN_BLOCK = 3,     /* it is queued, and its sender is not read until there is room */
 };
 
 /* The value of MEMTUN_A_STATE. */
 enum memtun_state {
+	/* The states of a tunnel. */
 	MEMTUN_CLOSED = 1,
 	MEMTUN_OPEN = 2,
-	/* Of an uplink. */
+	/* The states of an uplink. */
 	MEMTUN_UP = 3,
 	MEMTUN_DOWN = 4,
 };
 
 /* The value of MEMTUN_A_DIRECTION. */
 enum memtun_direction {
-	MEMTUN_FROM_CLIENT = 1, /* what the tunnel's client writes */
-	MEMTUN_TO_CLIENT = 2,   /* what it is to read */
+	MEMTUN_FROM_CLIENT = 1, /* frames that the tunnel's client writes */
+	MEMTUN_TO_CLIENT = 2,   /* frames for the tunnel's client */
 };
 
 /* The value of MEMTUN_A_EVENT. */
@@ -91,7 +92,7 @@ enum memtun_event {
 	MEMTUN_EVENT_CLOSED = 5,
 	MEMTUN_EVENT_BRIDGE_ADDED = 6,
 	MEMTUN_EVENT_BRIDGE_DELETED = 7,
-	/* Not sent: what a reader of events is given when some were lost. */
+	/* Never sent by the broker: libmemtun reports it when events were lost. */
 	MEMTUN_EVENT_LOST = 8,
 	MEMTUN_EVENT_UPLINK_ADDED = 9,
 	MEMTUN_EVENT_UPLINK_DELETED = 10,
@@ -99,76 +100,77 @@ enum memtun_event {
 	MEMTUN_EVENT_UPLINK_DOWN = 12,
 };
 
-/* The value of MEMTUN_A_TYPE: what an uplink joins its bridge to. */
+/* The value of MEMTUN_A_TYPE: what the uplink connects its bridge to. */
 enum memtun_uplink_type {
 	MEMTUN_UPLINK_MCAST = 1,  /* a multicast LAN of User Mode Linux and QEMU */
 	MEMTUN_UPLINK_KERNEL = 2, /* a TUN or TAP interface of the kernel */
 	MEMTUN_UPLINK_VDE = 3,    /* a VDE switch */
 	MEMTUN_UPLINK_BESS = 4,   /* a SEQPACKET socket: slirp4netns, User Mode Linux */
-	MEMTUN_UPLINK_STREAM = 5, /* a STREAM socket, frames after their lengths: QEMU, passt */
-	MEMTUN_UPLINK_DGRAM = 6,  /* a DGRAM socket with a path of its own: QEMU */
-	MEMTUN_UPLINK_UDP = 7,    /* frames in UDP datagrams, from one address to another: QEMU */
-	MEMTUN_UPLINK_VXLAN = 8,  /* RFC 7348 */
+	MEMTUN_UPLINK_STREAM = 5, /* a STREAM socket, each frame after its length: QEMU, passt */
+	MEMTUN_UPLINK_DGRAM = 6,  /* a DGRAM socket that is bound to a path: QEMU */
+	MEMTUN_UPLINK_UDP = 7,    /* UDP datagrams between two addresses: QEMU */
+	MEMTUN_UPLINK_VXLAN = 8,  /* VXLAN, RFC 7348 */
 };
 
-/* The value of MEMTUN_A_BACKEND: what a tunnel's descriptors are. */
+/* The value of MEMTUN_A_BACKEND: what a tunnel's descriptors refer to. */
 enum memtun_backend {
-	MEMTUN_MEMORY = 1, /* ends of socket pairs */
-	MEMTUN_KERNEL = 2, /* the kernel's, of a real interface */
+	MEMTUN_MEMORY = 1, /* socketpairs of the broker */
+	MEMTUN_KERNEL = 2, /* an interface of the kernel */
 };
 
-/* Numbers are u32 unless said otherwise; flags are the number 0 or 1. Those from 64 up are in
- * answers and events only. */
+/*
+ * An attribute's type is u32 unless its comment has another. A flag is the u32 0 or 1. Attributes
+ * from 64 up occur in replies and events only.
+ */
 enum memtun_attribute {
 	MEMTUN_A_UNSPEC = 0,
 	MEMTUN_A_VERSION = 1,      /* major << 16 | minor */
-	MEMTUN_A_FEATURES = 2,     /* bits; none is defined yet */
-	MEMTUN_A_ID = 3,           /* of the object; never reused */
+	MEMTUN_A_FEATURES = 2,     /* bits; no bit is defined yet */
+	MEMTUN_A_ID = 3,           /* the object's id, which is never reused */
 	MEMTUN_A_NAME = 4,         /* string */
 	MEMTUN_A_MODE = 5,         /* enum memtun_mode */
 	MEMTUN_A_SOCKET = 6,       /* enum memtun_socket */
-	MEMTUN_A_BRIDGE = 7,       /* string; empty: none */
+	MEMTUN_A_BRIDGE = 7,       /* string; empty: no bridge */
 	MEMTUN_A_PEER = 8,         /* string */
-	MEMTUN_A_MTU = 9,          /* bytes of packet */
-	MEMTUN_A_QUEUE_LIMIT = 10, /* frames that wait for one queue at the most */
+	MEMTUN_A_MTU = 9,          /* bytes, without the Ethernet header */
+	MEMTUN_A_QUEUE_LIMIT = 10, /* max frames that wait for one queue */
 	MEMTUN_A_OVERFLOW = 11,    /* enum memtun_overflow */
-	MEMTUN_A_PI = 12,          /* flag: struct tun_pi before each frame */
-	MEMTUN_A_VNET_HDR = 13,    /* flag: struct virtio_net_hdr before each frame */
-	MEMTUN_A_MULTI_QUEUE = 14, /* flag */
-	MEMTUN_A_EXCLUSIVE = 15,   /* flag: refuse a name that exists */
-	MEMTUN_A_PERSISTENT = 16,  /* flag */
+	MEMTUN_A_PI = 12,          /* flag: struct tun_pi is before each frame */
+	MEMTUN_A_VNET_HDR = 13,    /* flag: struct virtio_net_hdr is before each frame */
+	MEMTUN_A_MULTI_QUEUE = 14, /* flag: the tunnel may have several queues */
+	MEMTUN_A_EXCLUSIVE = 15,   /* flag: a name that exists is refused */
+	MEMTUN_A_PERSISTENT = 16,  /* flag: the tunnel stays without queues */
 	MEMTUN_A_OWNER = 17,       /* uid */
-	MEMTUN_A_COUNT = 18,       /* so many at once */
-	MEMTUN_A_HUB = 19,         /* flag: the bridge floods and doesn't learn */
-	MEMTUN_A_QUEUES = 20,      /* open queues */
-	MEMTUN_A_QUEUE_ID = 21,    /* of one open */
-	MEMTUN_A_INODE = 22,       /* u64: of the client end's socket */
-	MEMTUN_A_FDS = 23,         /* descriptors that ride with this record */
+	MEMTUN_A_COUNT = 18,       /* how many queues to open */
+	MEMTUN_A_HUB = 19,         /* flag: the bridge floods and does not learn */
+	MEMTUN_A_QUEUES = 20,      /* how many queues are open */
+	MEMTUN_A_QUEUE_ID = 21,    /* the queue's id */
+	MEMTUN_A_INODE = 22,       /* u64: inode of the client end's socket */
+	MEMTUN_A_FDS = 23,         /* how many descriptors are with this record */
 	MEMTUN_A_STATE = 24,       /* enum memtun_state */
 	MEMTUN_A_EVENT = 25,       /* enum memtun_event */
-	MEMTUN_A_TIME = 26,        /* u64: CLOCK_MONOTONIC nanoseconds */
-	MEMTUN_A_STATISTICS = 27,  /* flag: answer with counters */
-	MEMTUN_A_PORTS = 28,       /* of a bridge */
-	MEMTUN_A_ADDRESSES = 29,   /* that a bridge has learned */
-	MEMTUN_A_HANGUP_SEEN = 30, /* flag: 0 if a killed client of this dgram queue goes unseen */
+	MEMTUN_A_TIME = 26,        /* u64: CLOCK_MONOTONIC, nanoseconds */
+	MEMTUN_A_STATISTICS = 27,  /* flag: the reply is to have counters */
+	MEMTUN_A_PORTS = 28,       /* how many ports a bridge has */
+	MEMTUN_A_ADDRESSES = 29,   /* how many addresses a bridge has learned */
+	MEMTUN_A_HANGUP_SEEN = 30, /* flag: 0 if the broker cannot detect this dgram client's end */
 	MEMTUN_A_DIRECTION = 31,   /* enum memtun_direction */
 	MEMTUN_A_TYPE = 32,        /* enum memtun_uplink_type */
 	MEMTUN_A_GROUP = 33,       /* string: a multicast address */
-	MEMTUN_A_PORT = 34,        /* of UDP */
+	MEMTUN_A_PORT = 34,        /* UDP port */
 	MEMTUN_A_IFADDR = 35,      /* string: an address of the interface to use */
-	MEMTUN_A_TTL = 36,
-	MEMTUN_A_LOOP = 37,    /* flag: own frames are heard as well */
-	MEMTUN_A_PATH = 38,    /* string, as the next four */
-	MEMTUN_A_REMOTE = 39,  /* address:port, an address or a path */
-	MEMTUN_A_LOCAL = 40,   /* address:port or an address */
-	MEMTUN_A_ADDRESS = 41, /* addresses, each maybe with its prefix, a '+' between two */
-	MEMTUN_A_GATEWAY = 42, /* addresses, a '+' between two */
-	MEMTUN_A_VNI = 43,     /* of VXLAN */
+	MEMTUN_A_TTL = 36,         /* IP_MULTICAST_TTL */
+	MEMTUN_A_LOOP = 37,        /* flag: the uplink also receives its own frames */
+	MEMTUN_A_PATH = 38,        /* string, as the next four; the path of a socket */
+	MEMTUN_A_REMOTE = 39,      /* ADDRESS:PORT, an address or a path */
+	MEMTUN_A_LOCAL = 40,       /* ADDRESS:PORT or an address */
+	MEMTUN_A_ADDRESS = 41, /* addresses with '+' between them, each with an optional prefix */
+	MEMTUN_A_GATEWAY = 42, /* addresses with '+' between them */
+	MEMTUN_A_VNI = 43,     /* VXLAN network identifier */
 	MEMTUN_A_DEVICE = 44,  /* string: a kernel interface */
 	MEMTUN_A_BACKEND = 45, /* enum memtun_backend */
 	MEMTUN_A_PLAIN = 48,   /* flag: a capture without headers */
-	/* From 64 up: in answers and events only. */
-	/* Counters of a port, all u64, since it was made. */
+	/* The counters of a port since it was made, all u64. */
 	MEMTUN_A_FROM_CLIENT_FRAMES = 64,
 	MEMTUN_A_FROM_CLIENT_BYTES = 65,
 	MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY = 66,
@@ -176,9 +178,9 @@ enum memtun_attribute {
 	MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE = 68,
 	MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED = 69,
 	MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION = 70,
-	MEMTUN_A_FROM_CLIENT_DROPPED_OVERRUN = 71,    /* by the kernel, before they were read */
-	MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN = 72,    /* from elsewhere, or for another network */
-	MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED = 73, /* no neighbour has answered for them */
+	MEMTUN_A_FROM_CLIENT_DROPPED_OVERRUN = 71,    /* by the kernel: its buffer was full */
+	MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN = 72,    /* from another sender or network */
+	MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED = 73, /* no neighbour replied to the probes */
 	MEMTUN_A_TO_CLIENT_OFFERED = 74,
 	MEMTUN_A_TO_CLIENT_FRAMES = 75,
 	MEMTUN_A_TO_CLIENT_BYTES = 76,
@@ -187,25 +189,25 @@ enum memtun_attribute {
 	MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT = 79,
 	MEMTUN_A_TO_CLIENT_DROPPED_MTU = 80,
 	MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION = 81,
-	MEMTUN_A_TO_CLIENT_DROPPED_REFUSED = 82, /* by the kernel, or memory was short */
-	MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP = 83,  /* a TUN's adapter took it: it is no IP for it */
-	MEMTUN_A_TO_CLIENT_COPIED_BYTES = 84,    /* that were copied, as they had to wait */
-	MEMTUN_A_TO_CLIENT_UNREAD = 85, /* u64: bytes that its client could read and has not yet */
-	MEMTUN_A_MAC = 86,              /* string: of a TUN's adapter */
-	MEMTUN_A_VLAN = 87,             /* that an address was seen in */
-	MEMTUN_A_AGE = 88,              /* u64: nanoseconds since it was seen */
-	MEMTUN_A_CONNECTS = 89,         /* u64: how often an uplink has come up */
-	MEMTUN_A_REASON = 90,           /* string: why an uplink is down */
+	MEMTUN_A_TO_CLIENT_DROPPED_REFUSED = 82, /* by the kernel, or for lack of memory */
+	MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP = 83,  /* for a TUN's adapter: not IP for the TUN */
+	MEMTUN_A_TO_CLIENT_COPIED_BYTES = 84,    /* bytes copied because frames had to wait */
+	MEMTUN_A_TO_CLIENT_UNREAD = 85,          /* u64: bytes that the client has yet to read */
+	MEMTUN_A_MAC = 86,                       /* string: MAC of a TUN's adapter */
+	MEMTUN_A_VLAN = 87,                      /* VLAN id of a learned address; 0: none */
+	MEMTUN_A_AGE = 88,      /* u64: nanoseconds since an address was last seen */
+	MEMTUN_A_CONNECTS = 89, /* u64: how often an uplink has come up */
+	MEMTUN_A_REASON = 90,   /* string: why an uplink is down */
 	MEMTUN_A_END
 };
 
-/* Before each frame that comes from a capture's descriptor; host byte order. */
+/* Comes before each frame in a read of a capture's descriptor. Host byte order. */
 struct memtun_capture_header {
-	uint64_t time;      /* CLOCK_REALTIME nanoseconds */
-	uint64_t missed;    /* frames that this capture has missed so far, being too slow */
-	uint32_t port;      /* the tunnel's or uplink's id */
+	uint64_t time;      /* CLOCK_REALTIME, nanoseconds */
+	uint64_t missed;    /* frames so far that the reader was too slow for */
+	uint32_t port;      /* id of the tunnel or uplink */
 	uint16_t direction; /* enum memtun_direction */
-	uint16_t mode;      /* enum memtun_mode: of the frame; on a bridge, the bridge's */
+	uint16_t mode;      /* enum memtun_mode of the frame; on a bridge, of the bridge */
 };
 
 #endif
