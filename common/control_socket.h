@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 /* The longest address, with its NUL. */
 #define CONTROL_ADDRESS_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)

@@ -2,7 +2,7 @@
 /*
  * Control messages: one record, one netlink message, built and walked with libmnl. libmnl alone
  * lets too much pass (lengths of 0, trailing garbage, cut payloads), so the walk here checks every
- * length itself, and everything else by the table in attribute.c.
+ * length itself, and everything else by the table in attribute_table.c.
  */
 #ifndef MEMTUN_MESSAGE_H
 #define MEMTUN_MESSAGE_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 /* A message as read. The strings of its attributes lie in the record. */
 struct message {

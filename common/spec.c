@@ -5,19 +5,20 @@
 #include <string.h>
 
 /* Finds the key among those allowed, and sets its value. */
-static int spec_set(struct attribute_set *set, const char *key, const char *value, uint64_t allowed,
-		    struct fault *fault)
+static int spec_set(struct attribute_set *set, const char *key, const char *value,
+		    unsigned int options, struct fault *fault)
 {
 	enum memtun_attribute which = attribute_find(key);
 
-	if (strcmp(key, "nobridge") == 0 && !value && (allowed & ATTRIBUTE_BIT(MEMTUN_A_BRIDGE))) {
+	if (strcmp(key, "nobridge") == 0 && !value &&
+	    attribute_is_option(MEMTUN_A_BRIDGE, options)) {
 		which = MEMTUN_A_BRIDGE;
 		value = "";
 	}
 	/* What is named by other means can have the name of an interface. */
-	if (which == MEMTUN_A_NAME && !(allowed & ATTRIBUTE_BIT(MEMTUN_A_NAME)))
+	if (which == MEMTUN_A_NAME && !attribute_is_option(MEMTUN_A_NAME, options))
 		which = MEMTUN_A_DEVICE;
-	if (which == MEMTUN_A_UNSPEC || !attribute_is_among(allowed, which))
+	if (!attribute_is_option(which, options))
 		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
 				 strchr(key, '=') ? ": on the command line it is KEY VALUE" : "");
 	if (attribute_set_has(set, which))
@@ -25,7 +26,8 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 	return attribute_set_parse(set, which, value, fault);
 }
 
-int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set, struct fault *fault)
+int spec_parse_options(char *text, unsigned int options, struct attribute_set *set,
+		       struct fault *fault)
 {
 	char *part;
 
@@ -36,28 +38,28 @@ int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set, 
 			*value++ = '\0';
 		if (part[0] == '\0')
 			return fault_set(fault, EINVAL, "an option is empty");
-		if (spec_set(set, part, value, allowed, fault) < 0)
+		if (spec_set(set, part, value, options, fault) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int spec_parse(char *text, uint64_t allowed, struct attribute_set *set, struct fault *fault)
+int spec_parse(char *text, unsigned int options, struct attribute_set *set, struct fault *fault)
 {
-	char *options = strchr(text, ':');
+	char *colon = strchr(text, ':');
 
-	if (options)
-		*options++ = '\0';
+	if (colon)
+		*colon = '\0';
 	/* A name may have them, but this is what somebody meant as options. */
 	if (strpbrk(text, ",="))
 		return fault_set(fault, EINVAL,
 				 "options follow a colon: NAME:KEY=VALUE,... not '%.60s'", text);
-	if (spec_set(set, "name", text, ATTRIBUTE_BIT(MEMTUN_A_NAME), fault) < 0)
+	if (attribute_set_parse(set, MEMTUN_A_NAME, text, fault) < 0)
 		return -1;
-	return options ? spec_parse_options(options, allowed, set, fault) : 0;
+	return colon ? spec_parse_options(colon + 1, options, set, fault) : 0;
 }
 
-int spec_parse_words(const char *const words[], int count, uint64_t allowed,
+int spec_parse_words(const char *const words[], int count, unsigned int options,
 		     struct attribute_set *set, struct fault *fault)
 {
 	for (int i = 0; i < count; i++) {
@@ -71,7 +73,7 @@ int spec_parse_words(const char *const words[], int count, uint64_t allowed,
 		if (i + 1 < count && (!is_flag || (strcmp(words[i + 1], "on") == 0 ||
 						   strcmp(words[i + 1], "off") == 0)))
 			value = words[++i];
-		if (spec_set(set, key, value, allowed, fault) < 0)
+		if (spec_set(set, key, value, options, fault) < 0)
 			return -1;
 	}
 	return 0;

@@ -6,16 +6,17 @@
 #ifndef MEMTUN_SPEC_H
 #define MEMTUN_SPEC_H
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 /*
  * Splits text, which is written to and which the set's strings then point into. -1 with the fault
- * filled: EINVAL. allowed: attributes that may be set, as bits.
+ * filled: EINVAL. options: what may be set, enum
+ * attribute_option, or'ed.
  */
-int spec_parse(char *text, uint64_t allowed, struct attribute_set *set, struct fault *fault);
+int spec_parse(char *text, unsigned int options, struct attribute_set *set, struct fault *fault);
 
 /* The same for what follows the name: `key=value,flag,…`. */
-int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set,
+int spec_parse_options(char *text, unsigned int options, struct attribute_set *set,
 		       struct fault *fault);
 
 /*
@@ -23,7 +24,7 @@ int spec_parse_options(char *text, uint64_t allowed, struct attribute_set *set,
  * empty bridge, and `name`, where it isn't a key itself, for `device`. -1 with the fault filled:
  * EINVAL.
  */
-int spec_parse_words(const char *const words[], int count, uint64_t allowed,
+int spec_parse_words(const char *const words[], int count, unsigned int options,
 		     struct attribute_set *set, struct fault *fault);
 
 #endif

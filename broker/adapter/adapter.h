@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 struct adapter;
 struct adapter_config;

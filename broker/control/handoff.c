@@ -67,7 +67,7 @@ struct handoff *handoff_new(struct control *control, const char *path_and_spec, 
 		goto fail;
 	}
 	*spec++ = '\0';
-	if (spec_parse(spec, TUNNEL_OPTIONS, &handoff->options, fault) < 0 ||
+	if (spec_parse(spec, OPTION_TUNNEL, &handoff->options, fault) < 0 ||
 	    control_socket_listen(&socket, handoff->text, SOCK_STREAM, fault) < 0)
 		goto fail;
 	listener_start(&handoff->listener, control, &socket, handoff_accepted, handoff);

@@ -7,7 +7,7 @@
 #ifndef MEMTUN_HANDOFF_H
 #define MEMTUN_HANDOFF_H
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "broker/control/listener.h"
 
 struct control;

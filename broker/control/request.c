@@ -69,48 +69,71 @@ static enum request_result run_subscribe(struct session *session, struct fault *
 struct request_type {
 	const char *name;
 	request_function *run;
-	uint64_t required;
-	uint64_t allowed; /* besides those */
+	struct attribute_choice takes;
 };
 
-/* By number. Those of netlink's own messages, and the event's, are no commands. */
+/* By number. Netlink's own messages and the event are no requests. */
 static const struct request_type request_types[MEMTUN_CMD_END] = {
-	[MEMTUN_CMD_HELLO] = {"hello", run_hello, BIT(VERSION), BIT(FEATURES)},
-	[MEMTUN_CMD_TUNNEL_ADD] = {"add", request_tunnel_add, BIT(NAME),
-				   (TUNNEL_OPTIONS & ~BIT(PERSISTENT)) | BIT(COUNT)},
-	[MEMTUN_CMD_TUNNEL_SET] = {"set", request_tunnel_set, 0, TUNNEL_KEY | TUNNEL_CHANGES},
-	[MEMTUN_CMD_TUNNEL_DELETE] = {"del", request_tunnel_delete, 0, TUNNEL_KEY},
-	[MEMTUN_CMD_TUNNEL_SHOW] = {"show", request_tunnel_show, 0, TUNNEL_KEY | BIT(STATISTICS)},
-	[MEMTUN_CMD_QUEUE_OPEN] = {"open", request_queue_open, 0,
-				   BIT(NAME) | TUNNEL_OPTIONS | BIT(EXCLUSIVE) | BIT(COUNT)},
-	[MEMTUN_CMD_QUEUE_ATTACH] = {"attach", request_queue_attach, BIT(QUEUE_ID) | BIT(NAME),
-				     TUNNEL_OPTIONS | BIT(EXCLUSIVE)},
-	[MEMTUN_CMD_QUEUE_DETACH] = {"detach", request_queue_detach, BIT(QUEUE_ID), 0},
-	[MEMTUN_CMD_BRIDGE_ADD] = {"bridge add", request_bridge_add, BIT(NAME), BIT(HUB)},
-	[MEMTUN_CMD_BRIDGE_DELETE] = {"bridge del", request_bridge_delete, BIT(NAME), 0},
-	[MEMTUN_CMD_BRIDGE_SHOW] = {"bridge show", request_bridge_show, 0, BIT(NAME)},
-	[MEMTUN_CMD_SUBSCRIBE] = {"subscribe", run_subscribe, 0, 0},
-	[MEMTUN_CMD_CAPTURE] = {"capture", request_capture, 0,
-				TUNNEL_KEY | BIT(BRIDGE) | BIT(DIRECTION) | BIT(PLAIN)},
-	[MEMTUN_CMD_UPLINK_ADD] = {"uplink add", request_uplink_add,
-				   BIT(NAME) | BIT(BRIDGE) | BIT(TYPE), UPLINK_OPTIONS},
-	[MEMTUN_CMD_UPLINK_DELETE] = {"uplink del", request_uplink_delete, BIT(NAME), 0},
-	[MEMTUN_CMD_UPLINK_SHOW] = {"uplink show", request_uplink_show, 0,
-				    BIT(NAME) | BIT(STATISTICS)},
-	[MEMTUN_CMD_ADDRESS_SHOW] = {"address show", request_address_show, BIT(BRIDGE), 0},
-	[MEMTUN_CMD_INJECT] = {"inject", request_inject, BIT(DIRECTION), TUNNEL_KEY},
+	[MEMTUN_CMD_HELLO] = {"hello",
+			      run_hello,
+			      {.required = {MEMTUN_A_VERSION}, .options = OPTION_HELLO}},
+	[MEMTUN_CMD_TUNNEL_ADD] = {"add",
+				   request_tunnel_add,
+				   {.required = {MEMTUN_A_NAME}, .options = OPTION_TUNNEL_ADD}},
+	[MEMTUN_CMD_TUNNEL_SET] = {"set",
+				   request_tunnel_set,
+				   {.options = OPTION_KEY | OPTION_TUNNEL_SET}},
+	[MEMTUN_CMD_TUNNEL_DELETE] = {"del", request_tunnel_delete, {.options = OPTION_KEY}},
+	[MEMTUN_CMD_TUNNEL_SHOW] = {"show",
+				    request_tunnel_show,
+				    {.allowed = {MEMTUN_A_STATISTICS}, .options = OPTION_KEY}},
+	[MEMTUN_CMD_QUEUE_OPEN] = {"open",
+				   request_queue_open,
+				   {.allowed = {MEMTUN_A_NAME, MEMTUN_A_EXCLUSIVE, MEMTUN_A_COUNT},
+				    .options = OPTION_TUNNEL}},
+	[MEMTUN_CMD_QUEUE_ATTACH] = {"attach",
+				     request_queue_attach,
+				     {.required = {MEMTUN_A_NAME, MEMTUN_A_QUEUE_ID},
+				      .allowed = {MEMTUN_A_EXCLUSIVE},
+				      .options = OPTION_TUNNEL}},
+	[MEMTUN_CMD_QUEUE_DETACH] = {"detach",
+				     request_queue_detach,
+				     {.required = {MEMTUN_A_QUEUE_ID}}},
+	[MEMTUN_CMD_BRIDGE_ADD] = {"bridge add",
+				   request_bridge_add,
+				   {.required = {MEMTUN_A_NAME}, .allowed = {MEMTUN_A_HUB}}},
+	[MEMTUN_CMD_BRIDGE_DELETE] = {"bridge del",
+				      request_bridge_delete,
+				      {.required = {MEMTUN_A_NAME}}},
+	[MEMTUN_CMD_BRIDGE_SHOW] = {"bridge show",
+				    request_bridge_show,
+				    {.allowed = {MEMTUN_A_NAME}}},
+	[MEMTUN_CMD_SUBSCRIBE] = {"subscribe", run_subscribe, {.options = 0}},
+	[MEMTUN_CMD_CAPTURE] = {"capture",
+				request_capture,
+				{.allowed = {MEMTUN_A_BRIDGE, MEMTUN_A_DIRECTION, MEMTUN_A_PLAIN},
+				 .options = OPTION_KEY}},
+	[MEMTUN_CMD_UPLINK_ADD] = {"uplink add",
+				   request_uplink_add,
+				   {.required = {MEMTUN_A_NAME, MEMTUN_A_BRIDGE, MEMTUN_A_TYPE},
+				    .options = OPTION_UPLINK}},
+	[MEMTUN_CMD_UPLINK_DELETE] = {"uplink del",
+				      request_uplink_delete,
+				      {.required = {MEMTUN_A_NAME}}},
+	[MEMTUN_CMD_UPLINK_SHOW] = {"uplink show",
+				    request_uplink_show,
+				    {.allowed = {MEMTUN_A_NAME, MEMTUN_A_STATISTICS}}},
+	[MEMTUN_CMD_ADDRESS_SHOW] = {"address show",
+				     request_address_show,
+				     {.required = {MEMTUN_A_BRIDGE}}},
+	[MEMTUN_CMD_INJECT] = {"inject",
+			       request_inject,
+			       {.required = {MEMTUN_A_DIRECTION}, .options = OPTION_KEY}},
 };
-
-static const char *first_word(uint64_t attributes_present)
-{
-	return attributes[__builtin_ctzll(attributes_present)].word;
-}
 
 enum request_result request_run(struct session *session, struct fault *fault)
 {
 	unsigned int number = session->request.type;
-	const struct attribute_set *set = &session->request.set;
-	uint64_t present = set->present[0];
 	const struct request_type *type;
 
 	if (number >= MEMTUN_CMD_END || !request_types[number].run) {
@@ -122,18 +145,7 @@ enum request_result request_run(struct session *session, struct fault *fault)
 		fault_set(fault, EPROTO, "%s before hello", type->name);
 		return REQUEST_FAILED;
 	}
-	if (type->required & ~present) {
-		fault_set(fault, EINVAL, "%s needs %s", type->name,
-			  first_word(type->required & ~present));
+	if (attribute_set_check(&session->request.set, &type->takes, type->name, fault) < 0)
 		return REQUEST_FAILED;
-	}
-	present &= ~(type->required | type->allowed);
-	if (present || set->present[1]) {
-		fault_set(
-			fault, EINVAL, "%s takes no %s", type->name,
-			present ? first_word(present)
-				: attributes[attribute_set_next(set, ATTRIBUTE_ANSWERS - 1)].word);
-		return REQUEST_FAILED;
-	}
 	return type->run(session, fault);
 }

@@ -70,7 +70,7 @@ enum request_result request_capture(struct session *session, struct fault *fault
 	struct port *port = NULL;
 	int fd = -1;
 
-	if (name && (set->present[0] & TUNNEL_KEY)) {
+	if (name && attribute_set_next_option(set, MEMTUN_A_UNSPEC, OPTION_KEY) != MEMTUN_A_END) {
 		fault_set(fault, EINVAL, "a tunnel, an uplink or a bridge, not several");
 		return REQUEST_FAILED;
 	}

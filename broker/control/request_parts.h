@@ -17,11 +17,6 @@ request_function request_tunnel_add, request_tunnel_set, request_tunnel_delete, 
 	request_bridge_delete, request_bridge_show, request_capture, request_inject,
 	request_uplink_add, request_uplink_delete, request_uplink_show, request_address_show;
 
-#define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
-
-/* The attributes that name a tunnel. A request has exactly one of them. */
-#define TUNNEL_KEY (BIT(NAME) | BIT(ID))
-
 static inline const struct attribute_set *request_set(const struct session *session)
 {
 	return &session->request.set;

@@ -173,7 +173,8 @@ enum request_result request_tunnel_show(struct session *session, struct fault *f
 	bool all = (session->request.flags & NLM_F_DUMP) == NLM_F_DUMP;
 	struct tunnel *tunnel;
 
-	if (all && (request_set(session)->present[0] & TUNNEL_KEY)) {
+	if (all && attribute_set_next_option(request_set(session), MEMTUN_A_UNSPEC, OPTION_KEY) !=
+			   MEMTUN_A_END) {
 		fault_set(fault, EINVAL, "a list of all tunnels takes no name or id");
 		return REQUEST_FAILED;
 	}
@@ -193,15 +194,13 @@ enum request_result request_tunnel_show(struct session *session, struct fault *f
 static enum request_result open_unattached(struct session *session, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
-	const uint64_t allowed = BIT(SOCKET);
+	const struct attribute_choice choice = {.allowed = {MEMTUN_A_SOCKET}};
 	struct frame_format format = {0};
 	struct queue *queue;
 	int client_fd;
 
-	if (set->present[0] & ~allowed) {
-		fault_set(fault, EINVAL, "a queue without a name takes no option but socket");
+	if (attribute_set_check(set, &choice, "a queue without a name", fault) < 0)
 		return REQUEST_FAILED;
-	}
 	queue = queue_new(session->control->tunnels,
 			  attribute_set_has(set, MEMTUN_A_SOCKET)
 				  ? (enum memtun_socket)attribute_set_number(set, MEMTUN_A_SOCKET)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/engine/events.h"
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 void event_subscribe(struct event_sink *sink, struct event_subscriber *subscriber)
 {

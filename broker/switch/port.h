@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #include "broker/engine/backpressure.h"
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "memtun/protocol.h"
 
 struct adapter;

@@ -28,22 +28,15 @@ struct kernel_tunnel {
 	bool open; /* when the interface was polled last */
 };
 
-#define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
-
-/* Attributes of a socket, and of frames that pass through the broker; and the mtu, which belongs to
- * the interface. */
-#define MEMORY_ONLY                                                                            \
-	(BIT(BRIDGE) | BIT(PEER) | BIT(SOCKET) | BIT(MTU) | BIT(QUEUE_LIMIT) | BIT(OVERFLOW) | \
-	 BIT(ADDRESS) | BIT(GATEWAY))
-
 static int kernel_check(const struct tunnels *tunnels, const struct attribute_set *options,
 			struct fault *fault)
 {
-	uint64_t surplus = options->present[0] & MEMORY_ONLY;
+	enum memtun_attribute surplus =
+		attribute_set_next_option(options, MEMTUN_A_UNSPEC, OPTION_MEMORY_ONLY);
 
-	if (surplus)
+	if (surplus != MEMTUN_A_END)
 		return fault_set(fault, EINVAL, "a tunnel with backend kernel takes no %s",
-				 attributes[__builtin_ctzll(surplus)].word);
+				 attributes[surplus].word);
 	if (!tunnels->kernel_allowed)
 		return fault_set(fault, EPERM,
 				 "backend kernel is for a memtund that was started with --kernel");
@@ -202,13 +195,17 @@ static int kernel_check_change(const struct tunnel *tunnel, const struct attribu
 
 static void kernel_describe(const struct tunnel *tunnel, struct attribute_set *set)
 {
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
 	struct kernel_link link;
 
-	set->present[0] &= ~MEMORY_ONLY;
+	while ((which = attribute_set_next_option(set, which, OPTION_MEMORY_ONLY)) != MEMTUN_A_END)
+		attribute_set_remove(set, which);
 	attribute_set_put_number(set, MEMTUN_A_BACKEND, MEMTUN_KERNEL);
 	if (kernel_link_ask(tunnel->kernel->index, &link) < 0) {
-		if (errno != ENODEV)
-			set->present[0] &= ~(BIT(QUEUES) | BIT(STATE));
+		if (errno != ENODEV) {
+			attribute_set_remove(set, MEMTUN_A_QUEUES);
+			attribute_set_remove(set, MEMTUN_A_STATE);
+		}
 		return;
 	}
 	attribute_set_put_number(set, MEMTUN_A_MTU, link.mtu);

@@ -14,7 +14,7 @@
 
 #include "broker/switch/port.h"
 #include "broker/switch/port_names.h"
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "common/frame/frame_format.h"
 
 struct bridges;
@@ -113,18 +113,6 @@ struct tunnel {
 	bool multi_queue;
 };
 
-/* Attributes that can be changed, and those that make a tunnel. */
-#define TUNNEL_CHANGES                                                            \
-	(ATTRIBUTE_BIT(MEMTUN_A_BRIDGE) | ATTRIBUTE_BIT(MEMTUN_A_MTU) |           \
-	 ATTRIBUTE_BIT(MEMTUN_A_QUEUE_LIMIT) | ATTRIBUTE_BIT(MEMTUN_A_OVERFLOW) | \
-	 ATTRIBUTE_BIT(MEMTUN_A_PERSISTENT) | ATTRIBUTE_BIT(MEMTUN_A_ADDRESS) |   \
-	 ATTRIBUTE_BIT(MEMTUN_A_GATEWAY))
-#define TUNNEL_OPTIONS                                                                    \
-	(TUNNEL_CHANGES | ATTRIBUTE_BIT(MEMTUN_A_MODE) | ATTRIBUTE_BIT(MEMTUN_A_SOCKET) | \
-	 ATTRIBUTE_BIT(MEMTUN_A_PEER) | ATTRIBUTE_BIT(MEMTUN_A_PI) |                      \
-	 ATTRIBUTE_BIT(MEMTUN_A_VNET_HDR) | ATTRIBUTE_BIT(MEMTUN_A_MULTI_QUEUE) |         \
-	 ATTRIBUTE_BIT(MEMTUN_A_BACKEND))
-
 /* What a tunnel does as a port. */
 extern const struct port_operations tunnel_port_operations;
 
@@ -161,7 +149,7 @@ struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *
 struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set *options,
 			     uid_t uid, struct queue *queue, struct fault *fault);
 
-/* Change the options of TUNNEL_CHANGES: all of them, or none. -1 with the fault filled. */
+/* Change the options of OPTION_TUNNEL_SET: all of them, or none. -1 with the fault filled. */
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault);
 
 /* Close what clients have left; true if that has deleted the tunnel. */

@@ -18,18 +18,15 @@
 static int tunnel_check_options(struct tunnel *tunnel, const struct attribute_set *options,
 				struct fault *fault)
 {
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
 	struct attribute_set is;
 
 	tunnel_describe(tunnel, false, &is);
 	if (!attribute_set_has(&is, MEMTUN_A_BACKEND))
 		attribute_set_put_number(&is, MEMTUN_A_BACKEND, MEMTUN_MEMORY);
-	for (int i = MEMTUN_A_UNSPEC + 1; i < ATTRIBUTE_ANSWERS; i++) {
-		enum memtun_attribute which = (enum memtun_attribute)i;
+	while ((which = attribute_set_next_option(options, which, OPTION_TUNNEL)) != MEMTUN_A_END) {
 		char wanted[MEMTUN_TEXT_SIZE], found[MEMTUN_TEXT_SIZE];
 
-		if (!attribute_is_among(TUNNEL_OPTIONS, which) ||
-		    !attribute_set_has(options, which))
-			continue;
 		attribute_format(options, which, wanted, sizeof(wanted));
 		found[0] = '\0';
 		if (attribute_set_has(&is, which))

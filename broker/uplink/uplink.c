@@ -12,7 +12,7 @@
 #include "broker/switch/capture.h"
 #include "common/clock.h"
 #include "common/container_of.h"
-#include "broker/uplink/uplink_options.h"
+#include "broker/uplink/uplink_kinds.h"
 #include "common/utf8.h"
 
 /* Seconds between two tries to open: at first, and at the most. */
@@ -199,7 +199,7 @@ static void uplink_due(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void uplink_free(struct uplink *uplink)
 {
-	uplink_options_free(&uplink->options);
+	attribute_set_free(&uplink->options);
 	port_end(&uplink->port);
 	free(uplink);
 }
@@ -214,7 +214,7 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	if (!kind)
 		return NULL;
 	uplink = calloc(1, kind->size);
-	if (!uplink || uplink_options_keep(&uplink->options, options) < 0) {
+	if (!uplink || attribute_set_copy(&uplink->options, options) < 0) {
 		fault_set(fault, ENOMEM, "out of memory");
 		goto fail;
 	}
@@ -324,7 +324,7 @@ void uplink_delete(struct uplink *uplink)
 void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_set *set)
 {
 	*set = uplink->options;
-	set->present[0] &= ~ATTRIBUTE_BIT(MEMTUN_A_BRIDGE); /* it may have gone */
+	attribute_set_remove(set, MEMTUN_A_BRIDGE); /* it may have gone */
 	port_describe(&uplink->port, set);
 	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
 	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
 #include "broker/switch/port_names.h"
@@ -33,9 +33,8 @@ struct uplinks {
 
 /* What an uplink of some kind is, does and takes. */
 struct uplink_kind {
-	size_t size;       /* of its structure, whose first member is a struct uplink */
-	uint64_t required; /* options besides name, bridge and type, as bits */
-	uint64_t allowed;  /* besides those */
+	size_t size; /* of its structure, whose first member is a struct uplink */
+	struct attribute_choice takes;
 	uint32_t mtu; /* the most bytes of packet that it carries, and what it has by default */
 	const struct lane_envelope *envelope; /* of its lanes */
 
@@ -84,17 +83,6 @@ struct uplink {
 
 extern const struct uplink_kind uplink_dgram, uplink_kernel, uplink_local, uplink_mcast, uplink_udp,
 	uplink_vde, uplink_vxlan;
-
-/* All that any kind takes, as bits. */
-#define UPLINK_OPTIONS                                                       \
-	(ATTRIBUTE_BIT(MEMTUN_A_MTU) | ATTRIBUTE_BIT(MEMTUN_A_QUEUE_LIMIT) | \
-	 ATTRIBUTE_BIT(MEMTUN_A_OVERFLOW) | ATTRIBUTE_BIT(MEMTUN_A_GROUP) |  \
-	 ATTRIBUTE_BIT(MEMTUN_A_PORT) | ATTRIBUTE_BIT(MEMTUN_A_IFADDR) |     \
-	 ATTRIBUTE_BIT(MEMTUN_A_TTL) | ATTRIBUTE_BIT(MEMTUN_A_LOOP) |        \
-	 ATTRIBUTE_BIT(MEMTUN_A_PATH) | ATTRIBUTE_BIT(MEMTUN_A_REMOTE) |     \
-	 ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | ATTRIBUTE_BIT(MEMTUN_A_VNI) |       \
-	 ATTRIBUTE_BIT(MEMTUN_A_DEVICE) | ATTRIBUTE_BIT(MEMTUN_A_MODE) |     \
-	 ATTRIBUTE_BIT(MEMTUN_A_ADDRESS) | ATTRIBUTE_BIT(MEMTUN_A_GATEWAY))
 
 /* Return the uplink of that name, or NULL; and the one with the lowest id above `id`, or NULL. */
 struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);

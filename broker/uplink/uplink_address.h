@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 /* Read an option that is an IP address, for that port. -1 with the fault filled (EINVAL). */
 int uplink_address_parse(const struct attribute_set *options, enum memtun_attribute which,

@@ -22,7 +22,7 @@
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
-#include "broker/uplink/uplink_options.h"
+#include "broker/uplink/uplink_path.h"
 
 /* What the others of this kind take: as with uplink_local.c's. */
 #define DGRAM_MTU (65535 - 18)
@@ -294,8 +294,9 @@ static void dgram_close(struct uplink *uplink)
 
 const struct uplink_kind uplink_dgram = {
 	.size = sizeof(struct dgram),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
-	.allowed = ATTRIBUTE_BIT(MEMTUN_A_REMOTE),
+	.takes = {.required = {MEMTUN_A_PATH},
+		  .allowed = {MEMTUN_A_REMOTE},
+		  .options = OPTION_UPLINK_ANY},
 	.mtu = DGRAM_MTU,
 	.envelope = &dgram_envelope,
 	.prepare = dgram_prepare,

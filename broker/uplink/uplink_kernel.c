@@ -80,8 +80,8 @@ static int kernel_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 
 const struct uplink_kind uplink_kernel = {
 	.size = sizeof(struct kernel),
-	.allowed = ATTRIBUTE_BIT(MEMTUN_A_DEVICE) | ATTRIBUTE_BIT(MEMTUN_A_MODE) |
-		   ATTRIBUTE_BIT(MEMTUN_A_ADDRESS) | ATTRIBUTE_BIT(MEMTUN_A_GATEWAY),
+	.takes = {.allowed = {MEMTUN_A_ADDRESS, MEMTUN_A_DEVICE, MEMTUN_A_GATEWAY, MEMTUN_A_MODE},
+		  .options = OPTION_UPLINK_ANY},
 	.mtu = KERNEL_MTU,
 	.prepare = kernel_prepare,
 	.open = kernel_open,

@@ -14,7 +14,7 @@
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
-#include "broker/uplink/uplink_options.h"
+#include "broker/uplink/uplink_path.h"
 
 /* The most that passt takes is 65,535 bytes of frame: this, the Ethernet header and a VLAN tag. */
 #define LOCAL_MTU (65535 - 18)
@@ -43,8 +43,7 @@ static bool local_same(const struct uplink *one, const struct uplink *other)
 
 	/* Those without a file begin with a 0 byte. */
 	if (local->address.sun_path[0] && others->address.sun_path[0])
-		return uplink_paths_lead_to_the_same(local->address.sun_path,
-						     others->address.sun_path);
+		return uplink_path_same(local->address.sun_path, others->address.sun_path);
 	return local->size == others->size &&
 	       memcmp(&local->address, &others->address, local->size) == 0;
 }
@@ -71,7 +70,7 @@ static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 
 const struct uplink_kind uplink_local = {
 	.size = sizeof(struct local),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
+	.takes = {.required = {MEMTUN_A_PATH}, .options = OPTION_UPLINK_ANY},
 	.mtu = LOCAL_MTU,
 	.awaits_peer = true,
 	.prepare = local_prepare,

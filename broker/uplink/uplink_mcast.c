@@ -127,9 +127,9 @@ fail:
 
 const struct uplink_kind uplink_mcast = {
 	.size = sizeof(struct mcast),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_GROUP) | ATTRIBUTE_BIT(MEMTUN_A_PORT),
-	.allowed = ATTRIBUTE_BIT(MEMTUN_A_IFADDR) | ATTRIBUTE_BIT(MEMTUN_A_TTL) |
-		   ATTRIBUTE_BIT(MEMTUN_A_LOOP),
+	.takes = {.required = {MEMTUN_A_GROUP, MEMTUN_A_PORT},
+		  .allowed = {MEMTUN_A_IFADDR, MEMTUN_A_LOOP, MEMTUN_A_TTL},
+		  .options = OPTION_UPLINK_ANY},
 	.mtu = MCAST_MTU,
 	.envelope = &mcast_envelope,
 	.prepare = mcast_prepare,

@@ -72,7 +72,7 @@ static int udp_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 
 const struct uplink_kind uplink_udp = {
 	.size = sizeof(struct udp),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_LOCAL) | ATTRIBUTE_BIT(MEMTUN_A_REMOTE),
+	.takes = {.required = {MEMTUN_A_LOCAL, MEMTUN_A_REMOTE}, .options = OPTION_UPLINK_ANY},
 	.mtu = UDP_MTU,
 	.envelope = &udp_envelope,
 	.prepare = udp_prepare,

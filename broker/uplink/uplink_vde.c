@@ -29,7 +29,7 @@
 #include "common/container_of.h"
 #include "common/descriptor.h"
 #include "broker/uplink/uplink.h"
-#include "broker/uplink/uplink_options.h"
+#include "broker/uplink/uplink_path.h"
 
 /* A switch cuts frames at 1518 bytes and doesn't tell: this, the Ethernet header and a tag. */
 #define VDE_MTU 1500
@@ -343,7 +343,7 @@ static int vde_prepare(struct uplink *uplink, const struct attribute_set *option
 
 static bool vde_same(const struct uplink *one, const struct uplink *other)
 {
-	return uplink_paths_lead_to_the_same(
+	return uplink_path_same(
 		vde_directory(attribute_set_string(&one->options, MEMTUN_A_PATH)),
 		vde_directory(attribute_set_string(&other->options, MEMTUN_A_PATH)));
 }
@@ -396,7 +396,7 @@ static void vde_end_connection(struct uplink *uplink)
 
 const struct uplink_kind uplink_vde = {
 	.size = sizeof(struct vde),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_PATH),
+	.takes = {.required = {MEMTUN_A_PATH}, .options = OPTION_UPLINK_ANY},
 	.mtu = VDE_MTU,
 	.awaits_peer = true,
 	.prepare = vde_prepare,

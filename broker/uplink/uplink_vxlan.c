@@ -212,9 +212,9 @@ static void vxlan_close(struct uplink *uplink)
 
 const struct uplink_kind uplink_vxlan = {
 	.size = sizeof(struct vxlan),
-	.required = ATTRIBUTE_BIT(MEMTUN_A_VNI) | ATTRIBUTE_BIT(MEMTUN_A_LOCAL),
-	.allowed = ATTRIBUTE_BIT(MEMTUN_A_REMOTE) | ATTRIBUTE_BIT(MEMTUN_A_GROUP) |
-		   ATTRIBUTE_BIT(MEMTUN_A_PORT) | ATTRIBUTE_BIT(MEMTUN_A_TTL),
+	.takes = {.required = {MEMTUN_A_LOCAL, MEMTUN_A_VNI},
+		  .allowed = {MEMTUN_A_GROUP, MEMTUN_A_PORT, MEMTUN_A_REMOTE, MEMTUN_A_TTL},
+		  .options = OPTION_UPLINK_ANY},
 	.mtu = VXLAN_MTU,
 	.envelope = &vxlan_envelope,
 	.prepare = vxlan_prepare,

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "memtun.h"
 
 enum {

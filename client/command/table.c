@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "common/descriptor.h"
 
 /* All keys of records, and more than any command adds. */

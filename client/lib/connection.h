@@ -9,7 +9,7 @@
 
 #include <sys/queue.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "memtun.h"
 #include "memtun/transport.h"
 #include "common/message.h"

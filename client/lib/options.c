@@ -8,16 +8,6 @@
 #include "common/descriptor.h"
 #include "common/spec.h"
 
-#define BIT(attribute) ATTRIBUTE_BIT(MEMTUN_A_##attribute)
-
-const uint64_t options_allowed =
-	BIT(MODE) | BIT(SOCKET) | BIT(BRIDGE) | BIT(PEER) | BIT(MTU) | BIT(QUEUE_LIMIT) |
-	BIT(OVERFLOW) | BIT(PI) | BIT(VNET_HDR) | BIT(MULTI_QUEUE) | BIT(EXCLUSIVE) |
-	BIT(PERSISTENT) | BIT(COUNT) | BIT(HUB) | BIT(DIRECTION) | BIT(PLAIN) | BIT(QUEUE_ID) |
-	BIT(STATISTICS) | BIT(TYPE) | BIT(GROUP) | BIT(PORT) | BIT(IFADDR) | BIT(TTL) | BIT(LOOP) |
-	BIT(PATH) | BIT(REMOTE) | BIT(LOCAL) | BIT(ADDRESS) | BIT(GATEWAY) | BIT(VNI) |
-	BIT(DEVICE) | BIT(BACKEND);
-
 struct memtun_options *memtun_options_new(void)
 {
 	return calloc(1, sizeof(struct memtun_options));
@@ -54,7 +44,7 @@ int memtun_options_set(struct memtun_options *options, const char *key, const ch
 	struct attribute_set set = {0};
 
 	options->fault.text[0] = '\0';
-	if (spec_parse_words(words, value ? 2 : 1, options_allowed, &set, &options->fault) < 0)
+	if (spec_parse_words(words, value ? 2 : 1, OPTION_ALL, &set, &options->fault) < 0)
 		return -1;
 	options_import(options, &set);
 	return 0;
@@ -65,8 +55,7 @@ int memtun_options_set_number(struct memtun_options *options, const char *key, u
 	enum memtun_attribute which = attribute_find(key);
 
 	options->fault.text[0] = '\0';
-	if (which == MEMTUN_A_UNSPEC || !attribute_is_among(options_allowed, which) ||
-	    attribute_is_string(which))
+	if (!attribute_is_option(which, OPTION_ALL) || attribute_is_string(which))
 		return fault_set(&options->fault, EINVAL,
 				 "there is no option '%.40s' with a number", key);
 	if (attribute_check_number(which, number, &options->fault) < 0)
@@ -86,7 +75,7 @@ int memtun_options_parse(struct memtun_options *options, const char *text)
 	copy = strdup(text);
 	if (!copy)
 		return fault_set(&options->fault, ENOMEM, "out of memory");
-	if (spec_parse_options(copy, options_allowed, &set, &options->fault) < 0)
+	if (spec_parse_options(copy, OPTION_ALL, &set, &options->fault) < 0)
 		return -1;
 	options_import(options, &set);
 	return 0;

@@ -5,7 +5,7 @@
 #ifndef MEMTUN_OPTIONS_H
 #define MEMTUN_OPTIONS_H
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "memtun.h"
 
 struct memtun_options {
@@ -13,9 +13,6 @@ struct memtun_options {
 	char strings[ATTRIBUTE_ANSWERS][MEMTUN_TEXT_SIZE];
 	struct fault fault;
 };
-
-/* The attributes that options may have, as bits. */
-extern const uint64_t options_allowed;
 
 /* Copies what the set has into the options. */
 void options_import(struct memtun_options *options, const struct attribute_set *set);

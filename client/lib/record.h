@@ -5,7 +5,7 @@
 #ifndef MEMTUN_RECORD_H
 #define MEMTUN_RECORD_H
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "memtun.h"
 
 struct memtun_record {

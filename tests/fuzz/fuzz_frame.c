@@ -81,7 +81,7 @@ static void texts_try(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	name_try(text);
-	spec_parse(text, UINT64_MAX, &set, &fault);
+	spec_parse(text, ~0U, &set, &fault);
 	free(text);
 }
 

@@ -49,7 +49,7 @@ static struct attribute_set options_make(char *text)
 	struct attribute_set options = {0};
 	struct fault fault;
 
-	if (spec_parse_options(text, UINT64_MAX, &options, &fault) < 0)
+	if (spec_parse_options(text, ~0U, &options, &fault) < 0)
 		abort();
 	return options;
 }

@@ -10,7 +10,7 @@ command -v mandoc >/dev/null || skip "no mandoc"
 pages="memtun.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
 protocol=$top_srcdir/include/memtun/protocol.h
 transport=$top_srcdir/include/memtun/transport.h
-table=$top_srcdir/common/attribute.c
+table=$top_srcdir/common/attribute_table.c
 tab=$(printf '\t')
 backspace=$(printf '\b')
 
@@ -77,7 +77,7 @@ for key in $keys; do
 done
 ok "each command and key is on memtun(1)"
 
-bounds=$(sed -nE 's/.*U32\("[a-z]+", ([0-9]+), ([0-9]+)\).*/\1_to_\2/p' "$table")
+bounds=$(sed -nE 's/.*U32\("[a-z]+", ([0-9]+), ([0-9]+),.*/\1_to_\2/p' "$table")
 counters=$(sed -nE 's/.*"((from|to)-client-[a-z-]+)".*/\1/p' "$table")
 some "$bounds" "bounds"
 some "$counters" "counters"

@@ -139,7 +139,7 @@ uint32_t client_send(struct client *client, uint16_t command, uint16_t flags, co
 
 	strlcpy(text, options, sizeof(text));
 	if (text[0])
-		assert_int_equal(spec_parse_options(text, UINT64_MAX, &set, &fault), 0);
+		assert_int_equal(spec_parse_options(text, ~0U, &set, &fault), 0);
 	message_begin(&builder, command, (uint16_t)(NLM_F_REQUEST | flags), ++client->sequence);
 	message_put_set(&builder, &set);
 	client_send_raw(client, builder.bytes, message_end(&builder));

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 #include "broker/broker.h"
 #include "broker/control/control.h"
 #include "broker/engine/batch.h"

@@ -135,7 +135,7 @@ static void what_no_uplink_can_be_is_refused(void **state)
 		{"name=u%d,bridge=b", "has no %d"},
 		{"name=u,bridge=", "needs a bridge"},
 		{"name=u,bridge=b,count=2", "takes no count"},
-		{"name=u,bridge=b,mtu=1400,owner=1", "takes no owner"},
+		{"name=u,bridge=b,mtu=1400,statistics", "takes no statistics"},
 		{"name=u,bridge=b,address=10.0.0.1", "takes no address"},
 		{"name=u,bridge=b,mode=tun", "takes no mode"},
 	};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of attributes: every one can be written, read again, and has its bounds. */
+/* The table of attributes, and sets of their values: formatting, parsing, bounds and options. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/attribute.h"
+#include "common/attribute_set.h"
 
 static void every_word_finds_its_attribute(void **state)
 {
@@ -160,6 +160,100 @@ static void a_fault_that_cuts_a_character_is_text_still(void **state)
 	assert_string_equal(fault.text, "no a?");
 }
 
+static void only_attributes_of_requests_are_options(void **state)
+{
+	(void)state;
+	for (int which = ATTRIBUTE_ANSWERS; which < MEMTUN_A_END; which++)
+		assert_int_equal(attributes[which].options, 0);
+	assert_true(attribute_is_option(MEMTUN_A_MTU, OPTION_TUNNEL));
+	assert_true(attribute_is_option(MEMTUN_A_MTU, OPTION_UPLINK | OPTION_KEY));
+	assert_false(attribute_is_option(MEMTUN_A_MTU, OPTION_KEY | OPTION_REQUEST));
+	assert_false(attribute_is_option(MEMTUN_A_UNSPEC, ~0U));
+}
+
+static void what_can_be_added_or_changed_is_an_option_of_tunnels(void **state)
+{
+	(void)state;
+	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
+		enum memtun_attribute which = (enum memtun_attribute)i;
+
+		if (attribute_is_option(which, OPTION_TUNNEL_SET | OPTION_MEMORY_ONLY))
+			assert_true(attribute_is_option(which, OPTION_TUNNEL));
+		if (attribute_is_option(which, OPTION_TUNNEL) && which != MEMTUN_A_PERSISTENT)
+			assert_true(attribute_is_option(which, OPTION_TUNNEL_ADD));
+	}
+}
+
+/* Name and VNI, and an attribute of the second word of bits. */
+static struct attribute_set sample_set(void)
+{
+	struct attribute_set set = {0};
+
+	attribute_set_put_string(&set, MEMTUN_A_NAME, "up0");
+	attribute_set_put_number(&set, MEMTUN_A_VNI, 7);
+	attribute_set_put_number(&set, MEMTUN_A_AGE, 9);
+	return set;
+}
+
+static void a_sets_attributes_come_in_order(void **state)
+{
+	struct attribute_set set = sample_set();
+
+	(void)state;
+	assert_int_equal(attribute_set_next(&set, MEMTUN_A_UNSPEC), MEMTUN_A_NAME);
+	assert_int_equal(attribute_set_next(&set, MEMTUN_A_NAME), MEMTUN_A_VNI);
+	assert_int_equal(attribute_set_next(&set, MEMTUN_A_VNI), MEMTUN_A_AGE);
+	assert_int_equal(attribute_set_next(&set, MEMTUN_A_AGE), MEMTUN_A_END);
+	assert_int_equal(attribute_set_next_option(&set, MEMTUN_A_UNSPEC, OPTION_UPLINK),
+			 MEMTUN_A_VNI);
+	assert_int_equal(attribute_set_next_option(&set, MEMTUN_A_VNI, OPTION_UPLINK),
+			 MEMTUN_A_END);
+	attribute_set_remove(&set, MEMTUN_A_VNI);
+	attribute_set_remove(&set, MEMTUN_A_AGE);
+	assert_int_equal(attribute_set_next(&set, MEMTUN_A_NAME), MEMTUN_A_END);
+}
+
+static void a_set_must_have_what_is_required_and_no_more_than_is_allowed(void **state)
+{
+	static const struct {
+		struct attribute_choice choice;
+		const char *fault; /* NULL: the set is as it should be */
+	} cases[] = {
+		{{.required = {MEMTUN_A_NAME, MEMTUN_A_VNI}, .allowed = {MEMTUN_A_AGE}}, NULL},
+		{{.allowed = {MEMTUN_A_AGE, MEMTUN_A_VNI}, .options = OPTION_KEY}, NULL},
+		{{.allowed = {MEMTUN_A_AGE}, .options = OPTION_KEY | OPTION_UPLINK}, NULL},
+		{{.required = {MEMTUN_A_NAME, MEMTUN_A_MTU}, .options = ~0U}, "test needs mtu"},
+		{{.required = {MEMTUN_A_NAME}, .allowed = {MEMTUN_A_AGE}}, "test takes no vni"},
+		{{.options = ~0U}, "test takes no age"},
+		{{.required = {MEMTUN_A_UNSPEC}}, "test takes no name"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attribute_set set = sample_set();
+		struct fault fault = {0};
+		int result = attribute_set_check(&set, &cases[i].choice, "test", &fault);
+
+		assert_int_equal(result, cases[i].fault ? -1 : 0);
+		assert_string_equal(fault.text, cases[i].fault ? cases[i].fault : "");
+	}
+}
+
+static void a_copy_has_strings_of_its_own(void **state)
+{
+	struct attribute_set set = {0}, copy = {0};
+	char name[] = "up0";
+
+	(void)state;
+	attribute_set_put_string(&set, MEMTUN_A_NAME, name);
+	attribute_set_put_number(&set, MEMTUN_A_AGE, 9);
+	assert_int_equal(attribute_set_copy(&copy, &set), 0);
+	name[0] = 'x';
+	assert_string_equal(attribute_set_string(&copy, MEMTUN_A_NAME), "up0");
+	assert_int_equal(attribute_set_number(&copy, MEMTUN_A_AGE), 9);
+	attribute_set_free(&copy);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -171,6 +265,11 @@ int main(void)
 		cmocka_unit_test(what_is_absent_is_zero_and_null),
 		cmocka_unit_test(a_text_is_cut_to_its_place),
 		cmocka_unit_test(a_fault_that_cuts_a_character_is_text_still),
+		cmocka_unit_test(only_attributes_of_requests_are_options),
+		cmocka_unit_test(what_can_be_added_or_changed_is_an_option_of_tunnels),
+		cmocka_unit_test(a_sets_attributes_come_in_order),
+		cmocka_unit_test(a_set_must_have_what_is_required_and_no_more_than_is_allowed),
+		cmocka_unit_test(a_copy_has_strings_of_its_own),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/uplink/uplink_kinds.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "config.h"
+#include "broker/uplink/uplink.h"
+
+/* By enum memtun_uplink_type. NULL: this memtund was built without. */
+static const struct uplink_kind *const kinds[] = {
+	[MEMTUN_UPLINK_MCAST] = &uplink_mcast, [MEMTUN_UPLINK_KERNEL] = &uplink_kernel,
+#ifdef HAVE_VDEPLUG
+	[MEMTUN_UPLINK_VDE] = &uplink_vde,
+#endif
+	[MEMTUN_UPLINK_BESS] = &uplink_local,  [MEMTUN_UPLINK_STREAM] = &uplink_local,
+	[MEMTUN_UPLINK_DGRAM] = &uplink_dgram, [MEMTUN_UPLINK_UDP] = &uplink_udp,
+	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
+};
+
+/* Do the options fit the kind? */
+static int options_check(const struct uplink_kind *kind, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	char type[16], taker[sizeof("an uplink of type ") + sizeof(type)];
+
+	attribute_format(options, MEMTUN_A_TYPE, type, sizeof(type));
+	snprintf(taker, sizeof(taker), "an uplink of type %s", type);
+	if (attribute_set_check(options, &kind->takes, taker, fault) < 0)
+		return -1;
+	if (attribute_set_string(options, MEMTUN_A_BRIDGE)[0] == '\0')
+		return fault_set(fault, EINVAL, "an uplink needs a bridge");
+	if (attribute_set_number(options, MEMTUN_A_MTU) > kind->mtu)
+		return fault_set(fault, EINVAL, "%s carries packets of %u bytes", taker, kind->mtu);
+	return 0;
+}
+
+const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault)
+{
+	const struct uplink_kind *kind = kinds[attribute_set_number(options, MEMTUN_A_TYPE)];
+
+	if (!kind)
+		fault_set(fault, EOPNOTSUPP, "this memtund was built without uplinks of that type");
+	return kind && options_check(kind, options, fault) == 0 ? kind : NULL;
+}

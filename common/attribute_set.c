@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/attribute_set.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/tunnel_name.h"
+#include "common/utf8.h"
+
+_Static_assert(MEMTUN_A_END <= 128, "attribute_set.present has a bit an attribute");
+
+int attribute_check_number(enum memtun_attribute which, uint64_t number, struct fault *fault)
+{
+	const struct attribute *attribute = &attributes[which];
+
+	if (number >= attribute->min && number <= attribute->max)
+		return 0;
+	if (attribute->type == ATTRIBUTE_WORD || attribute->type == ATTRIBUTE_FLAG)
+		return fault_set(fault, EINVAL, "%s has no value number %" PRIu64, attribute->word,
+				 number);
+	return fault_set(fault, EINVAL, "%s %" PRIu64 " is not from %" PRIu64 " to %" PRIu64,
+			 attribute->word, number, attribute->min, attribute->max);
+}
+
+static int text_check(const struct attribute *attribute, const char *string, struct fault *fault)
+{
+	if (string[0] == '\0' || strlen(string) >= MEMTUN_TEXT_SIZE)
+		return fault_set(fault, EINVAL, "%s is from 1 to %d bytes long", attribute->word,
+				 MEMTUN_TEXT_SIZE - 1);
+	if (utf8_has_control(string))
+		return fault_set(fault, EINVAL, "%s has a control character", attribute->word);
+	return 0;
+}
+
+int attribute_check_string(enum memtun_attribute which, const char *string, struct fault *fault)
+{
+	const struct attribute *attribute = &attributes[which];
+	const char *wrong;
+
+	if (attribute->may_be_empty && string[0] == '\0')
+		return 0;
+	if (!utf8_is_valid(string))
+		return fault_set(fault, EINVAL, "%s is not UTF-8", attribute->word);
+	if (attribute->type == ATTRIBUTE_TEXT)
+		return text_check(attribute, string, fault);
+	wrong = tunnel_name_fault(string, attribute->may_be_template);
+	if (wrong)
+		return fault_set(fault, EINVAL, "%s '%.40s' %s", attribute->word, string, wrong);
+	return 0;
+}
+
+enum memtun_attribute attribute_set_next(const struct attribute_set *set, int which)
+{
+	for (which++; which < MEMTUN_A_END; which = (which / 64 + 1) * 64) {
+		uint64_t rest = set->present[which / 64] >> (which % 64);
+
+		if (rest)
+			return (enum memtun_attribute)(which + __builtin_ctzll(rest));
+	}
+	return MEMTUN_A_END;
+}
+
+enum memtun_attribute attribute_set_next_option(const struct attribute_set *set, int which,
+						unsigned int options)
+{
+	do {
+		which = attribute_set_next(set, which);
+	} while (which != MEMTUN_A_END &&
+		 !attribute_is_option((enum memtun_attribute)which, options));
+	return (enum memtun_attribute)which;
+}
+
+static bool list_has(const enum memtun_attribute *list, enum memtun_attribute which)
+{
+	while (*list != MEMTUN_A_UNSPEC && *list != which)
+		list++;
+	return *list != MEMTUN_A_UNSPEC;
+}
+
+int attribute_set_check(const struct attribute_set *set, const struct attribute_choice *choice,
+			const char *taker, struct fault *fault)
+{
+	const enum memtun_attribute *required = choice->required;
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+
+	for (; *required != MEMTUN_A_UNSPEC; required++) {
+		if (!attribute_set_has(set, *required))
+			return fault_set(fault, EINVAL, "%s needs %s", taker,
+					 attributes[*required].word);
+	}
+	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
+		if (!attribute_is_option(which, choice->options) &&
+		    !list_has(choice->required, which) && !list_has(choice->allowed, which))
+			return fault_set(fault, EINVAL, "%s takes no %s", taker,
+					 attributes[which].word);
+	}
+	return 0;
+}
+
+int attribute_set_copy(struct attribute_set *copy, const struct attribute_set *set)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+
+	attribute_set_clear(copy);
+	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
+		if (attribute_is_string(which)) {
+			char *string = strdup(set->values[which].string);
+
+			if (!string)
+				return -1;
+			attribute_set_put_string(copy, which, string);
+		} else {
+			attribute_set_put_number(copy, which, set->values[which].number);
+		}
+	}
+	return 0;
+}
+
+void attribute_set_free(struct attribute_set *copy)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+
+	while ((which = attribute_set_next(copy, which)) != MEMTUN_A_END) {
+		if (attribute_is_string(which))
+			free((void *)(uintptr_t)copy->values[which].string);
+	}
+}
+
+/* 1-based number of the word in the list, 0 if it isn't there. */
+static uint64_t words_find(const char *const *words, const char *word)
+{
+	for (uint64_t i = 0; words[i]; i++) {
+		if (strcmp(words[i], word) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+static int words_fault(const struct attribute *attribute, const char *value, struct fault *fault)
+{
+	char list[100] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; attribute->words[i] && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
+					 attribute->words[i]);
+	return fault_set(fault, EINVAL, "%s is one of %s, not '%.40s'", attribute->word, list,
+			 value);
+}
+
+static int number_parse(const struct attribute *attribute, const char *value, uint64_t *number,
+			struct fault *fault)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno == ERANGE)
+		return fault_set(fault, EINVAL, "%s takes a number, not '%.40s'", attribute->word,
+				 value);
+	return 0;
+}
+
+int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, const char *value,
+			struct fault *fault)
+{
+	const struct attribute *attribute = &attributes[which];
+	uint64_t number = 0;
+
+	if (!value && attribute->type != ATTRIBUTE_FLAG)
+		return fault_set(fault, EINVAL, "%s needs a value", attribute->word);
+	switch (attribute->type) {
+	case ATTRIBUTE_NAME:
+	case ATTRIBUTE_TEXT:
+		if (attribute_check_string(which, value, fault) < 0)
+			return -1;
+		attribute_set_put_string(set, which, value);
+		return 0;
+	case ATTRIBUTE_FLAG:
+		if (value && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+			return fault_set(fault, EINVAL, "%s is on or off, not '%.40s'",
+					 attribute->word, value);
+		number = !value || strcmp(value, "on") == 0;
+		break;
+	case ATTRIBUTE_WORD:
+		number = words_find(attribute->words, value);
+		if (number == 0)
+			return words_fault(attribute, value, fault);
+		break;
+	case ATTRIBUTE_U32:
+	case ATTRIBUTE_U64:
+		if (number_parse(attribute, value, &number, fault) < 0 ||
+		    attribute_check_number(which, number, fault) < 0)
+			return -1;
+		break;
+	case ATTRIBUTE_NONE:
+		return fault_set(fault, EINVAL, "attribute %d is unknown", which);
+	}
+	attribute_set_put_number(set, which, number);
+	return 0;
+}
+
+const char *attribute_format(const struct attribute_set *set, enum memtun_attribute which,
+			     char text[], size_t size)
+{
+	const struct attribute *attribute = &attributes[which];
+	uint64_t number = set->values[which].number;
+
+	if (attribute_is_string(which))
+		snprintf(text, size, "%s", set->values[which].string);
+	else if (attribute->type == ATTRIBUTE_WORD && number >= 1 && number <= attribute->max)
+		snprintf(text, size, "%s", attribute->words[number - 1]);
+	else if (attribute->type == ATTRIBUTE_FLAG)
+		snprintf(text, size, "%s", number ? "on" : "off");
+	else
+		snprintf(text, size, "%" PRIu64, number);
+	return text;
+}

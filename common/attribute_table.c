@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/attribute_table.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const mode_words[] = {"tun", "tap", NULL};
+static const char *const socket_words[] = {"seqpacket", "dgram", "stream", NULL};
+static const char *const overflow_words[] = {"drop-tail", "drop-head", "block", NULL};
+static const char *const direction_words[] = {"from-client", "to-client", NULL};
+static const char *const state_words[] = {"closed", "open", "up", "down", NULL};
+static const char *const type_words[] = {
+	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", NULL,
+};
+static const char *const backend_words[] = {"memory", "kernel", NULL};
+static const char *const event_words[] = {
+	"added",        "changed",        "deleted", "opened",       "closed",
+	"bridge-added", "bridge-deleted", "lost",    "uplink-added", "uplink-deleted",
+	"uplink-up",    "uplink-down",    NULL,
+};
+
+#define U32(name, smallest, largest, uses)                                            \
+	{                                                                             \
+		.word = name, .type = ATTRIBUTE_U32, .min = smallest, .max = largest, \
+		.options = uses                                                       \
+	}
+#define U64(name)                                                      \
+	{                                                              \
+		.word = name, .type = ATTRIBUTE_U64, .max = UINT64_MAX \
+	}
+#define FLAG(name, uses)                                                        \
+	{                                                                       \
+		.word = name, .type = ATTRIBUTE_FLAG, .max = 1, .options = uses \
+	}
+#define TEXT(name, uses)                                              \
+	{                                                             \
+		.word = name, .type = ATTRIBUTE_TEXT, .options = uses \
+	}
+#define NAME(name, uses, ...)                                                      \
+	{                                                                          \
+		.word = name, .type = ATTRIBUTE_NAME, .options = uses, __VA_ARGS__ \
+	}
+#define WORD(name, list, uses)                                                            \
+	{                                                                                 \
+		.word = name, .type = ATTRIBUTE_WORD, .min = 1,                           \
+		.max = sizeof(list) / sizeof(list[0]) - 1, .words = list, .options = uses \
+	}
+
+/* What a tunnel is made with, and what of that can be changed later. */
+#define TUNNEL (OPTION_TUNNEL | OPTION_TUNNEL_ADD)
+#define TUNNEL_SET (TUNNEL | OPTION_TUNNEL_SET)
+#define UPLINK_ANY (OPTION_UPLINK | OPTION_UPLINK_ANY)
+
+const struct attribute attributes[MEMTUN_A_END] = {
+	[MEMTUN_A_VERSION] = U32("version", 0, UINT32_MAX, OPTION_HELLO),
+	[MEMTUN_A_FEATURES] = U32("features", 0, UINT32_MAX, OPTION_HELLO),
+	[MEMTUN_A_ID] = U32("id", 1, UINT32_MAX, OPTION_KEY),
+	[MEMTUN_A_NAME] = NAME("name", OPTION_KEY | OPTION_UPLINK_ANY, .may_be_template = true),
+	[MEMTUN_A_MODE] = WORD("mode", mode_words, TUNNEL | OPTION_UPLINK),
+	[MEMTUN_A_SOCKET] = WORD("socket", socket_words, TUNNEL | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_BRIDGE] = NAME("bridge", TUNNEL_SET | OPTION_UPLINK_ANY | OPTION_MEMORY_ONLY,
+				 .may_be_empty = true),
+	[MEMTUN_A_PEER] = NAME("peer", TUNNEL | OPTION_MEMORY_ONLY, .may_be_empty = false),
+	/* The kernel's bounds for a tun device: ETH_MIN_MTU, and the longest IP packet. */
+	[MEMTUN_A_MTU] = U32("mtu", 68, 65535, TUNNEL_SET | UPLINK_ANY | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_QUEUE_LIMIT] =
+		U32("queue", 1, 1000000, TUNNEL_SET | UPLINK_ANY | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_OVERFLOW] =
+		WORD("overflow", overflow_words, TUNNEL_SET | UPLINK_ANY | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_PI] = FLAG("pi", TUNNEL),
+	[MEMTUN_A_VNET_HDR] = FLAG("vnet_hdr", TUNNEL),
+	[MEMTUN_A_MULTI_QUEUE] = FLAG("multi_queue", TUNNEL),
+	[MEMTUN_A_EXCLUSIVE] = FLAG("exclusive", OPTION_REQUEST),
+	[MEMTUN_A_PERSISTENT] = FLAG("persistent", OPTION_TUNNEL | OPTION_TUNNEL_SET),
+	[MEMTUN_A_OWNER] = U32("owner", 0, UINT32_MAX, 0),
+	[MEMTUN_A_COUNT] = U32("count", 1, 1000000, OPTION_TUNNEL_ADD | OPTION_REQUEST),
+	[MEMTUN_A_HUB] = FLAG("hub", OPTION_REQUEST),
+	[MEMTUN_A_QUEUES] = U32("queues", 0, UINT32_MAX, 0),
+	[MEMTUN_A_QUEUE_ID] = U32("queue-id", 1, UINT32_MAX, OPTION_REQUEST),
+	[MEMTUN_A_INODE] = U64("inode"),
+	[MEMTUN_A_FDS] = U32("fds", 0, UINT32_MAX, 0),
+	[MEMTUN_A_STATE] = WORD("state", state_words, 0),
+	[MEMTUN_A_EVENT] = WORD("event", event_words, 0),
+	[MEMTUN_A_TIME] = U64("time"),
+	[MEMTUN_A_STATISTICS] = FLAG("statistics", OPTION_REQUEST),
+	[MEMTUN_A_PORTS] = U32("ports", 0, UINT32_MAX, 0),
+	[MEMTUN_A_ADDRESSES] = U32("addresses", 0, UINT32_MAX, 0),
+	[MEMTUN_A_HANGUP_SEEN] = FLAG("hangup-seen", 0),
+	[MEMTUN_A_DIRECTION] = WORD("direction", direction_words, OPTION_REQUEST),
+	[MEMTUN_A_TYPE] = WORD("type", type_words, OPTION_UPLINK_ANY | OPTION_REQUEST),
+	[MEMTUN_A_GROUP] = TEXT("group", OPTION_UPLINK),
+	[MEMTUN_A_PORT] = U32("port", 1, 65535, OPTION_UPLINK),
+	[MEMTUN_A_IFADDR] = TEXT("ifaddr", OPTION_UPLINK),
+	[MEMTUN_A_TTL] = U32("ttl", 0, 255, OPTION_UPLINK),
+	[MEMTUN_A_LOOP] = FLAG("loop", OPTION_UPLINK),
+	[MEMTUN_A_PATH] = TEXT("path", OPTION_UPLINK),
+	[MEMTUN_A_REMOTE] = TEXT("remote", OPTION_UPLINK),
+	[MEMTUN_A_LOCAL] = TEXT("local", OPTION_UPLINK),
+	[MEMTUN_A_ADDRESS] = TEXT("address", TUNNEL_SET | OPTION_UPLINK | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_GATEWAY] = TEXT("gateway", TUNNEL_SET | OPTION_UPLINK | OPTION_MEMORY_ONLY),
+	/* 24 bits. */
+	[MEMTUN_A_VNI] = U32("vni", 0, 16777215, OPTION_UPLINK),
+	[MEMTUN_A_DEVICE] = NAME("device", OPTION_UPLINK, .may_be_template = true),
+	[MEMTUN_A_BACKEND] = WORD("backend", backend_words, TUNNEL),
+	[MEMTUN_A_PLAIN] = FLAG("plain", OPTION_REQUEST),
+	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
+	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_RUNT] = U64("from-client-dropped-runt"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE] = U64("from-client-dropped-oversize"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED] = U64("from-client-dropped-malformed"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION] = U64("from-client-dropped-no-destination"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_OVERRUN] = U64("from-client-dropped-overrun"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN] = U64("from-client-dropped-foreign"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED] = U64("from-client-dropped-unresolved"),
+	[MEMTUN_A_TO_CLIENT_OFFERED] = U64("to-client-offered"),
+	[MEMTUN_A_TO_CLIENT_FRAMES] = U64("to-client-frames"),
+	[MEMTUN_A_TO_CLIENT_BYTES] = U64("to-client-bytes"),
+	[MEMTUN_A_TO_CLIENT_QUEUED] = U64("to-client-queued"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_FULL] = U64("to-client-dropped-full"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT] = U64("to-client-dropped-no-client"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_MTU] = U64("to-client-dropped-mtu"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION] =
+		U64("to-client-dropped-needs-segmentation"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_REFUSED] = U64("to-client-dropped-refused"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP] = U64("to-client-dropped-not-ip"),
+	[MEMTUN_A_TO_CLIENT_COPIED_BYTES] = U64("to-client-copied-bytes"),
+	[MEMTUN_A_TO_CLIENT_UNREAD] = U64("to-client-unread"),
+	[MEMTUN_A_MAC] = TEXT("mac", 0),
+	[MEMTUN_A_VLAN] = U32("vlan", 0, 4095, 0),
+	[MEMTUN_A_AGE] = U64("age"),
+	[MEMTUN_A_CONNECTS] = U64("connects"),
+	[MEMTUN_A_REASON] = TEXT("reason", 0),
+};
+
+enum memtun_attribute attribute_find(const char *word)
+{
+	for (int which = MEMTUN_A_UNSPEC + 1; which < MEMTUN_A_END; which++) {
+		if (attributes[which].word && strcmp(attributes[which].word, word) == 0)
+			return (enum memtun_attribute)which;
+	}
+	return MEMTUN_A_UNSPEC;
+}
