@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/descriptor.h"
 #include "client/command/listing.h"
+#include "client/command/options_parse.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
 
@@ -38,7 +39,7 @@ struct port_row {
 
 struct tree {
 	struct table *table;
-	const struct invocation *invocation;
+	bool json;
 	struct table_row *bridge;
 	struct port_row *ports; /* of that bridge, by name */
 	size_t port_count;
@@ -63,7 +64,7 @@ static struct table_row *tree_add(struct tree *tree, struct table_row *parent,
 		tree->failed = true;
 		return NULL;
 	}
-	tree_set(tree, row, tree->invocation->json ? "object" : "type", object);
+	tree_set(tree, row, tree->json ? "object" : "type", object);
 	tree->failed |= table_set_record(tree->table, row, record) < 0;
 	return row;
 }
@@ -89,7 +90,7 @@ static void tree_address(const struct memtun_record *record, void *context)
 	if (tree->port_count)
 		port = bsearch(&key, tree->ports, tree->port_count, sizeof(key), compare_names);
 	row = tree_add(tree, port ? port->row : tree->bridge, record, "address");
-	if (!row || tree->invocation->json)
+	if (!row || tree->json)
 		return;
 	memtun_record_number(record, "vlan", &vlan);
 	memtun_record_number(record, "age", &age);
@@ -109,7 +110,7 @@ static void tree_port(struct tree *tree, struct port_row *port, const struct mem
 
 	port->name = memtun_record_string(record, "name");
 	port->row = tree_add(tree, tree->bridge, record, is_uplink ? "uplink" : "tunnel");
-	if (port->row && !tree->invocation->json)
+	if (port->row && !tree->json)
 		tree_set(tree, port->row, "joined-to", uplink_joined(record, joined));
 }
 
@@ -127,7 +128,7 @@ static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct in
 		tree->failed = true;
 		return 0;
 	}
-	if (!tree->invocation->json && strcmp(memtun_record_string(bridge, "hub"), "on") == 0)
+	if (!tree->json && strcmp(memtun_record_string(bridge, "hub"), "on") == 0)
 		tree_set(tree, tree->bridge, "type", "hub");
 	for (size_t i = 0; i < tree->port_count; i++)
 		tree_port(tree, &rows[i], ports[i]);
@@ -142,11 +143,11 @@ static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct in
 int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun,
 		      const struct inventory *inventory)
 {
-	struct tree tree = {.invocation = invocation};
+	bool statistics = options_has(invocation, "--statistics");
+	struct tree tree = {.json = options_has(invocation, "--json")};
 	int result = 0, status = 0;
 
-	tree.table =
-		table_new(invocation->statistics ? counter_keys : plain_keys, invocation->json);
+	tree.table = table_new(statistics ? counter_keys : plain_keys, tree.json);
 	if (!tree.table)
 		return command_fail(EXIT_REFUSED, "out of memory");
 	table_make_tree(tree.table);
@@ -159,7 +160,7 @@ int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun
 	else if (table_print(tree.table) < 0)
 		status = command_fail(EXIT_REFUSED, "cannot print the tree: %s", strerror(errno));
 	table_free(tree.table);
-	if (status || !invocation->statistics || invocation->json)
+	if (status || !statistics || tree.json)
 		return status;
 	for (size_t i = 0; i < inventory->ports.count; i++)
 		listing_write_drops(stdout, inventory->ports.records[i]);

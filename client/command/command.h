@@ -1,74 +1,114 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands of memtun, and what they share: how they were called, and how they end.
+ * What a command of memtun is, how it was called, and what several commands share. The file of a
+ * command defines its struct command, with its help; main.c has the table of all commands.
  */
 #ifndef MEMTUN_COMMAND_H
 #define MEMTUN_COMMAND_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "client/command/request.h"
 #include "common/exit_status.h"
 #include "memtun.h"
 
+struct command_option {
+	const char *name;     /* "--timeout", or "-w" if it has a letter only */
+	char letter;          /* of an option with both; else 0 */
+	const char *argument; /* how the help calls its value; NULL: it takes none */
+	const char *help;     /* one line */
+};
+
+/* For the tables of options. */
+#define OPTION_JSON(help_text)                                     \
+	{                                                          \
+		.name = "--json", .letter = 'j', .help = help_text \
+	}
+#define OPTION_STATISTICS                                                      \
+	{                                                                      \
+		.name = "--statistics", .letter = 's', .help = "show counters" \
+	}
+#define OPTION_READY_FD(help_text)                                        \
+	{                                                                 \
+		.name = "--ready-fd", .argument = "FD", .help = help_text \
+	}
+
+/* The other names of the commands that show and that delete, of whatever they do that to. */
+#define SHOW_ALIASES         \
+	{                    \
+		"list", "ls" \
+	}
+#define DELETE_ALIASES   \
+	{                \
+		"delete" \
+	}
+
+struct command;
+
 struct invocation {
-	const char *socket; /* NULL: not given */
-	bool json;
-	bool statistics;
-	bool dot;
-	const char *ready_fd; /* NULL: not given */
-	char **arguments;     /* the whole command line */
+	const struct command *command;
+	char **arguments; /* the whole command line */
+	char **words;     /* behind the command's name, without options; NULL at the end */
+	int count;
+	struct given_option {
+		const struct command_option *option;
+		const char *value;
+	} * given; /* the options, in their order */
+	int given_count;
 };
 
-/* Which of these a command takes; the socket all do. */
-enum {
-	TAKES_JSON = 1,
-	TAKES_STATISTICS = 2,
-	TAKES_DOT = 4,
-	TAKES_READY_FD = 8,
+#define WORDS_ANY (-1)
+
+struct command {
+	const char *name;       /* in a group with the group's name before it: "bridge add" */
+	const char *aliases[3]; /* other last words of the name, NULL at the end */
+	const char *summary;    /* one line of the list of commands */
+	const char *usage;      /* what follows the name; a line for each form */
+	const char *about;      /* more lines of its help; NULL: none */
+	const char *example;    /* a line of shell */
+	const struct command_option *options; /* the last one has no name; NULL: none */
+	unsigned int keys;                    /* the KEYS_ of keys.h that it takes */
+	const char *needs;                    /* how a message calls the words that must be there */
+	int words_min, words_max;             /* words_max may be WORDS_ANY */
+	const struct command *const *group;   /* its subcommands, NULL at the end */
+	bool stops_at_word;                   /* options end at the first word that is none */
+	int usage_status;                     /* for a wrong command line; 0: EXIT_USAGE */
+	struct request request;               /* of a command that request_run() runs */
+
+	/* Return the exit status. A group has none of its own. */
+	int (*run)(const struct invocation *invocation);
 };
 
-/* One command: what follows its name. Returns the exit status. */
-typedef int command_function(const struct invocation *invocation, int count, char **words);
-
-command_function command_add, command_set, command_delete, command_show, command_bridge,
-	command_exec, command_monitor, command_inject, command_expect, command_wait,
-	command_capture, command_host, command_top, command_uplink;
-
-/* Writes `memtun: …` to standard error, and returns the status. */
-int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* 0, or EXIT_USAGE after saying which of what was given the command doesn't take. */
-int command_check(const struct invocation *invocation, const char *name, unsigned int takes);
-
-/* Connects; NULL after saying why not, with *status what to exit with. */
-struct memtun *command_connect(const struct invocation *invocation, int *status);
-
-/* Parses the number that an option takes; else says what is wrong and returns EXIT_USAGE. */
-int command_number(const char *option, const char *value, uint64_t min, uint64_t max,
-		   uint64_t *number);
-
-/* The same for seconds, maybe with a fraction, into milliseconds. */
-int command_seconds(const char *option, const char *value, int *milliseconds);
-
-/* Takes the value of --ready-fd: a descriptor, to be told by command_ready(). -1: there is none. */
-int command_ready_fd(const char *value, int *fd);
-
-/* Writes a newline there and closes it, so that a script can wait for what it started. */
-int command_ready(int fd);
-
-/* The mode of a tunnel or an uplink. -1 with errno; or, the second, says why and returns
- * EXIT_REFUSED. */
-int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
-int command_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
+/* All commands, NULL at the end. */
+extern const struct command *const commands[];
 
 /*
- * Takes the option that the words begin with, a flag or a key and its value: returns how many words
- * that are, or -1 after saying what is wrong.
+ * Return the command with that name, or with an alias of it, in a table such as commands. NULL:
+ * print that there is none, with the nearest name. group: the table's command, NULL for commands.
  */
-int command_option(struct memtun_options *options, int count, char **words);
+const struct command *command_find(const struct command *const table[], const struct command *group,
+				   const char *word);
 
-/* Parses `KEY VALUE…` into new options; NULL after saying what is wrong. */
-struct memtun_options *command_options(int count, char **words);
+/* Return the last word of the command's name: "add" of "bridge add". */
+const char *command_word(const struct command *command);
+
+/* Print the message to standard error with "memtun: " before it, and return the status. */
+int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What a command does with its connection: 0, another status, or -1 with memtun_error(). */
+typedef int connected_function(struct memtun *memtun, void *context);
+
+/*
+ * Connect to the broker, call the function, print memtun_error() if it returned -1, and close the
+ * connection. Return the exit status.
+ */
+int command_connected(const struct invocation *invocation, connected_function *function,
+		      void *context);
+
+/* Write a newline to the descriptor and close it, so that a script knows when to go on. -1: none. */
+int command_ready(int fd);
+
+/* Find the mode of a tunnel or of an uplink. -1 with errno and memtun_error(). */
+int command_find_mode(struct memtun *memtun, const char *name, enum memtun_mode *mode);
 
 #endif

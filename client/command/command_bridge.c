@@ -1,24 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun bridge add, del, show.
+ * memtun bridge: add, del and show.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "client/command/bridge_view.h"
 #include "client/command/command.h"
+#include "client/command/commands.h"
 #include "client/command/inventory.h"
+#include "client/command/keys.h"
+#include "client/command/options_parse.h"
 #include "memtun.h"
 
-static int bridge_show(const struct invocation *invocation, struct memtun *memtun, const char *name)
+/* ------------------------------------------------------------------------------ add */
+
+static const struct command command_bridge_add = {
+	.name = "bridge add",
+	.summary = "make a bridge that stays until it is deleted",
+	.usage = "BRIDGE [KEY]",
+	.example = "memtun bridge add lab hub",
+	.keys = KEYS_BRIDGE_ADD,
+	.needs = "the name of a bridge",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_BRIDGE_ADD},
+	.run = request_run,
+};
+
+/* ------------------------------------------------------------------------------ del */
+
+static const struct command command_bridge_delete = {
+	.name = "bridge del",
+	.aliases = DELETE_ALIASES,
+	.summary = "delete a bridge; its ports stay, on no bridge",
+	.usage = "BRIDGE",
+	.example = "memtun bridge del lab",
+	.needs = "the name of a bridge",
+	.words_min = 1,
+	.words_max = 1,
+	.request = {MEMTUN_CMD_BRIDGE_DELETE},
+	.run = request_run,
+};
+
+/* ------------------------------------------------------------------------------ show */
+
+static int bridge_print(struct memtun *memtun, void *context)
 {
+	const struct invocation *invocation = context;
 	struct inventory inventory;
 	int status;
 
-	if (inventory_read(&inventory, memtun, name, invocation->statistics) < 0)
-		status = command_fail(EXIT_REFUSED, "%s",
-				      errno == ENOMEM ? "out of memory" : memtun_error(memtun));
-	else if (invocation->dot)
+	if (inventory_read(&inventory, memtun, invocation->words[0],
+			   options_has(invocation, "--statistics")) < 0)
+		status = errno == ENOMEM ? command_fail(EXIT_REFUSED, "out of memory") : -1;
+	else if (options_has(invocation, "--dot"))
 		status = bridge_dot_print(&inventory);
 	else
 		status = bridge_tree_print(invocation, memtun, &inventory);
@@ -26,38 +61,41 @@ static int bridge_show(const struct invocation *invocation, struct memtun *memtu
 	return status;
 }
 
-static int bridge_change(struct memtun *memtun, const char *name, bool is_add, bool is_hub)
+static int bridge_show(const struct invocation *invocation)
 {
-	int result = is_add ? memtun_bridge_add(memtun, name, is_hub)
-			    : memtun_bridge_delete(memtun, name);
-
-	return result == 0 ? 0 : command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-}
-
-int command_bridge(const struct invocation *invocation, int count, char **words)
-{
-	const char *verb = count ? words[0] : "show";
-	bool is_show = strcmp(verb, "show") == 0, is_add = strcmp(verb, "add") == 0;
-	bool is_hub = is_add && count == 3 && strcmp(words[2], "hub") == 0;
-	struct memtun *memtun;
-	int status;
-
-	if (!is_show && !is_add && strcmp(verb, "del") != 0)
-		return command_fail(EXIT_USAGE, "bridge add, del or show, not '%s'", verb);
-	if (is_show ? count > 2 : count != 2 && !is_hub)
-		return command_fail(EXIT_USAGE, "bridge %s takes %s", verb,
-				    is_show  ? "one name, or none"
-				    : is_add ? "a name, and maybe the word hub"
-					     : "one name");
-	if (!is_show && command_check(invocation, is_add ? "bridge add" : "bridge del", 0))
-		return EXIT_USAGE;
-	if (invocation->dot && (invocation->json || invocation->statistics))
+	if (options_has(invocation, "--dot") &&
+	    (options_has(invocation, "--json") || options_has(invocation, "--statistics")))
 		return command_fail(EXIT_USAGE, "--dot doesn't go with -j or -s");
-	memtun = command_connect(invocation, &status);
-	if (!memtun)
-		return status;
-	status = is_show ? bridge_show(invocation, memtun, count > 1 ? words[1] : NULL)
-			 : bridge_change(memtun, words[1], is_add, is_hub);
-	memtun_free(memtun);
-	return status;
+	return command_connected(invocation, bridge_print, (void *)(uintptr_t)invocation);
 }
+
+static const struct command_option show_options[] = {
+	{"--dot", 0, NULL, "print a graph for dot(1)"},
+	OPTION_STATISTICS,
+	OPTION_JSON("print a JSON array of objects"),
+	{0},
+};
+
+static const struct command command_bridge_show = {
+	.name = "bridge show",
+	.aliases = SHOW_ALIASES,
+	.summary = "show one bridge or all, with their ports and learned addresses",
+	.usage = "[BRIDGE]",
+	.example = "memtun bridge show lab",
+	.options = show_options,
+	.words_max = 1,
+	.run = bridge_show,
+};
+
+static const struct command *const group[] = {
+	&command_bridge_add,
+	&command_bridge_show,
+	&command_bridge_delete,
+	NULL,
+};
+
+const struct command command_bridge = {
+	.name = "bridge",
+	.summary = "make, delete and show bridges",
+	.group = group,
+};

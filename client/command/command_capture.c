@@ -14,10 +14,12 @@
 
 #include "client/command/capture_file.h"
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/options_parse.h"
+#include "client/command/stop.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_format.h"
 #include "memtun.h"
-#include "client/command/stop.h"
 
 /* The longest frame that the broker takes, 68 KiB, and its header. */
 #define RECORD_MAX (sizeof(struct memtun_capture_header) + FRAME_MAX)
@@ -92,7 +94,7 @@ static int name_interfaces(struct capture *capture, uint32_t port, enum memtun_m
 
 	if (memtun_show(memtun, NULL, false, naming_record, &naming) < 0 ||
 	    memtun_uplink_show(memtun, NULL, false, naming_record, &naming) < 0)
-		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		return -1;
 	return naming.status;
 }
 
@@ -155,7 +157,7 @@ static int capture_check_broker(struct capture *capture)
 	return command_fail(EXIT_REFUSED, "%s", memtun_error(capture->memtun));
 }
 
-static int capture_run(struct capture *capture)
+static int capture_frames(struct capture *capture)
 {
 	_Alignas(8) static unsigned char record[RECORD_MAX];
 	const struct memtun_capture_header *header = (const void *)record;
@@ -200,41 +202,21 @@ static char *words_join(int count, char **words)
 	return text;
 }
 
-static int capture_parse(struct capture *capture, int count, char **words)
+static int capture_parse(struct capture *capture, const struct invocation *invocation)
 {
-	int i;
-
-	for (i = 0; i < count; i++) {
-		const char *value = i + 1 < count ? words[i + 1] : NULL;
-
-		if (strcmp(words[i], "-w") == 0 && value) {
-			capture->path = value;
-			i++;
-		} else if (strcmp(words[i], "-c") == 0 && value) {
-			if (command_number("-c", value, 1, UINT64_MAX / 2, &capture->max))
-				return EXIT_USAGE;
-			i++;
-		} else if (strcmp(words[i], "--ready-fd") == 0 && value) {
-			if (command_ready_fd(value, &capture->ready_fd))
-				return EXIT_USAGE;
-			i++;
-		} else if (words[i][0] == '-') {
-			return command_fail(
-				EXIT_USAGE,
-				"capture takes -w FILE, -c COUNT and --ready-fd FD, not '%s'",
-				words[i]);
-		} else if (!capture->name) {
-			capture->name = words[i];
-		} else {
-			break; /* the filter: all the words that follow */
-		}
-	}
-	if (!capture->name)
-		return command_fail(EXIT_USAGE,
-				    "capture needs the NAME of a tunnel, an uplink or a bridge");
-	if (i == count)
+	*capture = (struct capture){
+		.name = invocation->words[0],
+		.path = options_value(invocation, "-w"),
+		.fd = -1,
+		.file.fd = -1,
+		.ready_fd = -1,
+	};
+	if (options_number(invocation, "-c", 1, UINT64_MAX / 2, &capture->max) ||
+	    options_ready_fd(invocation, &capture->ready_fd))
+		return EXIT_USAGE;
+	if (invocation->count == 1)
 		return 0;
-	capture->filter = words_join(count - i, words + i);
+	capture->filter = words_join(invocation->count - 1, invocation->words + 1);
 	return capture->filter ? 0 : command_fail(EXIT_REFUSED, "out of memory");
 }
 
@@ -264,43 +246,68 @@ static int capture_find(struct capture *capture)
 	return 0;
 }
 
-static int capture_open(struct capture *capture)
+/* Begin the capture and then its file, so that a file that exists means that frames are captured. */
+static int capture_begin(struct capture *capture)
 {
+	int status;
+
 	capture->fd = memtun_capture(capture->memtun, capture->name, capture->is_bridge, 0, false);
-	if (capture->fd >= 0)
-		return 0;
-	return command_fail(EXIT_REFUSED, "%s", memtun_error(capture->memtun));
+	if (capture->fd < 0)
+		return -1;
+	stop_prepare(true);
+	status = capture_file_open(&capture->file, capture->path);
+	if (status == 0)
+		status = name_interfaces(capture, 0, capture->is_bridge ? capture->mode : 0);
+	return status ? status : command_ready(capture->ready_fd);
 }
 
-int command_capture(const struct invocation *invocation, int count, char **words)
+static int capture_connected(struct memtun *memtun, void *context)
 {
-	struct capture capture = {.fd = -1, .file.fd = -1, .ready_fd = -1};
-	int status = capture_parse(&capture, count, words);
+	struct capture *capture = context;
+	int status;
+
+	capture->memtun = memtun;
+	status = capture_find(capture);
+	if (status == 0)
+		status = filter_compile(capture, capture->mode);
+	if (status == 0)
+		status = capture_begin(capture);
+	if (status == 0)
+		status = capture_frames(capture);
+	return status;
+}
+
+static int capture_run(const struct invocation *invocation)
+{
+	struct capture capture;
+	int status = capture_parse(&capture, invocation);
 
 	if (status == 0)
-		capture.memtun = command_connect(invocation, &status);
-	if (capture.memtun) {
-		status = capture_find(&capture);
-		if (status == 0)
-			status = filter_compile(&capture, capture.mode);
-		if (status == 0)
-			status = capture_open(&capture);
-		/* From here on: who sees the file begin knows that frames are captured. */
-		if (status == 0) {
-			stop_prepare(true);
-			status = capture_file_open(&capture.file, capture.path);
-		}
-		if (status == 0)
-			status = name_interfaces(&capture, 0, capture.is_bridge ? capture.mode : 0);
-		if (status == 0)
-			status = command_ready(capture.ready_fd);
-		if (status == 0)
-			status = capture_run(&capture);
-	}
+		status = command_connected(invocation, capture_connected, &capture);
 	pcap_freecode(&capture.program);
 	descriptor_close(&capture.fd);
 	capture_file_close(&capture.file);
-	memtun_free(capture.memtun);
 	free(capture.filter);
 	return status;
 }
+
+static const struct command_option capture_options[] = {
+	{"-w", 0, "FILE", "write a pcapng file, not lines; - is standard output"},
+	{"-c", 0, "FRAMES", "end after this many frames"},
+	OPTION_READY_FD("write a newline to FD once frames are captured"),
+	{0},
+};
+
+const struct command command_capture = {
+	.name = "capture",
+	.summary = "show or record the frames of a port or a bridge",
+	.usage = "NAME [FILTER]",
+	.about = "NAME is a tunnel, an uplink or a bridge. The words behind it are a FILTER,\n"
+		 "as pcap-filter(7) has them.",
+	.example = "memtun capture lab -w lab.pcapng -c 2 udp",
+	.options = capture_options,
+	.needs = "the NAME of a tunnel, an uplink or a bridge",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+	.run = capture_run,
+};

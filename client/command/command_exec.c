@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/keys.h"
+#include "client/command/options_parse.h"
 #include "common/descriptor.h"
 #include "memtun.h"
 
@@ -37,8 +40,7 @@ struct exec {
 	char **command;
 };
 
-/* ------------------------------------------------------------------------------ the command line
- */
+/* ------------------------------------------------------------------------------ command line */
 
 static int exec_add_spec(struct exec *exec, const char *spec)
 {
@@ -62,32 +64,19 @@ static int exec_add_spec(struct exec *exec, const char *spec)
 	return 0;
 }
 
-static int exec_parse(struct exec *exec, int count, char **words)
+static int exec_parse(struct exec *exec, const struct invocation *invocation)
 {
-	int i = 0;
+	int status = 0;
 
-	for (; i < count && words[i][0] == '-' && strcmp(words[i], "--") != 0; i++) {
-		const char *spec = NULL;
-
-		if (strncmp(words[i], "-t", 2) == 0)
-			spec = words[i][2] ? words[i] + 2 : i + 1 < count ? words[++i] : NULL;
-		if (!spec)
-			return command_fail(EXIT_OURS,
-					    strcmp(words[i], "-t") == 0
-						    ? "%s needs a NAME[:KEY=VALUE,...]"
-						    : "exec takes -t SPEC, not '%s'",
-					    words[i]);
-		if (exec_add_spec(exec, spec) != 0)
-			return EXIT_OURS;
+	for (int i = 0; i < invocation->given_count && status == 0; i++) {
+		if (strcmp(invocation->given[i].option->name, "-t") == 0)
+			status = exec_add_spec(exec, invocation->given[i].value);
 	}
-	if (i < count && strcmp(words[i], "--") == 0)
-		i++;
-	if (i == count)
-		return command_fail(EXIT_OURS, "exec needs a command: memtun exec [-t SPEC]... "
-					       "-- CMD [ARG]...");
-	exec->command = words + i;
-	/* One tunnel is what a command without -t can only have meant. */
-	return exec->count ? 0 : exec_add_spec(exec, "tap%d");
+	/* The program needs at least one tunnel, or it wouldn't be run by this command. */
+	if (status == 0 && exec->count == 0)
+		status = exec_add_spec(exec, "tap%d");
+	exec->command = invocation->words;
+	return status;
 }
 
 /* ------------------------------------------------------------------------------ opening */
@@ -96,13 +85,15 @@ static int exec_open(struct memtun *memtun, struct opened *opened)
 {
 	const char *rest = strchr(opened->spec, ':');
 	struct memtun_options *options = memtun_options_new();
+	char hint[SUGGESTION_SIZE];
 	int status = 0;
 
 	if (!options)
 		return command_fail(EXIT_OURS, "out of memory");
 	if (rest && memtun_options_parse(options, rest + 1) < 0)
-		status = command_fail(EXIT_OURS, "-t %s: %s", opened->spec,
-				      memtun_options_error(options));
+		status = command_fail(EXIT_OURS, "-t %s: %s%s", opened->spec,
+				      memtun_options_error(options),
+				      keys_hint_spec(KEYS_EXEC, rest + 1, hint));
 	if (status == 0) {
 		opened->fd = memtun_open_named(memtun, opened->asked, options, opened->name);
 		if (opened->fd < 0)
@@ -145,14 +136,15 @@ static int exec_private_broker(const struct invocation *invocation)
 
 static int exec_open_all(const struct invocation *invocation, struct exec *exec)
 {
+	const char *socket = options_value(invocation, "--socket");
 	const char *named = getenv("MEMTUN_SOCKET");
 	struct memtun *memtun = memtun_new();
 	int status = 0;
 
 	if (!memtun)
 		return command_fail(EXIT_OURS, "out of memory");
-	if (memtun_connect(memtun, invocation->socket) < 0) {
-		if (errno == ENOENT && !invocation->socket && !(named && named[0]))
+	if (memtun_connect(memtun, socket) < 0) {
+		if (errno == ENOENT && !socket && !(named && named[0]))
 			status = exec_private_broker(invocation);
 		else
 			status = command_fail(EXIT_OURS, "%s", memtun_error(memtun));
@@ -278,10 +270,10 @@ static char *exec_expand(const struct exec *exec, const char *argument)
 	return text;
 }
 
-int command_exec(const struct invocation *invocation, int count, char **words)
+static int exec_run(const struct invocation *invocation)
 {
 	struct exec exec = {0};
-	int status = exec_parse(&exec, count, words);
+	int status = exec_parse(&exec, invocation);
 
 	if (status == 0)
 		status = exec_open_all(invocation, &exec);
@@ -300,3 +292,26 @@ int command_exec(const struct invocation *invocation, int count, char **words)
 	return command_fail(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "cannot run %s: %s",
 			    exec.command[0], strerror(errno));
 }
+
+static const struct command_option exec_options[] = {
+	{"-t", 0, "SPEC", "open this tunnel: NAME[:KEY=VALUE,FLAG,...]"},
+	{0},
+};
+
+const struct command command_exec = {
+	.name = "exec",
+	.summary = "run a program with tunnels as its descriptors from 3 up",
+	.usage = "[--] PROGRAM [ARGUMENT]...",
+	.about = "{NAME} in an ARGUMENT becomes the number of that tunnel's descriptor.\n"
+		 "-t may be there up to 128 times; the descriptors are in its order.\n"
+		 "Without -t one tunnel tap%d is opened, and without a broker a private one runs.",
+	.example = "memtun exec -t vm0:bridge=lab sh -c 'echo descriptor {vm0}'",
+	.options = exec_options,
+	.keys = KEYS_EXEC,
+	.needs = "a PROGRAM to run",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+	.stops_at_word = true,
+	.usage_status = EXIT_OURS,
+	.run = exec_run,
+};

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/options_parse.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_describe.h"
 #include "memtun.h"
@@ -26,42 +28,24 @@ struct expect {
 	int ready_fd; /* -1: nobody waits */
 };
 
-static int expect_parse(struct expect *expect, int count, char **words)
+static int expect_parse(struct expect *expect, const struct invocation *invocation)
 {
-	*expect = (struct expect){.timeout = -1, .direction = MEMTUN_FROM_CLIENT, .ready_fd = -1};
-	for (int i = 0; i < count; i++) {
-		const char *value = i + 1 < count ? words[i + 1] : NULL;
-
-		if (strcmp(words[i], "--timeout") == 0 || strcmp(words[i], "--limit") == 0) {
-			bool is_limit = words[i][2] == 'l';
-
-			if (!value)
-				return command_fail(EXIT_USAGE, "%s needs a value", words[i]);
-			if (is_limit
-				    ? command_number(words[i], value, 1, 1000000000, &expect->limit)
-				    : command_seconds(words[i], value, &expect->timeout))
-				return EXIT_USAGE;
-			i++;
-		} else if (strcmp(words[i], "--ready-fd") == 0) {
-			if (!value)
-				return command_fail(EXIT_USAGE, "%s needs a value", words[i]);
-			if (command_ready_fd(value, &expect->ready_fd))
-				return EXIT_USAGE;
-			i++;
-		} else if (strcmp(words[i], "--to-client") == 0) {
-			expect->direction = MEMTUN_TO_CLIENT;
-		} else if (words[i][0] == '-') {
-			return command_fail(EXIT_USAGE, "expect has no option %s", words[i]);
-		} else if (!expect->name) {
-			expect->name = words[i];
-		} else if (expect->filters == FILTERS_MAX) {
+	*expect = (struct expect){
+		.name = invocation->words[0],
+		.timeout = -1,
+		.direction = options_has(invocation, "--to-client") ? MEMTUN_TO_CLIENT
+								    : MEMTUN_FROM_CLIENT,
+		.ready_fd = -1,
+	};
+	for (int i = 1; i < invocation->count; i++) {
+		if (expect->filters == FILTERS_MAX)
 			return command_fail(EXIT_USAGE, "more than %d filters", FILTERS_MAX);
-		} else {
-			expect->patterns[expect->filters++] = MEMTUN_FILTER(words[i]);
-		}
+		expect->patterns[expect->filters++] = MEMTUN_FILTER(invocation->words[i]);
 	}
-	if (!expect->name || !expect->filters)
-		return command_fail(EXIT_USAGE, "expect needs a NAME and a FILTER");
+	if (options_seconds(invocation, "--timeout", &expect->timeout) ||
+	    options_number(invocation, "--limit", 1, 1000000000, &expect->limit) ||
+	    options_ready_fd(invocation, &expect->ready_fd))
+		return EXIT_USAGE;
 	return 0;
 }
 
@@ -76,8 +60,8 @@ static void print_packet(const struct memtun_packet *packet)
 		       i + 1 == packet->length || i % 32 == 31 ? "\n" : "");
 }
 
-/* The exit status: 0, 124 timeout, 4 end, 5 limit. */
-static int expect_run(struct expect *expect, struct memtun_connector *connector)
+/* Wait for the frame and print it. Return the exit status. */
+static int expect_match(struct expect *expect, struct memtun_connector *connector)
 {
 	const struct memtun_packet *packet;
 	size_t count = expect->filters;
@@ -108,39 +92,55 @@ static int expect_run(struct expect *expect, struct memtun_connector *connector)
 	}
 }
 
-int command_expect(const struct invocation *invocation, int count, char **words)
+static int expect_open(struct memtun *memtun, void *context)
 {
-	struct memtun_connector *connector = NULL;
+	struct expect *expect = context;
+	struct memtun_connector *connector;
 	descriptor_owned fd = -1;
 	enum memtun_mode mode;
-	struct expect expect;
-	struct memtun *memtun;
-	int status = expect_parse(&expect, count, words);
+	int status;
 
-	if (status != 0)
-		return status;
-	memtun = command_connect(invocation, &status);
-	if (!memtun)
-		return status;
-	status = command_mode(memtun, expect.name, &mode);
-	if (status == 0) {
-		fd = memtun_capture(memtun, expect.name, false, expect.direction, true);
-		if (fd < 0)
-			status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	}
-	if (status == 0) {
-		connector = memtun_connector_open_fd(fd, mode, 0);
-		if (connector)
-			descriptor_take(&fd);
-		else
-			status = command_fail(EXIT_REFUSED, "cannot read frames: %s",
-					      strerror(errno));
-	}
+	if (command_find_mode(memtun, expect->name, &mode) < 0)
+		return -1;
+	fd = memtun_capture(memtun, expect->name, false, expect->direction, true);
+	if (fd < 0)
+		return -1;
+	connector = memtun_connector_open_fd(fd, mode, 0);
+	if (!connector)
+		return command_fail(EXIT_REFUSED, "cannot read frames: %s", strerror(errno));
+	descriptor_take(&fd);
+	status = command_ready(expect->ready_fd);
 	if (status == 0)
-		status = command_ready(expect.ready_fd);
-	if (status == 0)
-		status = expect_run(&expect, connector);
+		status = expect_match(expect, connector);
 	memtun_connector_close(connector);
-	memtun_free(memtun);
 	return status;
 }
+
+static int expect_run(const struct invocation *invocation)
+{
+	struct expect expect;
+	int status = expect_parse(&expect, invocation);
+
+	return status ? status : command_connected(invocation, expect_open, &expect);
+}
+
+static const struct command_option expect_options[] = {
+	{"--to-client", 0, NULL, "look at frames to the tunnel's client, not from it"},
+	{"--timeout", 0, "SECONDS", "give up after this time; default: none"},
+	{"--limit", 0, "FRAMES", "give up after this many frames; default: none"},
+	OPTION_READY_FD("write a newline to FD once no frame can be missed"),
+	{0},
+};
+
+const struct command command_expect = {
+	.name = "expect",
+	.summary = "wait for a frame that matches a filter",
+	.usage = "NAME FILTER...",
+	.about = "A FILTER is one argument in the language of pcap-filter(7).",
+	.example = "memtun expect vm0 --timeout 60 'udp port 67'",
+	.options = expect_options,
+	.needs = "a NAME and a FILTER",
+	.words_min = 2,
+	.words_max = WORDS_ANY,
+	.run = expect_run,
+};

@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/keys.h"
+#include "client/command/options_parse.h"
 #include "common/descriptor.h"
 #include "common/host_addresses.h"
 #include "memtun.h"
@@ -50,45 +53,31 @@ static int host_add_address(struct host *host, char *key, char *value)
 	return 0;
 }
 
-/* Takes what the words begin with: returns how many, or -1 after saying what is wrong. */
-static int host_parse_some(struct host *host, int count, char **words)
+/* Take the key and value that the words begin with. Return how many words, or -1. */
+static int host_take(struct host *host, int count, char **words)
 {
-	char *value = count > 1 ? words[1] : NULL;
-
-	if (strcmp(words[0], "--ready-fd") == 0) {
-		if (!value)
-			command_fail(EXIT_USAGE, "--ready-fd needs a value");
-		return value && command_ready_fd(value, &host->ready_fd) == 0 ? 2 : -1;
-	}
-	if (words[0][0] == '-') {
-		command_fail(EXIT_USAGE, "host takes --ready-fd FD, not '%s'", words[0]);
-		return -1;
-	}
-	if (!host->name) {
-		host->name = words[0];
-		return 1;
-	}
 	if (host_addresses_has_key(words[0]))
-		return host_add_address(host, words[0], value) == 0 ? 2 : -1;
-	return command_option(host->options, count, words);
+		return host_add_address(host, words[0], count > 1 ? words[1] : NULL) == 0 ? 2 : -1;
+	return keys_take(host->options, KEYS_HOST, count, words);
 }
 
-static int host_parse(struct host *host, int count, char **words)
+static int host_parse(struct host *host, const struct invocation *invocation)
 {
 	const char *wrong;
 
+	host->name = invocation->words[0];
 	host->options = memtun_options_new();
 	if (!host->options)
 		return command_fail(EXIT_REFUSED, "out of memory");
-	for (int i = 0; i < count;) {
-		int taken = host_parse_some(host, count - i, words + i);
+	for (int i = 1; i < invocation->count;) {
+		int taken = host_take(host, invocation->count - i, invocation->words + i);
 
 		if (taken < 0)
 			return EXIT_USAGE;
 		i += taken;
 	}
-	if (!host->name)
-		return command_fail(EXIT_USAGE, "host needs the NAME of a tunnel");
+	if (options_ready_fd(invocation, &host->ready_fd))
+		return EXIT_USAGE;
 	wrong = host_addresses_check(&host->addresses);
 	return wrong ? command_fail(EXIT_USAGE, "%s", wrong) : 0;
 }
@@ -139,18 +128,19 @@ static int host_tell_adapter(const struct host *host, struct memtun *memtun)
 	if (option_join(host, options, "address") < 0 || option_join(host, options, "gateway") < 0)
 		status = command_fail(EXIT_REFUSED, "%s", memtun_options_error(options));
 	else if (memtun_set(memtun, host->opened, options) < 0)
-		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		status = -1;
 	memtun_options_free(options);
 	return status;
 }
 
-static int host_open(struct host *host, struct memtun *memtun)
+static int host_open(struct memtun *memtun, void *context)
 {
+	struct host *host = context;
 	const char *wrong;
 
 	host->fd = memtun_open_named(memtun, host->name, host->options, host->opened);
 	if (host->fd < 0 || memtun_show(memtun, host->opened, false, host_record, host) < 0)
-		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		return -1;
 	if (host->unfit)
 		return command_fail(EXIT_REFUSED, "%s: host can't use a tunnel with %s",
 				    host->opened, host->unfit);
@@ -202,20 +192,34 @@ static int host_exec(struct host *host)
 	return command_fail(EXIT_REFUSED, "cannot run memtun-host: %s", strerror(errno));
 }
 
-int command_host(const struct invocation *invocation, int count, char **words)
+static int host_run(const struct invocation *invocation)
 {
 	struct host host = {.fd = -1, .ready_fd = -1};
-	struct memtun *memtun = NULL;
-	int status = host_parse(&host, count, words);
+	int status = host_parse(&host, invocation);
 
 	if (status == 0)
-		memtun = command_connect(invocation, &status);
-	if (status == 0)
-		status = host_open(&host, memtun);
-	memtun_free(memtun);
+		status = command_connected(invocation, host_open, &host);
 	memtun_options_free(host.options);
 	if (status == 0)
 		status = host_exec(&host);
 	descriptor_close(&host.fd);
 	return status;
 }
+
+static const struct command_option host_options[] = {
+	OPTION_READY_FD("write a newline to FD once the host answers"),
+	{0},
+};
+
+const struct command command_host = {
+	.name = "host",
+	.summary = "be an IP host that answers ping and echoes port 7",
+	.usage = "NAME address A/P [address A6/P6] [KEY VALUE]...",
+	.example = "memtun host gw bridge lab address 10.0.0.1/24",
+	.options = host_options,
+	.keys = KEYS_HOST,
+	.needs = "the NAME of a tunnel",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+	.run = host_run,
+};

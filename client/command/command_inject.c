@@ -16,6 +16,8 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/options_parse.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_format.h"
@@ -204,76 +206,75 @@ static int inject_file(const struct inject *inject)
 
 /* ------------------------------------------------------------------------------ the command */
 
-static int inject_parse(struct inject *inject, int count, char **words)
+static int inject_parse(struct inject *inject, const struct invocation *invocation)
 {
-	*inject = (struct inject){.direction = MEMTUN_TO_CLIENT, .fd = -1};
-	for (int i = 0; i < count; i++) {
-		const char *value = i + 1 < count ? words[i + 1] : NULL;
-		bool takes_value = true;
-
-		if (strcmp(words[i], "--as-client") == 0) {
-			inject->direction = MEMTUN_FROM_CLIENT;
-			takes_value = false;
-		} else if (strcmp(words[i], "--udp") == 0) {
-			inject->to = value;
-		} else if (strcmp(words[i], "--from") == 0) {
-			inject->from = value;
-		} else if (strcmp(words[i], "--hex") == 0) {
-			inject->hex = value;
-		} else if (strcmp(words[i], "--pcap") == 0) {
-			inject->file = value;
-		} else if (strcmp(words[i], "--rate") == 0) {
-			if (value && command_number(words[i], value, 1, 100000000, &inject->rate))
-				return EXIT_USAGE;
-		} else if (words[i][0] == '-') {
-			return command_fail(EXIT_USAGE, "inject has no option %s", words[i]);
-		} else {
-			takes_value = false;
-			if (!inject->name)
-				inject->name = words[i];
-			else if (!inject->text)
-				inject->text = words[i];
-			else
-				return command_fail(EXIT_USAGE, "what is '%s'?", words[i]);
-		}
-		if (takes_value && !value)
-			return command_fail(EXIT_USAGE, "%s needs a value", words[i]);
-		i += takes_value;
-	}
-	if (!inject->name)
-		return command_fail(EXIT_USAGE, "inject needs a NAME; see memtun --help");
+	*inject = (struct inject){
+		.name = invocation->words[0],
+		.to = options_value(invocation, "--udp"),
+		.from = options_value(invocation, "--from"),
+		.text = invocation->words[1],
+		.hex = options_value(invocation, "--hex"),
+		.file = options_value(invocation, "--pcap"),
+		.direction = options_has(invocation, "--as-client") ? MEMTUN_FROM_CLIENT
+								    : MEMTUN_TO_CLIENT,
+		.fd = -1,
+	};
 	if (!!inject->to + !!inject->hex + !!inject->file != 1)
 		return command_fail(EXIT_USAGE, "inject takes one of --udp, --hex and --pcap");
 	if (!inject->to != !inject->text || (inject->from && !inject->to))
 		return command_fail(EXIT_USAGE,
 				    "--udp HOST:PORT takes a TEXT, and nothing else does");
-	if (inject->rate && !inject->file)
+	if (options_has(invocation, "--rate") && !inject->file)
 		return command_fail(EXIT_USAGE, "--rate goes with --pcap");
-	return 0;
+	return options_number(invocation, "--rate", 1, 100000000, &inject->rate);
 }
 
-int command_inject(const struct invocation *invocation, int count, char **words)
+static int inject_send(struct memtun *memtun, void *context)
 {
-	struct inject inject;
-	struct memtun *memtun;
-	int status = inject_parse(&inject, count, words);
+	struct inject *inject = context;
+	int status;
 
-	if (status != 0)
-		return status;
-	memtun = command_connect(invocation, &status);
-	if (!memtun)
-		return status;
-	status = command_mode(memtun, inject.name, &inject.mode);
-	if (status == 0) {
-		inject.fd = memtun_inject(memtun, inject.name, inject.direction);
-		if (inject.fd < 0)
-			status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	}
-	if (status == 0)
-		status = inject.to    ? inject_udp(&inject)
-			 : inject.hex ? inject_hex(&inject)
-				      : inject_file(&inject);
-	descriptor_close(&inject.fd);
-	memtun_free(memtun);
+	if (command_find_mode(memtun, inject->name, &inject->mode) < 0)
+		return -1;
+	inject->fd = memtun_inject(memtun, inject->name, inject->direction);
+	if (inject->fd < 0)
+		return -1;
+	status = inject->to    ? inject_udp(inject)
+		 : inject->hex ? inject_hex(inject)
+			       : inject_file(inject);
+	descriptor_close(&inject->fd);
 	return status;
 }
+
+static int inject_run(const struct invocation *invocation)
+{
+	struct inject inject;
+	int status = inject_parse(&inject, invocation);
+
+	return status ? status : command_connected(invocation, inject_send, &inject);
+}
+
+static const struct command_option inject_options[] = {
+	{"--udp", 0, "HOST:PORT", "a UDP datagram to this address, with the bytes of TEXT"},
+	{"--from", 0, "HOST:PORT", "the datagram's source; default: 10.1.2.3:21345"},
+	{"--hex", 0, "BYTES", "a frame in hexadecimal digits"},
+	{"--pcap", 0, "FILE", "all frames of a pcap or pcapng file; - is standard input"},
+	{"--rate", 0, "FRAMES", "with --pcap: frames per second; default: no limit"},
+	{"--as-client", 0, NULL, "inject as if the tunnel's client had sent the frames"},
+	{0},
+};
+
+const struct command command_inject = {
+	.name = "inject",
+	.summary = "put frames on a tunnel",
+	.usage = "NAME --udp HOST:PORT TEXT\n"
+		 "NAME --hex BYTES\n"
+		 "NAME --pcap FILE",
+	.about = "The frames go to the tunnel's client.",
+	.example = "memtun inject vm0 --udp 10.0.0.1:7 hello",
+	.options = inject_options,
+	.needs = "the NAME of a tunnel",
+	.words_min = 1,
+	.words_max = 2,
+	.run = inject_run,
+};

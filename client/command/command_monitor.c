@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "client/command/command.h"
-#include "memtun.h"
+#include "client/command/commands.h"
+#include "client/command/options_parse.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
+#include "memtun.h"
 
 struct monitor {
 	bool json;
-	bool failed; /* the output can't be written any more */
+	int ready_fd; /* -1: none */
+	bool failed;  /* the output can't be written any more */
 };
 
 static const char *or_nothing(const char *text)
@@ -49,27 +52,41 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	monitor->failed |= fflush(stdout) == EOF;
 }
 
-int command_monitor(const struct invocation *invocation, int count, char **words)
+static int monitor_subscribe(struct memtun *memtun, void *context)
 {
-	struct monitor monitor = {.json = invocation->json};
-	struct memtun *memtun;
-	int ready_fd = -1, status;
+	struct monitor *monitor = context;
+	int status;
 
-	if (count)
-		return command_fail(EXIT_USAGE, "monitor takes no '%s'", words[0]);
-	if (invocation->ready_fd && command_ready_fd(invocation->ready_fd, &ready_fd))
-		return EXIT_USAGE;
-	memtun = command_connect(invocation, &status);
-	if (!memtun)
-		return status;
-	if (memtun_subscribe(memtun, monitor_event, &monitor) < 0)
-		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	else
-		status = command_ready(ready_fd);
-	while (status == 0 && !monitor.failed) {
+	if (memtun_subscribe(memtun, monitor_event, monitor) < 0)
+		return -1;
+	status = command_ready(monitor->ready_fd);
+	while (status == 0 && !monitor->failed) {
 		if (memtun_wait(memtun, -1) < 0 && errno != EINTR)
-			status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+			return -1;
 	}
-	memtun_free(memtun);
-	return monitor.failed ? EXIT_REFUSED : status;
+	return monitor->failed ? EXIT_REFUSED : status;
 }
+
+static int monitor_run(const struct invocation *invocation)
+{
+	struct monitor monitor = {.json = options_has(invocation, "--json"), .ready_fd = -1};
+
+	if (options_ready_fd(invocation, &monitor.ready_fd))
+		return EXIT_USAGE;
+	return command_connected(invocation, monitor_subscribe, &monitor);
+}
+
+static const struct command_option monitor_options[] = {
+	OPTION_JSON("print each event as a JSON object on one line"),
+	OPTION_READY_FD("write a newline to FD once no event can be missed"),
+	{0},
+};
+
+const struct command command_monitor = {
+	.name = "monitor",
+	.summary = "print events as they happen",
+	.usage = "",
+	.example = "memtun monitor -j",
+	.options = monitor_options,
+	.run = monitor_run,
+};

@@ -4,19 +4,20 @@
  * again: on the screen or, with -b, as tables.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "client/command/command.h"
-#include "memtun.h"
+#include "client/command/commands.h"
+#include "client/command/options_parse.h"
 #include "client/command/rates.h"
 #include "client/command/stop.h"
 #include "client/command/table.h"
 #include "client/command/top.h"
+#include "common/clock.h"
+#include "memtun.h"
 
 /* Milliseconds. */
 #define INTERVAL_MIN 100
@@ -244,7 +245,7 @@ static int top_turn(struct top *top, int64_t due)
 	return fds[1].revents & (POLLHUP | POLLERR | POLLNVAL) ? 1 : top_read_keys(top);
 }
 
-static int top_run(struct top *top)
+static int top_loop(struct top *top)
 {
 	int64_t due = clock_now();
 	int result = 0;
@@ -265,33 +266,21 @@ static int top_run(struct top *top)
 
 /* ------------------------------------------------------------------------------ the command */
 
-static int top_parse(struct top *top, const struct invocation *invocation, int count, char **words)
+static int top_parse(struct top *top, const struct invocation *invocation)
 {
-	int milliseconds = 1000, option, status = 0;
+	int milliseconds = 1000;
 
-	*top = (struct top){.order = RATES_BY_RATE, .json = invocation->json};
-	optind = 0; /* begin anew; the word before ours is the command's name */
-	opterr = 0;
-	while (status == 0 && (option = getopt(count + 1, words - 1, "bn:d:")) >= 0) {
-		if (option == 'b')
-			top->batch = true;
-		else if (option == 'n')
-			status = command_number("-n", optarg, 1, UINT64_MAX / 2, &top->max);
-		else if (option == 'd')
-			status = command_seconds("-d", optarg, &milliseconds);
-		else
-			status = command_fail(
-				EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '-%c'%s",
-				optopt, optopt == 'n' || optopt == 'd' ? " alone" : "");
-	}
-	if (status)
-		return status;
-	if (optind <= count)
-		return command_fail(EXIT_USAGE, "top takes -b, -n TIMES and -d SECONDS, not '%s'",
-				    words[optind - 1]);
+	*top = (struct top){
+		.order = RATES_BY_RATE,
+		.batch = options_has(invocation, "-b"),
+		.json = options_has(invocation, "--json"),
+	};
+	if (options_number(invocation, "-n", 1, UINT64_MAX / 2, &top->max) ||
+	    options_seconds(invocation, "-d", &milliseconds))
+		return EXIT_USAGE;
 	if (milliseconds < INTERVAL_MIN)
 		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds at least");
-	if (invocation->json && !top->batch)
+	if (top->json && !top->batch)
 		return command_fail(EXIT_USAGE, "-j goes with top -b");
 	top->interval = milliseconds * CLOCK_MILLISECOND;
 	return 0;
@@ -308,7 +297,7 @@ static int top_show(struct top *top)
 			return command_fail(EXIT_REFUSED, "%s; top -b prints tables", why);
 		top_screen_draw(&top->rates, top->order, top->interval);
 	}
-	if (top_run(top) < 0) {
+	if (top_loop(top) < 0) {
 		top_screen_close();
 		return command_fail(EXIT_REFUSED, "%s", top->failure);
 	}
@@ -316,22 +305,42 @@ static int top_show(struct top *top)
 	return 0;
 }
 
-int command_top(const struct invocation *invocation, int count, char **words)
+static int top_connected(struct memtun *memtun, void *context)
+{
+	struct top *top = context;
+
+	top->memtun = memtun;
+	if (rates_init(&top->rates) < 0)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	return top_show(top);
+}
+
+static int top_run(const struct invocation *invocation)
 {
 	struct top top;
-	int status = top_parse(&top, invocation, count, words);
+	int status = top_parse(&top, invocation);
 
 	if (status != 0)
 		return status;
-	top.memtun = command_connect(invocation, &status);
-	if (!top.memtun)
-		return status;
-	if (rates_init(&top.rates) < 0)
-		status = command_fail(EXIT_REFUSED, "out of memory");
-	else
-		status = top_show(&top);
-	/* Answers that are still to come go there. */
-	memtun_free(top.memtun);
+	status = command_connected(invocation, top_connected, &top);
+	/* Only now, because the connection calls back until it is closed. */
 	rates_free(&top.rates);
 	return status;
 }
+
+static const struct command_option top_options[] = {
+	{"-b", 0, NULL, "print tables, for a file or a pipe"},
+	{"-n", 0, "TIMES", "end after this many tables or screens"},
+	{"-d", 0, "SECONDS", "the time from one to the next, at least 0.1; default 1"},
+	OPTION_JSON("with -b: print each table as a JSON array on one line"),
+	{0},
+};
+
+const struct command command_top = {
+	.name = "top",
+	.summary = "show the traffic of each port, live",
+	.usage = "",
+	.example = "memtun top -b -n 1",
+	.options = top_options,
+	.run = top_run,
+};

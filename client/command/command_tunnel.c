@@ -1,101 +1,90 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun add, set, del: what changes tunnels.
+ * memtun add, set, del and show: tunnels.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/keys.h"
+#include "client/command/listing.h"
 #include "memtun.h"
 
-/* How an add goes: its answer may be many records. */
-struct add {
-	bool done;
-	bool print; /* the names, as the caller couldn't know them */
-	int error;
+/* ------------------------------------------------------------------------------ add */
+
+/* Print the name that a template became, because the caller couldn't know it. */
+static void tunnel_made(const struct memtun_record *record, const char *asked_name)
+{
+	const char *name = memtun_record_string(record, "name");
+
+	if (strchr(asked_name, '%') && name)
+		puts(name);
+}
+
+const struct command command_add = {
+	.name = "add",
+	.summary = "make a tunnel that stays until it is deleted",
+	.usage = "NAME [KEY VALUE]...",
+	.about = "A %d in NAME becomes the lowest free number, and the name is printed.",
+	.example = "memtun add vm0 bridge lab mtu 9000",
+	.keys = KEYS_ADD,
+	.needs = "the NAME of a tunnel",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_TUNNEL_ADD, .made = tunnel_made},
+	.run = request_run,
 };
 
-static void add_answered(struct memtun *memtun, const struct memtun_reply *reply, void *context)
+/* ------------------------------------------------------------------------------ set */
+
+const struct command command_set = {
+	.name = "set",
+	.summary = "change a tunnel",
+	.usage = "NAME KEY VALUE...",
+	.example = "memtun set vm0 mtu 1400 overflow drop-head",
+	.keys = KEYS_SET,
+	.needs = "the NAME of a tunnel and a KEY",
+	.words_min = 2,
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_TUNNEL_SET},
+	.run = request_run,
+};
+
+/* ------------------------------------------------------------------------------ del */
+
+const struct command command_delete = {
+	.name = "del",
+	.aliases = DELETE_ALIASES,
+	.summary = "delete a tunnel",
+	.usage = "NAME",
+	.example = "memtun del vm0",
+	.needs = "the NAME of a tunnel",
+	.words_min = 1,
+	.words_max = 1,
+	.request = {MEMTUN_CMD_TUNNEL_DELETE},
+	.run = request_run,
+};
+
+/* ------------------------------------------------------------------------------ show */
+
+static int tunnel_show(const struct invocation *invocation)
 {
-	struct add *add = context;
+	static const char *const columns[] = {
+		"name",    "mode", "state",      "bridge", "peer", "socket",
+		"backend", "mtu",  "persistent", "owner",  NULL,
+	};
 
-	(void)memtun;
-	if (reply->record) {
-		const char *name = memtun_record_string(reply->record, "name");
-
-		if (add->print && name)
-			puts(name);
-		return;
-	}
-	add->done = true;
-	add->error = reply->error;
-	if (reply->error)
-		command_fail(EXIT_REFUSED, "%s", reply->text);
+	return listing_run(invocation, memtun_show, columns);
 }
 
-int command_add(const struct invocation *invocation, int count, char **words)
-{
-	struct memtun_options *options;
-	struct memtun *memtun;
-	struct add add = {0};
-	int status = EXIT_USAGE;
-
-	if (count < 1)
-		return command_fail(EXIT_USAGE, "add needs a NAME; see memtun --help");
-	add.print = strchr(words[0], '%') != NULL;
-	options = command_options(count - 1, words + 1);
-	if (!options)
-		return EXIT_USAGE;
-	memtun = command_connect(invocation, &status);
-	if (memtun && memtun_request(memtun, MEMTUN_CMD_TUNNEL_ADD, words[0], options, add_answered,
-				     &add) < 0)
-		status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	else if (memtun) {
-		while (!add.done && (memtun_wait(memtun, -1) >= 0 || errno == EINTR))
-			;
-		status = add.error || !add.done ? EXIT_REFUSED : 0;
-	}
-	memtun_free(memtun);
-	memtun_options_free(options);
-	return status;
-}
-
-int command_set(const struct invocation *invocation, int count, char **words)
-{
-	struct memtun_options *options;
-	struct memtun *memtun;
-	int status = EXIT_USAGE;
-
-	if (count < 2)
-		return command_fail(EXIT_USAGE, "set needs a NAME and what to change; "
-						"see memtun --help");
-	options = command_options(count - 1, words + 1);
-	if (!options)
-		return EXIT_USAGE;
-	memtun = command_connect(invocation, &status);
-	if (memtun)
-		status = memtun_set(memtun, words[0], options) == 0
-				 ? 0
-				 : command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	memtun_free(memtun);
-	memtun_options_free(options);
-	return status;
-}
-
-int command_delete(const struct invocation *invocation, int count, char **words)
-{
-	struct memtun *memtun;
-	int status;
-
-	if (count != 1)
-		return command_fail(EXIT_USAGE, "del needs one NAME");
-	memtun = command_connect(invocation, &status);
-	if (!memtun)
-		return status;
-	status = memtun_delete(memtun, words[0]) == 0
-			 ? 0
-			 : command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	memtun_free(memtun);
-	return status;
-}
+const struct command command_show = {
+	.name = "show",
+	.aliases = SHOW_ALIASES,
+	.summary = "list one tunnel, or all",
+	.usage = "[NAME]",
+	.example = "memtun show -s vm0",
+	.options = listing_options,
+	.words_max = 1,
+	.run = tunnel_show,
+};

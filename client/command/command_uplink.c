@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun uplink add, del, show.
+ * memtun uplink: add, del and show.
  */
 #include <errno.h>
 #include <limits.h>
@@ -9,16 +9,16 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/keys.h"
 #include "client/command/listing.h"
-#include "memtun.h"
 #include "client/lib/options.h"
+#include "memtun.h"
 
-static const char *const keys[] = {
-	"name", "type", "bridge", "state", "joined-to", "reason", NULL,
-};
+/* ------------------------------------------------------------------------------ add */
 
-/* It was made; that it is down is nothing that failed, but not what was wished for either. */
-static void uplink_added(const struct memtun_record *record, void *context)
+/* Tell that the uplink is down. This is no failure, but the user may have expected it to be up. */
+static void uplink_made(const struct memtun_record *record, const char *name)
 {
 	const char *state = memtun_record_string(record, "state");
 	const char *reason = memtun_record_string(record, "reason");
@@ -27,11 +27,13 @@ static void uplink_added(const struct memtun_record *record, void *context)
 		command_fail(0,
 			     "uplink %s is made, and not up yet%s%s; memtund goes on trying, and "
 			     "memtun wait %s up waits for it",
-			     (const char *)context, reason ? ": " : "", reason ? reason : "",
-			     (const char *)context);
+			     name, reason ? ": " : "", reason ? reason : "", name);
 }
 
-/* A path is meant from here, not from where memtund was started. @NAME and vde://DIR are none. */
+/*
+ * Make a relative path absolute, because memtund's working directory may be another one. @NAME and
+ * vde://DIR are no paths.
+ */
 static int path_make_absolute(struct memtun_options *options, const char *key)
 {
 	const char *path = attribute_set_string(&options->set, attribute_find(key));
@@ -40,7 +42,7 @@ static int path_make_absolute(struct memtun_options *options, const char *key)
 	if (!path || path[0] == '/' || path[0] == '@' || strstr(path, "://"))
 		return 0;
 	if (!getcwd(directory, sizeof(directory)))
-		return command_fail(EXIT_REFUSED, "cannot tell what directory this is: %s",
+		return command_fail(EXIT_REFUSED, "cannot find the working directory: %s",
 				    strerror(errno));
 	snprintf(absolute, sizeof(absolute), "%s/%s", directory, path);
 	if (memtun_options_set(options, key, absolute) == 0)
@@ -48,84 +50,76 @@ static int path_make_absolute(struct memtun_options *options, const char *key)
 	return command_fail(EXIT_USAGE, "%s: %s", absolute, memtun_options_error(options));
 }
 
-/* Parses the words; NULL after saying what is wrong, with *status what to exit with. */
-static struct memtun_options *uplink_options(int count, char **words, int *status)
+static int uplink_prepare(struct memtun_options *options)
 {
-	struct memtun_options *options = command_options(count, words);
-	enum memtun_uplink_type type;
+	uint64_t type = attribute_set_number(&options->set, MEMTUN_A_TYPE);
+	int status = path_make_absolute(options, "path");
 
-	*status = EXIT_USAGE;
-	if (!options)
-		return NULL;
-	type = (enum memtun_uplink_type)attribute_set_number(&options->set, MEMTUN_A_TYPE);
-	*status = path_make_absolute(options, "path");
-	/* Other types' are addresses. */
-	if (*status == 0 && type == MEMTUN_UPLINK_DGRAM)
-		*status = path_make_absolute(options, "remote");
-	if (*status == 0)
-		return options;
-	memtun_options_free(options);
-	return NULL;
-}
-
-static int uplink_add(const struct invocation *invocation, int count, char **words)
-{
-	int status;
-	struct memtun_options *options = uplink_options(count - 1, words + 1, &status);
-	struct memtun *memtun;
-
-	if (!options)
-		return status;
-	memtun = command_connect(invocation, &status);
-	if (memtun)
-		status = memtun_uplink_add(memtun, words[0], options, uplink_added, words[0]) == 0
-				 ? 0
-				 : command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	memtun_free(memtun);
-	memtun_options_free(options);
+	/* The remote of the other types is an address. */
+	if (status == 0 && type == MEMTUN_UPLINK_DGRAM)
+		status = path_make_absolute(options, "remote");
 	return status;
 }
 
-static int uplink_delete(const struct invocation *invocation, const char *name)
-{
-	int status;
-	struct memtun *memtun = command_connect(invocation, &status);
+static const struct command command_uplink_add = {
+	.name = "uplink add",
+	.summary = "make an uplink, a port that joins a bridge to something outside",
+	.usage = "NAME bridge BRIDGE type TYPE [KEY VALUE]...",
+	.example = "memtun uplink add lan bridge lab type mcast group 230.0.0.1 port 5558",
+	.keys = KEYS_UPLINK_ADD,
+	.needs = "a NAME, a bridge, a type and the keys of that type",
+	.words_min = 2,
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_UPLINK_ADD, uplink_prepare, uplink_made},
+	.run = request_run,
+};
 
-	if (memtun)
-		status = memtun_uplink_delete(memtun, name) == 0
-				 ? 0
-				 : command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	memtun_free(memtun);
-	return status;
+/* ------------------------------------------------------------------------------ del */
+
+static const struct command command_uplink_delete = {
+	.name = "uplink del",
+	.aliases = DELETE_ALIASES,
+	.summary = "delete an uplink",
+	.usage = "NAME",
+	.example = "memtun uplink del lan",
+	.needs = "the NAME of an uplink",
+	.words_min = 1,
+	.words_max = 1,
+	.request = {MEMTUN_CMD_UPLINK_DELETE},
+	.run = request_run,
+};
+
+/* ------------------------------------------------------------------------------ show */
+
+static int uplink_show(const struct invocation *invocation)
+{
+	static const char *const columns[] = {
+		"name", "type", "bridge", "state", "joined-to", "reason", NULL,
+	};
+
+	return listing_run(invocation, memtun_uplink_show, columns);
 }
 
-static int uplink_show(const struct invocation *invocation, const char *name)
-{
-	int status;
-	struct memtun *memtun = command_connect(invocation, &status);
+static const struct command command_uplink_show = {
+	.name = "uplink show",
+	.aliases = SHOW_ALIASES,
+	.summary = "list one uplink, or all",
+	.usage = "[NAME]",
+	.example = "memtun uplink show -s",
+	.options = listing_options,
+	.words_max = 1,
+	.run = uplink_show,
+};
 
-	if (memtun)
-		status = listing_print(invocation, memtun, name, memtun_uplink_show, keys);
-	memtun_free(memtun);
-	return status;
-}
+static const struct command *const group[] = {
+	&command_uplink_add,
+	&command_uplink_show,
+	&command_uplink_delete,
+	NULL,
+};
 
-int command_uplink(const struct invocation *invocation, int count, char **words)
-{
-	const char *verb = count ? words[0] : "show";
-	bool is_show = strcmp(verb, "show") == 0, is_add = strcmp(verb, "add") == 0;
-
-	if (!is_show && !is_add && strcmp(verb, "del") != 0)
-		return command_fail(EXIT_USAGE, "uplink add, del or show, not '%s'", verb);
-	if (is_show ? count > 2 : is_add ? count < 2 : count != 2)
-		return command_fail(EXIT_USAGE, "uplink %s takes %s", verb,
-				    is_show  ? "one name, or none"
-				    : is_add ? "a NAME, bridge B, type T and what that type needs"
-					     : "one name");
-	if (!is_show && command_check(invocation, is_add ? "uplink add" : "uplink del", 0))
-		return EXIT_USAGE;
-	if (is_show)
-		return uplink_show(invocation, count > 1 ? words[1] : NULL);
-	return is_add ? uplink_add(invocation, count - 1, words + 1)
-		      : uplink_delete(invocation, words[1]);
-}
+const struct command command_uplink = {
+	.name = "uplink",
+	.summary = "make, delete and list uplinks, which join bridges to the outside",
+	.group = group,
+};

@@ -9,12 +9,20 @@
 
 #include "common/clock.h"
 #include "client/command/command.h"
+#include "client/command/commands.h"
 #include "client/command/listing.h"
+#include "client/command/options_parse.h"
 #include "memtun.h"
 
 /* How often to look whether all was read: no event tells of it. Milliseconds. */
 #define LOOK_AGAIN 10
 
+struct wait {
+	const char *name, *state;
+	int timeout; /* milliseconds, -1: none */
+};
+
+/* The port, as it was looked at last. */
 struct waiting {
 	const char *name;
 	bool there;
@@ -65,7 +73,7 @@ static int waiting_look(struct memtun *memtun, struct waiting *waiting, const ch
 
 	*waiting = (struct waiting){.name = name};
 	if (ask(memtun, name, true, waiting_record, waiting) < 0 && errno != ENOENT) {
-		*status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+		*status = -1;
 		return -1;
 	}
 	/* They share their names. */
@@ -93,51 +101,66 @@ static int waiting_look(struct memtun *memtun, struct waiting *waiting, const ch
 	return waiting->unread == 0;
 }
 
-static int waiting_run(struct memtun *memtun, const char *name, const char *state, int timeout)
+static int waiting_run(struct memtun *memtun, void *context)
 {
-	int64_t until = timeout < 0 ? -1 : clock_now() + timeout * CLOCK_MILLISECOND;
-	bool by_event = strcmp(state, "drained") != 0;
-	struct waiting waiting = {.name = name};
+	const struct wait *wait = context;
+	int64_t until = wait->timeout < 0 ? -1 : clock_now() + wait->timeout * CLOCK_MILLISECOND;
+	bool by_event = strcmp(wait->state, "drained") != 0;
+	struct waiting waiting = {.name = wait->name};
 	int status = 0, looked;
 
 	if (memtun_subscribe(memtun, event_came, NULL) < 0)
-		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
-	while ((looked = waiting_look(memtun, &waiting, state, &status)) == 0) {
+		return -1;
+	while ((looked = waiting_look(memtun, &waiting, wait->state, &status)) == 0) {
 		int rest = clock_poll_timeout(until);
 
 		if (rest == 0)
-			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s", name,
-					    state, waiting.reason[0] ? ": " : "", waiting.reason);
+			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s",
+					    wait->name, wait->state, waiting.reason[0] ? ": " : "",
+					    waiting.reason);
 		if (!by_event && (rest < 0 || rest > LOOK_AGAIN))
 			rest = LOOK_AGAIN;
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
-			return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+			return -1;
 	}
 	return status;
 }
 
-int command_wait(const struct invocation *invocation, int count, char **words)
+static int wait_run(const struct invocation *invocation)
 {
-	const char *state = count > 1 ? words[1] : "";
-	int timeout = -1, status;
-	struct memtun *memtun;
+	struct wait wait = {
+		.name = invocation->words[0],
+		.state = invocation->words[1],
+		.timeout = -1,
+	};
+	const char *state = wait.state;
 
-	if (count != 2 && !(count == 4 && strcmp(words[2], "--timeout") == 0))
-		return command_fail(EXIT_USAGE,
-				    "wait needs a NAME and open, closed, drained, up or down, and "
-				    "maybe --timeout S");
 	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
 	    strcmp(state, "drained") != 0 && !is_uplink_state(state))
 		return command_fail(EXIT_USAGE,
 				    "a tunnel is open, closed or drained, and an uplink up or "
 				    "down, not '%s'",
 				    state);
-	if (count == 4 && command_seconds(words[2], words[3], &timeout))
+	if (options_seconds(invocation, "--timeout", &wait.timeout))
 		return EXIT_USAGE;
-	memtun = command_connect(invocation, &status);
-	if (!memtun)
-		return status;
-	status = waiting_run(memtun, words[0], state, timeout);
-	memtun_free(memtun);
-	return status;
+	return command_connected(invocation, waiting_run, &wait);
 }
+
+static const struct command_option wait_options[] = {
+	{"--timeout", 0, "SECONDS", "give up after this time; default: none"},
+	{0},
+};
+
+const struct command command_wait = {
+	.name = "wait",
+	.summary = "wait for a state of a tunnel or of an uplink",
+	.usage = "NAME open|closed|drained\n"
+		 "NAME up|down",
+	.about = "A tunnel is drained when its client has read all frames that there were for it.",
+	.example = "memtun wait vm0 closed --timeout 10",
+	.options = wait_options,
+	.needs = "a NAME and open, closed, drained, up or down",
+	.words_min = 2,
+	.words_max = 2,
+	.run = wait_run,
+};

@@ -5,8 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/command/options_parse.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
+
+const struct command_option listing_options[] = {
+	OPTION_STATISTICS,
+	OPTION_JSON("print a JSON array of objects"),
+	{0},
+};
 
 static const char *const counter_keys[] = {
 	"name",
@@ -19,8 +26,10 @@ static const char *const counter_keys[] = {
 };
 
 struct listing {
+	listing_ask *ask;
+	const char *name; /* NULL: all */
+	bool json, statistics;
 	struct table *table;
-	bool json;
 	FILE *drops; /* NULL: not wanted */
 	bool failed;
 };
@@ -54,11 +63,12 @@ static void listing_record(const struct memtun_record *record, void *context)
 		listing_write_drops(listing->drops, record);
 }
 
-static int listing_run(struct listing *listing, const struct invocation *invocation,
-		       struct memtun *memtun, const char *name, listing_ask *ask)
+static int listing_ask_and_print(struct memtun *memtun, void *context)
 {
-	if (ask(memtun, name, invocation->statistics, listing_record, listing) < 0)
-		return command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+	struct listing *listing = context;
+
+	if (listing->ask(memtun, listing->name, listing->statistics, listing_record, listing) < 0)
+		return -1;
 	if (listing->failed)
 		return command_fail(EXIT_REFUSED, "out of memory");
 	if (table_print(listing->table) < 0)
@@ -66,21 +76,25 @@ static int listing_run(struct listing *listing, const struct invocation *invocat
 	return 0;
 }
 
-int listing_print(const struct invocation *invocation, struct memtun *memtun, const char *name,
-		  listing_ask *ask, const char *const keys[])
+int listing_run(const struct invocation *invocation, listing_ask *ask, const char *const keys[])
 {
-	struct listing listing = {.json = invocation->json};
+	struct listing listing = {
+		.ask = ask,
+		.name = invocation->words[0],
+		.json = options_has(invocation, "--json"),
+		.statistics = options_has(invocation, "--statistics"),
+	};
 	char *drops = NULL;
 	size_t size;
 	int status;
 
-	listing.table = table_new(invocation->statistics ? counter_keys : keys, invocation->json);
-	if (invocation->statistics && !invocation->json)
+	listing.table = table_new(listing.statistics ? counter_keys : keys, listing.json);
+	if (listing.statistics && !listing.json)
 		listing.drops = open_memstream(&drops, &size);
 	if (!listing.table)
 		status = command_fail(EXIT_REFUSED, "out of memory");
 	else
-		status = listing_run(&listing, invocation, memtun, name, ask);
+		status = command_connected(invocation, listing_ask_and_print, &listing);
 	table_free(listing.table);
 	if (listing.drops && fclose(listing.drops) == 0 && status == 0)
 		fputs(drops, stdout);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `memtun show` and `memtun uplink show` do: records as a table. With counters there is, for
- * people, one line more for each reason that frames were dropped for.
+ * memtun show and memtun uplink show: records as a table. With -s and without -j, a line for each
+ * reason that frames were dropped for follows the table.
  */
 #ifndef MEMTUN_LISTING_H
 #define MEMTUN_LISTING_H
@@ -11,17 +11,20 @@
 #include "client/command/command.h"
 #include "memtun.h"
 
-/* memtun_show() and its like. */
+/* memtun_show() or memtun_uplink_show(). */
 typedef int listing_ask(struct memtun *memtun, const char *name, bool statistics,
 			memtun_record_function *function, void *context);
 
-/*
- * Asks and prints; name NULL: all. keys: the columns without -s and -j. Returns the exit status.
- */
-int listing_print(const struct invocation *invocation, struct memtun *memtun, const char *name,
-		  listing_ask *ask, const char *const keys[]);
+/* The options of the commands that list. */
+extern const struct command_option listing_options[];
 
-/* Writes those lines: name, key and number of each counter of drops that isn't 0. */
+/*
+ * Print what the function is told of the NAME on the command line, or of all without one. keys: the
+ * columns without -s and -j. Return the exit status.
+ */
+int listing_run(const struct invocation *invocation, listing_ask *ask, const char *const keys[]);
+
+/* Write a line for each counter of drops that isn't 0: the port's name, the key and the number. */
 void listing_write_drops(FILE *to, const struct memtun_record *record);
 
 #endif

@@ -93,7 +93,7 @@ ok "the same as a flat array of JSON, and with counters"
 ends_with 2 memtun -j bridge show --dot
 ends_with 2 memtun bridge add x --dot
 ends_with 2 memtun show --dot
-says "show takes no --dot"
+says "show has no option '--dot'"
 # What may stand in a name, and in a path.
 name='a"b\N&gt;\'
 path=$scratch/'s "q\G} -- x

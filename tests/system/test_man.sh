@@ -50,32 +50,132 @@ for page in "$top_srcdir"/man/*.[0-9]; do
 done
 ok "mandoc has nothing to say against the pages, and all are installed"
 
-for program in memtun memtund; do
-	run "$program" --help
-	is "$status" 0 "the status of $program --help"
-	options=$(sed -nE 's/^ +((-[A-Za-z], )?--[a-z-]+).*/\1/p' "$scratch/output" | tr -d ,)
-	some "$options" "options of $program"
-	for option in $options; do
-		grep -qE "^ +(-[A-Za-z], )?$option([ ,]|\$)" "$scratch/$program.1.text" ||
-			fail "$program.1 does not explain $option"
-	done
+run memtund --help
+is "$status" 0 "the status of memtund --help"
+options=$(sed -nE 's/^ +((-[A-Za-z], )?--[a-z-]+).*/\1/p' "$scratch/output" | tr -d ,)
+some "$options" "options of memtund"
+for option in $options; do
+	grep -qE "^ +(-[A-Za-z], )?$option([ ,]|\$)" "$scratch/memtund.1.text" ||
+		fail "memtund.1 does not explain $option"
 done
-ok "each option is on its program's page"
+ok "each option of memtund is on its page"
 
+# What the helps of memtun's commands have, as lines of COMMAND:WORD: options by both their names, and
+# keys. The subcommands of a group have helps of their own.
 run memtun --help
-words=$(sed -nE 's/^  ([a-z]+( (add|del|show))?) ?.*/\1/p' "$scratch/output" | tr ' ' _)
-some "$words" "commands"
-for word in $words; do
-	on memtun.1 "$(echo "$word" | tr _ ' ')"
+commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/output")
+for command in $commands; do
+	run memtun help "$command"
+	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|show|del) .*/${command}_\2/p" \
+		"$scratch/output")
+	names="$names ${members:-$command}"
 done
-keys=$(sed -n '/^Keys:/,/^SPEC:/p' "$scratch/output" | sed -e '/^SPEC/d' -e 's/^Keys://' |
-	tr -d '\n' | sed -e 's/and the flags//' -e 's/each \[on|off\]//' | tr , '\n' |
-	sed -nE 's/^ *([a-z_]+).*/\1/p')
-some "$keys" "keys"
-for key in $keys; do
-	on memtun.1 "$key"
+some "$names" "commands"
+: >"$scratch/help-options"
+: >"$scratch/help-keys"
+for name in $names; do
+	# shellcheck disable=SC2046 # a group and its subcommand are two words
+	run memtun help $(echo "$name" | tr _ ' ')
+	is "$status" 0 "the status of memtun help $name"
+	sed -n '/^Options:/,/^$/p' "$scratch/output" | grep -oE '^ +(-[A-Za-z], )?--?[A-Za-z-]+' |
+		tr -s ', ' '\n' | grep . | sed "s/^/$name:/" >>"$scratch/help-options"
+	sed -n '/^Keys/,/^$/s/^  \([a-z_]*\) .*/\1/p' "$scratch/output" |
+		sed "s/^/$name:/" >>"$scratch/help-keys"
 done
-ok "each command and key is on memtun(1)"
+
+# The same from memtun(1)'s source. synopsis: options with their command, and -js as two. items:
+# what is explained under a command, and in the lists of other sections.
+awk '
+	/^\.Sh / { section = $2; subsection = ""; depth = 0; name = ""; next }
+	/^\.Ss / { subsection = $2; next }
+	section == "SYNOPSIS" && /^\.Nm/ { name = "" }
+	section == "SYNOPSIS" && /^\.Cm [a-z]/ && name == "" {
+		name = $2
+		if ($3 ~ /^(add|show|del)$/)
+			name = name "_" $3
+	}
+	section == "SYNOPSIS" {
+		for (i = 1; i < NF; i++) {
+			if ($i !~ /^\.?Fl$/)
+				continue
+			option = "-" $(i + 1)
+			if (option == "-js")
+				print "synopsis " name ":-j\nsynopsis " name ":-s"
+			else
+				print "synopsis " name ":" option
+		}
+	}
+	/^\.Bl / { depth++; is_columns = /-column/ }
+	/^\.El/ { depth--; is_columns = 0 }
+	section == "COMMANDS" && depth == 1 && (/^\.It Cm / || (/^\.Cm / && is_heading)) {
+		first = /^\.It/ ? 3 : 2
+		name = $first
+		if ($(first + 1) ~ /^(add|show|del)$/)
+			name = name "_" $(first + 1)
+		print "command " name
+	}
+	{ is_heading = /^\.It Xo/ }
+	/^\.It (Cm|Fl) / && !is_columns {
+		where = section
+		if (section == "COMMANDS" && depth == 2)
+			where = name
+		else if (section == "COMMANDS")
+			next
+		if (subsection != "")
+			where = subsection
+		for (i = 3; i <= NF; i++) {
+			if ($i ~ /^(Ar|Cm|Oo|Op)$/)
+				break
+			if ($i != "Fl" && $i != ",")
+				print ($2 == "Fl" ? "option " : "key ") where ":" ($2 == "Fl" ? "-" : "") $i
+		}
+	}' "$top_srcdir/man/memtun.1" >"$scratch/page-words"
+page() {
+	sed -n "s/^$1 //p" "$scratch/page-words"
+}
+# same WHAT FILE OTHER-FILE: line by line, in any order.
+same() {
+	sort -u "$2" >"$scratch/one"
+	sort -u "$3" >"$scratch/other"
+	[ -s "$scratch/one" ] || fail "found no $1"
+	differences=$(diff "$scratch/one" "$scratch/other" | sed -n 's/^[<>]/&/p')
+	is "$differences" "" "the difference between the helps (<) and memtun(1) (>) in the $1"
+}
+
+echo "$names" | tr ' ' '\n' | grep . >"$scratch/help-names"
+page command >"$scratch/page-names"
+same "commands" "$scratch/help-names" "$scratch/page-names"
+common='(-h|--help|-V|--version|--socket|-j|--json|-s|--statistics)$'
+grep -vE ':(-h|--help|-V|--version|--socket|--json|--statistics)$' "$scratch/help-options" \
+	>"$scratch/help-synopsis"
+page synopsis >"$scratch/page-synopsis"
+same "options of the synopsis" "$scratch/help-synopsis" "$scratch/page-synopsis"
+grep -vE ":$common" "$scratch/help-options" >"$scratch/help-explained"
+page option | grep -v '^DESCRIPTION:' >"$scratch/page-explained"
+same "options that are explained" "$scratch/help-explained" "$scratch/page-explained"
+grep -E ":$common" "$scratch/help-options" | sed 's/.*://' >"$scratch/help-common"
+page option | sed -n 's/^DESCRIPTION://p' >"$scratch/page-common"
+same "options that several commands take" "$scratch/help-common" "$scratch/page-common"
+ok "each command and option is on memtun(1), and has its help"
+
+tunnel_keys='^(add|set|exec|host):'
+grep -E "$tunnel_keys" "$scratch/help-keys" | sed 's/.*://' >"$scratch/help-tunnel"
+page key | sed -n 's/^KEYS://p' >"$scratch/page-tunnel"
+same "keys of tunnels" "$scratch/help-tunnel" "$scratch/page-tunnel"
+sed -n 's/^uplink_add://p' "$scratch/help-keys" >"$scratch/help-uplink"
+page key | sed -n 's/^Uplinks://p' >"$scratch/page-uplink"
+same "keys of uplinks" "$scratch/help-uplink" "$scratch/page-uplink"
+grep -vE "$tunnel_keys|^uplink_add:" "$scratch/help-keys" >"$scratch/help-others"
+page key | grep '^bridge_' >"$scratch/page-others"
+same "keys of other commands" "$scratch/help-others" "$scratch/page-others"
+# What a command explains as a word of its own, as wait its states, its help has too.
+some "$(page key | grep '^[a-z]')" "words of commands"
+for word in $(page key | grep '^[a-z]'); do
+	# shellcheck disable=SC2046
+	run memtun help $(echo "${word%%:*}" | tr _ ' ')
+	grep -qwE "${word#*:}" "$scratch/output" || fail "the help of ${word%%:*} has no ${word#*:}"
+done
+ok "each key is on memtun(1), and in the help of a command"
 
 bounds=$(sed -nE 's/.*U32\("[a-z]+", ([0-9]+), ([0-9]+),.*/\1_to_\2/p' "$table")
 counters=$(sed -nE 's/.*"((from|to)-client-[a-z-]+)".*/\1/p' "$table")

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/command/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/command/command.h"
+#include "client/lib/options.h"
+
+#define OPEN (KEYS_EXEC | KEYS_HOST)
+#define TUNNEL (KEYS_ADD | OPEN)
+
+const struct key keys[] = {
+	{"type", "TYPE", "mcast, kernel, vde, bess, stream, dgram, udp or vxlan", KEYS_UPLINK_ADD},
+	{"mode", "tap|tun", "Ethernet frames (the default), or IP packets", TUNNEL},
+	{"mode", "tap|tun", "of kernel: Ethernet frames (the default), or IP packets",
+	 KEYS_UPLINK_ADD},
+	{"bridge", "BRIDGE", "be a port of this bridge; it is made if need be",
+	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD},
+	{"nobridge", NULL, "leave the bridge", KEYS_SET},
+	{"peer", "NAME", "also make this tunnel, and wire the two directly", TUNNEL},
+	{"socket", "TYPE", "seqpacket (the default), dgram or stream", KEYS_ADD | KEYS_EXEC},
+	{"mtu", "BYTES", "the largest packet to the client; default 1500", TUNNEL | KEYS_SET},
+	{"mtu", "BYTES", "the largest packet; default: what the type can carry", KEYS_UPLINK_ADD},
+	{"queue", "FRAMES", "how many frames may wait in the broker; default 1000",
+	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD},
+	{"overflow", "POLICY", "drop-tail (the default), drop-head or block",
+	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD},
+	{"address", "A[/P][+A...]", "of a TUN on an Ethernet bridge: its addresses, or none",
+	 KEYS_ADD | KEYS_SET | KEYS_EXEC},
+	{"gateway", "G[+G...]", "of a TUN on an Ethernet bridge: its gateways, or none",
+	 KEYS_ADD | KEYS_SET | KEYS_EXEC},
+	{"address", "A/P", "the host's IPv4 or IPv6 address; one of each family", KEYS_HOST},
+	{"gateway", "G", "the gateway of the address's family", KEYS_HOST},
+	{"address", "A[/P][+A...]", "of kernel with mode tun: as of a tunnel", KEYS_UPLINK_ADD},
+	{"gateway", "G[+G...]", "of kernel with mode tun: as of a tunnel", KEYS_UPLINK_ADD},
+	{"name", "NAME", "of kernel: the interface; default: the uplink's name", KEYS_UPLINK_ADD},
+	{"path", "PATH", "of vde, bess, stream, dgram: the socket or switch", KEYS_UPLINK_ADD},
+	{"group", "ADDRESS", "of mcast, vxlan: the multicast group", KEYS_UPLINK_ADD},
+	{"port", "PORT", "of mcast, vxlan: the UDP port", KEYS_UPLINK_ADD},
+	{"ifaddr", "ADDRESS", "of mcast: an address of the interface; default 127.0.0.1",
+	 KEYS_UPLINK_ADD},
+	{"ttl", "NUMBER", "of mcast, vxlan: 0 to 255", KEYS_UPLINK_ADD},
+	{"loop", NULL, "of mcast: receive the frames that are sent, too", KEYS_UPLINK_ADD},
+	{"local", "A[:PORT]", "of udp (with the port), vxlan: this side", KEYS_UPLINK_ADD},
+	{"remote", "A[:PORT]", "of udp (with the port), vxlan, dgram: the other side",
+	 KEYS_UPLINK_ADD},
+	{"vni", "NUMBER", "of vxlan: the network, 0 to 16777215", KEYS_UPLINK_ADD},
+	{"hub", NULL, "send each frame to all other ports", KEYS_BRIDGE_ADD},
+	{"pi", NULL, "struct tun_pi before each frame", KEYS_ADD | KEYS_EXEC},
+	{"vnet_hdr", NULL, "struct virtio_net_hdr before each frame", KEYS_ADD | KEYS_EXEC},
+	{"multi_queue", NULL, "the tunnel may be open up to 256 times", TUNNEL},
+	{"count", "NUMBER", "with %d in NAME: make this many tunnels", KEYS_ADD},
+	{"backend", "memory|kernel", "kernel: an interface of the kernel", TUNNEL},
+	{"exclusive", NULL, "refuse a tunnel that exists", OPEN},
+	{"persistent", NULL, "the tunnel stays when its last descriptor is closed",
+	 KEYS_SET | OPEN},
+	{0},
+};
+
+/* Look for the key among the commands' own; a misspelled one gets the nearest as a suggestion. */
+static bool key_is_known(unsigned int of_commands, struct suggestion *suggestion)
+{
+	for (const struct key *key = keys; key->name; key++) {
+		if (key->commands & of_commands && suggestion_consider(suggestion, key->name))
+			return true;
+	}
+	return false;
+}
+
+static const char *key_hint(unsigned int of_commands, const char *name, char hint[SUGGESTION_SIZE])
+{
+	struct suggestion suggestion = {.given = name};
+
+	if (key_is_known(of_commands, &suggestion) || !suggestion.nearest)
+		return "";
+	return suggestion_hint(&suggestion, NULL, hint);
+}
+
+int keys_take(struct memtun_options *options, unsigned int of_commands, int count, char **words)
+{
+	const char *value = count > 1 ? words[1] : NULL;
+	uint64_t before = options->set.present[0], twice;
+	char hint[SUGGESTION_SIZE];
+	bool is_flag, is_switched;
+
+	options->set.present[0] = 0;
+	is_flag = memtun_options_set(options, words[0], NULL) == 0;
+	is_switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
+	if ((!is_flag || is_switched) && memtun_options_set(options, words[0], value) < 0) {
+		command_fail(0, "%s%s", memtun_options_error(options),
+			     key_hint(of_commands, words[0], hint));
+		return -1;
+	}
+	twice = before & options->set.present[0];
+	if (twice) {
+		command_fail(0, "%s is there twice", attributes[__builtin_ctzll(twice)].word);
+		return -1;
+	}
+	options->set.present[0] |= before;
+	return is_flag && !is_switched ? 1 : 2;
+}
+
+struct memtun_options *keys_parse(unsigned int of_commands, int count, char **words)
+{
+	struct memtun_options *options = memtun_options_new();
+
+	if (!options) {
+		command_fail(0, "out of memory");
+		return NULL;
+	}
+	for (int i = 0; i < count;) {
+		int taken = keys_take(options, of_commands, count - i, words + i);
+
+		if (taken < 0) {
+			memtun_options_free(options);
+			return NULL;
+		}
+		i += taken;
+	}
+	return options;
+}
+
+const char *keys_hint_spec(unsigned int of_commands, const char *spec, char hint[SUGGESTION_SIZE])
+{
+	for (; *spec; spec += strspn(spec, ",")) {
+		char name[SUGGESTION_SIZE];
+		struct suggestion suggestion = {.given = name};
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(spec, "=,"), spec);
+		if (!key_is_known(of_commands, &suggestion))
+			return suggestion.nearest ? suggestion_hint(&suggestion, NULL, hint) : "";
+		spec += strcspn(spec, ",");
+	}
+	return "";
+}

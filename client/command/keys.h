@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of `KEY VALUE` words: their help, and how they become options of a request.
+ */
+#ifndef MEMTUN_KEYS_H
+#define MEMTUN_KEYS_H
+
+#include "client/command/suggestion.h"
+#include "memtun.h"
+
+/* The commands that take a key. */
+enum {
+	KEYS_ADD = 1,
+	KEYS_SET = 2,
+	KEYS_EXEC = 4, /* in a SPEC */
+	KEYS_HOST = 8,
+	KEYS_BRIDGE_ADD = 16,
+	KEYS_UPLINK_ADD = 32,
+};
+
+struct key {
+	const char *name;
+	const char *value; /* how the help calls it; NULL: a flag */
+	const char *help;  /* one line */
+	unsigned int commands;
+};
+
+/* All keys; the last one has no name. A name may be there twice, for different commands. */
+extern const struct key keys[];
+
+/*
+ * Set the option that the words begin with: a flag, or a key and its value. Return how many words
+ * that are, or -1 after a message. of_commands: those whose keys a message may suggest.
+ */
+int keys_take(struct memtun_options *options, unsigned int of_commands, int count, char **words);
+
+/* Parse `KEY VALUE`... into new options, which the caller frees. NULL after a message. */
+struct memtun_options *keys_parse(unsigned int of_commands, int count, char **words);
+
+/*
+ * Find the first key of a SPEC's `KEY=VALUE,...` that is none, and return "; did you mean 'KEY'?".
+ * If all are keys, or none is near, return "".
+ */
+const char *keys_hint_spec(unsigned int of_commands, const char *spec, char hint[SUGGESTION_SIZE]);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/command/options_parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/command/suggestion.h"
+
+/* More than the options of a command or a group, memtun's own among them. */
+#define OPTIONS_MAX 20
+
+/* What getopt_long() returns for an option's name is this and the option's index. */
+#define LONG_OPTION 256
+
+struct parser {
+	const struct command_option *known[OPTIONS_MAX];
+	int count;
+	struct option names[OPTIONS_MAX + 1];
+	int name_count;
+	char letters[2 * OPTIONS_MAX + 3];
+};
+
+static const struct command_option memtun_options[] = {
+	OPTION_STATISTICS,
+	OPTION_JSON("print JSON"),
+	{0},
+};
+
+const struct command memtun_itself = {
+	.name = "memtun",
+	.options = memtun_options,
+	.stops_at_word = true,
+};
+
+const struct command_option common_options[] = {
+	{"--socket", 0, "ADDRESS", "the broker's control socket: a path, or @NAME"},
+	{"--help", 'h', NULL, "print the help of memtun or of the command"},
+	{"--version", 'V', NULL, "print the version"},
+	{0},
+};
+
+/* ------------------------------------------------------------------------------ known options */
+
+static const struct command_option *option_find(const struct command_option *options,
+						const char *name)
+{
+	for (; options && options->name; options++) {
+		if (strcmp(options->name, name) == 0)
+			return options;
+	}
+	return NULL;
+}
+
+static bool option_is_long(const struct command_option *option)
+{
+	return option->name[1] == '-';
+}
+
+static char option_letter(const struct command_option *option)
+{
+	return option_is_long(option) ? option->letter : option->name[1];
+}
+
+static void parser_add_option(struct parser *parser, const struct command_option *option)
+{
+	char letter[2] = {option_letter(option)};
+
+	if (option_is_long(option))
+		parser->names[parser->name_count++] = (struct option){
+			.name = option->name + 2,
+			.has_arg = option->argument ? required_argument : no_argument,
+			.val = LONG_OPTION + parser->count,
+		};
+	strlcat(parser->letters, letter, sizeof(parser->letters));
+	if (letter[0] && option->argument)
+		strlcat(parser->letters, ":", sizeof(parser->letters));
+	parser->known[parser->count++] = option;
+}
+
+/* Add the options that the parser doesn't know yet. */
+static void parser_add(struct parser *parser, const struct command_option *options)
+{
+	for (; options && options->name; options++) {
+		bool is_known = false;
+
+		for (int i = 0; i < parser->count; i++)
+			is_known |= strcmp(parser->known[i]->name, options->name) == 0;
+		if (!is_known)
+			parser_add_option(parser, options);
+	}
+}
+
+static void parser_init(struct parser *parser, const struct command *command)
+{
+	*parser = (struct parser){0};
+	/*
+	 * With '-' getopt_long() returns each word where it stands, also with POSIXLY_CORRECT in the
+	 * environment; with ':' it tells a missing value from an unknown option.
+	 */
+	strlcpy(parser->letters, "-:", sizeof(parser->letters));
+	parser_add(parser, command->options);
+	for (size_t i = 0; command->group && command->group[i]; i++)
+		parser_add(parser, command->group[i]->options);
+	parser_add(parser, common_options);
+	parser_add(parser, memtun_options);
+}
+
+static const struct command_option *parser_find(const struct parser *parser, int value)
+{
+	if (value >= LONG_OPTION)
+		return parser->known[value - LONG_OPTION];
+	for (int i = 0; i < parser->count; i++) {
+		if (option_letter(parser->known[i]) == value)
+			return parser->known[i];
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------------ parsing */
+
+/* Say what is wrong with the word; value and optopt are getopt_long()'s. Return -1. */
+static int parser_fail(const struct parser *parser, const struct command *command, int value,
+		       const char *word)
+{
+	const struct command_option *option = optopt ? parser_find(parser, optopt) : NULL;
+	char unknown[64] = {'-', (char)optopt};
+	struct suggestion suggestion = {.given = unknown};
+	char hint[SUGGESTION_SIZE];
+
+	if (option && value == ':')
+		command_fail(0, "%s needs a value: %s", option->name, option->argument);
+	else if (option)
+		command_fail(0, "%s takes no value", option->name);
+	if (option)
+		return -1;
+	if (!optopt) {
+		strlcpy(unknown, word, sizeof(unknown));
+		unknown[strcspn(unknown, "=")] = '\0';
+		for (int i = 0; i < parser->count; i++)
+			suggestion_consider(&suggestion, parser->known[i]->name);
+	}
+	suggestion_hint(&suggestion, command == &memtun_itself ? NULL : command->name, hint);
+	command_fail(0, "%s has no option '%s'%s", command->name, unknown,
+		     command->usage_status && !suggestion.nearest
+			     ? "; a program's name that begins with '-' goes behind --"
+			     : hint);
+	return -1;
+}
+
+int options_parse(struct invocation *invocation, int count, char **words)
+{
+	const struct command *command = invocation->command;
+	struct parser parser;
+	int value;
+
+	parser_init(&parser, command);
+	invocation->count = 0;
+	optind = 0; /* makes glibc's getopt_long() start anew */
+	opterr = 0;
+	while ((value = getopt_long(count, words, parser.letters, parser.names, NULL)) != -1) {
+		if (value == '?' || value == ':')
+			return parser_fail(&parser, command, value, words[optind - 1]);
+		if (value != 1) {
+			invocation->given[invocation->given_count++] =
+				(struct given_option){parser_find(&parser, value), optarg};
+			continue;
+		}
+		if (command->stops_at_word) {
+			optind--;
+			break;
+		}
+		invocation->words[invocation->count++] = optarg;
+	}
+	while (optind < count)
+		invocation->words[invocation->count++] = words[optind++];
+	invocation->words[invocation->count] = NULL;
+	return 0;
+}
+
+int options_check(const struct invocation *invocation)
+{
+	const struct command *command = invocation->command;
+
+	for (int i = 0; i < invocation->given_count; i++) {
+		const struct command_option *option = invocation->given[i].option;
+		char letter[] = {'-', option_letter(option), '\0'};
+
+		if (option_find(command->options, option->name) ||
+		    option_find(common_options, option->name))
+			continue;
+		command_fail(0, "%s takes no %s; see memtun help %s", command->name,
+			     letter[1] ? letter : option->name, command->name);
+		return -1;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ values */
+
+static const struct given_option *given_find(const struct invocation *invocation, const char *name)
+{
+	for (int i = invocation->given_count; i > 0; i--) {
+		if (strcmp(invocation->given[i - 1].option->name, name) == 0)
+			return &invocation->given[i - 1];
+	}
+	return NULL;
+}
+
+bool options_has(const struct invocation *invocation, const char *name)
+{
+	return given_find(invocation, name) != NULL;
+}
+
+const char *options_value(const struct invocation *invocation, const char *name)
+{
+	const struct given_option *given = given_find(invocation, name);
+
+	return given ? given->value : NULL;
+}
+
+int options_number(const struct invocation *invocation, const char *name, uint64_t min,
+		   uint64_t max, uint64_t *number)
+{
+	const char *value = options_value(invocation, name);
+	char *end;
+
+	if (!value)
+		return 0;
+	errno = 0;
+	*number = strtoull(value, &end, 10);
+	if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 && *number >= min &&
+	    *number <= max)
+		return 0;
+	return command_fail(EXIT_USAGE,
+			    "%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", name,
+			    min, max, value);
+}
+
+int options_seconds(const struct invocation *invocation, const char *name, int *milliseconds)
+{
+	const char *value = options_value(invocation, name);
+	char *end;
+	double seconds;
+
+	if (!value)
+		return 0;
+	seconds = strtod(value, &end);
+	if (end == value || *end != '\0' || !(seconds >= 0 && seconds <= 1000000))
+		return command_fail(EXIT_USAGE, "%s takes seconds, not '%s'", name, value);
+	*milliseconds = (int)(seconds * 1000);
+	return 0;
+}
+
+int options_ready_fd(const struct invocation *invocation, int *fd)
+{
+	uint64_t number = UINT64_MAX;
+
+	if (options_number(invocation, "--ready-fd", 0, 1 << 20, &number))
+		return EXIT_USAGE;
+	if (number == UINT64_MAX)
+		return 0;
+	/* Checked now, because the number may become a descriptor of memtun's own. */
+	if (fcntl((int)number, F_GETFD) < 0)
+		return command_fail(EXIT_USAGE, "--ready-fd %d: %s", (int)number, strerror(errno));
+	*fd = (int)number;
+	return 0;
+}

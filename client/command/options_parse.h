@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one parser of memtun's command lines. It finds options before and behind a command's NAME,
+ * whatever POSIXLY_CORRECT says; "--" ends them. Each command takes its own options and memtun's.
+ */
+#ifndef MEMTUN_OPTIONS_PARSE_H
+#define MEMTUN_OPTIONS_PARSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/command/command.h"
+
+/* memtun itself: its options are -s and -j, which many commands take; it stops at their name. */
+extern const struct command memtun_itself;
+
+/* The options that every command takes. */
+extern const struct command_option common_options[];
+
+/*
+ * Parse the words of invocation->command; words[0] is its name. The options are added to those
+ * given, and invocation->words, which may be the same array, becomes the words that are none. -1
+ * after a message: an unknown option, or one without its value.
+ */
+int options_parse(struct invocation *invocation, int count, char **words);
+
+/* Check that invocation->command takes each option that is given. -1 after a message. */
+int options_check(const struct invocation *invocation);
+
+/* Is the option with that name given? */
+bool options_has(const struct invocation *invocation, const char *name);
+
+/* Return the value of the option with that name, the last one if it is given twice; NULL: none. */
+const char *options_value(const struct invocation *invocation, const char *name);
+
+/*
+ * Parse the option's value: a number in these bounds; seconds, possibly with a fraction, into
+ * milliseconds; an open descriptor, as --ready-fd has it. An option that isn't given leaves the
+ * value as it is. 0, or EXIT_USAGE after a message.
+ */
+int options_number(const struct invocation *invocation, const char *name, uint64_t min,
+		   uint64_t max, uint64_t *number);
+int options_seconds(const struct invocation *invocation, const char *name, int *milliseconds);
+int options_ready_fd(const struct invocation *invocation, int *fd);
+
+#endif

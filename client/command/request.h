@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands that add, change or delete a tunnel, a bridge or an uplink: each is one request with
+ * the NAME and the `KEY VALUE` words of the command line.
+ */
+#ifndef MEMTUN_REQUEST_H
+#define MEMTUN_REQUEST_H
+
+#include "memtun.h"
+
+struct invocation;
+
+struct request {
+	enum memtun_command command;
+
+	/* Change the options before they are sent. 0, or the exit status after a message. NULL:
+	 * there is nothing to change. */
+	int (*prepare)(struct memtun_options *options);
+
+	/* Tell the user about an object that was made. NULL: there is nothing to tell. */
+	void (*made)(const struct memtun_record *record, const char *asked_name);
+};
+
+/* Send the request of invocation->command and wait for its answer. Return the exit status. */
+int request_run(const struct invocation *invocation);
+
+#endif
