@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An adapter's life, its MAC address, and what is in it: packets that wait for a neighbour's MAC
- * address, and frames that are to be said when the bridge listens.
+ * Making and freeing an adapter, packets that wait for a neighbour's MAC address, and the queue of
+ * frames to send to the bridge.
  *
- * Nothing is said while the bridge forwards a batch, as it notes in each port what of that batch
- * goes there. So what is to be said is kept, and the bridge asks for it afterwards.
+ * While the bridge forwards a batch, each port is marked with its frames of that batch, so an
+ * adapter must not send then. It queues its frames, and the bridge has them sent afterwards.
  */
 #include "broker/adapter/adapter_parts.h"
 
@@ -20,7 +20,7 @@
 
 static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events);
 
-/* ------------------------------------------------------------------------------ parcels */
+/* ------------------------------------------------------------------------------ pending frames */
 
 static void pending_frame_free(struct pending_frame *pending_frame)
 {
@@ -61,7 +61,7 @@ static void waiting_drop(struct adapter *adapter, struct pending_frame *pending_
 	pending_frame_free(pending_frame);
 }
 
-/* The one that has waited longest, for that neighbour or (NULL) for any. */
+/* Return the oldest waiting packet for that neighbour or, if it is NULL, for any neighbour. */
 static struct pending_frame *waiting_oldest(struct adapter *adapter,
 					    const struct neighbour *neighbour)
 {
@@ -139,7 +139,7 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 	adapter->operations = operations;
 	adapter->port = port;
 	adapter->config = config;
-	/* One host's, and locally administered: IEEE 802, 8.2. */
+	/* Clear the group bit and set the locally administered bit: IEEE 802, 8.2. */
 	random.mac[0] = (unsigned char)((random.mac[0] & ~1) | 2);
 	memcpy(adapter->mac, random.mac, ETH_ALEN);
 	mac = address_ethernet(random.mac, 0);
@@ -162,7 +162,7 @@ void adapter_free(struct adapter *adapter)
 	ev_timer_stop(adapter->engine->loop, &adapter->timer);
 	while ((pending_frame = TAILQ_FIRST(&adapter->waiting)))
 		waiting_drop(adapter, pending_frame);
-	/* The bridge has listened to all of it before it did anything else. */
+	/* The bridge flushes adapters before it does anything else. */
 	assert(TAILQ_EMPTY(&adapter->outgoing));
 	batch_free(adapter->bounce);
 	free(adapter);
@@ -189,9 +189,10 @@ bool adapter_has(const struct adapter *adapter, const struct address *address)
 	       address_ring_has(&adapter->learned, address);
 }
 
-/* ------------------------------------------------------------------------------ speaking */
+/* ------------------------------------------------------------------------------ sending */
 
-/* Has its own words said later. Where there are too many already, or no memory: not at all. */
+/* Queue a control frame of the adapter. The frame is dropped if ADAPTER_CONTROL_MAX frames wait
+ * already or memory is short. */
 static void adapter_queue_control(struct adapter *adapter, const unsigned char *bytes,
 				  size_t length)
 {
@@ -207,7 +208,7 @@ static void adapter_queue_control(struct adapter *adapter, const unsigned char *
 	adapter->operations->flush_later(adapter->port);
 }
 
-/* Until the next answer is overdue. */
+/* Arm the timer for the next probe that is due. */
 static void adapter_arm_timer(struct adapter *adapter, int64_t now)
 {
 	int64_t deadline = neighbour_deadline(&adapter->neighbours);
@@ -239,8 +240,8 @@ void adapter_reply(struct adapter *adapter, const struct address *address, const
 {
 	unsigned char bytes[NEIGHBOUR_MESSAGE_SIZE];
 
-	/* A full queue that drops nothing holds its port, and would take answers without end: those
-	 * who ask aren't held. They ask again. */
+	/* While a full backlog pauses the port, replies would add to that backlog without a limit,
+	 * because the senders of requests are not paused. The senders repeat their requests. */
 	if (adapter->operations->is_paused(adapter->port))
 		return;
 	adapter_queue_control(adapter, bytes,
@@ -265,7 +266,7 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 	adapter->operations->flush_now(adapter->port);
 }
 
-/* Sends a batch of what there is to say. */
+/* Send a batch of the queued frames. */
 static void adapter_flush_batch(struct adapter *adapter)
 {
 	/* With no other port on the bridge, still send client packets, so that their drop is

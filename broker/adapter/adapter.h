@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An adapter stands between a TUN port and its Ethernet bridge: to the bridge it is a host with a
- * MAC address that answers ARP and neighbour discovery for its port's addresses; to the port it is
- * a wire for IP packets. It finds the MAC addresses of the neighbours that packets go to, and lets
- * a few packets wait meanwhile. It owns no frame longer than that.
+ * An adapter connects a TUN port to an Ethernet bridge. To the bridge it is a host with a MAC
+ * address, which answers ARP and neighbour discovery for the port's addresses. For the port it adds
+ * and removes Ethernet headers. It resolves the MAC addresses of the packets' next hops, and queues
+ * a few packets meanwhile.
  */
 #ifndef MEMTUN_ADAPTER_H
 #define MEMTUN_ADAPTER_H
@@ -46,15 +46,15 @@ struct adapter_operations {
 };
 
 /*
- * What a port was told of its place: its addresses, each maybe with a prefix length, and gateways
- * for what is outside of them; '+' stands between two. Either text may be NULL or "none", and is
- * copied. NULL with the fault filled: EINVAL, ENOMEM.
+ * Make a configuration: the port's addresses, each with an optional prefix length, and the gateways
+ * for other destinations. A '+' separates two. Either text may be NULL or "none", and is copied.
+ * NULL with the fault filled: EINVAL, ENOMEM.
  */
 struct adapter_config *adapter_config_new(const char *addresses, const char *gateways,
 					  struct fault *fault);
 void adapter_config_free(struct adapter_config *config);
 
-/* The texts as they were given, or NULL for none. */
+/* Return the texts as they were given, or NULL for none. */
 const char *adapter_config_addresses(const struct adapter_config *config);
 const char *adapter_config_gateways(const struct adapter_config *config);
 
@@ -69,26 +69,25 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 /* Use this configuration from now on. */
 void adapter_set_config(struct adapter *adapter, const struct adapter_config *config);
 
-/* What still waits in it is counted as unresolved. */
+/* Free the adapter. Packets that still wait are counted as unresolved. */
 void adapter_free(struct adapter *adapter);
 
-/* Its MAC address as text. */
+/* Return the MAC address as text. */
 const char *adapter_mac(const struct adapter *adapter);
 
 /*
- * Makes Ethernet frames, in place, of those packets in the batch, its port's, whose bits are set in
- * mask, and returns the bits of those that can go now. The others wait, or are counted.
+ * Make Ethernet frames, in place, of the port's packets in the batch whose bits are set in mask.
+ * Returns the bits of the frames that can be sent now. The other packets wait, or were dropped and
+ * counted.
  */
 uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint32_t mask);
 
-/*
- * Takes frames from the bridge, which came from source: what is IP for its port goes there; what it
- * is to answer is answered when adapter_flush() is called, which it asks of its bridge.
- */
+/* Deliver frames of the bridge, which came from `source`: the IP packets for the port go to its
+ * client. Replies to ARP and neighbour discovery are queued until adapter_flush(). */
 void adapter_deliver(struct adapter *adapter, struct source *source, struct batch *batch,
 		     uint32_t mask);
 
-/* Sends what it has to say to the bridge. Called by the bridge when it forwards nothing else. */
+/* Send the queued frames to the bridge. The bridge calls this while it forwards no batch. */
 void adapter_flush(struct adapter *adapter);
 
 #endif

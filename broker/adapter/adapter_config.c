@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a port was told of its place on Ethernet: parsed once, strictly, and asked for each packet.
- * A prefix that holds no address but its own says nothing of a link, and is none.
+ * The addresses and gateways of a TUN on an Ethernet bridge. They are parsed once, strictly, and
+ * looked up for each packet. A prefix as long as the address has no other hosts, so it counts as no
+ * prefix.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,12 +13,12 @@
 #define ADDRESSES_MAX 8
 #define GATEWAYS_MAX 4
 
-/* One element of a text: an address and its prefix length at the most, or it is none. */
+/* The size of one element of a text, an address with its prefix length. */
 #define ELEMENT_SIZE (INET6_ADDRSTRLEN + sizeof("/128"))
 
 struct own_address {
 	struct address address;
-	unsigned int prefix_length; /* of all its bits: no prefix */
+	unsigned int prefix_length; /* all bits of the address: no prefix */
 };
 
 struct adapter_config {
@@ -43,7 +44,7 @@ static bool prefix_has(const struct own_address *own, const struct address *addr
 
 /* ------------------------------------------------------------------------------ parsing */
 
-/* Cuts one element off the text: -1 with EINVAL if it is too long to be one. */
+/* Copy the next element, and advance *text behind it. -1 with EINVAL if it is too long. */
 static int element_take(const char **text, const char *what, char element[ELEMENT_SIZE],
 			struct fault *fault)
 {
@@ -112,7 +113,7 @@ static int addresses_parse(struct adapter_config *config, const char *text, stru
 	return 0;
 }
 
-/* Can a host at the configured addresses reach the gateway? */
+/* Return whether the gateway is in a prefix of the configured addresses. */
 static int gateway_check(const struct adapter_config *config, const struct address *gateway,
 			 struct fault *fault)
 {
@@ -154,7 +155,7 @@ static int gateways_parse(struct adapter_config *config, const char *text, struc
 	return 0;
 }
 
-/* Copies the text, unless it says that there is none. */
+/* Copy the text unless it is "none". */
 static int text_copy(char **copy, const char *text, struct fault *fault)
 {
 	if (!text || strcmp(text, "none") == 0)
@@ -223,7 +224,8 @@ bool adapter_config_is_broadcast(const struct adapter_config *config, const stru
 	return false;
 }
 
-/* A gateway of that family: the one in a prefix of the source's, or else the first. */
+/* Return a gateway of that family: the one in a prefix of the source address, else the first. NULL:
+ * there is none. */
 static const struct address *config_gateway(const struct adapter_config *config,
 					    const struct address *from)
 {

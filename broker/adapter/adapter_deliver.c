@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From an Ethernet to its TUN: the IP packets in frames for this host go to its port, without a
- * copy, as views of the frames, which others may get too. ARP and neighbour discovery are answered
- * and learned from; all else is not for a TUN.
+ * The way from the Ethernet to the TUN. The IP packets in frames for this host go to the port
+ * without a copy, as views of the frames, which other ports may receive too. The adapter answers
+ * ARP and neighbour discovery itself, and learns from them. Other frames are dropped.
  */
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -15,7 +15,7 @@
 
 /* ------------------------------------------------------------------------------ neighbours */
 
-/* Somebody says where a host is. */
+/* Learn the MAC address of the host that a message is about. */
 static void adapter_learn(struct adapter *adapter, const struct neighbour_message *message,
 			  bool asks_us, int64_t now)
 {
@@ -24,10 +24,11 @@ static void adapter_learn(struct adapter *adapter, const struct neighbour_messag
 	if (memcmp(message->mac, adapter->mac, ETH_ALEN) == 0 ||
 	    adapter_config_has(adapter->config, &message->host))
 		return;
-	/* What was seen here once has moved there. */
+	/* The host was behind this port before, and has moved. */
 	if (message->has_mac)
 		address_ring_remove(&adapter->learned, &message->host);
-	/* Who asks will get packets; others are nobody's here to keep. */
+	/* A host that looks for this one will be sent packets, so add it. Other hosts are not
+	 * added. */
 	if (!neighbour && asks_us)
 		neighbour = neighbour_add(&adapter->neighbours, &message->host, &message->target);
 	if (!neighbour)
@@ -42,7 +43,7 @@ static void adapter_learn(struct adapter *adapter, const struct neighbour_messag
 	adapter_send_pending(adapter, neighbour);
 }
 
-/* Is the frame of ARP or neighbour discovery? Then it was for the adapter. */
+/* Handle a frame of ARP or neighbour discovery. Returns false if it is another frame. */
 static bool adapter_take(struct adapter *adapter, struct frame *frame, int64_t now)
 {
 	struct neighbour_message message;
@@ -68,8 +69,11 @@ static bool adapter_take(struct adapter *adapter, struct frame *frame, int64_t n
 
 /* ------------------------------------------------------------------------------ packets */
 
-/* The length of the IPv4 packet as its header has it, which may be less than what is there; 0: it is
- * none, or not whole. What is to be cut into segments may be longer than its header can say. */
+/*
+ * Return the packet's length by its IPv4 header, which may be less than the bytes that are there.
+ * 0: this is no IPv4 packet, or it is incomplete. A GSO packet may be longer than the header's
+ * length field can express.
+ */
 static uint32_t ipv4_length(const unsigned char *packet, uint32_t there, bool gso)
 {
 	struct ip ip;
@@ -91,7 +95,7 @@ static uint32_t ipv6_length(const unsigned char *packet, uint32_t there, bool gs
 		return 0;
 	memcpy(&ip, packet, sizeof(ip));
 	length = sizeof(ip) + ntohs(ip.ip6_plen);
-	/* A jumbogram has its length in an option: RFC 2675. */
+	/* The length of a jumbogram is in an option (RFC 2675). */
 	if (gso || (ip.ip6_plen == 0 && ip.ip6_nxt == IPPROTO_HOPOPTS))
 		length = there;
 	return ip.ip6_vfc >> 4 != 6 || length > there ? 0 : length;
@@ -111,7 +115,7 @@ static uint32_t packet_length(const struct frame *frame)
 	return 0;
 }
 
-/* The offload as it is for the packet alone; false: it reaches out of it. */
+/* Change offsets from the frame to the packet. Returns false if they are outside of the packet. */
 static bool offload_strip(struct virtio_net_hdr *offload, uint32_t length)
 {
 	offload->hdr_len = offload->hdr_len > ETH_HLEN ? offload->hdr_len - ETH_HLEN : 0;
@@ -125,7 +129,7 @@ static bool offload_strip(struct virtio_net_hdr *offload, uint32_t length)
 	return (uint32_t)offload->csum_start + offload->csum_offset + 2 <= length;
 }
 
-/* Makes a view of the IP packet in the frame; false: there is none. */
+/* Make a view of the IP packet in the frame. Returns false if the frame has none. */
 static bool view_make(const struct frame *frame, struct frame *view)
 {
 	uint32_t length = packet_length(frame);
@@ -135,7 +139,7 @@ static bool view_make(const struct frame *frame, struct frame *view)
 	return length && offload_strip(&view->offload, length);
 }
 
-/* A checksum that was completed in the view was so in the frame, whose bytes these are. */
+/* The view shares the frame's bytes, so copy its checksum state back. */
 static void view_copy_checksum_state(struct frame *view, struct frame *frame)
 {
 	if (!((view->offload.flags ^ frame->offload.flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Within the adapter: what it keeps, and what it asks of its configuration.
+ * The adapter's structure, and the functions that its files share.
  *
- * adapter.c has its life, the packets that wait and what it has to say; adapter_wrap.c is the way
- * from its port to the bridge, adapter_deliver.c the way back, adapter_config.c the addresses that
- * it was given.
+ * adapter.c makes and frees adapters and has their waiting packets and queued frames,
+ * adapter_wrap.c is the way from the port to the bridge, adapter_deliver.c the way back, and
+ * adapter_config.c has the configured addresses.
  */
 #ifndef MEMTUN_ADAPTER_PARTS_H
 #define MEMTUN_ADAPTER_PARTS_H
@@ -23,20 +23,20 @@
 
 struct frame;
 
-/* Packets that wait for their neighbours' MAC addresses: for one, and in all. */
+/* Packets that may wait for MAC addresses: for one neighbour, and in total. */
 #define ADAPTER_PENDING_NEIGHBOUR_MAX 3
 #define ADAPTER_PENDING_MAX 64
 
-/* Questions and answers of its own that are kept to be said: as many as may fall due at once.
- * Beyond it they are not said; who asked asks again. */
+/* The control frames, probes and replies, that may be queued: one for each neighbour, since all may
+ * be due at once. Further ones are dropped, and their senders retry. */
 #define ADAPTER_CONTROL_MAX NEIGHBOURS_MAX
 
-/* One frame with its Ethernet header, whose destination may still be missing. */
+/* A frame that waits. Its Ethernet header is written when the destination is known. */
 struct pending_frame {
 	TAILQ_ENTRY(pending_frame) link;
 	struct frame *frame;
-	struct neighbour *to; /* while it waits for that one's MAC address */
-	bool of_client;       /* a packet that it sent, and not the adapter's own words */
+	struct neighbour *to; /* while the frame waits for that neighbour's MAC address */
+	bool of_client;       /* a packet of the client, not a control frame */
 };
 
 TAILQ_HEAD(pending_frames, pending_frame);
@@ -46,16 +46,16 @@ struct adapter {
 	const struct adapter_operations *operations;
 	struct port *port;                   /* for the operations */
 	const struct adapter_config *config; /* the port's; NULL: no addresses are configured */
-	ev_timer timer;                      /* while there are questions without answers */
+	ev_timer timer;                      /* while probes have no reply */
 	unsigned char mac[ETH_ALEN];
 	char mac_text[ADDRESS_TEXT_SIZE];
 	struct neighbour_table neighbours;
-	struct address_ring learned;   /* addresses that its port has sent from */
+	struct address_ring learned;   /* source addresses of the client's packets */
 	struct pending_frames waiting; /* for a neighbour's MAC address, the oldest first */
 	unsigned int waiting_count;
-	struct pending_frames outgoing; /* to be said, in order */
-	unsigned int control_count;     /* those of them that are its own */
-	struct batch *bounce;           /* for frames without headroom; NULL until there is one */
+	struct pending_frames outgoing; /* to be sent by adapter_flush(), in order */
+	unsigned int control_count;     /* control frames in `outgoing` */
+	struct batch *bounce;           /* for frames without headroom; NULL until the first one */
 };
 
 /* ------------------------------------------------------------------------------ adapter.c */
@@ -63,47 +63,47 @@ struct adapter {
 /* Count frames of the port. */
 void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number);
 
-/* Is it an address that is answered for? */
+/* Return whether the adapter answers for the address. */
 bool adapter_has(const struct adapter *adapter, const struct address *address);
 
-/* Asks for the neighbour's MAC address, once more. */
+/* Send the neighbour one more probe for its MAC address. */
 void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64_t now);
 
-/* Says that the address is here to whoever it is that asked: an address, or NULL for one without;
- * its MAC address. */
+/* Send a reply that the address is here: to that host, NULL if the request had no source address,
+ * at that MAC address. */
 void adapter_reply(struct adapter *adapter, const struct address *address, const struct address *to,
 		   const unsigned char *to_mac);
 
-/* Lets a packet wait for the neighbour; what gives way, maybe itself, is counted. */
+/* Queue a packet until the neighbour's MAC address is known. A packet that is dropped for it, or
+ * itself, is counted. */
 void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
 			   const struct frame *frame);
 
-/* The neighbour's MAC address is known now: what waited for it can go. */
+/* Send the packets that waited for the neighbour's MAC address, which is known now. */
 void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour);
 
 /* ------------------------------------------------------------------------------ adapter_wrap.c */
 
-/* Write the Ethernet header, to that MAC address, before the IP packet that the frame has already. */
+/* Write the Ethernet header, with that destination, before the IP packet in the frame. */
 void adapter_write_header(const struct adapter *adapter, unsigned char *frame,
 			  const unsigned char *to);
 
-/* ------------------------------------------------------------------------------ adapter_config.c
- */
+/* --------------------------------------------------------------------------- adapter_config.c */
 
-/* All of these take NULL for no configuration, and IP addresses only. */
+/* These functions take IP addresses, and NULL for no configuration. */
 
-/* Is it one of its own? */
+/* Return whether the address is a configured one. */
 bool adapter_config_has(const struct adapter_config *config, const struct address *address);
 
-/* Does it mean all hosts of one of its IPv4 prefixes? */
+/* Return whether the address is the broadcast address of a configured IPv4 prefix. */
 bool adapter_config_is_broadcast(const struct adapter_config *config,
 				 const struct address *address);
 
-/* Through whom packets go: a gateway, or `to` itself where that is on the link. */
+/* Return the next hop of a packet: a gateway, or `to` if that is on the link. */
 const struct address *adapter_config_hop(const struct adapter_config *config,
 					 const struct address *from, const struct address *to);
 
-/* The address of its own to ask `target` from, or NULL: it has none of that family. */
+/* Return the configured address to probe `target` from, or NULL if there is none of that family. */
 const struct address *adapter_config_source(const struct adapter_config *config,
 					    const struct address *target);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a TUN to its Ethernet: each packet gets a header before it, in the room that was left there
- * when it was read. Where there is none, as between the frames of a stream, the packet is copied
- * once, into memory that the adapter has for a batch.
+ * The way from the TUN to the Ethernet. Each packet gets its header in the room that was left
+ * before it when it was read. Packets of a stream have no such room, so they are copied once, into
+ * a batch of the adapter.
  */
 #include <netinet/ip.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "broker/engine/batch.h"
 #include "common/frame/frame_build.h"
 
-/* The MAC address of an address that is many hosts'; false: it is one's, or none's. */
+/* Write the MAC address of a multicast or broadcast address. Returns false for other addresses. */
 static bool group_mac(const struct adapter_config *config, const struct address *to,
 		      unsigned char mac[ETH_ALEN])
 {
@@ -35,7 +35,7 @@ void adapter_write_header(const struct adapter *adapter, unsigned char *frame,
 			     ip.ip_v == 4 ? ETH_P_IP : ETH_P_IPV6);
 }
 
-/* Sees that there is room for a header before the frame. -1 with ENOMEM. */
+/* Make room for a header before the frame, by a copy if needed. -1 with ENOMEM. */
 static int frame_make_room(struct adapter *adapter, struct frame *frame, unsigned int index)
 {
 	unsigned char *buffer;
@@ -51,7 +51,7 @@ static int frame_make_room(struct adapter *adapter, struct frame *frame, unsigne
 	return 0;
 }
 
-/* Notes that the frame is longer at its front now. */
+/* Change offsets from the packet to the frame. */
 static void offload_shift(struct virtio_net_hdr *offload)
 {
 	if (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
@@ -60,14 +60,14 @@ static void offload_shift(struct virtio_net_hdr *offload)
 		offload->hdr_len += ETH_HLEN;
 }
 
-/* Why a packet makes no frame, as a counter; MEMTUN_A_UNSPEC: it does. */
+/* Return the counter of the reason why the packet can make no frame, or MEMTUN_A_UNSPEC. */
 static enum memtun_attribute packet_fault(const struct frame *frame)
 {
 	const struct virtio_net_hdr *offload = &frame->offload;
 
 	if (frame->length > FRAME_MAX - ETH_HLEN)
 		return MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE;
-	/* No header reaches so far. */
+	/* The offsets of a frame would exceed 16 bits. */
 	if (((offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
 	     offload->csum_start > UINT16_MAX - ETH_HLEN) ||
 	    offload->hdr_len > UINT16_MAX - ETH_HLEN)
@@ -75,8 +75,8 @@ static enum memtun_attribute packet_fault(const struct frame *frame)
 	return MEMTUN_A_UNSPEC;
 }
 
-/* Makes a frame of it, to that MAC address. False: there is no memory for that, and it is counted.
- */
+/* Make a frame of the packet, to that MAC address. Returns false if memory is short, which is
+ * counted. */
 static bool packet_wrap(struct adapter *adapter, struct frame *frame, unsigned int index,
 			const unsigned char *to)
 {
@@ -91,8 +91,8 @@ static bool packet_wrap(struct adapter *adapter, struct frame *frame, unsigned i
 	return true;
 }
 
-/* The neighbour that a packet goes through, with a MAC address or asked for it; NULL: there can't
- * be one. */
+/* Return the neighbour that is the packet's next hop, and probe it if its MAC address is unknown or
+ * old. NULL: the packet cannot have one. */
 static struct neighbour *packet_neighbour(struct adapter *adapter, const struct address *from,
 					  const struct address *to, int64_t now)
 {
@@ -106,7 +106,8 @@ static struct neighbour *packet_neighbour(struct adapter *adapter, const struct 
 			adapter_solicit(adapter, neighbour, now);
 		return neighbour;
 	}
-	/* An IPv6 question without an address would be another one: is that address free? */
+	/* A solicitation from the unspecified address would mean duplicate address detection (RFC
+	 * 4862, 5.4). */
 	if (!address_is_host(hop) || (hop->kind == ADDRESS_IPV6 && !address_is_host(from) &&
 				      !adapter_config_source(config, hop)))
 		return NULL;
@@ -115,7 +116,7 @@ static struct neighbour *packet_neighbour(struct adapter *adapter, const struct 
 	return neighbour;
 }
 
-/* Can it go now? */
+/* Make a frame of one packet. Returns whether it can be sent now. */
 static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsigned int index,
 			     int64_t now)
 {

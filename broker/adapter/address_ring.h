@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A bounded set of addresses: when it is full, the one that was added first gives way to the next.
- * Whoever is still about is soon added again.
- */
+/* A bounded set of addresses. When it is full, the oldest address is removed for a new one. An
+ * address that is still in use is soon added again. */
 #ifndef MEMTUN_ADDRESS_RING_H
 #define MEMTUN_ADDRESS_RING_H
 
@@ -22,11 +20,11 @@ struct ring_entry {
 struct address_ring {
 	SLIST_HEAD(, ring_entry) buckets[ADDRESS_RING_MAX];
 	struct ring_entry entries[ADDRESS_RING_MAX];
-	unsigned int next; /* the entry that gives way */
+	unsigned int next; /* the oldest entry, which is replaced next */
 	uint64_t seed;
 };
 
-/* Makes zeroed memory an empty one. The seed is for address_hash(). */
+/* Initialize zeroed memory. The seed is for address_hash(). */
 void address_ring_init(struct address_ring *ring, uint64_t seed);
 
 bool address_ring_has(const struct address_ring *ring, const struct address *address);

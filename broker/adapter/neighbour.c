@@ -53,7 +53,7 @@ struct neighbour *neighbour_add(struct neighbour_table *table, const struct addr
 	return neighbour;
 }
 
-/* Asks no more. */
+/* Stop probing the neighbour. */
 static void neighbour_stop_probing(struct neighbour_table *table, struct neighbour *neighbour)
 {
 	if (neighbour->probes)
@@ -90,7 +90,7 @@ bool neighbour_is_old(const struct neighbour *neighbour, int64_t now)
 
 void neighbour_probed(struct neighbour_table *table, struct neighbour *neighbour, int64_t now)
 {
-	/* All wait for the same time, so that who was asked last is due last. */
+	/* All probes wait for the same time, so the list stays in the order of due times. */
 	if (neighbour->probes++)
 		TAILQ_REMOVE(&table->asked, neighbour, in_probed);
 	TAILQ_INSERT_TAIL(&table->asked, neighbour, in_probed);

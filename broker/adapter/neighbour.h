@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Neighbours: the hosts of a link, by IP address, and what is known of their MAC addresses. The
- * table has room for so many; the one that was not used for longest gives way. It says when one is
- * to be asked, and how often one was; it asks nobody, and knows no frames.
+ * The cache of neighbours: the hosts of a link by IP address, with their MAC addresses. The cache
+ * is bounded, and the least recently used neighbour is removed for a new one. It keeps count of
+ * probes and when they are due, but it sends none.
  */
 #ifndef MEMTUN_NEIGHBOUR_H
 #define MEMTUN_NEIGHBOUR_H
@@ -17,12 +17,12 @@
 
 #define NEIGHBOURS_MAX 256
 
-/* How long between two questions, and how many there are (RFC 4861: RETRANS_TIMER, and
- * MAX_MULTICAST_SOLICIT as MAX_UNICAST_SOLICIT). */
+/* The time between two probes, and their number (RFC 4861, 10: RETRANS_TIMER, MAX_MULTICAST_SOLICIT
+ * and MAX_UNICAST_SOLICIT). */
 #define NEIGHBOUR_INTERVAL CLOCK_SECOND
 #define NEIGHBOUR_PROBES_MAX 3
 
-/* How long an answer is good for. */
+/* How long a reply is valid before the neighbour is probed again. */
 #define NEIGHBOUR_CONFIRMED (60 * CLOCK_SECOND)
 
 struct neighbour {
@@ -30,57 +30,57 @@ struct neighbour {
 	TAILQ_ENTRY(neighbour) in_order;
 	TAILQ_ENTRY(neighbour) in_probed;
 	struct address address; /* kind 0: the entry is free */
-	struct address sender;  /* the address of ours that it was first to be known by */
+	struct address sender;  /* our address that the first packet came from or went to */
 	unsigned char mac[ETH_ALEN];
-	bool known;             /* its MAC address is; questions may be asked all the same */
-	uint8_t probes;         /* asked since its last answer */
-	unsigned int waiting;   /* what the table's owner has waiting for it */
-	int64_t confirmed, due; /* its last answer; the next question, or the end of waiting */
+	bool known;           /* the MAC address is known; it may be probed nevertheless */
+	uint8_t probes;       /* sent since the last reply */
+	unsigned int waiting; /* packets that wait for the MAC address */
+	int64_t confirmed,
+		due; /* times of the last reply, and of the next probe or the end of probing */
 };
 
 struct neighbour_table {
 	SLIST_HEAD(, neighbour) buckets[NEIGHBOURS_MAX];
-	TAILQ_HEAD(neighbours, neighbour) order; /* by use, the free and the longest unused first */
-	struct neighbours asked;                 /* without an answer so far, the first due first */
+	TAILQ_HEAD(neighbours, neighbour)
+	order;                   /* free entries first, then the least recently used */
+	struct neighbours asked; /* with a probe that has no reply, in the order of due times */
 	struct neighbour entries[NEIGHBOURS_MAX];
 	uint64_t seed;
 	void (*forgotten)(void *context, struct neighbour *neighbour);
 	void *context;
 };
 
-/*
- * Makes zeroed memory an empty one. The seed is for address_hash(); forgotten() is told of each
- * neighbour before it is no more.
- */
+/* Initialize zeroed memory. The seed is for address_hash(). forgotten() is called for each
+ * neighbour before it is removed. */
 void neighbour_table_init(struct neighbour_table *table, uint64_t seed,
 			  void (*forgotten)(void *context, struct neighbour *neighbour),
 			  void *context);
 
-/* NULL: it isn't there. */
+/* Return the neighbour of that IP address, or NULL. */
 struct neighbour *neighbour_find(const struct neighbour_table *table,
 				 const struct address *address);
 
-/* One that isn't there yet, whose MAC address is unknown; another may be forgotten for it. */
+/* Add a neighbour, whose MAC address is unknown. Another one may be removed for it. */
 struct neighbour *neighbour_add(struct neighbour_table *table, const struct address *address,
 				const struct address *sender);
 
-/* Notes that it is being used: it is forgotten last. */
+/* Mark the neighbour as the most recently used. */
 void neighbour_use(struct neighbour_table *table, struct neighbour *neighbour);
 
-/* It said where it is: what was asked is answered. */
+/* Record a reply of the neighbour, and stop probing it. */
 void neighbour_confirm(struct neighbour_table *table, struct neighbour *neighbour,
 		       const unsigned char mac[ETH_ALEN], int64_t now);
 
-/* Is it so long since it said where it is that it has to be asked, and wasn't yet? */
+/* Return whether the last reply is no longer valid, and no probe has been sent since. */
 bool neighbour_is_old(const struct neighbour *neighbour, int64_t now);
 
-/* Notes that it is being asked. */
+/* Record a probe that was sent. */
 void neighbour_probed(struct neighbour_table *table, struct neighbour *neighbour, int64_t now);
 
-/* The next whose answer is overdue, to be asked again or forgotten; NULL: none. */
+/* Return the next neighbour whose reply is overdue, or NULL. */
 struct neighbour *neighbour_overdue(const struct neighbour_table *table, int64_t now);
 
-/* When the next will be; -1: nobody has been asked. */
+/* Return when the next reply will be overdue, or -1 if no probe waits for one. */
 int64_t neighbour_deadline(const struct neighbour_table *table);
 
 void neighbour_forget(struct neighbour_table *table, struct neighbour *neighbour);

@@ -12,13 +12,13 @@
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_view.h"
 
-/* No router lets such a message pass with this: so it comes from the link (RFC 4861, 3.1). */
+/* A router decrements the hop limit, so a message with 255 comes from the link (RFC 4861, 3.1). */
 #define HOP_LIMIT 255
 
-/* Options count their length in this. */
+/* The unit of an option's length, bytes (RFC 4861, 4.6). */
 #define OPTION_UNIT 8
 
-/* A solicitation or an advertisement with the one option that it may have. */
+/* A solicitation or an advertisement with its one option, a link-layer address. */
 struct discovery {
 	uint8_t type, code;
 	uint16_t checksum;
@@ -57,17 +57,18 @@ static enum neighbour_reading arp_read(struct neighbour_message *message, const 
 	if ((arp.arp_op != htons(ARPOP_REQUEST) && arp.arp_op != htons(ARPOP_REPLY)) ||
 	    !mac_is_host(message->mac))
 		return NEIGHBOUR_BAD;
-	/* Who looks whether an address is free says no address of its own (RFC 5227). */
+	/* A host that probes whether an address is in use sends no address of its own (RFC 5227,
+	 * 2.1.1). */
 	message->tells = address_is_host(&message->host);
 	message->has_mac = true;
 	message->overrides = true;
-	/* Who asks for its own address tells the others of it. */
+	/* A request for the sender's own address is an announcement (RFC 5227, 2.3). */
 	message->asks = arp.arp_op == htons(ARPOP_REQUEST) && address_is_host(&message->target) &&
 			!address_equal(&message->target, &message->host);
 	return message->tells || message->asks ? NEIGHBOUR_GOOD : NEIGHBOUR_BAD;
 }
 
-/* Finds the MAC address among the options; false if one of them can't be. */
+/* Read the MAC address from the options. Returns false if an option is invalid. */
 static bool options_read(struct neighbour_message *message, unsigned int type,
 			 const unsigned char *at, size_t length)
 {
@@ -113,14 +114,14 @@ static enum neighbour_reading advertisement_read(struct neighbour_message *messa
 	return message->tells ? NEIGHBOUR_GOOD : NEIGHBOUR_BAD;
 }
 
-/* An ICMPv6 message of such a type: all that RFC 4861 (7.1) and RFC 6980 demand. */
+/* Read and validate a solicitation or an advertisement, as RFC 4861, 7.1 and RFC 6980 demand. */
 static enum neighbour_reading discovery_read(struct neighbour_message *message,
 					     const struct frame_view *view,
 					     const unsigned char *frame, size_t length)
 {
 	const unsigned char *at = frame + view->transport;
 	size_t size = view->payload + view->payload_length - (size_t)view->transport;
-	struct nd_neighbor_advert head; /* a solicitation begins alike */
+	struct nd_neighbor_advert head; /* a solicitation has the same size and target */
 	struct ip6_hdr ip;
 	bool asks;
 
@@ -195,7 +196,7 @@ static size_t arp_write(unsigned char *frame, uint16_t operation, const unsigned
 	return ETH_HLEN + sizeof(arp);
 }
 
-/* to_mac NULL: the group's. */
+/* Write a solicitation. to_mac is NULL for the group of the target. */
 static size_t discovery_write(unsigned char *frame, struct discovery *discovery,
 			      const unsigned char *mac, const struct address *from,
 			      const struct address *to, const unsigned char *to_mac)
@@ -216,7 +217,7 @@ static size_t discovery_write(unsigned char *frame, struct discovery *discovery,
 	return ETH_HLEN + sizeof(struct ip6_hdr) + sizeof(*discovery);
 }
 
-/* The group in which a host of that address is: RFC 4291, 2.7.1. */
+/* Return the solicited-node multicast address: RFC 4291, 2.7.1. */
 static struct address solicited_node(const struct address *target)
 {
 	struct address group = {
@@ -256,7 +257,7 @@ size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 	};
 	if (address->kind == ADDRESS_IPV4)
 		return arp_write(frame, ARPOP_REPLY, mac, address, to, to_mac);
-	/* The flags' four bytes are in network order, the flags in the first. */
+	/* The flags are in the first of four bytes, in network byte order. */
 	memcpy(&discovery.flags, &flags, 1);
 	discovery.target = address->ipv6;
 	return discovery_write(frame, &discovery, mac, address, to ? to : &all_nodes,

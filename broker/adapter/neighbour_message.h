@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The messages by which hosts of an Ethernet find each other: ARP (RFC 826) and IPv6's neighbour
- * solicitations and advertisements (RFC 4861), read and written. What was read has been checked:
- * it comes from anybody.
- */
+/* ARP (RFC 826) and IPv6 neighbour solicitations and advertisements (RFC 4861): reading, with all
+ * checks, and writing. */
 #ifndef MEMTUN_NEIGHBOUR_MESSAGE_H
 #define MEMTUN_NEIGHBOUR_MESSAGE_H
 
@@ -14,43 +11,41 @@
 
 #include "common/address.h"
 
-/* What both kinds say. A request may do both: ask, and tell who asks. */
+/* The content of a message of either protocol. A request has both: the address that it looks for,
+ * and its sender's. */
 struct neighbour_message {
-	bool asks;             /* where `target` is */
-	bool tells;            /* that `host` is at mac, or is still there */
+	bool asks;             /* it is a request for the MAC address of `target` */
+	bool tells;            /* it says that `host` is at mac, or is still reachable */
 	bool has_mac;          /* an advertisement may leave it out */
-	bool overrides;        /* what was known before; not if it speaks for another */
-	struct address target; /* one host's, as is `host` */
+	bool overrides;        /* replaces a known MAC address; a proxy's advertisement does not */
+	struct address target; /* a unicast address, as is `host` */
 	struct address host;
-	unsigned char mac[ETH_ALEN];    /* one host's */
-	unsigned char sender[ETH_ALEN]; /* the frame's, to whom an answer can go */
+	unsigned char mac[ETH_ALEN];    /* a unicast address */
+	unsigned char sender[ETH_ALEN]; /* the frame's source, to which a reply can be sent */
 };
 
 enum neighbour_reading {
 	NEIGHBOUR_OTHER, /* another kind of frame */
-	NEIGHBOUR_BAD,   /* of that kind, but not to be believed */
+	NEIGHBOUR_BAD,   /* ARP or neighbour discovery, but invalid */
 	NEIGHBOUR_GOOD,
 };
 
-/* Reads an untagged Ethernet frame, whose header is there. */
+/* Read an untagged Ethernet frame, which is at least as long as its header. */
 enum neighbour_reading neighbour_message_read(struct neighbour_message *message,
 					      const unsigned char *frame, size_t length);
 
-/* The longest message that is written: headers of Ethernet and IPv6, a solicitation, an option. */
+/* The longest message that is written, bytes: headers of Ethernet and IPv6, a solicitation, an
+ * option. */
 #define NEIGHBOUR_MESSAGE_SIZE (14 + 40 + 24 + 8)
 
-/*
- * Writes the frame that asks where target is: for `from`, which is at mac; to_mac is who is asked,
- * NULL for everybody. Returns its length.
- */
+/* Write a request for the MAC address of target, from the address `from` at mac. It is sent to
+ * to_mac, or to all hosts if that is NULL. Returns its length. */
 size_t neighbour_request_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 			       const unsigned char mac[ETH_ALEN], const struct address *from,
 			       const struct address *target, const unsigned char *to_mac);
 
-/*
- * Writes the frame that says that `address` is at mac, to the host `to` at to_mac; `to` is NULL for
- * one without an address. Returns its length.
- */
+/* Write a reply that `address` is at mac, for the host `to` at to_mac. `to` is NULL if the request
+ * had no source address. Returns its length. */
 size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 			     const unsigned char mac[ETH_ALEN], const struct address *address,
 			     const struct address *to, const unsigned char *to_mac);

@@ -24,7 +24,7 @@ struct address_table;
 #define ADDRESS_TABLE_MAX 8192
 #define ADDRESS_TABLE_PORT_MAX 4096
 
-/* NULL with ENOMEM. */
+/* Allocate an empty one. NULL with ENOMEM. */
 struct address_table *address_table_new(void);
 void address_table_free(struct address_table *table);
 

@@ -148,7 +148,7 @@ bool lane_check(struct lane *lane, struct frame *frame, const void *headers)
 	enum memtun_attribute reason;
 
 	if (!lane->port)
-		return false; /* as the kernel's before TUNSETIFF: goes nowhere */
+		return false; /* discarded, as by the kernel before TUNSETIFF */
 	reason = frame_fault(lane->port->mode, frame);
 	if (!reason &&
 	    frame_format_decode(&lane->format, headers, frame->length, &frame->offload) == 0)
@@ -157,7 +157,7 @@ bool lane_check(struct lane *lane, struct frame *frame, const void *headers)
 	return false;
 }
 
-/* Reads a batch and forwards it. */
+/* Read a batch and forward it. */
 static enum lane_received lane_read(struct lane *lane)
 {
 	struct engine *engine = lane->engine;

@@ -29,10 +29,10 @@ struct lane;
 struct port;
 struct stream;
 
-/* The limit of one lane's backlog in bytes. The port's queue_limit is the limit in frames. */
+/* The limit of one lane's backlog in bytes. The port's backlog_max is the limit in frames. */
 #define LANE_BYTES_MAX (4 * 1024 * 1024)
 
-/* What a batch was read with. */
+/* The result of reading a batch. */
 enum lane_received {
 	LANE_RECEIVED_SOME, /* there may be more */
 	LANE_RECEIVED_ALL,  /* nothing more for now */
@@ -54,7 +54,7 @@ extern const struct lane_link lane_packet_link; /* SEQPACKET, DGRAM, UDP */
 extern const struct lane_link lane_stream_link; /* STREAM: frames after their lengths */
 extern const struct lane_link lane_device_link; /* the kernel's TUN and TAP */
 
-/* What its owner has to do. */
+/* The callbacks of a lane's owner. */
 struct lane_owner {
 	/* Close the lane. The other end is closed, and its frames were forwarded. */
 	void (*ended)(struct lane *lane);
@@ -68,7 +68,7 @@ struct lane_owner {
 struct lane_envelope {
 	size_t header_size; /* bytes before the frame, at most FRAME_FORMAT_MAX */
 
-	/* Writes the header. NULL: there is none. */
+	/* Write the header. NULL: datagrams have no header. */
 	void (*write)(const struct lane *lane, unsigned char *header);
 
 	/* Check a datagram. Returns MEMTUN_A_UNSPEC to accept it, else the counter of the drop or
@@ -82,27 +82,30 @@ struct lane_envelope {
 
 struct lane {
 	ev_io io;
-	int error;        /* after the end: the errno that told of it, 0 for none */
-	uint32_t overrun; /* datagrams that the kernel has dropped so far, for want of room */
+	int error; /* after the end: its errno, or 0 */
+	uint32_t
+		overrun; /* datagrams that the kernel has dropped so far because the socket was full */
 	const struct lane_link *link;
 	const struct lane_owner *owner;
 	const struct lane_envelope *envelope; /* NULL: frames have the headers of `format` */
-	const struct sockaddr_storage *to;    /* where each datagram goes; NULL: it is connected */
+	const struct sockaddr_storage
+		*to; /* the receiver of each datagram; NULL: the socket is connected */
 	struct engine *engine;
-	struct port *port; /* NULL: none yet; what comes in goes nowhere, as before TUNSETIFF */
+	struct port *
+		port; /* NULL: not attached yet; frames are discarded, as by the kernel before TUNSETIFF */
 	struct frame_format format;
 	ino_t inode;            /* of a datagram socket, to ask sock_diag about its peer; else 0 */
 	struct polled polled;   /* listed while the loop would not report the other end's close */
-	bool paused;            /* its port is held */
-	bool peer_closed;       /* a send said that the other side is no more */
-	uint8_t batch_hint;     /* frames to read for: what came lately */
-	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that are out */
-	struct stream *stream;  /* STREAM: what has come of a frame */
+	bool paused;            /* a full backlog pauses its port */
+	bool peer_closed;       /* a send failed because the other end is closed */
+	uint8_t batch_hint;     /* frames to ask for, as many as came lately */
+	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that were sent */
+	struct stream *stream;  /* STREAM: the received part of a frame */
 	struct backlog backlog;
 	struct backpressure backpressure;
 };
 
-/* Makes it a lane without a descriptor, for broker and owner. */
+/* Initialize a lane without a descriptor. */
 void lane_init(struct lane *lane, struct engine *engine, const struct lane_owner *owner);
 
 /* Take ownership of the descriptor and begin to read. -1 with ENOMEM, and then the caller still
@@ -124,10 +127,11 @@ static inline bool lane_is_open(const struct lane *lane)
 /* Make the port the lane's, or none if it is NULL. Drops the backlog. */
 void lane_set_port(struct lane *lane, struct port *port);
 
-/* Sends frames of the batch, which came from source. */
+/* Send the batch's frames whose bits are set in mask, which came from `source`. A full backlog may
+ * pause the source. */
 void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint32_t mask);
 
-/* Forwards all that the other side has still sent. */
+/* Read and forward the frames that the other end sent before it was closed. */
 void lane_drain(struct lane *lane);
 
 /*
@@ -153,7 +157,7 @@ void lane_set_reading(struct lane *lane, bool reading);
 void lane_update_io(struct lane *lane);
 void lane_flush(struct lane *lane);
 
-/* For the links: counts what came for its port, if it has one. */
+/* For the links: add one to a counter of the port, if the lane has one. */
 void lane_count(struct lane *lane, enum memtun_attribute counter);
 
 /* For the links: return whether the frame and its headers are valid; count the frame as dropped if

@@ -9,7 +9,8 @@
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
 
-/* Bytes of packet, as the mtu counts them: without the Ethernet header and one VLAN tag. */
+/* Return the bytes of packet that the mtu limits: the frame without its Ethernet header and one
+ * VLAN tag. */
 static uint32_t frame_packet_length(enum memtun_mode mode, const struct frame *frame)
 {
 	uint16_t protocol;
@@ -59,7 +60,7 @@ static bool backlog_is_half_empty(const struct lane *lane)
 	       lane->backlog.bytes <= LANE_BYTES_MAX / 2;
 }
 
-/* Must nothing of this source's be dropped here? */
+/* Return whether a full backlog pauses the source instead of dropping its frames. */
 static bool lane_blocks(const struct lane *lane, const struct source *source)
 {
 	return lane->port->overflow == MEMTUN_BLOCK || source->lossless;
@@ -68,7 +69,7 @@ static bool lane_blocks(const struct lane *lane, const struct source *source)
 /* With drop-head: drop the oldest frames until there is room. Returns false if there is no room. */
 static bool lane_make_room(struct lane *lane)
 {
-	/* A frame that is half out on a stream can't be taken back. */
+	/* A frame that was sent in part on a stream must be completed, so it stays. */
 	unsigned int held = lane->sent_of_first ? 1 : 0;
 
 	while (backlog_is_full(lane)) {
@@ -102,7 +103,8 @@ static void lane_keep(struct lane *lane, const struct source *source, struct fra
 	if (copy)
 		frame_release(copy);
 	port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
-	/* Without the rest of a frame that is half out, what follows on a stream means nothing. */
+	/* The rest of a partly sent frame is lost, so the receiver could not find the next frame on
+	 * the stream. Close the lane. */
 	if (lane->sent_of_first && lane->backlog.count == 0)
 		lane_close_later(lane);
 }
@@ -134,7 +136,7 @@ void lane_resume_sources(struct lane *lane)
 		backpressure_resume(&lane->backpressure);
 }
 
-/* Sends what waits, as far as there is room now. */
+/* Send frames of the backlog until the descriptor has no room. */
 void lane_flush(struct lane *lane)
 {
 	struct backlog *backlog = &lane->backlog;
@@ -170,7 +172,8 @@ bool lane_send_failed(struct lane *lane)
 		if (lane->envelope && lane->envelope->connectionless)
 			break;
 		lane->error = errno;
-		/* Its reading end tells the rest, frames that it had still sent among them. */
+		/* The next read forwards the frames that the other end had sent, and then finds the
+		 * end. */
 		lane_close_later(lane);
 		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, 1);
 		return true;

@@ -36,7 +36,7 @@ static enum lane_received device_receive(struct lane *lane, unsigned int *count,
 		struct packet_slot *slot = &lane->engine->packet_io->receive[*count];
 		ssize_t length = device_read(lane, slot, *count);
 
-		/* EIO: it is down. */
+		/* EIO: the interface is down. */
 		if (length < 0 && (errno == EAGAIN || errno == EIO || errno == ENOMEM))
 			return LANE_RECEIVED_ALL;
 		if (length < 0) {

@@ -19,7 +19,7 @@
 #include "broker/switch/port.h"
 #include "common/descriptor.h"
 
-/* Bytes before each frame. */
+/* Return the bytes of headers before each frame. */
 static size_t packet_header_size(const struct lane *lane)
 {
 	return lane->envelope ? lane->envelope->header_size : frame_format_size(&lane->format);
@@ -43,7 +43,8 @@ static int packet_receive_batch(struct lane *lane, struct packet_io *io, unsigne
 			io->received[i].msg_hdr.msg_name = &io->from[i].address;
 			io->received[i].msg_hdr.msg_namelen = sizeof(io->from[i].address);
 		}
-		/* Not from UNIX sockets, where descriptors would come there, and stay open. */
+		/* A UNIX socket gets no control buffer: the kernel would install descriptors that a
+		 * peer passes. */
 		if (lane->envelope && lane->envelope->connectionless) {
 			io->received[i].msg_hdr.msg_control = io->from[i].control;
 			io->received[i].msg_hdr.msg_controllen = sizeof(io->from[i].control);
@@ -55,7 +56,9 @@ static int packet_receive_batch(struct lane *lane, struct packet_io *io, unsigne
 	return received;
 }
 
-/* Counts what the kernel has dropped before this message (SO_RXQ_OVFL): it says the sum. */
+/*
+ * Count the datagrams that the kernel has dropped before this one. SO_RXQ_OVFL reports their total.
+ */
 static void packet_count_overrun(struct lane *lane, struct msghdr *message)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(message);
@@ -69,7 +72,8 @@ static void packet_count_overrun(struct lane *lane, struct msghdr *message)
 	lane->overrun = sum;
 }
 
-/* Does the envelope say that the message isn't ours? As a counter. */
+/* Have the envelope check the sender and the header. Returns MEMTUN_A_UNSPEC to accept the
+ * datagram, else the counter of the drop. */
 static enum memtun_attribute packet_envelope_fault(struct lane *lane, unsigned int index)
 {
 	struct packet_io *io = lane->engine->packet_io;
@@ -81,7 +85,8 @@ static enum memtun_attribute packet_envelope_fault(struct lane *lane, unsigned i
 				     io->receive[index].headers);
 }
 
-/* Makes a frame of a message, or counts why it is none. */
+/* Make batch entry `index` a frame of the message. Returns false if it is no frame, which is
+ * counted. */
 static bool packet_take(struct lane *lane, unsigned int index, const struct mmsghdr *message)
 {
 	struct batch *batch = lane->engine->batch;
@@ -96,7 +101,7 @@ static bool packet_take(struct lane *lane, unsigned int index, const struct mmsg
 		reason = MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY;
 	else if (message->msg_len <= headers)
 		reason = MEMTUN_A_FROM_CLIENT_DROPPED_RUNT;
-	else /* now that there is a header to look at */
+	else /* the message is long enough to have a header */
 		reason = packet_envelope_fault(lane, index);
 	if (reason == LANE_NOT_COUNTED)
 		return false;
@@ -109,7 +114,8 @@ static bool packet_take(struct lane *lane, unsigned int index, const struct mmsg
 	return false;
 }
 
-/* The messages before the last that has bytes; those behind it may be the end's. */
+/* Return the number of messages up to the last one with bytes. Empty ones behind it may mean the
+ * end. */
 static unsigned int packet_count_filled(const struct packet_io *io, unsigned int received)
 {
 	while (received && io->received[received - 1].msg_len == 0)

@@ -46,7 +46,7 @@ void stream_free(struct stream *stream)
 	free(stream);
 }
 
-/* Keeps what is not a whole frame. -1 with ENOMEM: the stream can't be followed any more. */
+/* Keep the received part of a frame. -1 with ENOMEM, and then the stream cannot be read on. */
 static int stream_keep(struct stream *stream, const unsigned char *bytes, size_t size)
 {
 	unsigned char *part = NULL;
@@ -71,8 +71,8 @@ static uint32_t length_read(const unsigned char *at)
 	return ntohl(length);
 }
 
-/* Makes batch entry `index` of one whole frame with its headers; false if it was counted as none.
- */
+/* Make batch entry `index` a frame of these bytes, which begin with its headers. Returns false if
+ * they are no frame, which is counted. */
 static bool stream_take(struct lane *lane, unsigned int index, unsigned char *bytes, size_t size)
 {
 	struct batch *batch = lane->engine->batch;
@@ -90,7 +90,8 @@ static bool stream_take(struct lane *lane, unsigned int index, unsigned char *by
 	return false;
 }
 
-/* Takes the whole frames, a batch at the most; returns how many bytes they had, -1: no stream. */
+/* Make frames of the complete frames in the bytes, at most a batch. Returns how many bytes they had
+ * with their lengths, or -1 if a length is too large. */
 static ssize_t stream_split(struct lane *lane, unsigned char *bytes, size_t size,
 			    unsigned int *count, uint32_t *mask)
 {
@@ -152,7 +153,8 @@ static enum lane_received stream_receive(struct lane *lane, unsigned int *count,
 	return LANE_RECEIVED_SOME;
 }
 
-/* Counts off what `sent` bytes were of these frames; returns how many are out as a whole. */
+/* Count the frames that `sent` bytes complete, and remember how much of the next frame was sent.
+ * Returns the number of completed frames. */
 static unsigned int stream_count_sent(struct lane *lane, struct frame *const frames[],
 				      unsigned int count, size_t sent)
 {
@@ -171,7 +173,7 @@ static unsigned int stream_count_sent(struct lane *lane, struct frame *const fra
 	return done;
 }
 
-/* Takes `skip` bytes off the front of the parts. */
+/* Remove `skip` bytes from the front of the parts. */
 static void parts_skip(struct iovec parts[], size_t skip)
 {
 	for (; skip; parts++) {
@@ -210,7 +212,8 @@ static unsigned int stream_send(struct lane *lane, struct frame *const frames[],
 	if (sent >= 0)
 		return stream_count_sent(lane, frames, count, (size_t)sent);
 	for (unsigned int i = 0; i < count; i++) {
-		/* A frame that is refused when it is half out would leave no stream. */
+		/* A partly sent frame must not be dropped for a transient error: the receiver could
+		 * not find the next frame. */
 		if (errno == ENOBUFS || errno == ENOMEM || !lane_send_failed(lane))
 			return i;
 	}

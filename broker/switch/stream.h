@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What has come of a frame on a stream: its length and some of its bytes, until the rest comes.
- */
+/* The received part of a frame on a stream: its length and some of its bytes, until the rest
+ * arrives. */
 #ifndef MEMTUN_STREAM_H
 #define MEMTUN_STREAM_H
 
@@ -9,11 +8,12 @@
 
 struct stream;
 
-/* NULL with ENOMEM. */
+/* Allocate an empty one. NULL with ENOMEM. */
 struct stream *stream_new(void);
 void stream_free(struct stream *stream);
 
-/* Is there a whole frame in it, as more than a batch came at once? The socket won't tell of it. */
+/* Return whether it has a complete frame, because more than a batch was received at once. The
+ * socket reports no event for that frame. */
 bool stream_has_whole(const struct stream *stream);
 
 #endif

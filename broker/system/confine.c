@@ -13,7 +13,7 @@ bool confine_can_keep(void)
 
 int confine(bool keep)
 {
-	/* Where it was kept it is neither inheritable nor ambient: ambient needs inheritable. */
+	/* A kept capability is not inheritable, so it is not ambient either (capabilities(7)). */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	capng_clear(CAPNG_SELECT_CAPS);

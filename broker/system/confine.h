@@ -12,7 +12,7 @@
 /* Return whether this process has CAP_NET_ADMIN. */
 bool confine_can_keep(void);
 
-/* keep: but for CAP_NET_ADMIN. -1 with errno. */
+/* Drop them. `keep` keeps CAP_NET_ADMIN. -1 with errno. */
 int confine(bool keep);
 
 #endif

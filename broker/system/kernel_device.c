@@ -30,7 +30,7 @@ static short device_flags(const struct kernel_device *device)
 	return (short)flags;
 }
 
-/* What the kernel's error means here. */
+/* Return a hint about the likely cause of the kernel's error. */
 static const char *error_meaning(const struct kernel_device *device, int error)
 {
 	switch (error) {

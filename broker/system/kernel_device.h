@@ -13,14 +13,13 @@
 #include "common/frame/frame_format.h"
 #include "memtun/protocol.h"
 
-/* What its descriptor is to be. */
+/* What to open. */
 struct kernel_device {
 	enum memtun_mode mode;
-	struct frame_format
-		format; /* its vnet header, if it has one, is the kernel's of 10 bytes */
+	struct frame_format format; /* a vnet header has 10 bytes, the kernel's default */
 	bool multi_queue;
-	bool fresh;       /* the interface is to be made: one that exists isn't taken */
-	bool nonblocking; /* reading never waits */
+	bool fresh;       /* make the interface, and fail if it exists */
+	bool nonblocking; /* open it with O_NONBLOCK */
 };
 
 /*
@@ -34,7 +33,7 @@ struct kernel_device {
 int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE], char text[],
 		       size_t size);
 
-/* Can the device be opened at all? -1 with errno. */
+/* Check that /dev/net/tun can be opened. -1 with errno. */
 int kernel_device_check(void);
 
 #endif

@@ -11,14 +11,14 @@
 
 #include "common/descriptor.h"
 
-/* Room for a request, and for what is said of one interface. */
+/* The sizes of a request, and of the answer about one interface, bytes. */
 #define LINK_BYTES 8192
 
 static int tun_attribute(const struct nlattr *attribute, void *context)
 {
 	struct kernel_link *link = context;
 
-	/* It is there for multi_queue only. */
+	/* The kernel has this attribute for multi_queue interfaces only. */
 	if (mnl_attr_get_type(attribute) == IFLA_TUN_NUM_QUEUES &&
 	    mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
 		link->queues = mnl_attr_get_u32(attribute);
@@ -55,7 +55,7 @@ static int link_attribute(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-/* The interface's kind is told apart, after its carrier. */
+/* The attributes of the interface's kind are nested, and follow its carrier. */
 static int kind_attribute(const struct nlattr *attribute, void *context)
 {
 	if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
@@ -63,7 +63,7 @@ static int kind_attribute(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-/* Asks about one interface, or has something done to it; the answer is left in bytes. */
+/* Send a request about one interface, and receive the answer into bytes. */
 static int link_request(uint16_t type, uint16_t flags, uint32_t index, char bytes[LINK_BYTES])
 {
 	descriptor_owned fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

@@ -14,10 +14,11 @@
 struct kernel_link {
 	char name[MEMTUN_NAME_SIZE];
 	uint32_t mtu;
-	uint32_t queues; /* that are open; where it isn't multi_queue, its carrier tells */
+	uint32_t queues; /* open queues; without multi_queue 0 or 1, by the carrier */
 };
 
-/* -1 with ENODEV (there is none), or what netlink sockets fail with: it can't be asked. */
+/* Get the state of the interface. -1 with ENODEV if it does not exist, or an errno of netlink
+ * sockets if the kernel can't be asked. */
 int kernel_link_ask(uint32_t index, struct kernel_link *link);
 
 /* Delete the interface. A program that has it open gets EBADFD from then on. -1 with ENODEV, EPERM

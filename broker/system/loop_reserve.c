@@ -24,7 +24,7 @@ static void reserve_make(void)
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-/* What libev allocates with; size 0 frees. */
+/* Allocate for libev; size 0 frees. */
 static void *loop_allocate(void *pointer, long size)
 {
 	void *result;

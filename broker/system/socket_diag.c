@@ -44,7 +44,7 @@ static enum socket_peer answer_read(const struct nlmsghdr *header, uint32_t peer
 	return peer ? SOCKET_PEER_THERE : SOCKET_PEER_GONE;
 }
 
-/* peer: what to take for the peer's inode where the answer has none. */
+/* `peer` is the peer's inode to assume where the answer has none. */
 static enum socket_peer diag_ask(struct socket_diag *diag, ino_t inode, uint32_t show,
 				 uint32_t peer)
 {
@@ -67,7 +67,9 @@ static enum socket_peer diag_ask(struct socket_diag *diag, ino_t inode, uint32_t
 	request->udiag_cookie[1] = UINT32_MAX;
 	if (send(diag->fd, header, header->nlmsg_len, 0) < 0)
 		return SOCKET_PEER_UNKNOWN;
-	/* The kernel answers before send() returns; an answer to another question is old. */
+	/*
+	 * The kernel answers before send() returns. An answer with another sequence number is old.
+	 */
 	do {
 		length = recv(diag->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (length < 0 || !mnl_nlmsg_ok((struct nlmsghdr *)bytes, (int)length))

@@ -22,14 +22,15 @@ enum socket_peer {
 	SOCKET_PEER_UNKNOWN, /* the kernel can't be asked, or didn't answer */
 };
 
-/* Never fails: where the kernel can't be asked, every answer is "unknown". */
+/* Open the socket. Cannot fail: where the kernel can't be asked, every answer is
+ * SOCKET_PEER_UNKNOWN. */
 void socket_diag_open(struct socket_diag *diag);
 void socket_diag_close(struct socket_diag *diag);
 
-/* Is the socket with that inode there, and its peer too? */
+/* Query whether the socket with that inode and its peer both exist. */
 enum socket_peer socket_diag_peer(struct socket_diag *diag, ino_t inode);
 
-/* Is the socket with that inode there, whatever its peer? */
+/* Query whether the socket with that inode exists, whatever its peer. */
 enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode);
 
 #endif
