@@ -215,7 +215,7 @@ static int daemon_run(struct daemon *daemon, const struct settings *settings)
 	}
 	/* After the command's start, as the command keeps its privileges. */
 	if (confine(settings->kernel) < 0)
-		log_line(LOG_LEVEL_WARNING, "cannot give up privileges: %s", strerror(errno));
+		log_line(LOG_LEVEL_WARNING, "cannot drop privileges: %s", strerror(errno));
 	log_line(LOG_LEVEL_INFO, "listening on %s", daemon->address);
 	ev_run(daemon->broker->engine->loop, 0);
 	return settings->command ? daemon->child.status : EXIT_SUCCESS;

@@ -47,8 +47,7 @@ int port_names_check(struct port_names *names, const char *name, uid_t uid, stru
 /* Write the template's lowest free name. -1 with ENFILE. */
 int port_names_expand(struct port_names *names, const char *template, char name[MEMTUN_NAME_SIZE]);
 
-/* A register of ports by id: the order of lists. Return the first with an id above `id`, or NULL.
- */
+/* Ports by id, for lists. port_ids_next() returns the first with an id above `id`, or NULL. */
 void port_ids_add(struct port_id_tree *ids, struct port *port);
 void port_ids_remove(struct port_id_tree *ids, struct port *port);
 struct port *port_ids_next(const struct port_id_tree *ids, uint32_t id);
