@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The calls of memtun/io.h: each finds the open device behind a descriptor, asks whether the call
+ * may proceed, and calls the device's function. The registry of devices is here too.
+ */
 #include "client/io/io_parts.h"
 
 #include <errno.h>
@@ -8,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* A path at which something is registered. */
+/* A device that is registered at a path. */
 struct io_device {
 	LIST_ENTRY(io_device) in_io;
 	const struct memtun_io_device *operations;
@@ -23,183 +26,6 @@ static int failed(int error)
 {
 	errno = error;
 	return -1;
-}
-
-/* ------------------------------------------------------------------------------ the table */
-
-/* The place of a number in the table, made if need be; NULL if there is none. */
-static _Atomic(struct io_open *) *io_slot(struct memtun_io *io, int fd, bool make)
-{
-	unsigned int number = (unsigned int)fd;
-	unsigned int row = number >> IO_TABLE_BITS;
-	_Atomic(struct io_open *) *slots;
-
-	if (row >= IO_TABLE_SIZE)
-		return NULL;
-	slots = atomic_load_explicit(&io->table[row], memory_order_acquire);
-	if (!slots && make) {
-		slots = calloc(IO_TABLE_SIZE, sizeof(*slots));
-		atomic_store_explicit(&io->table[row], slots, memory_order_release);
-	}
-	return slots ? &slots[number & (IO_TABLE_SIZE - 1)] : NULL;
-}
-
-static inline struct io_open *io_peek(struct memtun_io *io, int fd)
-{
-	_Atomic(struct io_open *) *slot = io_slot(io, fd, false);
-
-	return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
-}
-
-static ino_t socket_inode(int fd)
-{
-	struct stat status;
-
-	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
-}
-
-/* Takes a number from what is open there, if anything is. The lock is held. */
-static void io_forget(struct memtun_io *io, int fd)
-{
-	_Atomic(struct io_open *) *slot = io_slot(io, fd, false);
-	struct io_open *open = slot ? atomic_load_explicit(slot, memory_order_relaxed) : NULL;
-
-	if (!open)
-		return;
-	atomic_store_explicit(slot, NULL, memory_order_release);
-	if (--open->numbers)
-		return;
-	LIST_REMOVE(open, in_io);
-	if (open->close)
-		open->close(open->state);
-	free(open);
-}
-
-/* Gives a number to an open. The lock is held. */
-static int io_remember(struct memtun_io *io, int fd, struct io_open *open)
-{
-	_Atomic(struct io_open *) *slot = io_slot(io, fd, true);
-
-	if (!slot)
-		return failed((unsigned int)fd >> IO_TABLE_BITS >= IO_TABLE_SIZE ? EMFILE : ENOMEM);
-	/* Who had it before was closed behind our back. */
-	io_forget(io, fd);
-	open->numbers++;
-	atomic_store_explicit(slot, open, memory_order_release);
-	return 0;
-}
-
-/* A number that isn't in the table may be a duplicate of one that is. */
-static struct io_open *io_adopt(struct memtun_io *io, int fd)
-{
-	ino_t inode = socket_inode(fd);
-	struct io_open *open = NULL;
-
-	pthread_mutex_lock(&io->lock);
-	if (inode) {
-		LIST_FOREACH(open, &io->opens, in_io) {
-			if (open->inode == inode)
-				break;
-		}
-	}
-	if (open && io_remember(io, fd, open) < 0)
-		open = NULL;
-	pthread_mutex_unlock(&io->lock);
-	if (!open)
-		errno = EBADF;
-	return open;
-}
-
-struct io_open *io_find(struct memtun_io *io, int fd)
-{
-	struct io_open *open = io_peek(io, fd);
-
-	if (!open)
-		return io_adopt(io, fd);
-	if (!open->inode || socket_inode(fd) == open->inode)
-		return open;
-	pthread_mutex_lock(&io->lock);
-	io_forget(io, fd);
-	pthread_mutex_unlock(&io->lock);
-	errno = EBADF;
-	return NULL;
-}
-
-/* ------------------------------------------------------------------------------ checks */
-
-static struct io_fault *io_fault(struct memtun_io *io, enum memtun_io_call call)
-{
-	return &io->faults[__builtin_ctz(call)];
-}
-
-/* Recalculates what io_check() has to look at. The lock is held. */
-static void io_update_checks(struct memtun_io *io)
-{
-	unsigned int checks = MEMTUN_IO_ALL & ~io->permitted;
-
-	for (unsigned int i = 0; i < IO_CALLS; i++) {
-		if (io->faults[i].next || io->faults[i].every)
-			checks |= 1u << i;
-	}
-	atomic_store(&io->checks, checks);
-}
-
-/* Is the call permitted, and not to fail? Else -1 with errno. */
-static int io_check_slowly(struct memtun_io *io, enum memtun_io_call call)
-{
-	struct io_fault *fault = io_fault(io, call);
-	int error = 0;
-
-	pthread_mutex_lock(&io->lock);
-	if (!(io->permitted & call)) {
-		error = EPERM;
-	} else if (fault->next) {
-		error = fault->next_error;
-		fault->next--;
-		io_update_checks(io);
-	} else if (fault->every && ++fault->calls % fault->every == 0) {
-		error = fault->every_error;
-	}
-	pthread_mutex_unlock(&io->lock);
-	return error ? failed(error) : 0;
-}
-
-static inline int io_check(struct memtun_io *io, enum memtun_io_call call)
-{
-	if (!(atomic_load_explicit(&io->checks, memory_order_relaxed) & call))
-		return 0;
-	return io_check_slowly(io, call);
-}
-
-void memtun_io_permit(struct memtun_io *io, unsigned int calls)
-{
-	pthread_mutex_lock(&io->lock);
-	io->permitted = calls & MEMTUN_IO_ALL;
-	io_update_checks(io);
-	pthread_mutex_unlock(&io->lock);
-}
-
-void io_fail_next(struct memtun_io *io, enum memtun_io_call call, unsigned int count, int error)
-{
-	struct io_fault *fault = io_fault(io, call);
-
-	pthread_mutex_lock(&io->lock);
-	fault->next = count;
-	fault->next_error = error;
-	io_update_checks(io);
-	pthread_mutex_unlock(&io->lock);
-}
-
-void io_fail_every(struct memtun_io *io, enum memtun_io_call call, unsigned int count, int error)
-{
-	struct io_fault *fault = io_fault(io, call);
-
-	pthread_mutex_lock(&io->lock);
-	fault->every = count;
-	fault->calls = 0;
-	fault->every_error = error;
-	io_update_checks(io);
-	pthread_mutex_unlock(&io->lock);
 }
 
 /* ------------------------------------------------------------------------------ read and write */
@@ -218,7 +44,7 @@ ssize_t io_total(const struct iovec *parts, int count)
 	return (ssize_t)total;
 }
 
-/* Where a device has no function of its own, and for what the kernel knows and we don't. */
+/* For devices without functions of their own, and for descriptors that only the kernel knows. */
 static ssize_t plain_read(void *state, int fd, const struct iovec *parts, int count)
 {
 	(void)state;
@@ -252,7 +78,7 @@ static struct io_open unknown_open = {
 	.ioctl = plain_ioctl,
 };
 
-/* What is open at that number, if it may be read or written now. */
+/* Return the open device behind the number if it may be read or written now; else NULL. */
 static inline struct io_open *io_use(struct memtun_io *io, int fd, enum memtun_io_call call)
 {
 	struct io_open *open = io_peek(io, fd);
@@ -292,7 +118,7 @@ ssize_t memtun_io_write(struct memtun_io *io, int fd, const void *bytes, size_t 
 	return open->write(open->state, fd, &part, 1);
 }
 
-/* The kernel doesn't ask the device about a vector that holds nothing. */
+/* As in the kernel, a vector without bytes does not reach the device. */
 ssize_t memtun_io_readv(struct memtun_io *io, int fd, const struct iovec *parts, int count)
 {
 	struct io_open *open = io_use(io, fd, MEMTUN_IO_READ);
@@ -354,7 +180,7 @@ static struct io_device *io_find_device(struct memtun_io *io, const char *path)
 	return NULL;
 }
 
-/* What a new descriptor of the device is open as. */
+/* Return what a new descriptor of the device will be open as; NULL with ENOMEM. */
 static struct io_open *open_new(const struct memtun_io_device *operations, int flags)
 {
 	struct io_open *open = calloc(1, sizeof(*open));
@@ -365,7 +191,7 @@ static struct io_open *open_new(const struct memtun_io_device *operations, int f
 	open->write = operations->write ? operations->write : plain_write;
 	open->ioctl = operations->ioctl ? operations->ioctl : no_ioctl;
 	open->close = operations->close;
-	/* 3, which is neither, can be neither read nor written. */
+	/* With access mode 3, O_WRONLY | O_RDWR, a device can be neither read nor written. */
 	if ((flags & O_ACCMODE) != O_RDONLY && (flags & O_ACCMODE) != O_RDWR)
 		open->refused |= MEMTUN_IO_READ;
 	if ((flags & O_ACCMODE) != O_WRONLY && (flags & O_ACCMODE) != O_RDWR)
@@ -385,8 +211,8 @@ static int io_open_device(struct memtun_io *io, const struct io_device *device, 
 		free(open);
 		return -1;
 	}
-	open->inode = socket_inode(fd);
-	/* A socket is always open for both; any other file is the kernel's to check. */
+	open->inode = io_inode(fd);
+	/* A socket is always open for both. For other files the kernel checks the access mode. */
 	if (!open->inode)
 		open->refused = 0;
 	if (io_remember(io, fd, open) < 0) {

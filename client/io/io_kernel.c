@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel kind: the real calls. Only opening goes by the registry, so that a device can be put
- * at another path, or the kernel's taken away; every descriptor that isn't a registered device's
- * is the kernel's business.
+ * The kernel kind: the real system calls. Only memtun_io_open() looks into the registry, so that a
+ * test can register a device at another path or remove the kernel's. Each descriptor that is not of
+ * a registered device goes to the kernel.
  */
 #include <fcntl.h>
 #include <stddef.h>

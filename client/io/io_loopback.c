@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loopback device: a datagram socket that is its own peer. The kernel does the rest, so that
- * read(2), write(2), poll(2) and duplicates work on it without this library. What isn't read yet is
- * bounded by the socket's buffer; a blocking write to a full one waits for ever, unless another
- * thread reads.
+ * The loopback device: a datagram socket that is its own peer. read(2), write(2), poll(2) and
+ * duplicates therefore work on it without this library. The socket's buffer bounds what is written
+ * and not yet read; a blocking write to a full buffer waits until another thread reads.
  *
- * A socket needs an address to be connected to itself. The kernel picks a free one in the abstract
- * namespace; once connected, the socket takes nothing from anyone else (unix_may_send()).
+ * To be connected to itself, a socket needs an address. The kernel picks a free one in the abstract
+ * namespace. Once connected, the socket accepts no other sender (unix_may_send() in the kernel).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +13,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "common/descriptor.h"
 #include "client/io/io_parts.h"
+#include "common/descriptor.h"
 
 static int loopback_open(void *context, int flags, void **state)
 {

@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory kind: no broker, no thread, no loop. Each open is a SEQPACKET socketpair whose one end
- * is the program's; the other, the network's, is kept here, together with the interfaces that
- * TUNSETIFF made. An interface goes as the kernel's does: with its last queue, unless persistent.
+ * The memory kind: no broker, no thread, no event loop. Each open makes a SEQPACKET socketpair. The
+ * program owns one end; this file owns the other, the network's, and the life of the tunnel.
  *
- * A queue lives as long as any copy of the program's descriptor, also one in another process: when
- * the last number that we know of is closed, the network's end shows whether it is hung up. One
- * that isn't is kept, and asked again whenever a name is wanted.
+ * A tunnel lives as long as any duplicate of the program's descriptor, even one in another process.
+ * When the program closes the last number that the table has, the network's end shows whether all
+ * duplicates are closed. If they are not, the tunnel is kept, and checked again at each TUNSETIFF.
  */
 #include "client/io/io_memory_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/if_tun.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
+#include "common/container_of.h"
 #include "common/descriptor.h"
 
-/* As the kernel's MAX_TAP_QUEUES. */
-#define QUEUES_MAX 256
-
-/* What sockets get by default, doubled by the kernel: 278 frames of 60 bytes, 93 of 1514. */
+/*
+ * Bytes; half of net.core.wmem_default, because the kernel doubles what is set. A socket then has room
+ * for 278 frames of 60 bytes or 93 of 1514 (measured with Linux 6.18).
+ */
 #define SEND_BUFFER (212992 / 2)
-
-struct memory_interface {
-	struct tun_interface interface; /* first */
-	LIST_ENTRY(memory_interface) in_memory;
-};
 
 static int failed(int error)
 {
@@ -41,120 +33,6 @@ static int failed(int error)
 static struct memory *memory_of(struct memory_tunnel *tunnel)
 {
 	return io_tunnel_context(&tunnel->tunnel);
-}
-
-/* ------------------------------------------------------------------------------ interfaces */
-
-static struct tun_interface *find_interface(struct memory *memory, const char *name)
-{
-	struct memory_interface *found;
-
-	LIST_FOREACH(found, &memory->interfaces, in_memory) {
-		if (strcmp(found->interface.name, name) == 0)
-			return &found->interface;
-	}
-	return NULL;
-}
-
-/* As dev_valid_name() and then __dev_alloc_name() have it; a broker's names are stricter. */
-static bool is_valid_name(const char *name)
-{
-	const char *percent = strchr(name, '%');
-
-	if (strlen(name) >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return false;
-	/* The kernel counts Latin 1's space that doesn't break. */
-	if (strpbrk(name, "/: \t\n\v\f\r\xa0"))
-		return false;
-	return !percent || (percent[1] == 'd' && !strchr(percent + 1, '%'));
-}
-
-/* The name to make an interface by: a template gets its lowest free number. */
-static int choose_name(struct memory *memory, char name[IFNAMSIZ], unsigned int flags)
-{
-	char template[IFNAMSIZ];
-	const char *percent;
-
-	if (!*name)
-		strcpy(name, flags & IFF_TUN ? "tun%d" : "tap%d");
-	if (!is_valid_name(name))
-		return failed(EINVAL);
-	if (!strchr(name, '%'))
-		return 0;
-	strcpy(template, name);
-	percent = strchr(template, '%');
-	for (unsigned int number = 0;; number++) {
-		int length = snprintf(name, IFNAMSIZ, "%.*s%u%s", (int)(percent - template),
-				      template, number, percent + 2);
-
-		if (length >= IFNAMSIZ)
-			return failed(ENFILE);
-		if (!find_interface(memory, name))
-			return 0;
-	}
-}
-
-static struct tun_interface *make_interface(struct memory *memory, char name[IFNAMSIZ],
-					    unsigned int flags)
-{
-	struct memory_interface *made;
-
-	if (!(flags & (IFF_TUN | IFF_TAP))) {
-		errno = EINVAL;
-		return NULL;
-	}
-	if (choose_name(memory, name, flags) < 0)
-		return NULL;
-	made = calloc(1, sizeof(*made));
-	if (!made)
-		return NULL;
-	tun_interface_init(&made->interface, name, flags);
-	LIST_INSERT_HEAD(&memory->interfaces, made, in_memory);
-	return &made->interface;
-}
-
-static void free_interface(struct tun_interface *interface)
-{
-	LIST_REMOVE((struct memory_interface *)interface, in_memory);
-	free(interface);
-}
-
-/* Is the process one that TUNSETOWNER and TUNSETGROUP let in? */
-static bool admits(const struct tun_interface *interface)
-{
-	gid_t groups[NGROUPS_MAX];
-	int count;
-
-	if (geteuid() == 0)
-		return true;
-	if (interface->owner != (uid_t)-1 && interface->owner != geteuid())
-		return false;
-	if (interface->group == (gid_t)-1 || interface->group == getegid())
-		return true;
-	count = getgroups(NGROUPS_MAX, groups);
-	for (int i = 0; i < count; i++) {
-		if (groups[i] == interface->group)
-			return true;
-	}
-	return false;
-}
-
-/* May one more queue be attached? In the order that tun_set_iff() and tun_attach() ask. */
-static int interface_has_room(const struct tun_interface *interface, unsigned int flags)
-{
-	if (flags & IFF_TUN_EXCL)
-		return failed(EBUSY);
-	if (!(flags & interface->flags & (IFF_TUN | IFF_TAP)))
-		return failed(EINVAL);
-	if ((flags ^ interface->flags) & IFF_MULTI_QUEUE)
-		return failed(EINVAL);
-	if (!admits(interface))
-		return failed(EPERM);
-	if (!(interface->flags & IFF_MULTI_QUEUE) && interface->queues)
-		return failed(EBUSY);
-	if (interface->queues + interface->disabled_queues == QUEUES_MAX)
-		return failed(E2BIG);
-	return 0;
 }
 
 /* ------------------------------------------------------------------------------ its life */
@@ -181,10 +59,13 @@ static void detach(struct memory_tunnel *tunnel)
 		return;
 	interface->carrier = false;
 	if (!(interface->flags & IFF_PERSIST))
-		free_interface(interface);
+		memory_interface_free(interface);
 }
 
-/* Its interface and its socket go; what the program wrote is kept for a test that holds it. */
+/*
+ * End the tunnel: close its socket and leave its interface. If a test has the tunnel, keep the frames
+ * that the program wrote.
+ */
 static void end_tunnel(struct memory_tunnel *tunnel)
 {
 	struct tun_device *device = &tunnel->tunnel.device;
@@ -197,7 +78,7 @@ static void end_tunnel(struct memory_tunnel *tunnel)
 		memory_sort(&tunnel->tunnel);
 	memory_end_sorters(tunnel);
 	drop_waiting(tunnel);
-	/* Its frames still need to be understood. */
+	/* The headers of kept frames are still read by the interface's settings. */
 	if (device->interface)
 		tunnel->last = *device->interface;
 	detach(tunnel);
@@ -214,7 +95,7 @@ static void free_tunnel(struct memory_tunnel *tunnel)
 	free(tunnel);
 }
 
-/* The program has closed it, and so has everybody else. */
+/* End a tunnel whose duplicates are all closed; free it unless a test has it. */
 static void tunnel_close_dead(struct memory_tunnel *tunnel)
 {
 	if (tunnel->held)
@@ -223,7 +104,7 @@ static void tunnel_close_dead(struct memory_tunnel *tunnel)
 		free_tunnel(tunnel);
 }
 
-/* Frees tunnels that the program closed and whose last copy has gone since. */
+/* End the tunnels that the program has closed and whose last duplicate was closed since. */
 static void close_dead(struct memory *memory)
 {
 	struct memory_tunnel *tunnel, *next;
@@ -237,21 +118,21 @@ static void close_dead(struct memory *memory)
 
 static int memory_attach(struct tun_device *device, char name[IFNAMSIZ], unsigned int flags)
 {
-	struct memory_tunnel *tunnel = (struct memory_tunnel *)device;
+	struct memory_tunnel *tunnel = container_of(device, struct memory_tunnel, tunnel.device);
 	struct memory *memory = memory_of(tunnel);
 	struct tun_interface *interface;
 
-	/* Fragments need NAPI, and Ethernet. */
+	/* As in the kernel, fragments need NAPI and Ethernet. */
 	if (flags & IFF_NAPI_FRAGS &&
 	    (!(flags & IFF_NAPI) || (flags & (IFF_TUN | IFF_TAP)) != IFF_TAP))
 		return failed(EINVAL);
 	close_dead(memory);
-	interface = find_interface(memory, name);
+	interface = memory_interface_find(memory, name);
 	if (!interface) {
-		interface = make_interface(memory, name, flags);
+		interface = memory_interface_make(memory, name, flags);
 		if (!interface)
 			return -1;
-	} else if (interface_has_room(interface, flags) < 0) {
+	} else if (memory_interface_admit(interface, flags) < 0) {
 		return -1;
 	} else if (interface->queues + interface->disabled_queues == 0) {
 		tun_interface_set_flags(interface, flags);
@@ -263,12 +144,12 @@ static int memory_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 
 static int memory_enable(struct tun_device *device, bool on)
 {
-	struct memory_tunnel *tunnel = (struct memory_tunnel *)device;
+	struct memory_tunnel *tunnel = container_of(device, struct memory_tunnel, tunnel.device);
 	unsigned char byte;
 
 	if (on)
 		return 0;
-	/* A disabled queue loses what waits in it. */
+	/* A disabled queue loses its backlog. */
 	drop_waiting(tunnel);
 	while (recv(tunnel->tunnel.fd, &byte, 1, MSG_DONTWAIT) > 0)
 		;
@@ -300,7 +181,7 @@ static int memory_open(void *context, int flags, struct io_tunnel **opened)
 	descriptor_owned fd = ends[0];
 	descriptor_owned network_fd = ends[1];
 
-	/* The kernel notes when each frame was written, also by a plain write(2). */
+	/* The kernel stamps each message with the time, also that of a plain write(2). */
 	if (set_buffer(fd) < 0 || set_buffer(network_fd) < 0 ||
 	    setsockopt(network_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
 	    (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) < 0) ||
@@ -329,14 +210,12 @@ static void memory_close(struct io_tunnel *tunnel)
 static void memory_free_kind(void *context)
 {
 	struct memory *memory = context;
-	struct memory_interface *interface;
 	struct memory_tunnel *tunnel;
 
-	/* Those whose copies live on lose their network. */
+	/* Tunnels of which duplicates are still open end too. */
 	while ((tunnel = TAILQ_FIRST(&memory->tunnels)))
 		free_tunnel(tunnel);
-	while ((interface = LIST_FIRST(&memory->interfaces)))
-		free_interface(&interface->interface);
+	memory_free_interfaces(memory);
 	free(memory->message);
 	free(memory);
 }

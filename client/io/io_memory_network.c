@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network's side of tunnels in memory: frames to the program and from it. What a socket can't
- * say is worked out: how many messages lie in it, from their lengths and their sum (FIONREAD gives
- * the sum for SEQPACKET); when each was written, from the time that the kernel stamped it with.
+ * The network's side of tunnels in memory: frames to the program and from it.
+ *
+ * Two things a socket does not report directly. How many messages are in it follows from the lengths
+ * of the last messages and from FIONREAD, which for SEQPACKET is the sum of all that are unread. When
+ * a message was written follows from the kernel's time stamp.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -17,8 +19,8 @@
 #include "common/clock.h"
 #include "common/frame/frame_format.h"
 
-/* What a plain write(2) may put into such a socket in one message. */
-#define LONGEST_MESSAGE 212992
+/* Bytes of the longest message that a plain write(2) can put into a socket: its SO_SNDBUF. */
+#define MESSAGE_MAX 212992
 
 static int failed(int error)
 {
@@ -56,7 +58,6 @@ static int send_frame(struct memory_tunnel *tunnel, struct iovec *parts, size_t 
 	return sent < 0 ? -1 : 0;
 }
 
-/* Puts what waits into the socket, as far as there is room; and a call is a call, so it sorts. */
 void memory_flush(struct io_tunnel *tunnel)
 {
 	struct memory_tunnel *self = memory_of_tunnel(tunnel);
@@ -76,6 +77,7 @@ void memory_flush(struct io_tunnel *tunnel)
 		     !STAILQ_EMPTY(&self->waiting) || !TAILQ_EMPTY(&self->sorters));
 }
 
+/* Copy the frame into the list of those that wait for room in the socket. */
 static int wait_for_room(struct memory_tunnel *tunnel, const struct iovec parts[2])
 {
 	size_t length = parts[0].iov_len + parts[1].iov_len;
@@ -97,7 +99,7 @@ static int wait_for_room(struct memory_tunnel *tunnel, const struct iovec parts[
 static int inject_locked(struct memory_tunnel *tunnel, const void *frame, size_t length)
 {
 	const struct tun_interface *interface = tunnel->tunnel.device.interface;
-	/* The vnet header is all zero: no checksum is missing, nothing is to be segmented. */
+	/* The vnet header is all zero: checksums are complete, and there is no GSO. */
 	unsigned char headers[IO_MEMORY_HEADERS] = {0};
 	struct iovec parts[2] = {{headers, 0}, {(void *)frame, length}};
 	struct frame_format format = {0};
@@ -137,7 +139,7 @@ int io_memory_inject(struct io_tunnel *tunnel, const void *frame, size_t length)
 	return result;
 }
 
-/* How many of the last messages make up what is in the socket, which knows only their sum. */
+/* Return how many of the last messages have together as many bytes as are unread. */
 static unsigned int count_in_socket(const struct memory_tunnel *tunnel)
 {
 	unsigned int place = tunnel->lengths_end, count = 0;
@@ -166,8 +168,8 @@ unsigned int io_memory_count_unread(struct io_tunnel *tunnel)
 /* ------------------------------------------------------------------------------ from it */
 
 /*
- * What the clock that sockets use is ahead of ours, now. The two can't be read at once: a reading
- * that was interrupted is made again.
+ * Return CLOCK_REALTIME, by which sockets are stamped, less CLOCK_MONOTONIC. The two cannot be read at
+ * once, so a reading that took more than 10 microseconds is repeated.
  */
 static int64_t realtime_lead(void)
 {
@@ -184,8 +186,8 @@ static int64_t realtime_lead(void)
 }
 
 /*
- * A time by that clock, by ours. The lead that was found once is kept as long as it holds, so that
- * times are in order; it changes when someone sets the time of day.
+ * Convert a stamp to CLOCK_MONOTONIC. The difference of the clocks is kept while it is right to a
+ * millisecond, so that times stay in order. It changes when the time of day is set.
  */
 static int64_t monotonic_time(struct memory *memory, const struct timespec *stamp)
 {
@@ -210,13 +212,13 @@ static int64_t message_time(struct memory *memory, struct msghdr *message)
 	return clock_now();
 }
 
-/* Takes one message out of the socket; NULL with EAGAIN if there is none. */
+/* Take one message out of the socket. NULL with EAGAIN (there is none) or ENOMEM. */
 static struct io_frame *receive_frame(struct memory_tunnel *tunnel)
 {
 	const struct tun_interface *interface = tunnel->tunnel.device.interface;
 	struct memory *memory = io_tunnel_context(&tunnel->tunnel);
 	char control[CMSG_SPACE(sizeof(struct timespec))];
-	struct iovec part = {NULL, LONGEST_MESSAGE};
+	struct iovec part = {NULL, MESSAGE_MAX};
 	struct msghdr message = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -227,14 +229,14 @@ static struct io_frame *receive_frame(struct memory_tunnel *tunnel)
 	ssize_t got;
 
 	if (!memory->message)
-		memory->message = malloc(LONGEST_MESSAGE);
+		memory->message = malloc(MESSAGE_MAX);
 	if (!memory->message)
 		return NULL;
 	part.iov_base = memory->message;
 	got = recvmsg(tunnel->network_fd, &message, MSG_DONTWAIT);
 	if (got <= 0) {
 		if (got == 0 || errno == ECONNRESET || tunnel->network_fd < 0)
-			errno = EAGAIN; /* closed; an empty message can't be told from it */
+			errno = EAGAIN; /* at its end, or an empty message, which is no frame */
 		return NULL;
 	}
 	frame = malloc(sizeof(*frame) + (size_t)got);
@@ -244,7 +246,7 @@ static struct io_frame *receive_frame(struct memory_tunnel *tunnel)
 	frame->length = (size_t)got;
 	frame->header_size = interface ? interface->header_size : 0;
 	if (frame->header_size > frame->length)
-		frame->header_size = frame->length; /* a plain write(2) of less than its headers */
+		frame->header_size = frame->length; /* a plain write(2) may be shorter */
 	memcpy(frame->bytes, memory->message, frame->length);
 	return frame;
 }
@@ -284,7 +286,7 @@ static bool sorters_take(struct memory_tunnel *tunnel, struct io_frame *frame)
 	return false;
 }
 
-/* Moves frames out of the socket, until `most` are kept here; true if any. */
+/* Take frames out of the socket until `max` are kept here. Return whether there were any. */
 static bool collect(struct memory_tunnel *tunnel, unsigned int max)
 {
 	bool any = false;
@@ -354,7 +356,7 @@ struct io_frame *io_memory_take(struct io_tunnel *tunnel)
 		STAILQ_REMOVE_HEAD(&self->written, next);
 		self->written_count--;
 	} else {
-		/* memory_sort() has taken all out, if there are sorters. */
+		/* If there are sorters, memory_sort() has emptied the socket. */
 		frame = receive_frame(self);
 	}
 	pthread_mutex_unlock(&tunnel->system->lock);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is behind memtun/io.h, for the files that make up its kinds and for those that drive a
- * tunnel from a test.
+ * What is behind memtun/io.h, for the files that make up the kinds of I/O system and for those that
+ * drive a tunnel from a test.
  *
- *	io.c                 dispatch, permissions, faults, the registry of devices
- *	io_tun.c             /dev/net/tun where a tunnel is a socket: io_tun.h
- *	tun_device.c         its ioctls, and rules for what is written
- *	io_memory.c          the memory kind: socketpairs, interfaces and their names
- *	io_memory_network.c  its network's side, for tests: io_memory.h
- *	io_broker.c          the broker kind, in libmemtun
- *	io_kernel.c          the kernel kind
- *	testing.c            the public names of what a test does: memtun/testing.h
- *	testing_udp.c        and its datagrams
+ *	io.c                   the calls, and the registry of devices
+ *	io_table.c             which descriptor is which open device
+ *	io_checks.c            permissions and faults
+ *	io_tun.c               /dev/net/tun where a tunnel is a socket: io_tun.h
+ *	tun_device.c           its ioctls
+ *	tun_interface.c        the interface behind it: settings, and rules for written frames
+ *	io_memory.c            the memory kind: socketpairs and the life of a tunnel
+ *	io_memory_interface.c  its interfaces and their names
+ *	io_memory_network.c    its network's side, for tests: io_memory.h
+ *	io_broker.c            the broker kind, in libmemtun
+ *	io_kernel.c            the kernel kind
+ *	testing.c              the public functions for tests: memtun/testing.h
+ *	testing_udp.c          those for UDP datagrams
  *
- * The fast path, memtun_io_read() and memtun_io_write(), is a look into a table and the device's
- * function; whatever else may have to happen is behind one bit of `checks`.
+ * The fast path, memtun_io_read() and memtun_io_write(), looks a number up in a table and calls the
+ * device's function. Everything that is rarely needed is behind one bit of `checks`.
  */
 #ifndef MEMTUN_IO_PARTS_H
 #define MEMTUN_IO_PARTS_H
@@ -27,13 +31,14 @@
 
 #include "memtun/io.h"
 
-/* Descriptors are looked up in two steps of 1024, which is all that fs.nr_open has by default. */
+/* Two steps of 1024 reach 1048576 descriptors, the default of fs.nr_open. */
 #define IO_TABLE_BITS 10
 #define IO_TABLE_SIZE (1 << IO_TABLE_BITS)
 
-#define IO_CALLS 4 /* the bits of enum memtun_io_call */
+/* How many calls enum memtun_io_call has bits for. */
+#define IO_CALLS 4
 
-/* One open of a device, however many numbers lead to it. */
+/* One open device. Duplicates of its descriptor share it. */
 struct io_open {
 	LIST_ENTRY(io_open) in_io;
 	ssize_t (*read)(void *state, int fd, const struct iovec *parts, int count);
@@ -41,14 +46,12 @@ struct io_open {
 	int (*ioctl)(void *state, int fd, unsigned long request, void *argument);
 	void (*close)(void *state);
 	void *state;
-	unsigned int refused; /* MEMTUN_IO_READ, MEMTUN_IO_WRITE: it wasn't opened for that */
-	unsigned int numbers;
-	/* What tells it from a file that has got its number since; 0: not a socket, can't be told.
-	 */
-	ino_t inode;
+	unsigned int refused; /* MEMTUN_IO_READ, MEMTUN_IO_WRITE: not open for that */
+	unsigned int numbers; /* descriptors in the table that lead here */
+	ino_t inode;          /* the socket's; 0: not a socket, so duplicates can't be told */
 };
 
-/* How a call is to fail: the next so many, and besides them every so many-th. */
+/* How calls are to fail: the next `next` of them, and besides every `every`th. */
 struct io_fault {
 	unsigned int next;
 	int next_error;
@@ -60,37 +63,94 @@ struct io_fault {
 struct io_device;
 
 struct memtun_io {
-	/* Calls that io_check() is to look at first: not permitted, or to fail. */
-	atomic_uint checks;
+	atomic_uint checks; /* bits of calls that are not permitted, or that may have to fail */
 	unsigned int permitted;
 	struct io_fault faults[IO_CALLS];
-	bool passes_unknown; /* the kernel is asked about descriptors that aren't in the table */
+	bool passes_unknown; /* descriptors that aren't in the table are the kernel's */
 	void (*free_kind)(void *kind);
 	void *kind;
-	pthread_mutex_t lock; /* of everything but `checks` and what the table's slots hold */
+	pthread_mutex_t lock; /* for all members but `checks` and the table's slots */
 	LIST_HEAD(, io_device) devices;
 	LIST_HEAD(, io_open) opens;
 	_Atomic(_Atomic(struct io_open *) *) table[IO_TABLE_SIZE];
 };
 
 /*
- * A system without devices. free_kind is called with kind at its end, after the devices' close
- * functions. NULL with ENOMEM, and then kind is still the caller's.
+ * Make a system without devices. Freeing it calls free_kind with `kind` after the devices' close
+ * functions. NULL with ENOMEM, and then the caller still owns `kind`.
  */
 struct memtun_io *io_new(void (*free_kind)(void *kind), void *kind);
 
-/* What a descriptor is open as, or NULL with EBADF; asks whether it still is that. */
+/* --- io_table.c --- */
+
+/* Return the number's slot in the table; NULL if the table has none. */
+static inline _Atomic(struct io_open *) *io_slot(struct memtun_io *io, int fd)
+{
+	unsigned int row = (unsigned int)fd >> IO_TABLE_BITS;
+	_Atomic(struct io_open *) *slots;
+
+	if (row >= IO_TABLE_SIZE)
+		return NULL;
+	slots = atomic_load_explicit(&io->table[row], memory_order_acquire);
+	return slots ? &slots[fd & (IO_TABLE_SIZE - 1)] : NULL;
+}
+
+/* Return the open device that the table has for the number; NULL if there is none. */
+static inline struct io_open *io_peek(struct memtun_io *io, int fd)
+{
+	_Atomic(struct io_open *) *slot = io_slot(io, fd);
+
+	return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+}
+
+/* Return the open device behind the number if it still is. NULL with EBADF. */
 struct io_open *io_find(struct memtun_io *io, int fd);
 
 /*
- * Faults: the next `count` of this call fail with that errno (0 ends it), or every `count`th does.
- * They come after permission and before the device: a read that fails leaves its frame, a write
- * that fails has written none. call is one bit of enum memtun_io_call.
+ * Return the open device that the number, which is not in the table, is a duplicate of, and put the
+ * number into the table. NULL with EBADF.
+ */
+struct io_open *io_adopt(struct memtun_io *io, int fd);
+
+/*
+ * Put the number into the table. The caller has the lock. -1 with EMFILE (the number is too large)
+ * or ENOMEM.
+ */
+int io_remember(struct memtun_io *io, int fd, struct io_open *open);
+
+/*
+ * Take the number out of the table if it is there. The last number of a device closes and frees the
+ * device. The caller has the lock.
+ */
+void io_forget(struct memtun_io *io, int fd);
+
+/* Return the inode of a socket; 0 for any other file. */
+ino_t io_inode(int fd);
+
+/* --- io_checks.c --- */
+
+/* Do what io_check() does for a call that has its bit in `checks`. */
+int io_check_slowly(struct memtun_io *io, enum memtun_io_call call);
+
+/* Return 0 if the call may proceed; -1 with EPERM or a fault's errno. */
+static inline int io_check(struct memtun_io *io, enum memtun_io_call call)
+{
+	if (!(atomic_load_explicit(&io->checks, memory_order_relaxed) & call))
+		return 0;
+	return io_check_slowly(io, call);
+}
+
+/*
+ * Make the next `count` calls fail with the errno `error`, or every `count`th; 0 ends it. `call` is
+ * one bit of enum memtun_io_call. A fault comes after the permission and before the device: a read
+ * that fails leaves its frame, and a write that fails has written none.
  */
 void io_fail_next(struct memtun_io *io, enum memtun_io_call call, unsigned int count, int error);
 void io_fail_every(struct memtun_io *io, enum memtun_io_call call, unsigned int count, int error);
 
-/* The sum of the parts; -1 with EINVAL as readv(2) and writev(2) have it. */
+/* --- io.c --- */
+
+/* Return the sum of the parts' lengths; -1 with EINVAL where readv(2) and writev(2) have it. */
 ssize_t io_total(const struct iovec *parts, int count);
 
 #endif

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Reads and writes of the device, its ioctls, and the system with one device: see io_tun.h.
+ */
 #include "client/io/io_tun.h"
 
 #include <errno.h>
@@ -25,7 +28,7 @@ static ssize_t send_parts(int fd, const struct iovec *parts, int count, int flag
 	return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
 }
 
-/* The socket is full, or worse. */
+/* Handle a write that failed: make room and try again, or turn errno into the kernel's. */
 static ssize_t write_failed(struct io_tunnel *tunnel, int fd, const struct iovec *parts, int count)
 {
 	const struct io_tun *system = tunnel->system;
@@ -35,7 +38,7 @@ static ssize_t write_failed(struct io_tunnel *tunnel, int fd, const struct iovec
 		pthread_mutex_lock(&tunnel->system->lock);
 		made_room = system->operations->make_room(tunnel);
 		pthread_mutex_unlock(&tunnel->system->lock);
-		/* Now as the descriptor has it: what can't be sent at once may have to wait. */
+		/* Without room, wait or fail as the descriptor's O_NONBLOCK has it. */
 		if (send_parts(fd, parts, count, made_room ? MSG_DONTWAIT : 0) >= 0)
 			return io_total(parts, count);
 	}
@@ -44,7 +47,7 @@ static ssize_t write_failed(struct io_tunnel *tunnel, int fd, const struct iovec
 	case ECONNRESET:
 	case ECONNREFUSED:
 	case ENOTCONN:
-		return failed(EBADFD); /* the interface is gone */
+		return failed(EBADFD); /* the tunnel has ended */
 	case EMSGSIZE:
 		return failed(ENOBUFS);
 	default:
@@ -79,7 +82,7 @@ static ssize_t tun_write(void *state, int fd, const struct iovec *parts, int cou
 
 /* ------------------------------------------------------------------------------ reading */
 
-/* The length of the message, which may be more than there is room for. */
+/* Return the message's length, which may be longer than the parts. */
 static ssize_t receive_parts(int fd, const struct iovec *parts, int count)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
@@ -92,17 +95,17 @@ static ssize_t receive_parts(int fd, const struct iovec *parts, int count)
 static ssize_t read_failed(struct io_tunnel *tunnel, int fd, const struct iovec *parts, int count,
 			   ssize_t got)
 {
-	/* Once: the other end closed with frames of ours unread. Its own frames follow. */
+	/* ECONNRESET comes once: the peer closed with frames unread. Its own frames follow. */
 	if (got < 0 && errno == ECONNRESET)
 		got = receive_parts(fd, parts, count);
 	if (got > 0)
 		return got;
 	if (got == 0)
-		return failed(EBADFD); /* the interface is gone */
+		return failed(EBADFD); /* the tunnel has ended */
 	return errno == EAGAIN ? failed(tunnel->error_when_empty) : -1;
 }
 
-/* Says in the packet information, whose first two bytes are flags, that the frame was cut. */
+/* Set the flag in packet information, at its beginning, which means that the frame was cut. */
 static void mark_cut(const struct iovec *parts)
 {
 	const uint16_t flags = TUN_PKT_STRIP;
@@ -127,7 +130,7 @@ static ssize_t tun_read(void *state, int fd, const struct iovec *parts, int coun
 	if (!interface)
 		return failed(EBADFD);
 	if (limit == 0)
-		return 0; /* and nothing is taken */
+		return 0; /* no frame is taken */
 	if (atomic_load_explicit(&tunnel->has_waiting, memory_order_relaxed)) {
 		pthread_mutex_lock(&tunnel->system->lock);
 		tunnel->system->operations->before_read(tunnel);
@@ -138,7 +141,7 @@ static ssize_t tun_read(void *state, int fd, const struct iovec *parts, int coun
 		got = read_failed(tunnel, fd, parts, count, got);
 	if (got <= 0 || (size_t)got <= limit)
 		return got;
-	/* The kernel wants room for the headers, and the frame is lost either way. */
+	/* As in the kernel, the frame is lost if the headers have no room. */
 	if (limit < interface->header_size)
 		return failed(EINVAL);
 	if (interface->packet_information)
@@ -154,7 +157,7 @@ static int tun_ioctl(void *state, int fd, unsigned long request, void *argument)
 	int result;
 
 	switch (request) {
-	/* These the kernel answers before it asks a device. */
+	/* The kernel handles these before the device. */
 	case FIONBIO:
 	case FIOASYNC:
 	case FIOCLEX:

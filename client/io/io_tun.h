@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device /dev/net/tun of a system whose tunnels are sockets: a message is a frame in the
- * program's own format, packet information and vnet header included, so that a plain read(2) sees
- * what memtun_io_read() does. This adds what a socket doesn't do by itself. Where the other end of
- * the socket is, is the backend's business: this process (io_memory.c) or a broker (io_broker.c).
+ * The device /dev/net/tun of a system whose tunnels are sockets. A message is a frame with packet
+ * information and vnet header as the program set them, so that a plain read(2) returns what
+ * memtun_io_read() does. This file adds what a socket does not do by itself. A backend owns the other
+ * end of the socket: io_memory.c in this process, io_broker.c in a broker.
  *
- * The backend of the broker is in another library, so two functions are
- * exported, in a version of its own that nobody else should use.
+ * io_broker.c is in libmemtun, so the two functions with public names are exported, in the private
+ * symbol version MEMTUN_IO_PRIVATE.
  */
 #ifndef MEMTUN_IO_TUN_H
 #define MEMTUN_IO_TUN_H
@@ -24,60 +24,61 @@
 
 struct io_tun;
 
-/* One open of /dev/net/tun. A backend's own begins with it. */
+/* One open of /dev/net/tun. A backend's structure contains it. */
 struct io_tunnel {
-	struct tun_device device; /* first: a tunnel's device is the tunnel */
+	struct tun_device device;
 	struct io_tun *system;
-	int fd;                  /* a number of the program's that led here last */
-	int error_when_empty;    /* of a non-blocking read; EAGAIN */
-	size_t send_size;        /* longer writes are ENOBUFS */
-	atomic_bool has_waiting; /* before_read has something to do */
-	atomic_bool is_sorted;   /* after_write has */
+	int fd;                  /* the number of the program's last ioctl, or of the open */
+	int error_when_empty;    /* errno of a non-blocking read without a frame */
+	size_t send_size;        /* bytes; longer writes are ENOBUFS */
+	atomic_bool has_waiting; /* before_read is to be called */
+	atomic_bool is_sorted;   /* after_write is to be called */
 };
 
 struct io_tun_operations {
 	struct tun_device_operations device;
-	/* A descriptor for the program, and in *tunnel what is behind it, all zero but the
-	 * backend's own. */
+	/* Return a descriptor, which the program owns, and in *tunnel the tunnel behind it, whose
+	 * members are zero. The backend owns the tunnel. */
 	int (*open)(void *context, int flags, struct io_tunnel **tunnel);
-	/* The program has closed it, or the system is being freed: frees it when it can. */
+	/* The program has closed the tunnel, or the system is freed: free it, now or later. */
 	void (*close)(struct io_tunnel *tunnel);
-	/* Puts frames that had no room into the socket. NULL: none ever wait. */
+	/* Move waiting frames into the socket. NULL: no frame ever waits. */
 	void (*before_read)(struct io_tunnel *tunnel);
-	/* A frame was written, by memtun_io_write() or memtun_io_writev(). NULL: no one minds. */
+	/* A frame was written by memtun_io_write() or memtun_io_writev(). May be NULL. */
 	void (*after_write)(struct io_tunnel *tunnel);
-	/* Takes frames out of a socket that was full: true if it did. NULL: writes wait, or not. */
+	/* Take frames out of a full socket, and return whether there were any. NULL: a write to a
+	 * full socket waits, or fails with EAGAIN if it is non-blocking. */
 	bool (*make_room)(struct io_tunnel *tunnel);
-	/* After the last tunnel was closed. */
+	/* Free the context. The last tunnel was closed before. */
 	void (*free)(void *context);
 };
 
 struct io_tun {
 	const struct io_tun_operations *operations;
 	void *context;
-	pthread_mutex_t lock; /* held in all operations, except free */
+	pthread_mutex_t lock; /* for all operations but free */
 };
 
 /*
- * A system with the device registered. operations is borrowed, context is freed with the system by
- * operations->free. NULL with ENOMEM, and then context is still the caller's.
+ * Make a system with the device registered. `operations` is borrowed. operations->free frees `context`
+ * with the system. NULL with ENOMEM, and then the caller still owns `context`.
  */
 struct memtun_io *memtun_io_new_tun(const struct io_tun_operations *operations, void *context);
 
-/* tun_interface_init(), for a backend in another library. */
+/* Call tun_interface_init(), for a backend in another library. */
 void memtun_io_interface_init(struct tun_interface *interface, const char *name,
 			      unsigned int flags);
 
-/* What the backend gave, of such a system's tunnel. */
+/* Return the context that the tunnel's system was made with. */
 static inline void *io_tunnel_context(const struct io_tunnel *tunnel)
 {
 	return tunnel->system->context;
 }
 
-/* What memtun_io_new_tun() made of the system, or NULL if it is of another kind. */
+/* Return what memtun_io_new_tun() made; NULL if the system is of another kind. */
 struct io_tun *io_tun_of(struct memtun_io *io);
 
-/* The tunnel behind a descriptor. NULL with EBADF (not open) or ENOTTY (not a tunnel's). */
+/* Return the tunnel behind a descriptor. NULL with EBADF (not open) or ENOTTY (not a tunnel). */
 struct io_tunnel *io_tunnel_find(struct memtun_io *io, int fd);
 
 #endif

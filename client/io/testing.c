@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The public names of what io_memory.h and io_parts.h can do; datagrams are in testing_udp.c. */
+/*
+ * The functions of memtun/testing.h, made of those in io_memory.h and io_parts.h. Those for UDP
+ * datagrams are in testing_udp.c.
+ */
 #include "client/io/testing_parts.h"
 
 #include <errno.h>
@@ -10,8 +13,9 @@
 
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_describe.h"
+#include "common/frame/frame_view.h"
 
-_Static_assert(MEMTUN_TESTING_DESCRIPTION == FRAME_DESCRIPTION_SIZE, "they are one number");
+_Static_assert(MEMTUN_TESTING_DESCRIPTION == FRAME_DESCRIPTION_SIZE, "both are for one line");
 
 static int failed(int error)
 {
@@ -44,11 +48,11 @@ int memtun_testing_add_frame(struct memtun_testing_tunnel *tunnel, const void *f
 	return io_memory_inject(testing_tunnel(tunnel), frame, length);
 }
 
-/* As Twisted's tunnel has them. */
+/* The defaults of Twisted's Tunnel. */
 static const uint8_t default_from[ETH_ALEN];
 static const uint8_t default_to[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/* Puts the packet into Ethernet. */
+/* Add the packet with an Ethernet header before it. */
 static int add_to_tap(struct memtun_testing_tunnel *tunnel, const void *packet, size_t length,
 		      const uint8_t *from, const uint8_t *to, uint16_t type)
 {
@@ -72,7 +76,7 @@ int memtun_testing_add_to_read_buffer(struct memtun_testing_tunnel *tunnel, cons
 				      size_t length, const uint8_t *from_mac, const uint8_t *to_mac)
 {
 	int mode = memtun_testing_mode(tunnel);
-	uint8_t version = length ? *(const uint8_t *)packet >> 4 : 0;
+	uint8_t version = packet_ip_version(packet, length);
 
 	if (mode < 0)
 		return -1;
@@ -89,8 +93,7 @@ unsigned int memtun_testing_count_unread(struct memtun_testing_tunnel *tunnel)
 	return tunnel ? io_memory_count_unread(testing_tunnel(tunnel)) : 0;
 }
 
-/* ------------------------------------------------------------------------------ from the program
- */
+/* --------------------------------------------------------------------------- from the program */
 
 struct memtun_testing_frame *memtun_testing_take_frame(struct memtun_testing_tunnel *tunnel)
 {

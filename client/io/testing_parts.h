@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memtun/testing.h shows without saying what it is: a tunnel is the tunnel in memory, a frame
- * is the one that was kept there.
+ * What the opaque types of memtun/testing.h are: a tunnel is a struct io_tunnel in memory, and a frame
+ * is a struct io_frame.
  */
 #ifndef MEMTUN_TESTING_PARTS_H
 #define MEMTUN_TESTING_PARTS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Datagrams to the program and from it. A receiver is a socketpair: one end is the test's, into the
- * other go the payloads of frames that the tunnel shows to its sorters. So a test can poll a
- * descriptor, and still nothing happens but in calls into the library.
+ * UDP datagrams to the program and from it. A receiver is a sorter with a socketpair: the test owns one
+ * end, and the receiver writes payloads into the other. A test can thus poll a descriptor, although
+ * frames move only in calls into the library.
  */
 #include "client/io/testing_parts.h"
 
@@ -18,17 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/frame/checksum.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/frame/checksum.h"
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_view.h"
 
-/* Where a datagram comes from unless that is said: in IPv4 as Twisted's tunnel has it. */
+/* The sender of a datagram by default. Port and IPv4 address are those of Twisted's Tunnel. */
 #define DEFAULT_PORT 21345
 #define DEFAULT_IPV4 0x0a010203
 static const struct in6_addr default_ipv6 = {{{0xfd, [11] = 1, [13] = 2, [15] = 3}}};
 
-/* Payloads that no one reads wait here, besides what the descriptor holds; then frames stay. */
+/* Payloads that wait here while the descriptor is full. Beyond them, frames stay in the tunnel. */
 #define WAITING_MAX IO_MEMORY_WRITTEN
 
 struct destination {
@@ -38,10 +39,10 @@ struct destination {
 };
 
 struct udp_receiver {
-	struct io_sorter sorter; /* first */
+	struct io_sorter sorter;
 	struct io_tunnel *tunnel;
 	struct destination to;
-	int fd;                          /* our end */
+	int fd;                          /* the receiver's end */
 	STAILQ_HEAD(, io_frame) waiting; /* payloads only */
 	unsigned int waiting_count;
 };
@@ -59,12 +60,11 @@ static int destination_parse(struct destination *to, const char *host, uint16_t 
 	return inet_pton(to->family, host, to->address) == 1 ? 0 : failed(EINVAL);
 }
 
-/* ------------------------------------------------------------------------------ what was written
- */
+/* --------------------------------------------------------------------------- what was written */
 
 /*
- * The packet of a program that leaves the checksum to whom it gives it
- * (VIRTIO_NET_HDR_F_NEEDS_CSUM) gets it here. False if there is more to do than that.
+ * Complete the packet's checksum if the program left that to the receiver
+ * (VIRTIO_NET_HDR_F_NEEDS_CSUM). False if the packet is to be segmented too.
  */
 static bool packet_complete(const struct io_tunnel *tunnel, struct io_frame *frame)
 {
@@ -88,7 +88,7 @@ static bool packet_complete(const struct io_tunnel *tunnel, struct io_frame *fra
 		return false;
 	sum = checksum_fold(checksum_add(0, packet + start, length - start));
 	if (sum == 0)
-		sum = UINT16_MAX; /* UDP has it so */
+		sum = UINT16_MAX; /* RFC 768: 0 means no checksum */
 	memcpy(packet + start + place, &sum, sizeof(sum));
 	header.flags &= (uint8_t)~VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	memcpy(frame->bytes + before, &header, sizeof(header));
@@ -98,20 +98,24 @@ static bool packet_complete(const struct io_tunnel *tunnel, struct io_frame *fra
 static bool view_is_to(const struct frame_view *view, const unsigned char *packet,
 		       const struct destination *to)
 {
-	bool four = to->family == AF_INET;
-	struct udphdr header;
+	struct ip6_hdr ip6;
+	struct udphdr udp;
+	struct ip ip4;
 
-	if (view->kind != FRAME_UDP || view->ip_version != (four ? 4 : 6))
+	if (view->kind != FRAME_UDP || view->ip_version != (to->family == AF_INET ? 4 : 6))
 		return false;
-	memcpy(&header, packet + view->transport, sizeof(header));
-	return header.dest == to->port &&
-	       memcmp(packet + view->network +
-			      (four ? offsetof(struct ip, ip_dst)
-				    : offsetof(struct ip6_hdr, ip6_dst)),
-		      to->address, four ? sizeof(struct in_addr) : sizeof(struct in6_addr)) == 0;
+	memcpy(&udp, packet + view->transport, sizeof(udp));
+	if (udp.dest != to->port)
+		return false;
+	if (to->family == AF_INET) {
+		memcpy(&ip4, packet + view->network, sizeof(ip4));
+		return memcmp(&ip4.ip_dst, to->address, sizeof(ip4.ip_dst)) == 0;
+	}
+	memcpy(&ip6, packet + view->network, sizeof(ip6));
+	return memcmp(&ip6.ip6_dst, to->address, sizeof(ip6.ip6_dst)) == 0;
 }
 
-/* The payload, if the frame is a whole datagram to there and not damaged; else NULL. */
+/* Return the payload if the frame is a whole datagram to that address with correct checksums. */
 static unsigned char *datagram_find(const struct io_tunnel *tunnel, struct io_frame *frame,
 				    const struct destination *to, size_t *length)
 {
@@ -133,7 +137,7 @@ static unsigned char *datagram_find(const struct io_tunnel *tunnel, struct io_fr
 	return packet + view.payload;
 }
 
-/* What memtun_testing_take_udp() looks for, and what it finds. */
+/* What memtun_testing_take_udp() searches for, and what it has found. */
 struct search {
 	struct io_tunnel *tunnel;
 	struct destination to;
@@ -172,7 +176,7 @@ struct memtun_testing_frame *memtun_testing_take_udp(struct memtun_testing_tunne
 
 /* ------------------------------------------------------------------------------ a receiver */
 
-/* True: the other end has it, or is closed. */
+/* Return false if the payload has to wait. It is lost if the test has closed its end. */
 static bool receiver_send(const struct udp_receiver *receiver, const void *payload, size_t length)
 {
 	return send(receiver->fd, payload, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
@@ -181,7 +185,7 @@ static bool receiver_send(const struct udp_receiver *receiver, const void *paylo
 
 static bool receiver_turn(struct io_sorter *sorter)
 {
-	struct udp_receiver *receiver = (struct udp_receiver *)sorter;
+	struct udp_receiver *receiver = container_of(sorter, struct udp_receiver, sorter);
 	struct io_frame *payload;
 
 	if (descriptor_hung_up(receiver->fd))
@@ -198,7 +202,7 @@ static bool receiver_turn(struct io_sorter *sorter)
 
 static bool receiver_take(struct io_sorter *sorter, struct io_frame *frame)
 {
-	struct udp_receiver *receiver = (struct udp_receiver *)sorter;
+	struct udp_receiver *receiver = container_of(sorter, struct udp_receiver, sorter);
 	size_t length;
 	unsigned char *payload = datagram_find(receiver->tunnel, frame, &receiver->to, &length);
 
@@ -217,7 +221,7 @@ static bool receiver_take(struct io_sorter *sorter, struct io_frame *frame)
 
 static void receiver_end(struct io_sorter *sorter)
 {
-	struct udp_receiver *receiver = (struct udp_receiver *)sorter;
+	struct udp_receiver *receiver = container_of(sorter, struct udp_receiver, sorter);
 	struct io_frame *payload;
 
 	while ((payload = STAILQ_FIRST(&receiver->waiting))) {

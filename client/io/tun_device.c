@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/io/tun_device.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
-#include <limits.h>
 #include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
+#include <sys/uio.h>
 #include <unistd.h>
-
-#include "common/frame/frame_format.h"
-
-/* A vnet header is no shorter; struct virtio_net_hdr. */
-#define VNET_MINIMUM 10
-
-_Static_assert(sizeof(struct virtio_net_hdr) == VNET_MINIMUM, "as tun_vnet.h has it");
-_Static_assert(sizeof(struct tun_pi) == 4, "as TUNSETIFF without IFF_NO_PI promises");
-
-/* Flags of TUNSETIFF that an interface remembers; IFF_NO_CARRIER is only acted upon. */
-#define REMEMBERED_FLAGS (TUN_DEVICE_FEATURES & ~(IFF_TUN | IFF_TAP | IFF_NO_CARRIER))
-
-/* ------------------------------------------------------------------------------ memory */
 
 static int failed(int error)
 {
@@ -33,8 +18,9 @@ static int failed(int error)
 }
 
 /*
- * Copies from or to the program's memory, as the kernel's copy_from_user() does: EFAULT instead of
- * a signal. If a sandbox forbids the call, our own memory can still be had directly.
+ * Copy from or to the program's memory as the kernel's copy_from_user() does: a bad pointer is
+ * EFAULT, not a signal. If a sandbox forbids the system call, this process's own memory is copied
+ * directly.
  */
 static int program_copy(const struct tun_device *device, void *ours, unsigned long theirs,
 			size_t size, bool write)
@@ -73,159 +59,17 @@ static int copy_out_number(const struct tun_device *device, unsigned long argume
 	return copy_out(device, argument, &number, sizeof(number));
 }
 
-/* ------------------------------------------------------------------------------ the interface */
+/* ------------------------------------------------------------------------------ the ioctls */
 
-void tun_interface_update(struct tun_interface *interface)
-{
-	bool tap = interface->flags & IFF_TAP;
-	bool vnet = interface->flags & IFF_VNET_HDR;
-	/* Without packet information a TUN's first byte has to tell the protocol. */
-	size_t frame_minimum = tap ? ETH_HLEN : interface->flags & IFF_NO_PI ? 1 : 0;
-
-	interface->packet_information = !(interface->flags & IFF_NO_PI);
-	interface->header_size = (interface->packet_information ? sizeof(struct tun_pi) : 0) +
-				 (vnet ? (size_t)interface->vnet_size : 0);
-	interface->write_minimum = interface->header_size + frame_minimum;
-	interface->looked_at = vnet || (!tap && !interface->packet_information);
-}
-
-void tun_interface_set_flags(struct tun_interface *interface, unsigned int flags)
-{
-	interface->flags = (interface->flags & ~REMEMBERED_FLAGS) | (flags & REMEMBERED_FLAGS);
-	tun_interface_update(interface);
-}
-
-void tun_interface_init(struct tun_interface *interface, const char *name, unsigned int flags)
-{
-	memset(interface, 0, sizeof(*interface));
-	strncpy(interface->name, name, IFNAMSIZ - 1);
-	interface->flags = flags & IFF_TUN ? IFF_TUN : IFF_TAP;
-	interface->carrier = true;
-	interface->vnet_size = VNET_MINIMUM;
-	interface->send_buffer = INT_MAX;
-	interface->owner = (uid_t)-1;
-	interface->group = (gid_t)-1;
-	interface->type = ARPHRD_NONE;
-	if (interface->flags & IFF_TAP) {
-		interface->type = ARPHRD_ETHER;
-		if (getrandom(interface->address, sizeof(interface->address), GRND_NONBLOCK) < 0)
-			memcpy(interface->address + 1, name, strnlen(name, ETH_ALEN - 1));
-		/* One station's, and administered here. */
-		interface->address[0] = (interface->address[0] & 0xfc) | 0x02;
-	}
-	tun_interface_set_flags(interface, flags);
-}
-
-/* Copies the first bytes of the parts; there are as many. */
-static void gather(void *to, size_t size, const struct iovec *parts, int count)
-{
-	unsigned char *at = to;
-
-	for (int i = 0; i < count && size; i++) {
-		size_t taken = parts[i].iov_len < size ? parts[i].iov_len : size;
-
-		if (taken)
-			memcpy(at, parts[i].iov_base, taken);
-		at += taken;
-		size -= taken;
-	}
-}
-
-/* One byte of the parts, at a place that they reach to. */
-static unsigned char byte_at(const struct iovec *parts, size_t place)
-{
-	while (place >= parts->iov_len)
-		place -= parts++->iov_len;
-	return ((const unsigned char *)parts->iov_base)[place];
-}
-
-/* As tun_vnet_hdr_get() and then virtio_net_hdr_to_skb() see it. */
-static bool vnet_header_is_valid(const struct tun_interface *interface, const struct iovec *parts,
-				 int count, size_t length)
-{
-	static const struct frame_format bare = {.vnet_size = VNET_MINIMUM};
-	unsigned char headers[sizeof(struct tun_pi) + VNET_MINIMUM];
-	size_t skipped = interface->packet_information ? sizeof(struct tun_pi) : 0;
-	size_t frame_length = length - interface->header_size;
-	struct virtio_net_hdr offload, decoded;
-	size_t header_length;
-
-	gather(headers, skipped + VNET_MINIMUM, parts, count);
-	memcpy(&offload, headers + skipped, sizeof(offload));
-	if (interface->little_endian) {
-		offload.hdr_len = le16toh(offload.hdr_len);
-		offload.gso_size = le16toh(offload.gso_size);
-		offload.csum_start = le16toh(offload.csum_start);
-		offload.csum_offset = le16toh(offload.csum_offset);
-	}
-	header_length = offload.hdr_len;
-	if (offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM &&
-	    (size_t)offload.csum_start + offload.csum_offset + 2 > header_length)
-		header_length = (size_t)offload.csum_start + offload.csum_offset + 2;
-	if (header_length > frame_length)
-		return false;
-	if (interface->flags & IFF_TAP && header_length && header_length < ETH_HLEN)
-		return false;
-	return frame_format_decode(&bare, &offload, frame_length, &decoded) == 0;
-}
-
-bool tun_interface_accepts_bytes(const struct tun_interface *interface, const struct iovec *parts,
-				 int count, size_t length)
-{
-	if (interface->flags & IFF_VNET_HDR &&
-	    !vnet_header_is_valid(interface, parts, count, length))
-		return false;
-	if (!(interface->flags & IFF_TAP) && !interface->packet_information) {
-		unsigned char version = byte_at(parts, interface->header_size) >> 4;
-
-		return version == 4 || version == 6;
-	}
-	return true;
-}
-
-/* ------------------------------------------------------------------------------ its filter */
-
-static bool is_multicast(const unsigned char *address)
-{
-	return address[0] & 1;
-}
-
-/* The bit of an address among 64: the upper six of its Ethernet CRC, most significant bit first. */
-static uint64_t filter_bit(const unsigned char *address)
-{
-	uint32_t crc = ~UINT32_C(0);
-	unsigned int number = 0;
-
-	for (int i = 0; i < ETH_ALEN; i++) {
-		crc ^= address[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
-	}
-	for (int bit = 0; bit < 6; bit++)
-		number = number << 1 | (crc >> bit & 1);
-	return UINT64_C(1) << number;
-}
-
-bool tun_filter_passes(const struct tun_address_filter *filter, const unsigned char *frame)
-{
-	if (!filter->count)
-		return true;
-	for (unsigned int i = 0; i < filter->count; i++) {
-		if (memcmp(filter->addresses[i], frame, ETH_ALEN) == 0)
-			return true;
-	}
-	return is_multicast(frame) && filter->hashed & filter_bit(frame);
-}
-
-/* Returns how many addresses are compared exactly; 0 also if no filter can be made of them. */
+/*
+ * TUNSETTXFILTER. Return how many addresses are compared exactly; 0 also if the kernel would make no
+ * filter of them.
+ */
 static int set_filter(struct tun_device *device, unsigned long argument)
 {
 	struct tun_address_filter *filter = &device->interface->filter;
 	struct tun_address_filter wanted = {0};
-	struct {
-		uint16_t flags;
-		uint16_t count;
-	} head;
+	struct tun_filter head;
 
 	if (copy_in(device, &head, argument, sizeof(head)) < 0)
 		return -1;
@@ -239,12 +83,8 @@ static int set_filter(struct tun_device *device, unsigned long argument)
 
 		if (copy_in(device, address, argument, sizeof(address)) < 0)
 			return -1;
-		if (i < TUN_FILTER_EXACT) {
-			memcpy(wanted.addresses[wanted.count++], address, ETH_ALEN);
-		} else if (is_multicast(address)) {
-			wanted.hashed |= filter_bit(address);
-		} else {
-			/* One station too many: the kernel then lets all frames through. */
+		if (!tun_filter_add(&wanted, address)) {
+			/* The kernel then passes all frames. */
 			filter->count = 0;
 			return 0;
 		}
@@ -255,8 +95,6 @@ static int set_filter(struct tun_device *device, unsigned long argument)
 	return (int)wanted.count;
 }
 
-/* ------------------------------------------------------------------------------ the ioctls */
-
 static int set_interface(struct tun_device *device, unsigned long argument, struct ifreq *request)
 {
 	if (device->interface)
@@ -265,10 +103,7 @@ static int set_interface(struct tun_device *device, unsigned long argument, stru
 	if (device->operations->attach(device, request->ifr_name,
 				       (unsigned short)request->ifr_flags) < 0)
 		return -1;
-	if (request->ifr_flags & IFF_NO_CARRIER)
-		device->interface->carrier = false;
-	else
-		device->interface->carrier = true;
+	device->interface->carrier = !(request->ifr_flags & IFF_NO_CARRIER);
 	return copy_out(device, argument, request, sizeof(*request));
 }
 
@@ -278,7 +113,8 @@ static int get_interface(const struct tun_device *device, unsigned long argument
 	struct ifreq answer = {0};
 
 	memcpy(answer.ifr_name, interface->name, IFNAMSIZ);
-	/* IFF_NOFILTER: no socket filter. It has the value of IFF_NO_PI, so that shows always. */
+	/* The kernel adds IFF_NOFILTER where there is no socket filter. It has the value of
+	 * IFF_NO_PI, which therefore always shows. */
 	answer.ifr_flags = (short)(interface->flags | IFF_NOFILTER |
 				   (device->detached ? IFF_DETACH_QUEUE : 0));
 	return copy_out(device, argument, &answer, sizeof(answer));
@@ -325,11 +161,11 @@ static int set_owner(struct tun_device *device, uid_t owner, gid_t group, bool v
 	return 0;
 }
 
-/* What is left of the bits when those that are known have been taken out has to be nothing. */
+/* EINVAL if bits remain after the known ones are cleared, as in the kernel's set_offload(). */
 static int set_offload(struct tun_device *device, unsigned long wanted)
 {
-	const unsigned long udp_segments = 0x20 | 0x40; /* TUN_F_USO4 and TUN_F_USO6, one alone is
-							   not known */
+	/* TUN_F_USO4 and TUN_F_USO6, which the kernel only takes together. */
+	const unsigned long udp_segments = 0x20 | 0x40;
 	unsigned long unknown = wanted;
 
 	if (wanted & TUN_F_CSUM) {
@@ -356,7 +192,7 @@ static int set_send_buffer(struct tun_device *device, unsigned long argument)
 		return -1;
 	if (size <= 0)
 		return failed(EINVAL);
-	/* Of all queues that are in use. */
+	/* This is the size of all queues that are attached. */
 	device->interface->send_buffer = size;
 	return 0;
 }
@@ -367,7 +203,7 @@ static int set_vnet_size(struct tun_device *device, unsigned long argument)
 
 	if (copy_in(device, &size, argument, sizeof(size)) < 0)
 		return -1;
-	if (size < VNET_MINIMUM)
+	if (size < TUN_VNET_MIN)
 		return failed(EINVAL);
 	if (device->operations->set_vnet_size &&
 	    device->operations->set_vnet_size(device, size) < 0)
@@ -421,13 +257,13 @@ static int set_address(struct tun_device *device, const struct ifreq *request)
 		return failed(EOPNOTSUPP);
 	if (request->ifr_hwaddr.sa_family != device->interface->type)
 		return failed(EINVAL);
-	if (is_multicast(address) || memcmp(address, zero, ETH_ALEN) == 0)
+	if (mac_is_multicast(address) || memcmp(address, zero, ETH_ALEN) == 0)
 		return failed(EADDRNOTAVAIL);
 	memcpy(device->interface->address, address, ETH_ALEN);
 	return 0;
 }
 
-/* Those that come after TUNSETIFF. */
+/* The ioctls that need TUNSETIFF before them. */
 static int attached_ioctl(struct tun_device *device, unsigned int request, unsigned long argument,
 			  struct ifreq *copied)
 {
@@ -475,7 +311,7 @@ static int attached_ioctl(struct tun_device *device, unsigned int request, unsig
 	case TUNSETCARRIER:
 		return set_carrier(device, argument);
 	default:
-		/* Also TUNSETVNETBE and TUNGETVNETBE: few kernels are built with them. */
+		/* TUNSETVNETBE and TUNGETVNETBE too: few kernels are built with them. */
 		return failed(EINVAL);
 	}
 }
@@ -502,7 +338,7 @@ int tun_device_ioctl(struct tun_device *device, unsigned long request, unsigned 
 			return failed(EPERM);
 		if (copy_in(device, &index, argument, sizeof(index)) < 0)
 			return -1;
-		/* Interfaces have no number here: a good one is as good as none. */
+		/* Interfaces have no index here, so a valid one has no effect. */
 		return index < 0 ? failed(EINVAL) : 0;
 	default:
 		return device->interface ? attached_ioctl(device, command, argument, &copied)

@@ -15,12 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "client/io/io_tun.h"
 #include "memtun.h"
 
 struct broker_tunnel {
-	struct io_tunnel tunnel; /* first */
+	struct io_tunnel tunnel;
 	struct tun_interface interface;
 	uint32_t queue_id;
 };
@@ -145,7 +146,7 @@ static int attach_queue(struct broker_tunnel *tunnel, const char *name, unsigned
 
 static int broker_attach(struct tun_device *device, char name[IFNAMSIZ], unsigned int flags)
 {
-	struct broker_tunnel *tunnel = (struct broker_tunnel *)device;
+	struct broker_tunnel *tunnel = container_of(device, struct broker_tunnel, tunnel.device);
 	struct request request = {0};
 
 	if (!(flags & (IFF_TUN | IFF_TAP)))
@@ -168,7 +169,7 @@ static int broker_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 
 static int broker_enable(struct tun_device *device, bool on)
 {
-	struct broker_tunnel *tunnel = (struct broker_tunnel *)device;
+	struct broker_tunnel *tunnel = container_of(device, struct broker_tunnel, tunnel.device);
 	struct request request = {0};
 	options_owned *options = NULL;
 
