@@ -7,7 +7,7 @@
 #include "tests/bench/measure.h"
 #include "memtun.h"
 
-/* A broker that has not done so by then never will: seconds. */
+/* Seconds after which a broker that is still busy counts as hanging. */
 #define QUIESCES_WITHIN 10
 
 static uint64_t number_of(const struct memtun_record *record, const char *key)
@@ -19,7 +19,7 @@ static uint64_t number_of(const struct memtun_record *record, const char *key)
 	return number;
 }
 
-/* Of all keys that begin so: each reason to drop a frame has one. */
+/* Return the sum of all counters whose keys begin so: each reason for a drop has a key. */
 static uint64_t sum_of(const struct memtun_record *record, const char *beginning)
 {
 	const char *key = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the broker says has become of a tunnel's frames. Each look at it is also a check: what was
- * offered to the tunnel is delivered, waiting or dropped for a reason, or the benchmark ends.
+ * The broker's counters of a tunnel's frames. Each reading is also a check: a frame that was
+ * offered to the tunnel is delivered, queued or dropped for a reason, or the benchmark ends.
  */
 #ifndef MEMTUN_BENCH_ACCOUNT_H
 #define MEMTUN_BENCH_ACCOUNT_H
@@ -11,14 +11,13 @@
 struct memtun;
 
 struct account {
-	uint64_t sent; /* by its client: taken, or dropped as they came in */
+	uint64_t sent; /* by its client: accepted, or dropped at once */
 	uint64_t offered, delivered, queued, dropped;
 };
 
 struct account account_read(struct memtun *memtun, const char *name);
 
-/* Waits until so many frames were offered, counted from `before`, and none of them waits any more.
- */
+/* Wait until that many frames were offered since `before`, and none of them is queued any more. */
 struct account account_quiesce(struct memtun *memtun, const char *name,
 			       const struct account *before, uint64_t offered);
 

@@ -14,7 +14,7 @@
 
 #define BATCH 32
 
-/* As that of memtund's tunnels; the kernel doubles it. */
+/* The send buffer of memtund's tunnels, bytes. The kernel doubles it. */
 #define SEND_BUFFER (212992 / 2)
 
 static void wait_for(int fd, short events)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The baseline of a bridge: a process that moves frames from one SEQPACKET socket to another with
- * recvmmsg and sendmmsg, and does nothing else. It loses nothing: when the one is full it reads no
- * more of the other.
+ * The baseline of a bridge: a process that only moves frames from one SEQPACKET socket to another,
+ * with recvmmsg and sendmmsg. It loses no frame: while one socket is full, it does not read the
+ * other.
  */
 #ifndef MEMTUN_BENCH_BARE_FORWARDER_H
 #define MEMTUN_BENCH_BARE_FORWARDER_H

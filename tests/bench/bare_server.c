@@ -9,7 +9,7 @@
 
 #include "tests/bench/process.h"
 
-/* As long as a memtund's request and answer are, about. */
+/* About the length of memtund's request and answer, bytes. */
 #define REQUEST_SIZE 28
 #define ANSWER_SIZE 160
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The baseline of an open: a process that gets a record, makes a socketpair, answers with one end
- * of it and closes both. It keeps nothing, checks nothing, and blocks where it reads.
+ * The baseline of an open: a process that reads a record, makes a socketpair, answers with one end
+ * and closes both. It keeps nothing, checks nothing, and blocks where it reads.
  */
 #ifndef MEMTUN_BENCH_BARE_SERVER_H
 #define MEMTUN_BENCH_BARE_SERVER_H
@@ -16,7 +16,7 @@ struct bare_server {
 void bare_server_start(struct bare_server *server);
 void bare_server_end(struct bare_server *server);
 
-/* A client's two halves of a request: to ask, and to get a descriptor. */
+/* Send a request, and receive the descriptor of the answer. */
 void bare_server_ask(struct bare_server *server);
 int bare_server_answer(struct bare_server *server);
 

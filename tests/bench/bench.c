@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * make bench: how fast and how small memtund is, beside the least that could do the same.
+ * make bench: the speed and size of memtund, beside the minimum that could do the same.
  *
  *	bench MEMTUND [GROUP...]
  *
- * Prints one line a figure: `bench NAME ours OURS unit UNIT baseline BASELINE ratio RATIO spread
- * LOWEST..HIGHEST`. OURS and BASELINE are medians; RATIO is the median of the pairs' ratios, and is
- * the better the higher it is; the spread is theirs. A baseline that can't be had here is told by a
- * line `bench NAME skipped: WHY`.
+ * Print one line for each figure: `bench NAME ours OURS unit UNIT baseline BASELINE ratio RATIO
+ * spread LOWEST..HIGHEST`. OURS and BASELINE are medians. RATIO is the median of the pairs' ratios,
+ * and a higher ratio is better; the spread is that of the ratios. Where a baseline is not
+ * available, the line is `bench NAME skipped: WHY`.
  */
 #include <err.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 #include "tests/bench/figures.h"
 #include "tests/bench/process.h"
 
-/* However it hangs, it ends: seconds. */
+/* Seconds after which a hanging benchmark ends. */
 #define LONGEST 480
 
 struct group {
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: bench MEMTUND [GROUP...]");
 	process_memtund = argv[1];
 	alarm(LONGEST);
-	/* Many tunnels and clients are held at once. */
+	/* Many tunnels and clients are open at once. */
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		err(1, "getrlimit");
 	files.rlim_cur = files.rlim_max;

@@ -19,16 +19,16 @@
 
 #define BATCH 32
 
-/* When all is sent and nothing comes for so long, nothing is on its way: milliseconds. */
+/* Milliseconds without a frame, after all were sent, after which no more can arrive. */
 #define IDLE 200
 
-/* A frame that should have come by then doesn't: milliseconds. */
+/* Milliseconds after which a frame that has not arrived is lost. */
 #define CROSSES_WITHIN 5000
 
-/* More than the longest of ours, so that a longer one is seen. */
+/* Longer than our longest frame, so that a longer one is noticed. */
 #define BUFFER_SIZE 2048
 
-/* What both processes tell. */
+/* The results of both processes, in shared memory. */
 struct told {
 	double first_sent, last_received;
 	int received;
@@ -52,7 +52,7 @@ static int fd_send(const struct wire_end *end, struct mmsghdr messages[], int co
 	return writev(end->fd, messages->msg_hdr.msg_iov, 1) < 0 ? -1 : 1;
 }
 
-/* A socket waits by itself (SO_RCVTIMEO), a device doesn't. */
+/* Receive one frame. A socket's wait is bounded by SO_RCVTIMEO, a device's by poll(2). */
 static int fd_receive(const struct wire_end *end, struct mmsghdr messages[], int count)
 {
 	ssize_t length;
@@ -110,8 +110,8 @@ static void end_send(const struct wire_end *end, unsigned int to, unsigned int f
 	}
 }
 
-/* How many of our frames it has got, as the kernel's bridge may have others; -1: for a while none
- * has come. */
+/* Return how many of our frames have arrived, without frames of the kernel's bridge; -1 if none
+ * arrives for a while. */
 static int end_receive(const struct wire_end *end)
 {
 	static unsigned char buffers[BATCH][BUFFER_SIZE];
@@ -156,7 +156,8 @@ void wire_learn(const struct wire *wire)
 static void receive_some(const struct wire_end *end, int count, struct told *told)
 {
 	while (told->received < count) {
-		/* Before it waits: what is sent after this look is waited for once more. */
+		/* Read this before the wait, so that frames sent after it are waited for once
+		 * more. */
 		bool all_sent = told->all_sent;
 		int ours = end_receive(end);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arrives over a wire that may lose frames: one process sends so many, as fast as the wire
- * takes them, another counts what it gets until nothing comes any more.
+ * Delivery over a wire that may lose frames: one process sends frames as fast as the wire takes
+ * them, another counts those that arrive until no more do.
  */
 #ifndef MEMTUN_BENCH_DELIVERY_H
 #define MEMTUN_BENCH_DELIVERY_H
@@ -9,36 +9,37 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* An end of a wire: its descriptor, or what else its calls take. */
+/* An end of a wire: its descriptor, and the calls that send and receive. */
 struct wire_end {
-	int fd; /* to wait on */
+	int fd; /* to poll */
 	bool is_socket;
 	void *connection;
-	/* As sendmmsg and recvmmsg, and may do less. */
+	/* As sendmmsg and recvmmsg; they may move fewer frames. */
 	int (*send)(const struct wire_end *end, struct mmsghdr messages[], int count);
 	int (*receive)(const struct wire_end *end, struct mmsghdr messages[], int count);
 };
 
 struct wire {
 	struct wire_end in, out;
-	/* By a process with a CPU of its own, and then both ends share the other. Else the kernel
-	 * does it where the sender writes, and each end has a CPU. */
+	/* Whether a process with a CPU of its own moves the frames, so that both ends share the
+	 * other CPU. Otherwise the kernel moves them in the sender's write, and each end has a
+	 * CPU. */
 	bool is_moved;
 };
 
 struct delivery {
 	int received;
-	double seconds; /* from the first sent to the last received */
+	double seconds; /* from the first frame sent to the last received */
 };
 
-/* An end that is a device or a socket, with one frame a write or read. */
+/* Return an end that is a device or a socket, with one frame per write or read. */
 struct wire_end wire_end_device(int fd);
 struct wire_end wire_end_single(int fd);
 
-/* An end that is a socket, with batches. */
+/* Return an end that is a socket, with batches. */
 struct wire_end wire_end_socket(int fd);
 
-/* Shows what is between both ends where the two stations are. */
+/* Make the bridge between both ends learn where the two stations are. */
 void wire_learn(const struct wire *wire);
 
 struct delivery delivery_run(const struct wire *wire, int count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The groups of figures, each with the processes that it needs. */
+/* Measure one group of figures each, with the processes that it needs. */
 #ifndef MEMTUN_BENCH_FIGURES_H
 #define MEMTUN_BENCH_FIGURES_H
 

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames a second through a learning bridge of two ports that knows both addresses, beside what
- * people use instead: vde_switch with libvdeplug at both ends, and two of the kernel's TAPs on the
- * kernel's bridge.
+ * Frames per second through a learning bridge of two ports that knows both addresses. The baselines
+ * are what people use instead: vde_switch with libvdeplug at both ends, and two TAPs of the kernel
+ * on a bridge of the kernel.
  *
- * The two lose frames and tell nobody, so what counts is what arrives: frames delivered, over the
- * time from the first sent to the last received, when the sender sends as fast as it is let. Ours
- * and who sends through it take batches; libvdeplug and a TAP have one frame a call only, and ours
- * with one frame a call is told for information. Ours is told twice: with the tunnels that one gets
- * without a word, and at its best, with stream tunnels, where a call carries many frames. A process
- * that moves frames has a CPU for itself, and both ends share the other; the kernel moves them
- * where the sender writes, and there each end has a CPU.
+ * Both lose frames without an error, so the figure is delivery: frames that arrive, over the time
+ * from the first one sent to the last one received, while the sender sends as fast as it can. Our
+ * broker and its ends use batches. libvdeplug and a TAP have only one frame per call, so our figure
+ * with one frame per call is printed for information. Ours is printed twice: with default tunnels,
+ * and with stream tunnels, its fastest, where a call carries many frames. A process that moves
+ * frames has a CPU to itself, and both ends share the other. The kernel moves them in the sender's
+ * write, so there each end has a CPU.
  *
- * Our receiving tunnels block: their bridge holds the sender back instead of dropping. With the
- * default, drop-tail, it is told for information. After each run the broker's counters must know
- * every frame: what was sent was taken, what was offered delivered, waiting or dropped, and what
- * was delivered received; else the benchmark ends.
+ * Our receiving tunnels block, so the bridge pauses the sender instead of dropping frames. The
+ * figure with the default, drop-tail, is printed for information. After each run the broker's
+ * counters must know every frame: each that was sent was accepted, each that was offered is
+ * delivered, queued or dropped, and each that was delivered was received. Otherwise the benchmark
+ * ends.
  */
 #include <err.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ struct ours {
 	struct broker_process broker;
 	struct memtun *memtun;
 	struct ours_wire batches;
-	struct ours_wire single; /* the same, with one frame a call */
+	struct ours_wire single; /* the same, with one frame per call */
 	struct ours_wire stream;
 	struct stream_end stream_in, stream_out;
 };
@@ -99,7 +100,7 @@ static void ours_end(struct ours *ours)
 	process_end(ours->broker.pid);
 }
 
-/* A run, after which every frame must be accounted for. */
+/* Measure one run, after which every frame must be accounted for. */
 static struct delivery ours_run(struct ours *ours, const struct ours_wire *wire)
 {
 	struct account in = account_read(ours->memtun, wire->in);

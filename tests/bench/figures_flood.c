@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the broker copies in user space when a frame goes to 32 ports. Its frames go from the one
- * buffer that they were read into to each port's socket; it copies one only when it has to wait.
- * Readers that keep up cost no copy: here each batch is read by all 32 before the next is sent.
- * What one stopped reader costs is told for information.
+ * The bytes that the broker copies in user space when a frame goes to 32 ports. The broker sends a
+ * frame to each port's socket from the one buffer that it was read into, and copies it only into a
+ * backlog. Readers that keep up cost no copy: here all 32 read each batch before the next is sent.
+ * The cost of one stopped reader is printed for information.
  */
 #include <err.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@
 #define BATCHES 200
 #define FRAMES (BATCH * BATCHES)
 
-/* The stopped reader's name; the others' numbers follow. */
+/* The name of the reader that stops. The other readers have the next numbers. */
 #define FIRST_READER "reader0"
 
 struct flood {
@@ -91,7 +91,7 @@ static uint64_t copied_bytes(struct memtun *memtun)
 	return copied;
 }
 
-/* Bytes that are copied for each frame that is sent, when only the readers from `first` on read. */
+/* Return the bytes copied for each frame sent, while only the readers from `first` on read. */
 static double flood_run(struct flood *flood, int first)
 {
 	uint64_t before = copied_bytes(flood->memtun);
@@ -118,7 +118,7 @@ static void tell_stopped(struct flood *flood)
 
 void figures_flood(void)
 {
-	/* None is what must be reached: a byte a frame would halve the ratio. */
+	/* The required number is 0: one byte per frame would halve the ratio. */
 	static const struct figure figure = {
 		.name = "flood-32-copied-bytes",
 		.unit = "bytes/frame",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Frames through a learning bridge of two ports that knows both addresses, beside a bare forwarder;
- * and between two peers, beside a broker that does nothing. The receiving tunnel blocks, so that
- * every frame arrives, as with the forwarder; what the default, drop-tail, does is told for
+ * and frames between two peers, beside a broker that does nothing. The receiving tunnel blocks, so
+ * every frame arrives, as with the forwarder. The figure of the default, drop-tail, is printed for
  * information.
  */
 #include <err.h>
@@ -46,12 +46,12 @@ static void compare_bridge(const struct path *ours, const struct path *bare, siz
 	series_report(&rate, &rate_figure);
 }
 
-/* The same with the default overflow: what the receiver has no room for is dropped, and counted. */
+/* Measure the same with drop-tail, the default: frames without room are dropped and counted. */
 static void tell_drop_tail(struct memtun *memtun, const struct path *path, size_t size)
 {
 	struct account before = account_read(memtun, "out"), after;
 	double cpu = measure_cpu(path->pid), from = measure_time(), seconds;
-	/* Reads on until it is ended here. */
+	/* Reads until this process ends it. */
 	pid_t receiver = path_receive(path->out, size, FRAMES + 1);
 	pid_t sender = path_send(path->in, size, FRAMES);
 	char left;
@@ -119,7 +119,7 @@ static void wait_seconds(double seconds)
 
 void figures_peers(void)
 {
-	/* A nanosecond a frame is noise: a single wake-up for something else is several. */
+	/* One nanosecond per frame is noise: a single unrelated wake-up is several. */
 	static const struct figure figure = {
 		.name = "peer-pair-broker-cpu",
 		.unit = "cpu-ns",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The I/O system in memory. The program's side of a tunnel, memtun_io_write() and memtun_io_read(),
- * beside write(2) and read(2) of a bare socketpair of the same kind and size; what the other side
- * does is left out of both. And what a test pays for a tunnel of its own, for which there is a
- * limit instead of a baseline.
+ * beside write(2) and read(2) of a bare socketpair of the same type and size; the time of the other
+ * side is left out of both. The set-up time of a tunnel in a test has a limit instead of a
+ * baseline.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -19,13 +19,13 @@
 #include "memtun/testing.h"
 
 #define FRAME 64
-#define BATCH 128 /* which both sockets hold */
+#define BATCH 128 /* frames that fit into both sockets */
 #define BATCHES 200
 
 #define SET_UPS 1000
 #define MICROSECONDS_MAX 50
 
-/* An IPv4 packet as far as anybody looks. */
+/* The part of an IPv4 packet that is looked at. */
 static const char frame[FRAME] = {0x45};
 
 struct io_tunnel_side {
@@ -55,14 +55,14 @@ static void side_close(struct io_tunnel_side *side)
 
 /* --------------------------------------------------------------------------------- frames */
 
-/* The call goes through; else there is nothing to measure. */
+/* End the benchmark if a call fails. */
 static void must(ssize_t moved)
 {
 	if (moved != FRAME)
 		err(1, "a frame was not moved");
 }
 
-/* Frames a second, each written and read. */
+/* Return the frames per second, each written and read. */
 static double measure_ours(void)
 {
 	struct io_tunnel_side side;

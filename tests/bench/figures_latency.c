@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a pair's frames take through a bridge while a third port floods a fourth whose reader
- * has stopped, beside the same without the flood.
+ * The latency of a pair's frames through a bridge while a third port floods a fourth whose reader
+ * has stopped, beside the latency without the flood.
  *
- * A frame's latency is from just before its write to just after its read: one way, so that a late
- * answer delays no next question, and at times that were fixed before, so that a slow bridge meets
- * as many frames as a fast one. The flood is as fast as the broker takes it, of the longest frames,
- * to one learned address; the stopped reader's queue is full before the clock starts, and full on
- * both sides of the comparison.
+ * A frame's latency is from just before its write to just after its read. It is one way, so that a
+ * late answer delays no next request; and frames are sent at fixed times, so that a slow bridge
+ * gets as many as a fast one. The flood is as fast as the broker accepts it, of the longest frames,
+ * to one learned address. The stopped reader's backlog is full before the clock starts, on both
+ * sides of the comparison.
  *
- * What is asked is what the broker does to the pair, not who gets a CPU: the broker has one, and
- * the other is the pair's whenever it wants it, as the flooder runs there in what the pair leaves
- * (SCHED_IDLE). Without the flood a process that only spins takes the flooder's place, and another
- * keeps the broker's CPU awake, as the flood does: else the quiet side would mostly show how long a
- * CPU takes to wake.
+ * The figure is the broker's effect on the pair, not the scheduler's. The broker has one CPU. The
+ * other CPU is the pair's whenever the pair needs it, as the flooder runs there at SCHED_IDLE. On
+ * the side without the flood, a process that only spins takes the flooder's place, and another
+ * keeps the broker's CPU awake, as the flood does: otherwise that side would mostly show how long a
+ * CPU takes to wake up.
  */
 #include <err.h>
 #include <errno.h>
@@ -37,19 +37,19 @@
 
 #define FRAME_SIZE 64
 #define FRAMES 5000
-#define PERIOD 200000 /* from one frame to the next, nanoseconds */
+#define PERIOD 200000 /* nanoseconds from one frame to the next */
 #define BATCH 32
 
-/* More stations of the bridge. */
+/* Further stations of the bridge. */
 enum {
 	STATION_FLOODER = 3,
 	STATION_STOPPED = 4
 };
 
-/* Seconds until a stopped reader's queue is full. */
+/* Seconds within which a stopped reader's backlog must be full. */
 #define FULL_WITHIN 10
 
-/* Where a frame has its time of sending: behind the Ethernet header, aligned. */
+/* The offset of a frame's time of sending: behind the Ethernet header, aligned. */
 #define TIME_OFFSET 16
 
 struct bridge {
@@ -69,7 +69,7 @@ static int64_t nanoseconds(void)
 
 /* ----------------------------------------------------------------------------- a bridge */
 
-/* The bridge learns where a station is. */
+/* Make the bridge learn where a station is. */
 static void announce(int fd, unsigned int station)
 {
 	unsigned char frame[FRAME_LENGTH_MAX];
@@ -117,7 +117,7 @@ static void bridge_end(struct bridge *bridge)
 
 /* ------------------------------------------------------------------ the others on the CPUs */
 
-/* A process that has only what others leave of a CPU. */
+/* Start a process that gets only a CPU's idle time. */
 static pid_t fork_idle(int cpu)
 {
 	pid_t pid = process_fork();
@@ -143,8 +143,8 @@ static pid_t start_spinner(int cpu)
 }
 
 /*
- * Floods until it is ended, or by its alarm. It tries again at once where it would block, so its
- * CPU stays awake, as the spinner keeps it.
+ * Send frames until the process is ended or its alarm ends it. Retry at once where a send would
+ * block, so that the CPU stays awake, as with the spinner.
  */
 static pid_t start_flooder(int fd)
 {
@@ -172,7 +172,7 @@ static void send_paced(int fd)
 	unsigned char frame[FRAME_LENGTH_MAX];
 	int64_t next = nanoseconds();
 
-	/* The kernel may be late by so much, nanoseconds. */
+	/* The kernel's timer slack, nanoseconds. */
 	if (prctl(PR_SET_TIMERSLACK, 1) < 0)
 		err(1, "prctl");
 	frame_fill(frame, STATION_RECEIVER, STATION_SENDER);
@@ -246,7 +246,7 @@ static struct latency pair_run(const struct bridge *bridge)
 
 /* -------------------------------------------------------------------------------- both sides */
 
-/* Until the stopped reader's queue overflows. */
+/* Send until the stopped reader's backlog overflows. */
 static void wait_full(const struct bridge *bridge)
 {
 	uint64_t dropped = account_read(bridge->memtun, "stopped").dropped;
@@ -268,7 +268,7 @@ static struct latency quiet_run(const struct bridge *bridge)
 	return latency;
 }
 
-/* rate: frames of the flood that the broker took, a second. */
+/* Measure one side. *rate is how many of the flood's frames the broker accepted per second. */
 static struct latency flooded_run(const struct bridge *bridge, double *rate)
 {
 	pid_t flooder = start_flooder(bridge->flooder);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Resident memory of memtund for each idle open tunnel. There is nothing to be smaller than, so the
- * baseline is what one may take. A broker is started for each measurement: one that has had as many
- * tunnels before would have the memory still.
+ * Resident memory of memtund for each idle open tunnel. No other program does the same, so the
+ * baseline is a limit. Each measurement starts a broker, as one that had as many tunnels before
+ * would still have their memory.
  */
 #include <err.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define TUNNELS 10000
 #define BYTES_MAX 2048
 
-/* Descriptors besides the tunnels': standard streams, sockets, those of libev. */
+/* Descriptors besides the tunnels': the standard streams, sockets, and those of libev. */
 #define OTHER_DESCRIPTORS 100
 
 static int fds[TUNNELS];
@@ -37,7 +37,7 @@ static int count_possible(void)
 	return TUNNELS;
 }
 
-/* Bytes a tunnel. */
+/* Return the bytes per tunnel. */
 static double measure_tunnels(int count)
 {
 	struct broker_process broker;
@@ -46,7 +46,7 @@ static double measure_tunnels(int count)
 
 	broker_start(&broker);
 	memtun = broker_connect(&broker);
-	/* What the first one takes is not what each one takes. */
+	/* The first tunnel allocates more than the others, so it is opened before. */
 	close(broker_open(memtun, "bench%d", ""));
 	before = measure_resident(broker.pid);
 	for (int i = 0; i < count; i++)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and closing tunnels, as a user of the library does it, beside a bare server's client.
- * One by one it is memtun_open() and close(); pipelined it is memtun_request() with a window of
- * requests that are out at once. Closing is part of it: the broker sees each client's end go.
+ * Opening and closing tunnels, as a user of the library does it, beside a client of a bare server.
+ * One by one is memtun_open() and close(). Pipelined is memtun_request() with a window of requests
+ * that wait for their answers. The close is included: the broker detects it.
  *
- * One by one, client and server share a CPU, as one of them always waits: on two the figure would
- * be how long a wake-up takes, and which of both it is the scheduler would decide anew each time.
- * Pipelined they have one each.
+ * One by one, client and server share a CPU, because one of them always waits. On two CPUs the
+ * figure would be the time of a wake-up, and the scheduler would choose anew each time. Pipelined,
+ * each has a CPU.
  */
 #include <err.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a pair's frames cost the broker when many other ports are on their bridge, all open and
+ * The broker's cost of a pair's frames when many other ports are on their bridge, all open and
  * idle, beside a broker with the pair alone.
  */
 #include <err.h>
@@ -16,11 +16,11 @@
 #define FRAMES 60000
 #define PORTS_MAX 256
 
-/* A broker whose bridge has so many ports. */
+/* A broker, and the number of ports on its bridge. */
 struct crowd {
 	struct broker_process broker;
 	struct memtun *memtun;
-	int fds[PORTS_MAX]; /* the pair's first */
+	int fds[PORTS_MAX]; /* first those of the pair */
 	int count;
 	struct path path;
 };

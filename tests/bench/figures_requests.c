@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a request costs the broker when many clients are connected, beside what it costs when one
- * is. Each client in turn asks for one tunnel and waits for the answer, so that in both cases the
- * broker is woken for each request. All are on one CPU, for the reason in figures_open.c.
+ * The broker's cost of a request when many clients are connected, beside its cost with one client.
+ * Each client in turn asks for one tunnel and waits for the answer, so in both cases each request
+ * wakes the broker. All processes are on one CPU, for the reason in figures_open.c.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void ignore_record(const struct memtun_record *record, void *context)
 	(void)context;
 }
 
-/* Nanoseconds a request. */
+/* Return the nanoseconds per request. */
 static double crowd_ask(struct crowd *crowd)
 {
 	double from = measure_cpu(crowd->broker.pid);

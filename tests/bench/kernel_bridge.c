@@ -21,10 +21,10 @@
 
 #define BRIDGE "bridge0"
 
-/* What a request about a link takes, and its answer. */
+/* Room for a request about a link, and for its answer, bytes. */
 #define MESSAGE_SIZE 1024
 
-/* What the process says when it is ready, with both TAPs; else it says why it can't be. */
+/* The process's message with both TAPs when it is ready. Otherwise its message is the reason. */
 #define READY "ready"
 #define ANSWER_SIZE 200
 
@@ -36,9 +36,9 @@ union control {
 
 /* --------------------------------------------------------------------- in the namespace */
 
-static int answer_fd; /* where the process says it */
+static int answer_fd; /* the socket for that message */
 
-/* Says why there is no bridge, and ends the process. */
+/* Send the reason why there is no bridge, and end the process. */
 static void close_later(const char *what)
 {
 	char text[ANSWER_SIZE];
@@ -50,12 +50,12 @@ static void close_later(const char *what)
 
 static void enter_namespace(void)
 {
-	/* Who isn't root has the right in a user namespace of its own. */
+	/* An ordinary user has the capability in a user namespace of its own. */
 	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		close_later("make a network namespace");
 }
 
-/* Interfaces made from now on have no IPv6, which would send frames of its own. */
+/* Disable IPv6 for interfaces that are made later, as it would send frames of its own. */
 static void refuse_ipv6(void)
 {
 	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
@@ -80,7 +80,7 @@ static int open_tap(const char *name)
 	return fd;
 }
 
-/* Sends a request about a link and waits for the acknowledgement. */
+/* Send a request about a link and wait for the acknowledgement. */
 static void request_link(struct nlmsghdr *request, const char *what)
 {
 	char buffer[MESSAGE_SIZE];
@@ -109,7 +109,7 @@ static struct nlmsghdr *begin_link(char *buffer, const char *name)
 	return request;
 }
 
-/* A bridge whose ports forward from the beginning, and that sends nothing of its own. */
+/* Make a bridge whose ports forward at once, and that sends no frames of its own. */
 static void make_bridge(void)
 {
 	char buffer[MESSAGE_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The baseline of who has the right to it: two of the kernel's TAPs on a bridge of the kernel's, in
- * a network namespace that a process makes for it, and that goes with that process.
+ * The baseline of users with CAP_NET_ADMIN: two TAPs on a bridge of the kernel, in a network
+ * namespace that a process makes for them and that ends with that process.
  */
 #ifndef MEMTUN_BENCH_KERNEL_BRIDGE_H
 #define MEMTUN_BENCH_KERNEL_BRIDGE_H
@@ -12,10 +12,10 @@
 
 struct kernel_bridge {
 	struct wire wire;
-	pid_t pid; /* holds the namespace */
+	pid_t pid; /* of the process in the namespace */
 };
 
-/* NULL, or why there can be none here. */
+/* Make the bridge. Return NULL, or the reason why it cannot be made here. */
 const char *kernel_bridge_start(struct kernel_bridge *bridge);
 void kernel_bridge_end(struct kernel_bridge *bridge);
 

@@ -14,7 +14,7 @@ static int compare_doubles(const void *one, const void *other)
 	return a < b ? -1 : a > b;
 }
 
-/* Sorts the values; the median. */
+/* Sort the values. Return the median. */
 static double sort_for_median(double values[], int count)
 {
 	qsort(values, (size_t)count, sizeof(values[0]), compare_doubles);
@@ -28,7 +28,7 @@ void series_add(struct series *series, double ours, double baseline)
 	series->pairs++;
 }
 
-/* Sorted, into ratios. */
+/* Store the pairs' ratios in ratios, sorted. Return the median. */
 static double sort_ratios(const struct series *series, const struct figure *figure, double ratios[])
 {
 	for (int i = 0; i < series->pairs; i++) {
@@ -96,7 +96,7 @@ double measure_resident(pid_t pid)
 	long kibibytes = -1;
 	FILE *file;
 
-	/* statm is off by what the CPUs have not added up yet; this walks the pages. */
+	/* statm lacks what the CPUs have not added up yet; smaps_rollup walks the pages. */
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
 	file = fopen(path, "re");
 	if (!file)

@@ -30,7 +30,7 @@ void frame_fill(unsigned char frame[FRAME_LENGTH_MAX], unsigned int to, unsigned
 	memset(frame, 0, FRAME_LENGTH_MAX);
 	address_fill(frame, to);
 	address_fill(frame + 6, from);
-	/* IEEE 802's local experimental Ethertype 1. */
+	/* The Local Experimental Ethertype 1 of IEEE 802, 0x88b5. */
 	frame[12] = 0x88;
 	frame[13] = 0xb5;
 }

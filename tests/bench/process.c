@@ -31,7 +31,7 @@ pid_t process_fork(void)
 	return pid;
 }
 
-static cpu_set_t usable; /* as it was before anything was pinned */
+static cpu_set_t usable; /* the CPUs before any process was pinned */
 
 void process_pin(pid_t pid, int index)
 {
@@ -77,7 +77,7 @@ void broker_start(struct broker_process *broker)
 	int ready[2];
 	char text[12], byte;
 
-	/* An abstract name: nothing to be removed later. */
+	/* An abstract name, so that no file has to be removed. */
 	snprintf(broker->address, sizeof(broker->address), "@memtun-bench-%d-%u", getpid(),
 		 number++);
 	if (pipe(ready) < 0)

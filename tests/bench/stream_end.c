@@ -10,7 +10,7 @@
 
 #define MOST 32
 
-/* A socket that blocks takes all of it. */
+/* A blocking socket accepts all bytes. */
 static int stream_end_send(const struct wire_end *end, struct mmsghdr messages[], int count)
 {
 	struct iovec parts[2 * MOST];
@@ -28,7 +28,7 @@ static int stream_end_send(const struct wire_end *end, struct mmsghdr messages[]
 	return writev(end->fd, parts, 2 * count) < 0 ? -1 : count;
 }
 
-/* How many whole frames are kept, `count` at the most; they are taken off. */
+/* Remove at most `count` whole frames from the kept bytes. Return their number. */
 static int stream_end_take(struct stream_end *stream, struct mmsghdr messages[], int count)
 {
 	size_t at = 0;

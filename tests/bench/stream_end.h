@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An end of a wire that is a stream: each frame after its length, so that one call carries as many
- * as there are.
+ * An end of a wire that is a stream: a length before each frame, so that one call carries many
+ * frames.
  */
 #ifndef MEMTUN_BENCH_STREAM_END_H
 #define MEMTUN_BENCH_STREAM_END_H
@@ -11,11 +11,11 @@
 #include "tests/bench/delivery.h"
 
 struct stream_end {
-	size_t kept; /* of what was read and not yet counted */
+	size_t kept; /* bytes that were read and not yet counted */
 	unsigned char bytes[64 * 1024];
 };
 
-/* It reads by way of `stream`, zeros at first. */
+/* Return an end that reads through `stream`, which must be zeros at first. */
 struct wire_end wire_end_stream(int fd, struct stream_end *stream);
 
 #endif

@@ -16,7 +16,7 @@
 #include "tests/bench/measure.h"
 #include "tests/bench/process.h"
 
-/* Seconds that vde_switch has to listen. */
+/* Seconds within which vde_switch must listen. */
 #define LISTENS_WITHIN 5
 
 static int vde_end_send(const struct wire_end *end, struct mmsghdr messages[], int count)
@@ -37,8 +37,8 @@ static int vde_end_receive(const struct wire_end *end, struct mmsghdr messages[]
 	return length < 0 ? -1 : 1;
 }
 
-/* With a console that says nothing: when that ends, so does it. It removes what it has made,
- * however the benchmark ends, so it isn't to be killed. */
+/* Start a vde_switch with a console that sends nothing: the switch ends when the console does. It
+ * is not killed, because it removes its files when it ends, however the benchmark ends. */
 static void run_switch(const char *path, int console)
 {
 	int null = open("/dev/null", O_WRONLY);
@@ -50,7 +50,7 @@ static void run_switch(const char *path, int console)
 	_exit(1);
 }
 
-/* It listens a while after it was started. */
+/* The switch listens some time after its start. */
 static VDECONN *connect_end(const char *path)
 {
 	static const struct timespec rest = {.tv_nsec = 10000000};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The baseline of who uses VDE: a vde_switch of its own, and libvdeplug at both ends. It reads what
- * senders send when it gets to it, so they wait; what a receiver has no room for it drops.
+ * The baseline of users of VDE: a vde_switch, and libvdeplug at both ends. Senders wait until the
+ * switch reads their frames; frames for which a receiver has no room are dropped.
  */
 #ifndef MEMTUN_BENCH_VDE_FORWARDER_H
 #define MEMTUN_BENCH_VDE_FORWARDER_H
@@ -12,12 +12,12 @@
 
 struct vde_forwarder {
 	char directory[40];
-	int console; /* it ends when this does */
+	int console; /* closing it ends the switch */
 	struct wire wire;
 	pid_t pid;
 };
 
-/* NULL, or why there can be none here. */
+/* Start the switch. Return NULL, or the reason why it cannot run here. */
 const char *vde_forwarder_start(struct vde_forwarder *forwarder);
 void vde_forwarder_end(struct vde_forwarder *forwarder);
 

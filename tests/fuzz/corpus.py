@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes the hand-made part of the fuzz corpus: corpus.py DIRECTORY. Each file is named for what it
-is; the numbers are those of memtun/protocol.h, and fuzz_session.c, fuzz_frame.c and fuzz_uplink.c
-say how their inputs are laid out. Numbers are little-endian, as on the machines that the fuzzer runs on."""
+"""Write the hand-made part of the fuzz corpus: corpus.py DIRECTORY.
+
+Each file's name says what it contains. The numbers are those of memtun/protocol.h; fuzz_session.c,
+fuzz_frame.c and fuzz_uplink.c describe the layout of their inputs. Numbers are little-endian, as on
+the machines that the fuzzer runs on.
+"""
 import os
 import struct
 import sys

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a fuzz target is: one function, called with any bytes. It aborts, or a sanitizer does, when
- * something is wrong. libFuzzer calls it (--enable-fuzzer), or replay.c with the corpus.
+ * A fuzz target is one function that takes any bytes. It aborts, or a sanitizer does, when
+ * something is wrong. libFuzzer calls it (--enable-fuzzer), or replay.c does with the corpus.
  */
 #ifndef MEMTUN_FUZZ_H
 #define MEMTUN_FUZZ_H

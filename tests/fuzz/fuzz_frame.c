@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames, the headers before them, names and SPECs: all that is read byte by byte and is no control
- * message. The input's first byte is the mode (bit 0) and the headers (bits 1 to 3); the rest is
- * the frame with its headers, and is then taken for a text.
+ * Frames, the headers before them, names and SPECs: all that is parsed byte by byte, except control
+ * messages. The input's first byte is the mode (bit 0) and the headers (bits 1 to 3). The rest is
+ * the frame with its headers, and is then parsed as a text.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -46,7 +46,7 @@ static void headers_try(const struct frame_format *format, enum memtun_mode mode
 		return;
 	if (frame_format_decode(format, data, size - headers, &offload) < 0)
 		return;
-	/* A checksum's place must be in the frame: the broker writes there. */
+	/* The checksum field must be inside the frame, as the broker writes there. */
 	if ((offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
 	    (size_t)offload.csum_start + offload.csum_offset + 2 > size - headers)
 		abort();
@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	format.vnet_size = vnet_sizes[data[0] >> 2 & 3];
 	data++;
 	size--;
-	frame = malloc(size); /* of its own size, so that reading past it is seen */
+	frame = malloc(size); /* of the exact size, so that a sanitizer sees a read beyond it */
 	if (!frame)
 		return 0;
 	memcpy(frame, data, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records as anybody could send them, read strictly, leniently and as errors. What is read strictly
- * and built again must read the same. The input is the record.
+ * Records from an untrusted peer, parsed strictly, leniently and as errors. A record that is parsed
+ * strictly and built again must parse to the same. The input is the record.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -61,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fault fault = {0};
 	struct message message;
 	uint32_t sequence;
-	void *record = malloc(size); /* of its own size, so that reading past it is seen */
+	void *record =
+		malloc(size); /* of the exact size, so that a sanitizer sees a read beyond it */
 
 	if (!record)
 		return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two clients of a broker, in one process with it, over socketpairs: each does whatever the input
- * says. The input is a byte of settings, then steps: a byte that says what, a byte that says on
- * which tunnel, two bytes of length (little-endian), and so many bytes. The broker must answer in
- * well-formed records only, must stop doing things, and leave no descriptor open.
+ * Two clients of a broker, in one process with it, over socketpairs. The input says what each of
+ * them does. It is a byte of settings, then steps: a byte for the kind of step, a byte for the
+ * tunnel, two bytes of length (little-endian), and that many bytes. The broker must answer only in
+ * well-formed records, must become idle, and must leave no descriptor open.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -25,28 +25,28 @@
 #include "broker/control/session.h"
 
 /* The bits of the first byte. */
-#define GREET 1     /* both say hello first */
-#define SAME_USER 2 /* both are of one user */
+#define GREET 1     /* both send hello first */
+#define SAME_USER 2 /* both belong to one user */
 
 enum step {
-	STEP_REQUEST,       /* the bytes as they are, on the first connection */
-	STEP_OTHER_REQUEST, /* on the second */
-	STEP_WHOLE_REQUEST, /* with the header's length put right */
+	STEP_REQUEST,       /* the bytes unchanged, on the first connection */
+	STEP_OTHER_REQUEST, /* the same on the second connection */
+	STEP_WHOLE_REQUEST, /* with the correct length in the header */
 	STEP_OTHER_WHOLE_REQUEST,
 	STEP_REQUEST_WITH_DESCRIPTOR,
-	STEP_SEND_FRAME, /* the bytes to a tunnel */
+	STEP_SEND_FRAME, /* the bytes are a frame to a tunnel */
 	STEP_RECEIVE_FRAMES,
 	STEP_CLOSE_TUNNEL,
 	STEP_SHUT_TUNNEL,
-	STEP_STOP_READING, /* the answers to the first connection stay where they are */
-	STEP_LEAVE,        /* the second connection ends */
+	STEP_STOP_READING, /* the first connection's answers are not read */
+	STEP_LEAVE,        /* the second connection is closed */
 	STEP_COUNT,
 };
 
-/* Enough for a batch of opens; those beyond it are closed. */
+/* Enough for a batch of opens. Further descriptors are closed. */
 #define TUNNELS_MAX 40
 
-/* Turns of the loop after each step, so that no input takes long. */
+/* Iterations of the loop after each step, so that no input takes long. */
 #define TURNS 3
 
 struct clients {
@@ -54,10 +54,10 @@ struct clients {
 	int controls[2];
 	int tunnels[TUNNELS_MAX];
 	unsigned int tunnel_count;
-	bool reading; /* what the first connection is sent */
+	bool reading; /* the first connection's answers are read */
 };
 
-/* The lowest free descriptor: higher than before, something is still open. */
+/* Return the lowest free descriptor. If it is higher than before, a descriptor is still open. */
 static int lowest_free(void)
 {
 	descriptor_owned fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
@@ -83,7 +83,7 @@ static void clients_keep(struct clients *clients, struct msghdr *message)
 
 		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
 			continue;
-		/* A record brings one at the most. */
+		/* A record brings at most one descriptor. */
 		if (header->cmsg_len != CMSG_LEN(sizeof(fd)))
 			abort();
 		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
@@ -94,7 +94,7 @@ static void clients_keep(struct clients *clients, struct msghdr *message)
 	}
 }
 
-/* Reads the answers there are; each must be a record as the protocol has it. */
+/* Read all answers, each of which must be a valid record. */
 static void clients_read(struct clients *clients, int which)
 {
 	static _Alignas(8) unsigned char record[MEMTUN_PROTOCOL_RECORD_MAX + 1];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What comes to a bridge from outside: an Ethernet bridge with a VXLAN uplink, a stream and a TUN
- * that has an adapter. The input is steps: a byte that says by which of them, two bytes of length
- * (little-endian), and so many bytes. Each port must account for all that was offered to it.
+ * Frames that enter a bridge from outside: an Ethernet bridge has a VXLAN uplink, a stream and a
+ * TUN with an adapter. The input is steps: a byte for the port, two bytes of length
+ * (little-endian), and that many bytes. Each port must account for all frames that were offered to
+ * it.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -25,15 +26,15 @@
 #include "common/spec.h"
 
 enum step {
-	STEP_DATAGRAM, /* the bytes as they are */
-	STEP_VXLAN,    /* behind a header that is right */
+	STEP_DATAGRAM, /* the bytes unchanged */
+	STEP_VXLAN,    /* behind a valid VXLAN header */
 	STEP_STREAM,
 	STEP_TUN,
-	STEP_LOSE, /* the uplink goes down, and tries again */
+	STEP_LOSE, /* the uplink goes down and retries */
 	STEP_COUNT,
 };
 
-/* Turns of the loop after each step, so that no input takes long. */
+/* Iterations of the loop after each step, so that no input takes long. */
 #define TURNS 2
 
 static struct {
@@ -43,7 +44,7 @@ static struct {
 	int stream, tun;
 } world;
 
-/* Options as one text, which is cut into pieces. */
+/* Parse options from one text, which is modified. */
 static struct attribute_set options_make(char *text)
 {
 	struct attribute_set options = {0};
@@ -66,7 +67,7 @@ static int tunnel_make(char *text)
 	return fd;
 }
 
-/* At a port that is free on the uplink's own address as well. */
+/* Bind to a port that is also free on the uplink's own address. */
 static void uplink_make(void)
 {
 	struct sockaddr_in local = {.sin_family = AF_INET}, remote;
@@ -116,7 +117,7 @@ static void read_all(int fd)
 		;
 }
 
-/* An ended stream is opened anew. */
+/* Open a stream that has ended again. */
 static void stream_send(const uint8_t *bytes, size_t size)
 {
 	char text[] = "name=s,bridge=b,socket=stream";
@@ -172,7 +173,8 @@ static void world_step(uint8_t what, const uint8_t *bytes, size_t size)
 	read_all(world.tun);
 }
 
-/* Is what a port was offered delivered, waiting, or dropped for a reason? */
+/* Check that each frame that was offered to a port is delivered, queued, or dropped for a
+ * reason. */
 static void port_check(const struct port *port, uint64_t waiting)
 {
 	uint64_t sum = waiting;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls a fuzz target with each file named on the command line, so that the corpus is a test where
+ * Call a fuzz target with each file named on the command line, so that the corpus is tested where
  * there is no libFuzzer.
  */
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-/* More than any input that says something. */
+/* Larger than any useful input, bytes. */
 #define LARGEST (1024 * 1024)
 
 static int replay(const char *path)
@@ -25,7 +25,7 @@ static int replay(const char *path)
 	}
 	size = fread(data, 1, sizeof(data), file);
 	fclose(file);
-	fprintf(stderr, "%s\n", path); /* the last one named is the one that ended it */
+	fprintf(stderr, "%s\n", path); /* if the target aborts, this is the input */
 	LLVMFuzzerTestOneInput(data, size);
 	return 0;
 }
