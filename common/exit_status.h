@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exit statuses of memtun and of memtun-host, the program that `memtun host` becomes. Both
- * document them as one list, under EXIT STATUS in memtun(1).
+ * The exit statuses of memtun and of memtun-host, the program that `memtun host` becomes. memtun(1)
+ * describes them.
  */
 #ifndef MEMTUN_EXIT_STATUS_H
 #define MEMTUN_EXIT_STATUS_H

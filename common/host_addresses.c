@@ -4,14 +4,14 @@
 #include <string.h>
 
 enum {
-	/* lwIP takes its neighbours to be those with the same first 64 bits. */
+	/* lwIP takes addresses with the same first 64 bits as neighbours. */
 	IPV6_NEIGHBOUR_BITS = 64,
 	IPV6_MTU_MIN = 1280, /* RFC 8200, section 5 */
-	/* lwIP counts a packet, its Ethernet header and what aligns them in 16 bits. */
+	/* lwIP has 16 bits for the length of a packet, its Ethernet header and their alignment. */
 	MTU_MAX = 65500,
 };
 
-/* Can a host have it? NULL, or why not. */
+/* Check that a host can have the address. Return NULL, or why not. */
 static const char *ipv4_check(const struct address *address, unsigned int prefix)
 {
 	unsigned int first = address->bytes[0];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The addresses of a `memtun host`, from the words of the command line: parsed, and checked against
- * each other and against the tunnel. Knows no lwIP: memtun says what is wrong with them before it
- * starts memtun-host, which takes the same words.
+ * The addresses of a `memtun host`: parses them from the words of the command line, and checks them
+ * against each other and against the tunnel. It needs no lwIP, because both memtun and memtun-host
+ * use it: memtun reports errors before it becomes memtun-host, which takes the same words.
  */
 #ifndef MEMTUN_HOST_ADDRESSES_H
 #define MEMTUN_HOST_ADDRESSES_H
@@ -11,10 +11,10 @@
 
 #include "common/address.h"
 
-/* Where these words begin on memtun-host's command line. */
+/* The index of the first of these words on memtun-host's command line. */
 #define HOST_FIRST_ADDRESS 6
 
-/* One of each family at most. */
+/* The address and the gateway of one family. */
 struct host_address {
 	bool is_given;
 	bool has_gateway;
@@ -27,20 +27,20 @@ struct host_addresses {
 	struct host_address ipv4, ipv6;
 };
 
-/* Is it one of the keys below? */
+/* Is the key `address` or `gateway`? */
 bool host_addresses_has_key(const char *key);
 
 /*
- * Takes `address A/P` or `gateway G`; a gateway's address may come after it. -1 and *reason, which
- * goes behind `KEY VALUE: `.
+ * Parse `address A/P` or `gateway G`, in either order. -1 with *reason, which a message prints
+ * behind `KEY VALUE: `.
  */
 int host_addresses_set(struct host_addresses *addresses, const char *key, const char *value,
 		       const char **reason);
 
-/* Do they fit together? NULL, or what is wrong. */
+/* Check that the addresses fit together. Return NULL, or what is wrong. */
 const char *host_addresses_check(const struct host_addresses *addresses);
 
-/* Can lwIP use them on such a tunnel? NULL, or why not. */
+/* Check that lwIP can use the addresses on such a tunnel. Return NULL, or what is wrong. */
 const char *host_addresses_check_tunnel(const struct host_addresses *addresses, bool ethernet,
 					unsigned int mtu);
 

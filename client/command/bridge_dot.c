@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bridges as a graph in Graphviz's language: a node a bridge, a port, and each thing that uplinks
- * are joined to; what is open or up is drawn solid, what isn't is dashed. Every name and path goes
- * into a quoted string, where a quote, a backslash and the & of an entity are the only characters
- * that mean something.
+ * Bridges as a graph in Graphviz's language. Each bridge, each port and each thing that an uplink
+ * is joined to is a node. Ports that are open or up are solid; the others are dashed. Names and
+ * paths go into quoted strings, in which a quote, a backslash and the & of an entity are special.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #include "client/command/bridge_view.h"
 #include "client/command/uplink_joined.h"
 
-/* Within a label, where a backslash stands for itself only if it is doubled. */
+/* Print the text as a part of a quoted string. */
 static void dot_escaped(const char *text)
 {
 	for (; *text; text++) {
@@ -23,7 +22,10 @@ static void dot_escaped(const char *text)
 	}
 }
 
-/* A node's name: bridges and ports have names of their own each, outsides share one. */
+/*
+ * Print the name of a node. The kind is a part of it, because a bridge and a port may have the same
+ * name. Uplinks that are joined to the same thing share its node.
+ */
 static void dot_node(const char *kind, const char *name)
 {
 	printf("\"%s ", kind);
@@ -46,12 +48,12 @@ static void dot_bridge(const struct memtun_record *bridge)
 	dot_node("bridge", name);
 	printf(" [shape=box, style=bold, label=\"");
 	dot_escaped(name);
-	/* One without ports has no mode yet. */
+	/* A bridge without ports has no mode yet. */
 	printf("\\n%s%s%s\"];\n", or_nothing(mode), mode ? " " : "",
 	       hub && strcmp(hub, "on") == 0 ? "hub" : "bridge");
 }
 
-/* What is beyond an uplink. */
+/* Print the node of what an uplink is joined to, and the edge to it. */
 static void dot_outside(const struct memtun_record *uplink, const char *style)
 {
 	char joined[UPLINK_JOINED_SIZE];

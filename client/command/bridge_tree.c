@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bridges as a tree: each with its ports below it, and below these the addresses that were learned
- * there. An address whose port came later than the list of ports is shown below its bridge.
+ * Bridges as a tree: below each bridge its ports, and below each port the addresses that the bridge
+ * learned there. An address of a port that is newer than the list of ports is below its bridge.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,7 +33,7 @@ static const char *const counter_keys[] = {
 };
 
 struct port_row {
-	const char *name; /* the record's */
+	const char *name; /* borrowed from the record */
 	struct table_row *row;
 };
 
@@ -41,9 +41,9 @@ struct tree {
 	struct table *table;
 	bool json;
 	struct table_row *bridge;
-	struct port_row *ports; /* of that bridge, by name */
+	struct port_row *ports; /* of that bridge, sorted by name */
 	size_t port_count;
-	bool failed; /* memory was short */
+	bool failed; /* out of memory */
 };
 
 static void tree_set(struct tree *tree, struct table_row *row, const char *key, const char *text)
@@ -52,8 +52,8 @@ static void tree_set(struct tree *tree, struct table_row *row, const char *key, 
 }
 
 /*
- * A row of that record. In JSON `object` says what it is, and for people `type` says the same or,
- * of uplinks, more.
+ * Add a row for the record. Its kind is the value of `object` in JSON, and of `type` in a table,
+ * where the type of an uplink replaces it. NULL: out of memory.
  */
 static struct table_row *tree_add(struct tree *tree, struct table_row *parent,
 				  const struct memtun_record *record, const char *object)
@@ -114,7 +114,7 @@ static void tree_port(struct tree *tree, struct port_row *port, const struct mem
 		tree_set(tree, port->row, "joined-to", uplink_joined(record, joined));
 }
 
-/* One bridge with all that is below it. -1 with errno: its addresses can't be asked for. */
+/* Add a bridge and everything below it. -1 with memtun_error(). */
 static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct inventory *inventory,
 		       const struct memtun_record *bridge)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memtun bridge show makes of an inventory: a tree or JSON, or a graph. Each function returns
- * the exit status, and has said what failed.
+ * What memtun bridge show prints of an inventory: a tree, JSON or a graph. Each function prints
+ * an error itself and returns the exit status.
  */
 #ifndef MEMTUN_BRIDGE_VIEW_H
 #define MEMTUN_BRIDGE_VIEW_H
@@ -10,13 +10,13 @@
 #include "client/command/inventory.h"
 
 /*
- * Bridges, their ports and, asked for meanwhile, the addresses learned behind them: a tree of names
- * or, with invocation->json, a row each that says what it is.
+ * Print bridges, their ports, and the addresses behind these, which it requests from the broker: a
+ * tree, or with -j one object for each of them.
  */
 int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun,
 		      const struct inventory *inventory);
 
-/* Bridges, their ports and what uplinks are joined to, in Graphviz's language. */
+/* Print bridges, their ports and what uplinks are joined to, in Graphviz's language. */
 int bridge_dot_print(const struct inventory *inventory);
 
 #endif

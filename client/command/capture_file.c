@@ -116,7 +116,10 @@ static uint64_t clock_real(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* What was missed is known of the whole capture only: it stands with the first interface. */
+/*
+ * The broker counts missed frames for the whole capture, not for each port, so the statistics of
+ * the first interface have the number.
+ */
 int capture_file_end(struct capture_file *file, uint64_t missed)
 {
 	for (uint32_t i = 0; file->path && i < file->interface_count; i++) {

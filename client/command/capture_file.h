@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memtun capture makes of frames: pcapng with an interface for each port, or lines on
- * standard output. Each function says itself what failed, and returns what to exit with.
+ * The output of memtun capture: a pcapng file with an interface for each port, or lines on standard
+ * output. Each function prints an error itself and returns the exit status.
  */
 #ifndef MEMTUN_CAPTURE_FILE_H
 #define MEMTUN_CAPTURE_FILE_H
@@ -21,29 +21,31 @@ struct capture_file {
 	const char *path; /* NULL: lines */
 	int fd;
 	uint64_t frames;
-	uint64_t missed; /* of those that the capture has missed, what is in the file */
+	uint64_t missed; /* frames missed by the capture, as far as the file says so */
 	struct capture_interface *interfaces;
 	uint32_t interface_count;
 };
 
-/* path: "-" is standard output, NULL means lines there. */
+/* Open the file at the path. "-" is standard output; NULL means lines on standard output. */
 int capture_file_open(struct capture_file *file, const char *path);
 
+/* Add an interface for the frames of that mode of a port. */
 int capture_file_add(struct capture_file *file, uint32_t port, enum memtun_mode mode,
 		     const char *name);
 
 /*
- * The interface of that port for frames of that mode, good until the next one is added; NULL: it
- * has none yet.
+ * Return the interface for the frames of that mode of the port. It is valid until the next one is
+ * added. NULL: there is none yet.
  */
 struct capture_interface *capture_file_find(const struct capture_file *file, uint32_t port,
 					    enum memtun_mode mode);
 
+/* Write one frame. The header says how many frames the capture has missed so far. */
 int capture_file_write(struct capture_file *file, struct capture_interface *interface,
 		       const struct memtun_capture_header *header, const void *data,
 		       uint32_t length);
 
-/* Writes what was captured in all, and how many frames the capture has missed. */
+/* Write the totals: how many frames were captured, and how many were missed. */
 int capture_file_end(struct capture_file *file, uint64_t missed);
 
 void capture_file_close(struct capture_file *file);

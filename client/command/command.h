@@ -19,7 +19,7 @@ struct command_option {
 	const char *help;     /* one line */
 };
 
-/* For the tables of options. */
+/* Options that several commands have in their tables. */
 #define OPTION_JSON(help_text)                                     \
 	{                                                          \
 		.name = "--json", .letter = 'j', .help = help_text \
@@ -33,7 +33,7 @@ struct command_option {
 		.name = "--ready-fd", .argument = "FD", .help = help_text \
 	}
 
-/* The other names of the commands that show and that delete, of whatever they do that to. */
+/* The aliases of show and of del, for tunnels, bridges and uplinks alike. */
 #define SHOW_ALIASES         \
 	{                    \
 		"list", "ls" \
@@ -95,7 +95,7 @@ const char *command_word(const struct command *command);
 /* Print the message to standard error with "memtun: " before it, and return the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* What a command does with its connection: 0, another status, or -1 with memtun_error(). */
+/* Use the connection. Return the exit status, or -1 with memtun_error(). */
 typedef int connected_function(struct memtun *memtun, void *context);
 
 /*
@@ -105,7 +105,9 @@ typedef int connected_function(struct memtun *memtun, void *context);
 int command_connected(const struct invocation *invocation, connected_function *function,
 		      void *context);
 
-/* Write a newline to the descriptor and close it, so that a script knows when to go on. -1: none. */
+/*
+ * Write a newline to the descriptor and close it, so that a script knows when to go on. -1: none.
+ */
 int command_ready(int fd);
 
 /* Find the mode of a tunnel or of an uplink. -1 with errno and memtun_error(). */

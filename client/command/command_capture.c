@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun capture: the frames of a port, or of all ports of a bridge, until they are gone, or as
- * many as were asked for are there, or a signal says that it is enough.
+ * memtun capture: the frames of a port or of all ports of a bridge. It ends when the port or the
+ * bridge is deleted, after -c FRAMES, or by a signal.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -21,22 +21,22 @@
 #include "common/frame/frame_format.h"
 #include "memtun.h"
 
-/* The longest frame that the broker takes, 68 KiB, and its header. */
+/* The longest frame that the broker takes, 68 KiB, behind its header. */
 #define RECORD_MAX (sizeof(struct memtun_capture_header) + FRAME_MAX)
 
 struct capture {
 	struct memtun *memtun;
 	const char *name;
 	bool is_bridge;
-	const char *path; /* NULL: lines */
-	char *filter;     /* NULL: all */
+	const char *path; /* of the file, NULL: lines */
+	char *filter;     /* NULL: all frames */
 	struct bpf_program program;
-	enum memtun_mode mode; /* that the program is for */
-	uint64_t max;          /* frames, 0: no limit */
-	uint64_t missed;       /* as the broker last said */
+	enum memtun_mode mode; /* of the frames that the program is for */
+	uint64_t max;          /* number of frames, 0: no limit */
+	uint64_t missed;       /* number of frames, from the last header */
 	struct capture_file file;
-	int fd;       /* frames come from there */
-	int ready_fd; /* -1: nobody waits */
+	int fd;       /* to read frames from */
+	int ready_fd; /* -1: none */
 };
 
 /* ------------------------------------------------------------------------------ the filter */
@@ -64,8 +64,8 @@ static int filter_compile(struct capture *capture, enum memtun_mode mode)
 
 struct naming {
 	struct capture *capture;
-	uint32_t port;         /* 0: all those of the capture */
-	enum memtun_mode mode; /* of its frames, 0: of those of its kind */
+	uint32_t port;         /* its id; 0: all ports of the capture */
+	enum memtun_mode mode; /* of the port's frames; 0: the port's own mode */
 	int status;
 };
 
@@ -99,8 +99,9 @@ static int name_interfaces(struct capture *capture, uint32_t port, enum memtun_m
 }
 
 /*
- * The interface of the frame's port; that of a new one is made. NULL: *status says why. A bridge of
- * TUNs becomes one of Ethernet when a TAP joins it, and then its ports have frames of both.
+ * Return the interface of the frame's port, a new one if need be. NULL with *status. A bridge of
+ * TUNs becomes an Ethernet bridge when a TAP joins it. A capture of it then contains frames of both
+ * modes, and each port has an interface for each mode.
  */
 static struct capture_interface *
 interface_of(struct capture *capture, const struct memtun_capture_header *header, int *status)
@@ -114,7 +115,7 @@ interface_of(struct capture *capture, const struct memtun_capture_header *header
 		interface = capture_file_find(&capture->file, header->port, mode);
 	}
 	if (!interface && *status == 0) {
-		/* It has gone by now. */
+		/* The port was deleted in the meantime. */
 		snprintf(name, sizeof(name), "port-%u", header->port);
 		*status = capture_file_add(&capture->file, header->port, mode, name);
 		interface = capture_file_find(&capture->file, header->port, mode);
@@ -131,7 +132,7 @@ static int capture_frame(struct capture *capture, const struct memtun_capture_he
 	struct capture_interface *interface = interface_of(capture, header, &status);
 
 	capture->missed = header->missed;
-	/* A bridge that had no ports may have got some of the other mode. */
+	/* The mode of a bridge may change while it is captured. */
 	if (interface && interface->mode != capture->mode)
 		status = filter_compile(capture, interface->mode);
 	if (status != 0 ||
@@ -140,7 +141,7 @@ static int capture_frame(struct capture *capture, const struct memtun_capture_he
 	return capture_file_write(&capture->file, interface, header, data, length);
 }
 
-/* Was it captured only after the signal? */
+/* Was the frame captured after the signal that ends the capture? */
 static bool comes_too_late(const struct memtun_capture_header *header)
 {
 	struct timespec at = stop_time();
@@ -149,7 +150,7 @@ static bool comes_too_late(const struct memtun_capture_header *header)
 	       header->time > (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
 }
 
-/* What was captured is gone: that is its end, but not if the broker has gone. */
+/* The capture has ended: check whether the port was deleted, or the broker ended. */
 static int capture_check_broker(struct capture *capture)
 {
 	if (memtun_bridge_show(capture->memtun, NULL, NULL, NULL) == 0)
@@ -162,10 +163,11 @@ static int capture_frames(struct capture *capture)
 	_Alignas(8) static unsigned char record[RECORD_MAX];
 	const struct memtun_capture_header *header = (const void *)record;
 	struct pollfd poll_fd = {.fd = capture->fd, .events = POLLIN};
-	bool is_gone = false;
+	bool has_ended = false;
 	int status = 0;
 
-	while (status == 0 && !is_gone && (!capture->max || capture->file.frames < capture->max)) {
+	while (status == 0 && !has_ended &&
+	       (!capture->max || capture->file.frames < capture->max)) {
 		ssize_t length = recv(capture->fd, record, sizeof(record), MSG_DONTWAIT);
 
 		if (length >= (ssize_t)sizeof(*header) && !comes_too_late(header))
@@ -174,18 +176,18 @@ static int capture_frames(struct capture *capture)
 		else if (stop_requested())
 			break;
 		else if (length >= 0 || errno != EAGAIN)
-			is_gone = true;
+			has_ended = true;
 		else
 			stop_poll(&poll_fd, 1, -1);
 	}
 	if (status == 0)
 		status = capture_file_end(&capture->file, capture->missed);
-	return status == 0 && is_gone ? capture_check_broker(capture) : status;
+	return status == 0 && has_ended ? capture_check_broker(capture) : status;
 }
 
 /* ------------------------------------------------------------------------------ the command */
 
-/* The words with blanks between them. */
+/* Return the words with blanks between them, which the caller frees. NULL: out of memory. */
 static char *words_join(int count, char **words)
 {
 	size_t size = 1;
@@ -226,12 +228,12 @@ static void bridge_mode(const struct memtun_record *record, void *context)
 	uint64_t mode;
 
 	capture->is_bridge = true;
-	/* A bridge without ports has none yet; Ethernet is what most have. */
+	/* A bridge without ports has no mode yet: leave the default. */
 	if (memtun_record_number(record, "mode", &mode) == 0)
 		capture->mode = (enum memtun_mode)mode;
 }
 
-/* Finds what is to be captured: a tunnel or uplink of that name, else a bridge. */
+/* Find the tunnel, the uplink or else the bridge with the name, and its mode. */
 static int capture_find(struct capture *capture)
 {
 	struct memtun *memtun = capture->memtun;
@@ -246,7 +248,9 @@ static int capture_find(struct capture *capture)
 	return 0;
 }
 
-/* Begin the capture and then its file, so that a file that exists means that frames are captured. */
+/*
+ * Begin the capture and then its file, so that a file that exists means that frames are captured.
+ */
 static int capture_begin(struct capture *capture)
 {
 	int status;

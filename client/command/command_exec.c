@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun exec: opens tunnels, puts their descriptors from 3 up, and becomes the command. Nothing of
- * memtun stays: when the command ends, its descriptors are closed and its tunnels go.
+ * memtun exec: opens tunnels, moves their descriptors to the numbers from 3 up, and becomes the
+ * program. When the program ends, its descriptors are closed and tunnels that don't stay are
+ * deleted.
  *
- * Where no broker runs and none was named, it becomes `memtund -- memtun exec …` first.
+ * If no broker runs and none was named, it first becomes `memtund -- memtun exec ...`.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -21,16 +22,16 @@
 #include "common/descriptor.h"
 #include "memtun.h"
 
-/* The first descriptor, as sd_listen_fds(3) has it. */
+/* The number of the first descriptor: SD_LISTEN_FDS_START of sd_listen_fds(3). */
 #define FIRST_FD 3
 
-/* Enough for any command line that a person writes; each is a descriptor. */
+/* A bound for the descriptors of one program, more than a command line is likely to have. */
 #define TUNNELS_MAX 128
 
 struct opened {
 	const char *spec;
-	char asked[MEMTUN_NAME_SIZE]; /* the name in the SPEC, maybe a template */
-	char name[MEMTUN_NAME_SIZE];
+	char asked[MEMTUN_NAME_SIZE]; /* the name in the SPEC, possibly a template */
+	char name[MEMTUN_NAME_SIZE];  /* what the template became */
 	int fd;
 };
 
@@ -52,7 +53,7 @@ static int exec_add_spec(struct exec *exec, const char *spec)
 	if (length >= sizeof(opened->asked))
 		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
 				    spec);
-	/* A name may have them, but this is what somebody meant as options. */
+	/* A name may contain these, but here they are a colon that is missing. */
 	if (strcspn(spec, ",=") < length)
 		return command_fail(EXIT_OURS,
 				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'", spec);
@@ -72,7 +73,7 @@ static int exec_parse(struct exec *exec, const struct invocation *invocation)
 		if (strcmp(invocation->given[i].option->name, "-t") == 0)
 			status = exec_add_spec(exec, invocation->given[i].value);
 	}
-	/* The program needs at least one tunnel, or it wouldn't be run by this command. */
+	/* Without -t, open one tunnel: a program without tunnels needs no exec. */
 	if (status == 0 && exec->count == 0)
 		status = exec_add_spec(exec, "tap%d");
 	exec->command = invocation->words;
@@ -104,7 +105,7 @@ static int exec_open(struct memtun *memtun, struct opened *opened)
 	return status;
 }
 
-/* Becomes a private broker that runs this same command again. */
+/* Become a private broker that runs the same command line again. Return only on failure. */
 static int exec_private_broker(const struct invocation *invocation)
 {
 	char self[PATH_MAX], broker[PATH_MAX + sizeof("memtund")];
@@ -127,7 +128,7 @@ static int exec_private_broker(const struct invocation *invocation)
 	memcpy(command + 3, invocation->arguments + 1, count * sizeof(char *));
 	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
 	execv(broker, command);
-	/* Not beside this program: then wherever it is. */
+	/* There is none beside this program: search PATH. */
 	execvp("memtund", command);
 	free(command);
 	return command_fail(EXIT_OURS, "no broker is running, and memtund can't be started: %s",
@@ -155,24 +156,26 @@ static int exec_open_all(const struct invocation *invocation, struct exec *exec)
 	return status;
 }
 
-/* ------------------------------------------------------------------------------ handing over */
+/* ------------------------------------------------------------------------------ descriptors */
 
-/* Puts the descriptors from 3 up, in order, to be inherited. */
-static int exec_place(struct exec *exec)
+/*
+ * Move the descriptors to the numbers from 3 up, in their order, and let the program inherit them.
+ */
+static int exec_move(struct exec *exec)
 {
-	/* Out of each other's way first. */
+	/* First move all of them above these numbers, so that none overwrites another. */
 	for (int i = 0; i < exec->count; i++) {
 		int fd = fcntl(exec->tunnels[i].fd, F_DUPFD_CLOEXEC, FIRST_FD + exec->count);
 
 		if (fd < 0)
-			return command_fail(EXIT_OURS, "cannot place a descriptor: %s",
+			return command_fail(EXIT_OURS, "cannot move a descriptor: %s",
 					    strerror(errno));
 		close(exec->tunnels[i].fd);
 		exec->tunnels[i].fd = fd;
 	}
 	for (int i = 0; i < exec->count; i++) {
 		if (dup2(exec->tunnels[i].fd, FIRST_FD + i) < 0)
-			return command_fail(EXIT_OURS, "cannot place a descriptor: %s",
+			return command_fail(EXIT_OURS, "cannot move a descriptor: %s",
 					    strerror(errno));
 		close(exec->tunnels[i].fd);
 		exec->tunnels[i].fd = FIRST_FD + i;
@@ -221,7 +224,9 @@ static int exec_set_variables(struct exec *exec)
 	return 0;
 }
 
-/* The number that stands for {NAME} at text, and where it ends; -1 if none does. */
+/*
+ * Return the descriptor of the {NAME} that the text begins with, and set *end behind it. -1: none.
+ */
 static int placeholder(const struct exec *exec, const char *text, const char **end)
 {
 	const char *close_brace = text[0] == '{' ? strchr(text, '}') : NULL;
@@ -241,7 +246,7 @@ static int placeholder(const struct exec *exec, const char *text, const char **e
 	return -1;
 }
 
-/* The argument with its placeholders replaced; NULL with ENOMEM. */
+/* Return a copy of the argument with the placeholders replaced. NULL with ENOMEM. */
 static char *exec_expand(const struct exec *exec, const char *argument)
 {
 	char *text = NULL;
@@ -280,7 +285,7 @@ static int exec_run(const struct invocation *invocation)
 	if (status == 0)
 		status = exec_set_variables(&exec);
 	if (status == 0)
-		status = exec_place(&exec);
+		status = exec_move(&exec);
 	if (status != 0)
 		return status;
 	for (int i = 0; exec.command[i]; i++) {

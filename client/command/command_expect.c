@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun expect: waits for a frame that one of some filters matches, among those that a tunnel's
- * client sends, and prints which filter and the frame.
+ * memtun expect: waits for a frame that one of the filters matches, and prints the number of the
+ * filter and the frame.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct expect {
 	int timeout; /* milliseconds, -1: none */
 	uint64_t limit;
 	enum memtun_direction direction;
-	int ready_fd; /* -1: nobody waits */
+	int ready_fd; /* -1: none */
 };
 
 static int expect_parse(struct expect *expect, const struct invocation *invocation)
@@ -79,10 +79,10 @@ static int expect_match(struct expect *expect, struct memtun_connector *connecto
 	case ETIMEDOUT:
 		return command_fail(EXIT_TIMEOUT, "%s: no such frame in that time", expect->name);
 	case EPIPE:
-		return command_fail(EXIT_ENDED, "%s: it ended before such a frame came",
+		return command_fail(EXIT_ENDED, "%s: the tunnel ended before such a frame came",
 				    expect->name);
 	case ENOMSG:
-		return command_fail(EXIT_LIMIT, "%s: none of the frames was such a one",
+		return command_fail(EXIT_LIMIT, "%s: none of that many frames matched",
 				    expect->name);
 	case EINVAL:
 		return command_fail(EXIT_USAGE, "%s; a filter of several words is one argument",
@@ -126,8 +126,8 @@ static int expect_run(const struct invocation *invocation)
 
 static const struct command_option expect_options[] = {
 	{"--to-client", 0, NULL, "look at frames to the tunnel's client, not from it"},
-	{"--timeout", 0, "SECONDS", "give up after this time; default: none"},
-	{"--limit", 0, "FRAMES", "give up after this many frames; default: none"},
+	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
+	{"--limit", 0, "FRAMES", "end after this many frames; default: no limit"},
 	OPTION_READY_FD("write a newline to FD once no frame can be missed"),
 	{0},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun host: opens a tunnel and becomes memtun-host, which has a TCP/IP stack for it. What is
- * wrong with the command line or the tunnel is said here, so that one is never started in vain.
+ * memtun host: opens a tunnel and becomes memtun-host, which runs a TCP/IP stack on it. This file
+ * checks the command line and the tunnel first, so that memtun-host starts only if it can work.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,26 +19,26 @@
 #include "memtun.h"
 
 enum {
-	/* An address and a gateway of each family, a key and a value each. */
+	/* An address and a gateway of each family; each is a key and a value. */
 	ADDRESS_WORDS_MAX = 8,
 	NUMBER_SIZE = 12,
 };
 
 struct host {
 	const char *name;
-	char opened[MEMTUN_NAME_SIZE]; /* what a template has become */
+	char opened[MEMTUN_NAME_SIZE]; /* what a template became */
 	struct memtun_options *options;
 	struct host_addresses addresses;
-	char *words[ADDRESS_WORDS_MAX]; /* of addresses, for memtun-host */
+	char *words[ADDRESS_WORDS_MAX]; /* keys and addresses, for memtun-host */
 	int word_count;
-	int ready_fd; /* -1: nobody waits */
+	int ready_fd; /* -1: none */
 	int fd;
-	/* What the tunnel is, which may have been there before. */
+	/* Of the tunnel, which may have existed before. */
 	uint64_t mode, mtu;
-	const char *unfit; /* NULL: its frames are plain, one a read */
+	const char *unfit; /* the option that memtun-host can't work with; NULL: none */
 };
 
-/* ------------------------------------------------------------------------------ the words */
+/* ------------------------------------------------------------------------------ command line */
 
 static int host_add_address(struct host *host, char *key, char *value)
 {
@@ -97,12 +97,12 @@ static void host_record(const struct memtun_record *record, void *context)
 		if (memtun_record_number(record, headers[i], &is_on) == 0 && is_on)
 			host->unfit = headers[i];
 	}
-	/* Of dgram the end can't be seen. */
+	/* On a dgram socket, memtun-host would not see the tunnel's end. */
 	if (socket && strcmp(socket, "seqpacket") != 0)
 		host->unfit = strcmp(socket, "dgram") == 0 ? "socket dgram" : "socket stream";
 }
 
-/* What the words say for a key, with a '+' between two as the tunnel's option has it. */
+/* Set the option to the values of that key, joined by '+'. */
 static int option_join(const struct host *host, struct memtun_options *options, const char *key)
 {
 	char text[MEMTUN_TEXT_SIZE] = "";
@@ -117,8 +117,11 @@ static int option_join(const struct host *host, struct memtun_options *options, 
 	return text[0] ? memtun_options_set(options, key, text) : 0;
 }
 
-/* On an Ethernet bridge a TUN's adapter has to answer for it before it has sent anything. */
-static int host_tell_adapter(const struct host *host, struct memtun *memtun)
+/*
+ * Set the tunnel's addresses, so that its adapter on an Ethernet bridge answers for them before the
+ * host has sent a packet.
+ */
+static int host_set_addresses(const struct host *host, struct memtun *memtun)
 {
 	struct memtun_options *options = memtun_options_new();
 	int status = 0;
@@ -148,12 +151,15 @@ static int host_open(struct memtun *memtun, void *context)
 					    (unsigned int)host->mtu);
 	if (wrong)
 		return command_fail(EXIT_REFUSED, "%s: %s", host->opened, wrong);
-	return host->mode == MEMTUN_TUN ? host_tell_adapter(host, memtun) : 0;
+	return host->mode == MEMTUN_TUN ? host_set_addresses(host, memtun) : 0;
 }
 
 /* ------------------------------------------------------------------------------ memtun-host */
 
-/* Beside this program, as it is before installation; else where it is installed. */
+/*
+ * Become memtun-host: the one in this program's directory, as before installation, or else the
+ * installed one. Return only on failure, with errno.
+ */
 static void host_become(char **command)
 {
 	char beside[PATH_MAX + sizeof("memtun-host")];
@@ -182,7 +188,7 @@ static int host_exec(struct host *host)
 	snprintf(ready_fd, sizeof(ready_fd), "%d", host->ready_fd);
 	snprintf(mtu, sizeof(mtu), "%u", (unsigned int)host->mtu);
 	if (fcntl(host->fd, F_SETFD, 0) < 0)
-		return command_fail(EXIT_REFUSED, "cannot hand over a descriptor: %s",
+		return command_fail(EXIT_REFUSED, "cannot pass a descriptor to memtun-host: %s",
 				    strerror(errno));
 	host_become(command);
 	if (errno == ENOENT)

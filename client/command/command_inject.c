@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun inject: puts frames on a tunnel, towards its client or as if its client had sent them. The
- * broker takes them as fast as they can be delivered, and drops none for want of room.
+ * memtun inject: sends frames to a tunnel's client, or as if the client had sent them. The broker
+ * takes frames only as fast as it can deliver them, and drops none because a queue is full.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "common/frame/frame_format.h"
 #include "memtun.h"
 
-/* Where a datagram comes from unless that is said: as Twisted's tunnel has it. */
+/* The source of a datagram without --from, the same as in Twisted's test tunnel. */
 #define DEFAULT_FROM_IPV4 "10.1.2.3:21345"
 #define DEFAULT_FROM_IPV6 "[fd00::1:2:3]:21345"
 
@@ -32,7 +32,7 @@ struct inject {
 	const char *to, *from, *text; /* --udp */
 	const char *hex;
 	const char *file; /* --pcap */
-	uint64_t rate;    /* frames a second, 0: as fast as they are taken */
+	uint64_t rate;    /* frames per second, 0: no limit */
 	enum memtun_direction direction;
 	enum memtun_mode mode;
 	int fd;
@@ -40,7 +40,7 @@ struct inject {
 
 /* ------------------------------------------------------------------------------ one frame */
 
-/* Would the broker take it? Towards a client it takes only what a bridge could forward. */
+/* Does the broker take the frame? To a client it sends only what a bridge could forward. */
 static bool frame_is_whole(enum memtun_mode mode, const unsigned char *frame, size_t length)
 {
 	if (mode == MEMTUN_TAP)
@@ -51,13 +51,14 @@ static bool frame_is_whole(enum memtun_mode mode, const unsigned char *frame, si
 static int inject_frame(const struct inject *inject, const void *frame, size_t length)
 {
 	if (inject->direction == MEMTUN_TO_CLIENT && !frame_is_whole(inject->mode, frame, length))
-		return command_fail(EXIT_REFUSED, "%zu bytes that are no %s", length,
+		return command_fail(EXIT_REFUSED, "%zu bytes are no %s", length,
 				    inject->mode == MEMTUN_TAP ? "Ethernet frame" : "IP packet");
 	if (send(inject->fd, frame, length, MSG_NOSIGNAL) >= 0)
 		return 0;
 	return command_fail(EXIT_REFUSED, "cannot inject a frame of %zu bytes into %s: %s", length,
 			    inject->name,
-			    errno == EPIPE || errno == ECONNRESET ? "it is gone" : strerror(errno));
+			    errno == EPIPE || errno == ECONNRESET ? "the tunnel was deleted"
+								  : strerror(errno));
 }
 
 static int inject_udp(const struct inject *inject)
@@ -127,7 +128,7 @@ static bool link_type_fits(int link, enum memtun_mode mode)
 	return link == DLT_RAW || link == DLT_IPV4 || link == DLT_IPV6;
 }
 
-/* Sleeps until the frame with that number is due. */
+/* Sleep until the frame with that number is due. */
 static void wait_turn(int64_t started, uint64_t number, uint64_t rate)
 {
 	int64_t due = started + (int64_t)((double)number * 1e9 / (double)rate);
@@ -137,7 +138,7 @@ static void wait_turn(int64_t started, uint64_t number, uint64_t rate)
 		;
 }
 
-/* A bar on a terminal, four times a second. */
+/* Draw a bar if standard error is a terminal, at most four times per second. */
 static void show_progress(pcap_t *file, long size, uint64_t frames, bool last)
 {
 	static int64_t shown;

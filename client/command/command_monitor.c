@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun monitor: events as they come, a line each.
+ * memtun monitor: prints events as they happen, one on each line.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 struct monitor {
 	bool json;
 	int ready_fd; /* -1: none */
-	bool failed;  /* the output can't be written any more */
+	bool failed;  /* the output can't be written */
 };
 
 static const char *or_nothing(const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun top: how many frames and bytes pass each port a second, and what is dropped, again and
- * again: on the screen or, with -b, as tables.
+ * memtun top: the frames, bytes and drops per second of each port, repeatedly: on the screen or,
+ * with -b, as tables.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #include "common/clock.h"
 #include "memtun.h"
 
-/* Milliseconds. */
+/* Milliseconds between two samples. */
 #define INTERVAL_MIN 100
 
 struct top {
@@ -27,11 +27,11 @@ struct top {
 	struct rates rates;
 	enum rates_order order;
 	int64_t interval;
-	uint64_t max; /* times that rates are shown, 0: no limit */
+	uint64_t max; /* how many times rates are shown, 0: no limit */
 	uint64_t shown;
 	bool batch;
 	bool json;
-	char failure[256]; /* to be told once the screen is a terminal again */
+	char failure[256]; /* printed once the screen is closed */
 };
 
 /* ------------------------------------------------------------------------------ cells */
@@ -48,7 +48,10 @@ const struct top_column top_columns[TOP_COLUMNS] = {
 	{"to-client-dropped-rate", "DROPS-TO/S", true},
 };
 
-/* Four digits at the most and a letter for powers of 1000; short of 10, one decimal. */
+/*
+ * Write the number with at most four digits and a letter for a power of 1000; below 10, with one
+ * decimal.
+ */
 static void number_format(char cell[TOP_CELL_SIZE], double number)
 {
 	static const char powers[] = " kMGTPE";
@@ -107,7 +110,7 @@ static int set_direction(struct table *table, struct table_row *row,
 	       (direction->reason[0] ? table_set(table, row, keys[3], direction->reason) : 0);
 }
 
-/* For programs: plain numbers, and the reason on its own. */
+/* Fill a row of JSON: plain numbers, and the reason as a key of its own. */
 static int row_put_json(struct table *table, struct table_row *row, const struct rates_row *rates)
 {
 	static const char *const from_keys[] = {
@@ -175,7 +178,7 @@ static int top_print(const struct top *top)
 	if (result == 0 && top->json)
 		result = table_print_array_line(table);
 	else if (result == 0)
-		/* A blank line ends it, as there is no other way to see where it ends. */
+		/* A reader sees the end of a table by an empty line. */
 		result = table_print(table) < 0 || putchar('\n') < 0 || fflush(stdout) < 0 ? -1 : 0;
 	table_free(table);
 	return result;
@@ -189,7 +192,7 @@ static int top_fail(struct top *top, const char *what, const char *why)
 	return -1;
 }
 
-/* A sample has come. */
+/* Show the rates of a new sample. */
 static int top_sampled(struct top *top)
 {
 	if (top->rates.failed)
@@ -205,7 +208,7 @@ static int top_sampled(struct top *top)
 	return 0;
 }
 
-/* 1: it is to end. */
+/* Handle the keys that were pressed. 1: quit. */
 static int top_read_keys(struct top *top)
 {
 	switch (top_screen_read(&top->rates, &top->order, top->interval)) {
@@ -221,8 +224,8 @@ static int top_read_keys(struct top *top)
 	return 0;
 }
 
-/* Waits for the broker, a key, a signal or the time; and does what came. 1: it is to end. */
-static int top_turn(struct top *top, int64_t due)
+/* Wait for the broker, a key, a signal or the due time, and handle it. 1: quit. */
+static int top_wait(struct top *top, int64_t due)
 {
 	struct pollfd fds[2] = {
 		{.fd = memtun_fd(top->memtun), .events = memtun_events(top->memtun)},
@@ -241,7 +244,7 @@ static int top_turn(struct top *top, int64_t due)
 		return -1;
 	if (top->batch)
 		return 0;
-	/* After a hang-up of the terminal it would be readable for ever, with no key. */
+	/* A terminal that has hung up stays readable without a key. */
 	return fds[1].revents & (POLLHUP | POLLERR | POLLNVAL) ? 1 : top_read_keys(top);
 }
 
@@ -254,12 +257,12 @@ static int top_loop(struct top *top)
 		if (top->rates.asked == 0 && clock_now() >= due) {
 			if (rates_ask(&top->rates, top->memtun) < 0)
 				return top_fail(top, "", memtun_error(top->memtun));
-			/* A broker that is slower than that is asked when it has answered. */
+			/* If the broker is slower than the interval, ask again at once. */
 			due += top->interval;
 			if (due < clock_now())
 				due = clock_now();
 		}
-		result = top_turn(top, due);
+		result = top_wait(top, due);
 	}
 	return result;
 }
@@ -279,14 +282,14 @@ static int top_parse(struct top *top, const struct invocation *invocation)
 	    options_seconds(invocation, "-d", &milliseconds))
 		return EXIT_USAGE;
 	if (milliseconds < INTERVAL_MIN)
-		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds at least");
+		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds or more");
 	if (top->json && !top->batch)
 		return command_fail(EXIT_USAGE, "-j goes with top -b");
 	top->interval = milliseconds * CLOCK_MILLISECOND;
 	return 0;
 }
 
-/* The screen is there from the first draw on until it is closed. */
+/* Run with the screen open, or with -b without one. */
 static int top_show(struct top *top)
 {
 	const char *why = "";
@@ -323,7 +326,7 @@ static int top_run(const struct invocation *invocation)
 	if (status != 0)
 		return status;
 	status = command_connected(invocation, top_connected, &top);
-	/* Only now, because the connection calls back until it is closed. */
+	/* Only now, because answers call back into rates until the connection is closed. */
 	rates_free(&top.rates);
 	return status;
 }

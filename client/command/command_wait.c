@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun wait: returns when a tunnel is open, or closed, or when its client has read all there was
- * for it; or when an uplink is up, or down.
+ * memtun wait: returns when a tunnel is open, closed or drained, or when an uplink is up or down. A
+ * tunnel is drained when its client has read all frames for it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,22 +14,22 @@
 #include "client/command/options_parse.h"
 #include "memtun.h"
 
-/* How often to look whether all was read: no event tells of it. Milliseconds. */
-#define LOOK_AGAIN 10
+/* Milliseconds between two checks whether a tunnel is drained: there is no event for it. */
+#define DRAINED_INTERVAL 10
 
 struct wait {
 	const char *name, *state;
 	int timeout; /* milliseconds, -1: none */
 };
 
-/* The port, as it was looked at last. */
+/* The state of the port at the last check. */
 struct waiting {
 	const char *name;
-	bool there;
+	bool exists;
 	bool has_counters;
 	bool open;                     /* or up */
 	char reason[MEMTUN_TEXT_SIZE]; /* why an uplink is down */
-	uint64_t unread;               /* frames that wait, and bytes in sockets */
+	uint64_t unread;               /* queued frames and bytes in sockets */
 };
 
 static void waiting_record(const struct memtun_record *record, void *context)
@@ -44,13 +44,13 @@ static void waiting_record(const struct memtun_record *record, void *context)
 		return;
 	waiting->has_counters = memtun_record_number(record, "to-client-queued", &queued) == 0;
 	memtun_record_number(record, "to-client-unread", &unread);
-	waiting->there = true;
+	waiting->exists = true;
 	waiting->open = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
 	waiting->unread = queued + unread;
 	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
 }
 
-/* Whatever it was: the port is looked at again. */
+/* Ignore the event itself: each one makes waiting_run() check the port again. */
 static void event_came(const struct memtun_record *record, void *context)
 {
 	(void)record;
@@ -62,9 +62,12 @@ static bool is_uplink_state(const char *state)
 	return strcmp(state, "up") == 0 || strcmp(state, "down") == 0;
 }
 
-/* Is it so? -1: it can't be told, or can't be so any more; *status says what to exit with. */
-static int waiting_look(struct memtun *memtun, struct waiting *waiting, const char *state,
-			int *status)
+/*
+ * Check the port: 1 if it is in that state, 0 if it isn't yet, -1 with *status if it can't be,
+ * after a message, or with memtun_error() and -1 as *status.
+ */
+static int waiting_check(struct memtun *memtun, struct waiting *waiting, const char *state,
+			 int *status)
 {
 	const char *name = waiting->name;
 	bool uplink = is_uplink_state(state);
@@ -76,8 +79,8 @@ static int waiting_look(struct memtun *memtun, struct waiting *waiting, const ch
 		*status = -1;
 		return -1;
 	}
-	/* They share their names. */
-	if (!waiting->there && ask_other(memtun, name, false, NULL, NULL) == 0) {
+	/* Tunnels and uplinks share one set of names. */
+	if (!waiting->exists && ask_other(memtun, name, false, NULL, NULL) == 0) {
 		*status = command_fail(EXIT_REFUSED, "'%s' is %s", name,
 				       uplink ? "a tunnel, which is open, closed or drained"
 					      : "an uplink, which is up or down");
@@ -87,14 +90,14 @@ static int waiting_look(struct memtun *memtun, struct waiting *waiting, const ch
 		return waiting->open;
 	if (strcmp(state, "closed") == 0 || strcmp(state, "down") == 0)
 		return !waiting->open;
-	if (!waiting->there) {
+	if (!waiting->exists) {
 		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
 		return -1;
 	}
 	if (!waiting->has_counters) {
 		*status = command_fail(EXIT_REFUSED,
-				       "the broker doesn't see what is read of '%s', as it has a "
-				       "peer or is the kernel's",
+				       "the broker doesn't see what is read of '%s', because it "
+				       "has a peer or is the kernel's",
 				       name);
 		return -1;
 	}
@@ -107,19 +110,19 @@ static int waiting_run(struct memtun *memtun, void *context)
 	int64_t until = wait->timeout < 0 ? -1 : clock_now() + wait->timeout * CLOCK_MILLISECOND;
 	bool by_event = strcmp(wait->state, "drained") != 0;
 	struct waiting waiting = {.name = wait->name};
-	int status = 0, looked;
+	int status = 0, checked;
 
 	if (memtun_subscribe(memtun, event_came, NULL) < 0)
 		return -1;
-	while ((looked = waiting_look(memtun, &waiting, wait->state, &status)) == 0) {
+	while ((checked = waiting_check(memtun, &waiting, wait->state, &status)) == 0) {
 		int rest = clock_poll_timeout(until);
 
 		if (rest == 0)
 			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s",
 					    wait->name, wait->state, waiting.reason[0] ? ": " : "",
 					    waiting.reason);
-		if (!by_event && (rest < 0 || rest > LOOK_AGAIN))
-			rest = LOOK_AGAIN;
+		if (!by_event && (rest < 0 || rest > DRAINED_INTERVAL))
+			rest = DRAINED_INTERVAL;
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
 			return -1;
 	}
@@ -147,7 +150,7 @@ static int wait_run(const struct invocation *invocation)
 }
 
 static const struct command_option wait_options[] = {
-	{"--timeout", 0, "SECONDS", "give up after this time; default: none"},
+	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
 	{0},
 };
 

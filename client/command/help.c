@@ -69,7 +69,9 @@ static void put_commands(struct section *section)
 		section_put(section, commands[i]->name, commands[i]->summary);
 }
 
-/* Return the group's subcommand with that index, or the command itself as its only one; or NULL. */
+/*
+ * Return a group's subcommand, or for index 0 a command that is no group. NULL: there are no more.
+ */
 static const struct command *member(const struct command *command, size_t index)
 {
 	if (command->group)

@@ -7,12 +7,12 @@
 
 #include "client/lib/record.h"
 
-/* Where things change all the time no list is quite true; then the last one has to do. */
+/* How often to read a list again that changed while it was read. After that, use it as it is. */
 #define TRIES_MAX 5
 
 struct reading {
 	struct inventory *inventory;
-	const char *bridge; /* NULL: all */
+	const char *bridge; /* NULL: all bridges */
 };
 
 static const char *name_of(const struct memtun_record *record)
@@ -77,7 +77,7 @@ static int compare_names(const void *one, const void *other)
 		      name_of(*(struct memtun_record *const *)other));
 }
 
-/* By bridge, and then as they were made. */
+/* Sort by bridge, and within a bridge by age, which is the order of ids. */
 static int compare_ports(const void *one, const void *other)
 {
 	const struct memtun_record *first = *(struct memtun_record *const *)one;
@@ -95,7 +95,7 @@ static void list_sort(struct record_list *list, int (*compare)(const void *, con
 		qsort(list->records, list->count, sizeof(*list->records), compare);
 }
 
-/* Reads it once; *changed: it did so meanwhile. */
+/* Read everything once. *changed: something changed in the meantime. -1 with errno. */
 static int inventory_try(struct reading *reading, struct memtun *memtun, bool statistics,
 			 bool *changed)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a broker's bridges join, at one moment: the bridges, and all ports with those of one bridge
- * next to each other. It is one list of bridges, one of tunnels and one of uplinks; where they
- * change while they are read, they are read again. Learned addresses are no part of it, as they may
- * be many: who wants them asks for one bridge's after the other.
+ * The bridges of a broker and their ports at one moment. The inventory is read as three lists, of
+ * bridges, of tunnels and of uplinks, which are read again if they change in the meantime. It does
+ * not contain learned addresses, because there may be many: bridge_tree.c requests them for one
+ * bridge at a time.
  */
 #ifndef MEMTUN_INVENTORY_H
 #define MEMTUN_INVENTORY_H
@@ -17,23 +17,24 @@ struct record_list {
 	struct memtun_record **records; /* owned */
 	size_t count;
 	size_t room;
-	bool failed; /* memory was short */
+	bool failed; /* out of memory */
 };
 
 struct inventory {
-	struct record_list bridges; /* by name */
-	struct record_list ports;   /* tunnels and uplinks that are in a bridge, by its name */
+	struct record_list bridges; /* sorted by name */
+	struct record_list ports; /* tunnels and uplinks on a bridge, sorted by the bridge's name */
 };
 
 /*
- * Reads it; bridge: of that one only, NULL: of all. statistics: with counters. -1 with errno,
- * ENOMEM or as memtun_error() says. To be freed by inventory_free() in any case.
+ * Read the inventory of one bridge, or of all (NULL); statistics: with counters. The caller frees
+ * it by inventory_free(), also after an error. -1 with errno: ENOMEM, or another with
+ * memtun_error().
  */
 int inventory_read(struct inventory *inventory, struct memtun *memtun, const char *bridge,
 		   bool statistics);
 void inventory_free(struct inventory *inventory);
 
-/* The ports of that bridge: *count of them from the one returned on. */
+/* Return the first port of that bridge, and set *count to how many there are from there on. */
 struct memtun_record **inventory_ports(const struct inventory *inventory, const char *bridge,
 				       size_t *count);
 

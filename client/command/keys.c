@@ -58,7 +58,7 @@ const struct key keys[] = {
 	{0},
 };
 
-/* Look for the key among the commands' own; a misspelled one gets the nearest as a suggestion. */
+/* Look for the key among those of the commands, and remember the nearest one. */
 static bool key_is_known(unsigned int of_commands, struct suggestion *suggestion)
 {
 	for (const struct key *key = keys; key->name; key++) {

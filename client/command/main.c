@@ -20,7 +20,10 @@ const struct command *const commands[] = {
 	&command_top,    &command_host,   &command_help,   NULL,
 };
 
-/* Make the subcommand the command: what the first word says, or show without one. -1: none. */
+/*
+ * Replace a group by its subcommand: the first word, or show without a word. -1 after a message:
+ * there is no such subcommand.
+ */
 static int subcommand_find(struct invocation *invocation)
 {
 	const struct command *group = invocation->command;
@@ -114,7 +117,7 @@ int main(int argc, char **argv)
 	size_t room = 1;
 	int status = EXIT_REFUSED;
 
-	/* "-js" is two options: each takes one byte at least. */
+	/* One word can contain several options, such as -js; each needs at least one byte. */
 	for (int i = 0; i < argc; i++)
 		room += strlen(argv[i]);
 	invocation.words = words;

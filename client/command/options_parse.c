@@ -10,10 +10,10 @@
 
 #include "client/command/suggestion.h"
 
-/* More than the options of a command or a group, memtun's own among them. */
+/* More than a command or a group has, including the options of memtun itself. */
 #define OPTIONS_MAX 20
 
-/* What getopt_long() returns for an option's name is this and the option's index. */
+/* For an option's name, getopt_long() returns this plus the option's index. */
 #define LONG_OPTION 256
 
 struct parser {
@@ -98,8 +98,8 @@ static void parser_init(struct parser *parser, const struct command *command)
 {
 	*parser = (struct parser){0};
 	/*
-	 * With '-' getopt_long() returns each word where it stands, also with POSIXLY_CORRECT in the
-	 * environment; with ':' it tells a missing value from an unknown option.
+	 * With '-' getopt_long() returns each word where it stands, also with POSIXLY_CORRECT in
+	 * the environment; with ':' it tells a missing value from an unknown option.
 	 */
 	strlcpy(parser->letters, "-:", sizeof(parser->letters));
 	parser_add(parser, command->options);
@@ -122,7 +122,7 @@ static const struct command_option *parser_find(const struct parser *parser, int
 
 /* ------------------------------------------------------------------------------ parsing */
 
-/* Say what is wrong with the word; value and optopt are getopt_long()'s. Return -1. */
+/* Print what is wrong with the word. getopt_long() returned the value and set optopt. Return -1. */
 static int parser_fail(const struct parser *parser, const struct command *command, int value,
 		       const char *word)
 {
@@ -263,7 +263,7 @@ int options_ready_fd(const struct invocation *invocation, int *fd)
 		return EXIT_USAGE;
 	if (number == UINT64_MAX)
 		return 0;
-	/* Checked now, because the number may become a descriptor of memtun's own. */
+	/* Check it now, because memtun itself may open a descriptor with this number later. */
 	if (fcntl((int)number, F_GETFD) < 0)
 		return command_fail(EXIT_USAGE, "--ready-fd %d: %s", (int)number, strerror(errno));
 	*fd = (int)number;

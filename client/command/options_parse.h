@@ -11,16 +11,18 @@
 
 #include "client/command/command.h"
 
-/* memtun itself: its options are -s and -j, which many commands take; it stops at their name. */
+/*
+ * Stands for memtun before a command's name. Its options -s and -j are those of several commands.
+ */
 extern const struct command memtun_itself;
 
 /* The options that every command takes. */
 extern const struct command_option common_options[];
 
 /*
- * Parse the words of invocation->command; words[0] is its name. The options are added to those
- * given, and invocation->words, which may be the same array, becomes the words that are none. -1
- * after a message: an unknown option, or one without its value.
+ * Parse the words of invocation->command; words[0] is its name. Add the options to those given, and
+ * put the other words into invocation->words, which may be the same array. -1 after a message: an
+ * option is unknown or lacks its value.
  */
 int options_parse(struct invocation *invocation, int count, char **words);
 

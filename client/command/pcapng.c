@@ -8,7 +8,10 @@
 
 #include "config.h"
 
-/* Block types, option codes and link types: the draft's sections 4 and 11, and tcpdump.org. */
+/*
+ * Block types and option codes are from sections 4 and 11 of the draft; link types are from
+ * tcpdump.org.
+ */
 #define BLOCK_SECTION 0x0a0d0d0a
 #define BLOCK_INTERFACE 1
 #define BLOCK_STATISTICS 5
@@ -25,7 +28,7 @@
 #define LINK_ETHERNET 1
 #define LINK_RAW_IP 101
 
-/* A block but for its frame: its longest part is an interface's name. */
+/* A block without its frame. The longest one has an interface's name. */
 struct block {
 	uint32_t words[64];
 	size_t count;
@@ -35,7 +38,7 @@ static void block_begin(struct block *block, uint32_t type)
 {
 	block->count = 0;
 	block->words[block->count++] = type;
-	block->words[block->count++] = 0; /* the length, once it is known */
+	block->words[block->count++] = 0; /* the length, which block_write() sets */
 }
 
 static void block_put(struct block *block, uint32_t word)
@@ -43,8 +46,7 @@ static void block_put(struct block *block, uint32_t word)
 	block->words[block->count++] = word;
 }
 
-/* Times and counters in a block's fixed part and statistics: the upper half of times comes first.
- */
+/* A time is two words, the upper half first. */
 static void block_put_time(struct block *block, uint64_t time)
 {
 	block_put(block, (uint32_t)(time >> 32));
@@ -104,7 +106,7 @@ int pcapng_write_section(int fd)
 	block_put(&block, BYTE_ORDER_MAGIC);
 	memcpy(&word, version, sizeof(word));
 	block_put(&block, word);
-	block_put(&block, UINT32_MAX); /* the section's length isn't known: 64 bits of ones */
+	block_put(&block, UINT32_MAX); /* 64 bits of ones: the section's length is unknown */
 	block_put(&block, UINT32_MAX);
 	block_put_option(&block, OPTION_SECTION_APPLICATION, application, sizeof(application) - 1);
 	block_put_option(&block, OPTION_END, NULL, 0);

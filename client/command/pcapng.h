@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes captures in pcapng (draft-ietf-opsawg-pcapng): one interface a port, nanoseconds, the
- * direction of each frame and how many were missed before it. libpcap writes none of this.
+ * Writes captures in pcapng format (draft-ietf-opsawg-pcapng) with one interface for each port,
+ * times in nanoseconds, the direction of each frame, and how many frames were missed before it.
+ * libpcap can write none of these.
  */
 #ifndef MEMTUN_PCAPNG_H
 #define MEMTUN_PCAPNG_H
@@ -11,30 +12,29 @@
 
 #include "memtun.h"
 
-/* As seen from the host, as for a kernel's tun device: what its client writes comes in. */
+/* As for a kernel's TUN device, seen from the host: what the client writes is inbound. */
 enum pcapng_direction {
 	PCAPNG_INBOUND = 1,
 	PCAPNG_OUTBOUND = 2,
 };
 
 struct pcapng_frame {
-	uint32_t interface; /* by the order in which they were announced, from 0 */
+	uint32_t interface; /* the number of its interface block, from 0 */
 	uint64_t time;      /* nanoseconds since 1970 */
 	enum pcapng_direction direction;
-	uint64_t missed; /* frames lost to this capture since its last one; 0: none */
+	uint64_t missed; /* number of frames that the capture missed just before this one */
 	const void *data;
 	uint32_t length;
 };
 
-/*
- * Each writes one block to fd as a whole. -1 with errno, as write(2); a block may then be half
- * written.
- */
+/* Write one block to the descriptor. -1 with the errno of write(2), with the block incomplete. */
 int pcapng_write_section(int fd);
 int pcapng_write_interface(int fd, const char *name, enum memtun_mode mode);
 int pcapng_write_frame(int fd, const struct pcapng_frame *frame);
 
-/* What an interface saw in all: frames that were captured, and frames that were missed. */
+/*
+ * Write the block of an interface's totals: frames that were captured, and frames that were missed.
+ */
 int pcapng_write_statistics(int fd, uint32_t interface, uint64_t time, uint64_t captured,
 			    uint64_t missed);
 

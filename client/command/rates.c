@@ -73,7 +73,7 @@ static double per_second(const struct rates_port *now, const struct rates_port *
 	return (double)(now->counters[i] - before->counters[i]) / seconds;
 }
 
-/* Adds what was dropped for some reason, if that is how the counter's word goes on. */
+/* Add the drops of a counter, if its word begins with the prefix; the rest is the reason. */
 static void direction_add(struct rates_direction *direction, const char *prefix, int counter,
 			  double drops, double *max)
 {
@@ -92,7 +92,7 @@ static void direction_add(struct rates_direction *direction, const char *prefix,
 static void row_compute(struct rates_row *row, const struct rates_port *now,
 			const struct rates_port *before, int64_t interval)
 {
-	/* The clock may not have moved between two samples. */
+	/* Two samples may have the same time. */
 	double seconds = (double)(interval > 0 ? interval : 1) / (double)CLOCK_SECOND;
 	double from_max = 0, to_max = 0;
 
@@ -112,7 +112,7 @@ static void row_compute(struct rates_row *row, const struct rates_port *now,
 	}
 }
 
-/* Both samples are by id, so one walk finds each port's earlier self. */
+/* Compute a row for each port. Both samples are sorted by id, so one walk finds the pairs. */
 static int rates_compute(struct rates *rates)
 {
 	static const struct rates_port none;
@@ -134,7 +134,7 @@ static int rates_compute(struct rates *rates)
 		if (old < before->count && before->ports[old].id == port->id)
 			row_compute(&rows[i], port, &before->ports[old],
 				    port->time - before->ports[old].time);
-		else /* it is younger than that */
+		else /* the port is newer than the earlier sample */
 			row_compute(&rows[i], port, &none, interval);
 	}
 	return 0;
@@ -142,7 +142,7 @@ static int rates_compute(struct rates *rates)
 
 /* ------------------------------------------------------------------------------ asking */
 
-/* Both lists have come. */
+/* Both lists have arrived: sort the sample and compute the rates. */
 static void sample_complete(struct rates *rates)
 {
 	if (rates->failed)

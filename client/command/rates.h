@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast the counters of ports grow: two samples of all tunnels and uplinks, and for each port of
- * the later one what happened in between, a second. A port that wasn't there before has counted
- * from 0. Tunnels with a peer have no counters, and no row.
+ * The growth of the counters of ports per second, from two samples of all tunnels and uplinks. Each
+ * port of the later sample has a row. The counters of a port that is not in the earlier sample
+ * began at 0. Tunnels with a peer have no counters and no row.
  */
 #ifndef MEMTUN_RATES_H
 #define MEMTUN_RATES_H
@@ -22,30 +22,30 @@ enum {
 
 enum rates_order {
 	RATES_BY_NAME,
-	RATES_BY_RATE,  /* frames in and out, most first */
-	RATES_BY_DROPS, /* most first */
+	RATES_BY_RATE,  /* frames in both directions, largest first */
+	RATES_BY_DROPS, /* largest first */
 };
 
 /* One port at one time. */
 struct rates_port {
 	uint32_t id;
-	int64_t time; /* when its counters came, CLOCK_MONOTONIC */
+	int64_t time; /* CLOCK_MONOTONIC, when its counters arrived */
 	char name[MEMTUN_NAME_SIZE];
 	char bridge[MEMTUN_NAME_SIZE];
 	uint64_t counters[RATES_COUNTERS];
 };
 
 struct rates_sample {
-	int64_t time;             /* when it was asked for */
-	struct rates_port *ports; /* owned; by id */
+	int64_t time;             /* when it was requested */
+	struct rates_port *ports; /* owned; sorted by id */
 	size_t count;
 	size_t room;
 };
 
-/* What is said of one direction, a second. */
+/* The rates of one direction, per second. */
 struct rates_direction {
 	double frames, bytes, drops;
-	const char *reason; /* of most drops; "": there were none */
+	const char *reason; /* the most frequent one of drops; "": no drops */
 };
 
 struct rates_row {
@@ -60,24 +60,24 @@ struct rates {
 	struct rates_sample now, before;
 	struct rates_row *rows; /* owned */
 	size_t row_count;
-	unsigned int asked; /* requests without their answer */
+	unsigned int asked; /* requests without an answer */
 	unsigned int samples;
-	bool failed; /* the last sample; fault says why */
+	bool failed; /* the last sample failed; fault says why */
 	struct fault fault;
 };
 
-/* -1 with ENOMEM. To be freed by rates_free() in any case. */
+/* Initialize. The caller frees it by rates_free(), also after an error. -1 with ENOMEM. */
 int rates_init(struct rates *rates);
 void rates_free(struct rates *rates);
 
 /*
- * Asks for a sample: it is there when memtun_dispatch() has brought `asked` down to 0, with
- * `failed` and `fault` set if it was none; and from the second one on there are rows. -1 with
- * errno, as memtun_request().
+ * Request a sample. It has arrived when memtun_dispatch() has brought `asked` down to 0; `failed`
+ * and `fault` say whether it failed. From the second sample on there are rows. -1 with the errno of
+ * memtun_request().
  */
 int rates_ask(struct rates *rates, struct memtun *memtun);
 
-/* Sorts the rows; those that are equal by name. */
+/* Sort the rows; equal ones by name. */
 void rates_sort(struct rates *rates, enum rates_order order);
 
 #endif

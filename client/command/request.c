@@ -37,7 +37,7 @@ static int request_make(struct memtun *memtun, void *context)
 			   request_answered, pending) < 0)
 		return -1;
 	while (!pending->is_done) {
-		/* A connection that ends answers the request first. */
+		/* If the connection ends, libmemtun answers the request with an error first. */
 		if (memtun_wait(memtun, -1) < 0 && errno != EINTR && !pending->is_done)
 			return -1;
 	}

@@ -48,7 +48,7 @@ int stop_poll(struct pollfd *fds, nfds_t count, int64_t until)
 
 	if (rest < 0)
 		timeout = (struct timespec){0};
-	/* One that comes just before the wait must end it too. */
+	/* Blocked until ppoll() waits, so that a signal just before it ends the wait, too. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that go on until an interrupt or SIGTERM says that it is enough, and then end properly.
+ * How a command that runs until an interrupt or SIGTERM ends properly.
  */
 #ifndef MEMTUN_STOP_H
 #define MEMTUN_STOP_H
@@ -10,14 +10,17 @@
 #include <stdint.h>
 #include <time.h>
 
-/* From now on these signals only say so. once: the second one ends the process after all. */
+/* Let these signals only request the end from now on. once: the second signal ends the process. */
 void stop_prepare(bool once);
 
-/* Has one come? And when the first did, CLOCK_REALTIME. */
+/* Has a signal come? When did the first one come (CLOCK_REALTIME)? */
 bool stop_requested(void);
 struct timespec stop_time(void);
 
-/* As poll(2), until CLOCK_MONOTONIC nanoseconds (-1: for ever), or until one comes or has come. */
+/*
+ * Wait as poll(2) does until CLOCK_MONOTONIC nanoseconds (-1: no limit), or until a signal comes or
+ * has come before. -1 with EINTR after a signal.
+ */
 int stop_poll(struct pollfd *fds, nfds_t count, int64_t until);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes. The longest known word has 13; the size bounds the work for a longer one. */
+/* Bytes. Longer words are never near, because no known word has more than 13. */
 #define WORD_MAX 24
 
 static size_t min(size_t one, size_t other)

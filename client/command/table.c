@@ -10,10 +10,10 @@
 #include "common/attribute_set.h"
 #include "common/descriptor.h"
 
-/* All keys of records, and more than any command adds. */
+/* All keys of records, and more columns than any command adds. */
 #define COLUMNS_MAX (MEMTUN_A_END + 24)
 
-/* A row is libsmartcols' line. */
+/* Never defined: a row is a struct libscols_line. */
 struct table_row;
 
 struct column {
@@ -45,14 +45,17 @@ static struct column *column_new(struct table *table, const char *key, const cha
 					       is_number && !table->json ? SCOLS_FL_RIGHT : 0);
 	if (!column->scols)
 		return NULL;
-	/* As it is: a number, true or false; or null. Its own booleans can't be missing. */
+	/*
+	 * Numbers are printed as they are: a number, true, false or null. libsmartcols' own
+	 * booleans can't be null.
+	 */
 	if (is_number || column->is_flag)
 		scols_column_set_json_type(column->scols, SCOLS_JSON_NUMBER);
 	table->column_count++;
 	return column;
 }
 
-/* A column for a key; in JSON the key is its name, for people it is in capitals. */
+/* Add a column for a key. Its heading is the key in JSON, and the key in capitals in a table. */
 static struct column *column_of_key(struct table *table, const char *key)
 {
 	char heading[64];
@@ -107,7 +110,7 @@ void table_free(struct table *table)
 
 void table_make_tree(struct table *table)
 {
-	/* In JSON it would nest. */
+	/* As JSON, a tree would be nested objects. */
 	if (table->json)
 		return;
 	table->tree = true;
@@ -159,7 +162,10 @@ int table_add(struct table *table, const struct memtun_record *record)
 	return row ? table_set_record(table, row, record) : -1;
 }
 
-/* The array within the object that libsmartcols makes around it; text is the caller's. */
+/*
+ * Return the array inside the object that libsmartcols prints. *text is the memory, which the
+ * caller frees. NULL with errno.
+ */
 static char *table_array(struct table *table, char **text)
 {
 	char *begin, *end;
@@ -187,7 +193,9 @@ int table_print(struct table *table)
 	return !array || puts(array) < 0 ? -1 : 0;
 }
 
-/* Makes one blank of a line end and the blanks after it: none is inside a JSON string. */
+/*
+ * Replace each line end and the blanks behind it by one blank. A JSON string contains no line end.
+ */
 static void text_join_lines(char *text)
 {
 	char *to = text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What memtun top shows of each port, on the screen and in tables alike.
+ * The columns of memtun top, which its screen and its tables share, and the screen.
  */
 #ifndef MEMTUN_TOP_H
 #define MEMTUN_TOP_H
@@ -21,26 +21,26 @@ struct top_column {
 
 extern const struct top_column top_columns[TOP_COLUMNS];
 
-/* A row's cells, for people. */
+/* Write the cells of a row as text. */
 void top_format(const struct rates_row *row, char cells[TOP_COLUMNS][TOP_CELL_SIZE]);
 
-/* The screen: there is one. */
+/* What a key on the screen asks for. */
 enum top_key {
 	TOP_GO_ON,
 	TOP_SORT, /* the order has changed */
 	TOP_QUIT,
 };
 
-/* Takes the terminal over. -1 with *why. */
+/* Take over the terminal for the one screen. -1 with *why. */
 int top_screen_open(const char **why);
 
-/* Gives it back as it was. */
+/* Restore the terminal. */
 void top_screen_close(void);
 
-/* Draws what there is, sorted as it is. */
+/* Draw the rows in their order; `order` and `interval` are for the heading. */
 void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t interval);
 
-/* Takes the keys that were pressed, and a new size; draws again where that changes the picture. */
+/* Handle the keys that were pressed and a new size, and draw again if the view changed. */
 enum top_key top_screen_read(const struct rates *rates, enum rates_order *order, int64_t interval);
 
 #endif

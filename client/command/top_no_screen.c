@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instead of memtun top's screen where it was built without ncurses: there is none.
+ * Replaces top_screen.c in a memtun that is built without ncurses: memtun top has no screen.
  */
 #include "client/command/top.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun top's screen, with ncurses: a line of what is shown, the headings, as many ports as fit,
- * and a line of the keys. It holds where it has been scrolled to, and no figures.
+ * The screen of memtun top, with ncurses: a title, the headings, as many ports as fit, and a line
+ * of the keys. It owns the scroll position; the figures are the caller's.
  */
 #include <curses.h>
 #include <inttypes.h>
@@ -13,12 +13,12 @@
 #include "common/clock.h"
 #include "client/command/top.h"
 
-/* Lines that are no port's. */
+/* Lines above and below the ports. */
 #define HEAD_LINES 2
 #define FOOT_LINES 1
 
 static SCREEN *terminal;
-static size_t first_row; /* that is on the screen */
+static size_t first_row; /* the first row on the screen */
 
 int top_screen_open(const char **why)
 {
@@ -28,7 +28,7 @@ int top_screen_open(const char **why)
 		*why = "top needs a terminal";
 		return -1;
 	}
-	/* Asked first, as newterm() leaves memory behind where it fails. */
+	/* Check the type first, because newterm() leaks memory when it fails. */
 	if (setupterm(NULL, STDOUT_FILENO, &found) == ERR) {
 		*why = "the terminal's type, $TERM, is not known";
 		return -1;
@@ -43,7 +43,7 @@ int top_screen_open(const char **why)
 	noecho();
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
-	/* Some terminals can't hide it. */
+	/* This may fail: some terminals can't hide the cursor. */
 	curs_set(0);
 	return 0;
 }
@@ -73,7 +73,7 @@ static void scroll_bound(const struct rates *rates)
 		first_row = last;
 }
 
-/* Columns are as wide as what is in them, wherever the screen is scrolled to. */
+/* Compute the widths from all rows, so that they don't change while scrolling. */
 static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
 {
 	char cells[TOP_COLUMNS][TOP_CELL_SIZE];
@@ -91,7 +91,7 @@ static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
 	}
 }
 
-/* A line is cut at the screen's edge. */
+/* Draw a line, which the edge of the screen truncates. */
 static void line_draw(int y, const int widths[TOP_COLUMNS], const char *const cells[TOP_COLUMNS])
 {
 	int x = 0;
@@ -158,7 +158,7 @@ void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t 
 
 /* ------------------------------------------------------------------------------ keys */
 
-/* Scrolls, if it is such a key. */
+/* Scroll, if the key is one that scrolls. */
 static void scroll_by_key(const struct rates *rates, int key)
 {
 	size_t page = page_size();

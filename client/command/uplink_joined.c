@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Adds what the format makes of the value, if the record has one. */
+/*
+ * Append the value of the key, if the record has one, with `before` ahead of it if text isn't
+ * empty.
+ */
 static void joined_add(char text[UPLINK_JOINED_SIZE], const struct memtun_record *record,
 		       const char *key, const char *before)
 {
@@ -27,7 +30,7 @@ const char *uplink_joined(const struct memtun_record *record, char text[UPLINK_J
 	joined_add(text, record, "path", "");
 	joined_add(text, record, "local", " ");
 	joined_add(text, record, "remote", " -> ");
-	/* A group is sent to as a remote is; the multicast LAN's has no local side to it. */
+	/* A group has the place of a remote. A multicast LAN has no local address before it. */
 	joined_add(text, record, "group", " -> ");
 	joined_add(text, record, "port", " port ");
 	joined_add(text, record, "ifaddr", " on ");

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun-host: a TCP/IP stack, lwIP, on a tunnel that `memtun host` has opened, which becomes this
- * program: so memtun itself needs no lwIP. It ends with the tunnel, or by a signal.
+ * memtun-host: runs a TCP/IP stack, lwIP, on a tunnel that `memtun host` has opened. `memtun host`
+ * becomes this program, so that memtun itself needs no lwIP. It runs until the tunnel ends, or
+ * until a signal.
  *
- *	memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}...
+ *         memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}...
  *
- * This thread reads frames and holds lwIP's core lock while lwIP works on one. lwIP's own thread
- * has its timers only. No write waits, so the lock is never held for long, and a flood of frames
- * waits in the broker, which counts what it drops.
+ * The main thread reads frames, and locks lwIP's core while lwIP processes one. lwIP's own thread
+ * only runs timers. Writes never block, so the core is never locked for long. In a flood, frames
+ * wait in the broker, which counts those that it drops.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@
 #include "common/exit_status.h"
 #include "common/host_addresses.h"
 
-/* Frames, before it looks whether it should end. */
+/* How many frames to read before the next check for a signal. */
 #define BATCH 64
 
 static struct host_interface interface;
@@ -46,7 +47,10 @@ static int host_fail(int status, const char *format, ...)
 	return status;
 }
 
-/* Takes the words that memtun has checked. -1: it was not memtun. */
+/*
+ * Parse the arguments, which memtun has checked. Return the flags of the tunnel's descriptor. -1:
+ * another program than memtun made the arguments.
+ */
 static int host_parse(int count, char **words, int *ready_fd)
 {
 	const char *reason;
@@ -68,7 +72,10 @@ static int host_parse(int count, char **words, int *ready_fd)
 	return fcntl(interface.fd, F_GETFL);
 }
 
-/* A descriptor that says when to end; no thread of lwIP's sees the signals. */
+/*
+ * Return a descriptor that is readable after a signal that ends the program. The signals are
+ * blocked in lwIP's thread, too. -1 with errno.
+ */
 static int signals_open(void)
 {
 	sigset_t ends;
@@ -81,7 +88,9 @@ static int signals_open(void)
 	return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
-/* Starts lwIP with the interface and the services; then all is answered. */
+/*
+ * Start lwIP with the interface and the services: from now on the host answers. -1: out of memory.
+ */
 static int host_start(void)
 {
 	int result;
@@ -95,10 +104,10 @@ static int host_start(void)
 	return result;
 }
 
-/* Reads what is there, up to a batch. False at the tunnel's end. */
+/* Read frames, at most a batch. False at the tunnel's end. */
 static bool host_read(bool hung_up)
 {
-	static uint8_t frame[UINT16_MAX + 1]; /* one more than lwIP counts: it was longer */
+	static uint8_t frame[UINT16_MAX + 1]; /* shows that a frame is longer than lwIP's 16 bits */
 
 	for (int i = 0; i < BATCH; i++) {
 		ssize_t length = read(interface.fd, frame, sizeof(frame));
@@ -110,10 +119,13 @@ static bool host_read(bool hung_up)
 			UNLOCK_TCPIP_CORE();
 			continue;
 		}
-		/* After ECONNRESET, frames that were sent before the end can still be read. */
+		/* After ECONNRESET, earlier frames can still be read. */
 		if (length < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
-		/* A frame of no bytes, nothing yet, or the end: only poll can tell. */
+		/*
+		 * An empty frame, no frame yet, or the end of the tunnel: poll() distinguishes
+		 * them.
+		 */
 		return !hung_up && (length == 0 || errno == EAGAIN);
 	}
 	return true;
@@ -142,7 +154,7 @@ int main(int argc, char **argv)
 
 	if (flags < 0)
 		return host_fail(EXIT_USAGE, "memtun-host is started by: memtun host NAME ...");
-	/* The tunnel's end is seen by poll. */
+	/* poll() reports the tunnel's end. */
 	signal(SIGPIPE, SIG_IGN);
 	signals = signals_open();
 	if (signals < 0 || fcntl(interface.fd, F_SETFL, flags | O_NONBLOCK) < 0)

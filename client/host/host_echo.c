@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection owns what it has read and not yet written. While the other side doesn't read, that
- * is at most one receive window; lwIP's own buffers are bounded likewise.
+ * A connection owns the bytes that it has read and not yet written. If the peer doesn't read, these
+ * are at most one receive window. lwIP's own buffers have the same bound.
  *
- * Surprising: Debian's lwIP has no bound on connections, not even on those that were only asked for
- * (it is built without TCP_LISTEN_BACKLOG, and with malloc() for its pools). Nor is there a call
- * that counts them: hence its list of them.
+ * Debian's lwIP is built without TCP_LISTEN_BACKLOG and with malloc() for its pools, so it does not
+ * limit connections, not even half-open ones. It has no call that counts them, so host_echo_bound()
+ * walks lwIP's own list.
  */
 #include "client/host/host_echo.h"
 
@@ -23,16 +23,16 @@
 enum {
 	ECHO_PORT = 7,
 	CONNECTIONS_MAX = 128,
-	PIECES_MAX = 64,   /* of what wasn't written yet; a byte can be one, with 100 around it */
-	LOOK_AGAIN = 2,    /* half seconds, until what could not be written is tried again */
-	KEEP_IDLE = 30000, /* milliseconds without a word, until the other side is asked ... */
-	KEEP_INTERVAL = 5000,
-	KEEP_COUNT = 3, /* ... so often, and then given up */
+	PIECES_MAX = 64,      /* pbufs of a connection: one may have 1 byte and 100 of overhead */
+	RETRY_INTERVAL = 2,   /* half seconds, lwIP's unit, until a failed write is tried again */
+	KEEP_IDLE = 30000,    /* milliseconds without a segment until the first keepalive probe */
+	KEEP_INTERVAL = 5000, /* milliseconds between two probes */
+	KEEP_COUNT = 3,       /* probes without an answer until the connection is closed */
 };
 
 struct connection {
-	struct pbuf *pending; /* NULL: all is written */
-	bool peer_is_done;
+	struct pbuf *pending; /* bytes to write, NULL: none */
+	bool peer_is_done;    /* the peer has closed its direction */
 };
 
 /* ------------------------------------------------------------------------------ UDP */
@@ -45,8 +45,8 @@ static void datagram_echo(void *context, struct udp_pcb *pcb, struct pbuf *datag
 
 	LWIP_UNUSED_ARG(context);
 	/*
-	 * Not to another echo service, with which it would go to and fro for ever; and not what
-	 * was sent to all, which all would answer.
+	 * Two echo services would send a datagram back and forth for ever. All hosts would answer a
+	 * broadcast.
 	 */
 	if (port != ECHO_PORT && !ip_addr_ismulticast(target) &&
 	    !ip_addr_isbroadcast(target, netif))
@@ -63,7 +63,7 @@ static void connection_free(struct connection *connection)
 	free(connection);
 }
 
-/* lwIP has given the connection up, and freed its own part. */
+/* Free the connection. lwIP has closed it and freed its own part. */
 static void connection_ended(void *context, err_t error)
 {
 	LWIP_UNUSED_ARG(error);
@@ -78,11 +78,11 @@ static void connection_close(struct connection *connection, struct tcp_pcb *pcb)
 	tcp_poll(pcb, NULL, 0);
 	tcp_err(pcb, NULL);
 	connection_free(connection);
-	/* Where it has no memory for that it tries again by itself. */
+	/* If lwIP has no memory for it, lwIP tries again itself. */
 	tcp_close(pcb);
 }
 
-/* Writes back what there is room for; at its end, closes. */
+/* Write back as much as there is room for. After the peer's last byte, close. */
 static void connection_echo(struct connection *connection, struct tcp_pcb *pcb)
 {
 	while (connection->pending && tcp_sndbuf(pcb) > 0) {
@@ -124,7 +124,7 @@ static err_t connection_sent(void *context, struct tcp_pcb *pcb, u16_t length)
 	return ERR_OK;
 }
 
-static err_t connection_look_again(void *context, struct tcp_pcb *pcb)
+static err_t connection_retry(void *context, struct tcp_pcb *pcb)
 {
 	connection_echo(context, pcb);
 	return ERR_OK;
@@ -148,7 +148,7 @@ static err_t connection_accept(void *context, struct tcp_pcb *pcb, err_t error)
 	tcp_arg(pcb, connection);
 	tcp_recv(pcb, connection_received);
 	tcp_sent(pcb, connection_sent);
-	tcp_poll(pcb, connection_look_again, LOOK_AGAIN);
+	tcp_poll(pcb, connection_retry, RETRY_INTERVAL);
 	tcp_err(pcb, connection_ended);
 	return ERR_OK;
 }
@@ -158,13 +158,13 @@ void host_echo_bound(void)
 	struct tcp_pcb *half_open = NULL;
 	int count = 0;
 
-	/* lwIP puts what is new, and what was just used, at the front. */
+	/* lwIP puts new connections, and those it just used, at the front. */
 	for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
 		count++;
 		if (pcb->state == SYN_RCVD)
 			half_open = pcb;
 	}
-	/* One frame makes one connection at most, and that is half open. */
+	/* One frame makes at most one connection, which is half open. */
 	if (count > CONNECTIONS_MAX && half_open)
 		tcp_abandon(half_open, 0);
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The echo services of RFC 862: what comes to port 7 goes back, by UDP and by TCP, IPv4 and IPv6.
+ * The echo services of RFC 862, which send back what they receive on port 7 by UDP and by TCP, over
+ * IPv4 and IPv6.
  */
 #ifndef MEMTUN_HOST_ECHO_H
 #define MEMTUN_HOST_ECHO_H
 
-/* Listens. With lwIP's core lock. -1: lwIP has no memory. */
+/* Start to listen. The caller has locked lwIP's core. -1: out of memory. */
 int host_echo_start(void);
 
 /*
- * Keeps TCP's connections within their number, after lwIP has taken a frame. With the core lock.
+ * Drop the oldest half-open TCP connection if there are too many. The caller has locked lwIP's
+ * core, and calls this after each frame.
  */
 void host_echo_bound(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Surprising: Debian's lwIP 2.1.3 has its pools' sizes wrong, so that a frame in a pbuf of
- * PBUF_POOL overruns the heap: ours are of PBUF_RAM. And all that is pooled there comes from
- * malloc() without bounds, so what can pile up has its bound here.
+ * In Debian's lwIP 2.1.3 the sizes of the pools are wrong, so that a frame in a pbuf of PBUF_POOL
+ * overruns the heap. This file uses PBUF_RAM. The pools come from malloc() without a limit, so this
+ * file limits the packets that may wait for a neighbour.
  */
 #include "client/host/host_interface.h"
 
@@ -17,9 +17,9 @@
 #include <lwip/priv/nd6_priv.h>
 
 enum {
-	ETHERNET_MIN = 60,    /* bytes of a frame, without its check sequence: IEEE 802.3 */
-	NEIGHBOUR_QUEUE = 10, /* packets: of IPv4 lwIP was built to keep as many, ARP_QUEUE_LEN */
-	LINK_LOCAL = 0,       /* the slot of that address, as lwIP has it */
+	ETHERNET_MIN = 60,    /* bytes of a frame without its check sequence: IEEE 802.3 */
+	NEIGHBOUR_QUEUE = 10, /* packets, as many as ARP_QUEUE_LEN is for IPv4 in Debian's lwIP */
+	LINK_LOCAL = 0,       /* lwIP's slot of the link-local address */
 };
 
 /* ------------------------------------------------------------------------------ sending */
@@ -35,13 +35,13 @@ static err_t frame_write(struct netif *netif, struct pbuf *frame)
 	}
 	if (write(interface->fd, bytes, frame->tot_len) >= 0)
 		return ERR_OK;
-	/* TCP takes the first as a reason to try again soon. */
+	/* On ERR_MEM, lwIP's TCP tries again soon. */
 	return errno == EAGAIN || errno == ENOBUFS ? ERR_MEM : ERR_IF;
 }
 
 static err_t ipv4_write(struct netif *netif, struct pbuf *packet, const ip4_addr_t *next_hop)
 {
-	LWIP_UNUSED_ARG(next_hop); /* a TUN has one neighbour, whoever that is */
+	LWIP_UNUSED_ARG(next_hop); /* a TUN has one neighbour */
 	return frame_write(netif, packet);
 }
 
@@ -51,7 +51,7 @@ static err_t ipv6_write(struct netif *netif, struct pbuf *packet, const ip6_addr
 	return frame_write(netif, packet);
 }
 
-/* Do as many packets wait for the neighbour's address as may? */
+/* Does the maximum of packets wait for the neighbour's MAC address? */
 static bool neighbour_is_full(const ip6_addr_t *neighbour)
 {
 	for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; i++) {
@@ -68,7 +68,10 @@ static bool neighbour_is_full(const ip6_addr_t *neighbour)
 	return false;
 }
 
-/* lwIP learns gateways of IPv6 from what routers say only; one that was given is gone to here. */
+/*
+ * Return the next hop of an IPv6 packet. lwIP itself knows only gateways from router
+ * advertisements, so this function uses the gateway of the command line.
+ */
 static const ip6_addr_t *ipv6_next_hop(const struct host_interface *interface,
 				       const ip6_addr_t *target)
 {
@@ -91,8 +94,12 @@ static err_t ipv6_output(struct netif *netif, struct pbuf *packet, const ip6_add
 
 /* ------------------------------------------------------------------------------ receiving */
 
-/* Is it for this card: for its address, or for several? Of a TUN, is there a header? */
-static bool is_for_us(const struct host_interface *interface, const uint8_t *frame, size_t length)
+/*
+ * Is the frame for this interface's MAC address, or for a group or broadcast address? On a TUN: has
+ * the packet a whole header?
+ */
+static bool frame_is_for(const struct host_interface *interface, const uint8_t *frame,
+			 size_t length)
 {
 	if (interface->ethernet)
 		return length > SIZEOF_ETH_HDR &&
@@ -107,9 +114,9 @@ void host_interface_take(struct host_interface *interface, const uint8_t *frame,
 	struct pbuf *copy;
 	size_t missing = 0;
 
-	if (length > UINT16_MAX || !is_for_us(interface, frame, length))
+	if (length > UINT16_MAX || !frame_is_for(interface, frame, length))
 		return;
-	/* As a card does; lwIP looks at headers before it looks whether they are there. */
+	/* lwIP reads headers before it checks the length, so pad a frame as a network card does. */
 	if (interface->ethernet && length < ETHERNET_MIN)
 		missing = ETHERNET_MIN - length;
 	copy = pbuf_alloc(PBUF_RAW, (u16_t)(length + missing), PBUF_RAM);
@@ -124,8 +131,11 @@ void host_interface_take(struct host_interface *interface, const uint8_t *frame,
 
 /* ------------------------------------------------------------------------------ starting */
 
-/* Locally administered, and another one wherever the address is: its last four bytes. */
-static void netif_name_hardware(struct netif *netif, const struct host_addresses *addresses)
+/*
+ * Set the MAC address: a locally administered one that ends in the last four bytes of the IP
+ * address, so that hosts with different addresses differ.
+ */
+static void netif_set_mac(struct netif *netif, const struct host_addresses *addresses)
 {
 	const uint8_t *last = addresses->ipv4.is_given ? addresses->ipv4.address.bytes
 						       : addresses->ipv6.address.bytes + 12;
@@ -146,12 +156,12 @@ static err_t netif_init_tunnel(struct netif *netif)
 	netif->flags = NETIF_FLAG_LINK_UP;
 	netif->output = ipv4_write;
 	netif->output_ip6 = ipv6_write;
-	/* Also of a TUN: else lwIP's solicitations have bytes that were never set. */
-	netif_name_hardware(netif, &interface->addresses);
+	/* A TUN needs it, too: lwIP's solicitations contain it. */
+	netif_set_mac(netif, &interface->addresses);
 	if (!interface->ethernet)
 		return ERR_OK;
 	netif->flags |= NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
-	/* With prefix 31 the other of the two addresses would look like that for all. */
+	/* With prefix 31, lwIP would take the other one of the two addresses as the broadcast. */
 	if (interface->addresses.ipv4.prefix < 31)
 		netif->flags |= NETIF_FLAG_BROADCAST;
 	netif->output = etharp_output;
@@ -170,7 +180,7 @@ static int ipv6_start(struct host_interface *interface)
 	memcpy(address.addr, own->address.bytes, sizeof(address.addr));
 	if (netif_add_ip6_address(netif, &address, &slot) != ERR_OK)
 		return -1;
-	/* In use at once: nobody waits for a second in which another might object. */
+	/* Use the address at once, without duplicate address detection. */
 	netif_ip6_addr_set_state(netif, slot, IP6_ADDR_PREFERRED);
 	if (interface->ethernet) {
 		netif_create_ip6_linklocal_address(netif, 1);
@@ -192,7 +202,7 @@ int host_interface_start(struct host_interface *interface)
 		memcpy(&gateway.addr, own->gateway.bytes, sizeof(gateway.addr));
 		netmask.addr = htonl(UINT32_MAX << (32 - own->prefix));
 	}
-	/* netif_input looks at the flags to tell a frame from a packet. */
+	/* netif_input() distinguishes frames and packets by the flags. */
 	if (!netif_add(netif, &address, &netmask, &gateway, interface, netif_init_tunnel,
 		       netif_input))
 		return -1;
@@ -200,7 +210,7 @@ int host_interface_start(struct host_interface *interface)
 	if (interface->addresses.ipv6.is_given && ipv6_start(interface) < 0)
 		return -1;
 	netif_set_up(netif);
-	/* It has its addresses, and asks no router for others. */
+	/* The host has its addresses, so it sends no router solicitations. */
 	netif->rs_count = 0;
 	return 0;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tunnel as lwIP's one network interface, with its addresses. It is asked by one thread, which
- * holds lwIP's core lock where it says so.
+ * A tunnel as lwIP's only network interface, with its addresses. One thread calls these functions.
  *
- * It never waits: a frame that the tunnel has no room for is lost, as a network card would lose it.
- * Else whoever doesn't read would stop lwIP, and with it all that others ask of this host.
+ * Writes never block. A frame is lost if the tunnel has no room for it, as with a network card.
+ * Otherwise one reader that doesn't read would stop lwIP, and the host would answer no other peer.
  */
 #ifndef MEMTUN_HOST_INTERFACE_H
 #define MEMTUN_HOST_INTERFACE_H
@@ -20,19 +19,21 @@
 #include "common/host_addresses.h"
 
 struct host_interface {
-	int fd; /* not blocking, borrowed */
+	int fd; /* non-blocking, borrowed */
 	bool ethernet;
 	unsigned int mtu;
 	struct host_addresses addresses;
 	struct netif netif;
 	ip6_addr_t gateway6;
-	uint8_t sending[UINT16_MAX]; /* a frame that lwIP has in pieces */
+	uint8_t sending[UINT16_MAX]; /* a frame that lwIP has in several pieces */
 };
 
-/* Plugs it into lwIP: it answers from now on. With the core lock. -1: lwIP takes no more. */
+/* Add the interface to lwIP. The caller has locked lwIP's core. -1: out of memory. */
 int host_interface_start(struct host_interface *interface);
 
-/* Hands lwIP a frame that was read, or drops what a card would not take. With the core lock. */
+/*
+ * Pass a frame to lwIP, or drop it if a network card would. The caller has locked lwIP's core.
+ */
 void host_interface_take(struct host_interface *interface, const uint8_t *frame, size_t length);
 
 #endif

@@ -4,6 +4,8 @@
 # How memtun's command line is read, and its help: each command's own, its example, options before
 # and behind the NAME, other names of commands, and suggestions. All of it is run twice: as it is,
 # and with POSIXLY_CORRECT, which stops getopt(3) at the first word unless it is told otherwise.
+# All of it is about a hundred commands, twice.
+TEST_SECONDS=120
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
@@ -111,6 +113,11 @@ ok "a misspelled word gets the nearest one as a suggestion, if there is one"
 
 # --- options, wherever they are ---
 
+# has_ended PID: also if it still has to be waited for.
+has_ended() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
 broker_start
 ends_with 0 memtun add vm bridge lab
 unset MEMTUN_SOCKET
@@ -128,7 +135,7 @@ for words in "$at show" "show $at" "show $at vm" "show vm $at" "show --socket=$s
 		started="$started $capture"
 		ended() {
 			ends_with 0 memtun $at inject vm --udp 10.0.0.1:7 x
-			! kill -0 "$capture" 2>/dev/null
+			has_ended "$capture"
 		}
 		turns_until ended
 		wait $capture
@@ -237,7 +244,7 @@ frames_until_done() {
 	started="$started $watcher"
 	ended() {
 		ends_with 0 memtun inject "$@"
-		! kill -0 $watcher 2>/dev/null
+		has_ended "$watcher"
 	}
 	turns_until ended "$@"
 	wait $watcher
