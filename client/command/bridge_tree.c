@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "client/command/bridge_view.h"
-#include "common/clock.h"
-#include "common/descriptor.h"
 #include "client/command/listing.h"
 #include "client/command/options_parse.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
+#include "common/clock.h"
+#include "common/descriptor.h"
 
 static const char *const plain_keys[] = {
 	"name", "type", "mode", "state", "vlan", "age", "joined-to", NULL,

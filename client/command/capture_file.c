@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/pcapng.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_describe.h"
-#include "client/command/pcapng.h"
 
 static int file_fail(const struct capture_file *file)
 {

@@ -13,8 +13,8 @@
 #include "client/command/options_parse.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_describe.h"
-#include "memtun.h"
 #include "memtun/connector.h"
+#include "memtun.h"
 
 #define FILTERS_MAX 32
 

@@ -13,11 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/address.h"
-#include "common/clock.h"
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/options_parse.h"
+#include "common/address.h"
+#include "common/clock.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_format.h"

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/listing.h"
 #include "client/command/options_parse.h"
+#include "common/clock.h"
 #include "memtun.h"
 
 /* Milliseconds between two checks whether a tunnel is drained: there is no event for it. */

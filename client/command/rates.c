@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "client/lib/record.h"
+#include "common/clock.h"
 
 /* ------------------------------------------------------------------------------ samples */
 

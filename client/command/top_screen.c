@@ -10,8 +10,8 @@
 #include <term.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "client/command/top.h"
+#include "common/clock.h"
 
 /* Lines above and below the ports. */
 #define HEAD_LINES 2
