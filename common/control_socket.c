@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 /* Clients that may wait to be accepted: what the kernel allows by default (somaxconn). */
 #define BACKLOG 4096
@@ -304,8 +305,7 @@ int control_socket_connect(const char *address, struct fault *fault)
 		if (passed.error != ECONNREFUSED && passed.error != ENOENT &&
 		    passed.error != EACCES) {
 			*fault = passed;
-			errno = passed.error;
-			return -1;
+			return failed(passed.error);
 		}
 	}
 	return fault_set(fault, ENOENT, "no broker is running for this user; memtund starts one");

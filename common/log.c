@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/failed.h"
 
 /* Enough to see what goes on, too few to fill a disk. */
 #define RATELIMIT_LINES_PER_SECOND 10
@@ -28,8 +29,7 @@ int log_level_parse(const char *name)
 		if (strcmp(level_names[i], name) == 0)
 			return i;
 	}
-	errno = EINVAL;
-	return -1;
+	return failed(EINVAL);
 }
 
 /* One write for the whole line, so that lines of several processes don't mix. */

@@ -5,6 +5,8 @@
 #include <libmnl/libmnl.h>
 #include <string.h>
 
+#include "common/failed.h"
+
 /* The highest number that the kernel lets an errno have (MAX_ERRNO). */
 #define ERRNO_MAX 4095
 
@@ -104,14 +106,10 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
 	size_t at = sizeof(*header) + sizeof(*error);
 
-	if (length < at || header->nlmsg_len != length || header->nlmsg_type != NLMSG_ERROR) {
-		errno = EBADMSG;
-		return -1;
-	}
-	if (error->error > 0 || error->error < -ERRNO_MAX) {
-		errno = EBADMSG;
-		return -1;
-	}
+	if (length < at || header->nlmsg_len != length || header->nlmsg_type != NLMSG_ERROR)
+		return failed(EBADMSG);
+	if (error->error > 0 || error->error < -ERRNO_MAX)
+		return failed(EBADMSG);
 	*sequence = header->nlmsg_seq;
 	fault->error = -error->error;
 	fault->offset = 0;
@@ -120,10 +118,8 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 	while (at + sizeof(struct nlattr) <= length) {
 		const struct nlattr *raw = (const struct nlattr *)((const char *)record + at);
 
-		if (raw->nla_len < sizeof(*raw) || raw->nla_len > length - at) {
-			errno = EBADMSG;
-			return -1;
-		}
+		if (raw->nla_len < sizeof(*raw) || raw->nla_len > length - at)
+			return failed(EBADMSG);
 		if (mnl_attr_get_type(raw) == NLMSGERR_ATTR_MSG) {
 			size_t size = mnl_attr_get_payload_len(raw);
 

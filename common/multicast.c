@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 static int option_set(int fd, int option, int value)
 {
@@ -81,10 +82,8 @@ int multicast_open(struct multicast *multicast, const struct multicast_options *
 		.loop = options->loop,
 	};
 	/* The kernel takes -1 for its default ttl, and refuses others that are out of bounds. */
-	if (!IN_MULTICAST(ntohl(options->group.s_addr)) || options->port == 0 || options->ttl < 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (!IN_MULTICAST(ntohl(options->group.s_addr)) || options->port == 0 || options->ttl < 0)
+		return failed(EINVAL);
 	multicast->receiver = multicast_join(&multicast->group, options->interface);
 	if (multicast->receiver < 0)
 		return -1;
@@ -132,9 +131,7 @@ int multicast_receive(struct multicast *multicast, struct mmsghdr *messages, uns
 
 ssize_t multicast_send(struct multicast *multicast, const void *frame, size_t length)
 {
-	if (length == 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (length == 0)
+		return failed(EINVAL);
 	return send(multicast->sender, frame, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

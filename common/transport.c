@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "common/transport_parts.h"
 
 /* Waits for better weather: from a millisecond up to a second, doubling. */
@@ -111,10 +112,8 @@ void memtun_transport_free(struct memtun_transport *transport)
 int memtun_transport_set_bounds(struct memtun_transport *transport,
 				const struct memtun_transport_bounds *bounds)
 {
-	if (bounds->hard_fds < bounds->pause_fds || bounds->hard_bytes < bounds->pause_bytes) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (bounds->hard_fds < bounds->pause_fds || bounds->hard_bytes < bounds->pause_bytes)
+		return failed(EINVAL);
 	transport->bounds = *bounds;
 	return 0;
 }

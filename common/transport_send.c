@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 struct entry {
 	STAILQ_ENTRY(entry) link;
@@ -169,10 +170,8 @@ static int transport_admit(const struct memtun_transport *transport, size_t leng
 static int fds_check(const int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (fds[i] < 0) {
-			errno = EBADF;
-			return -1;
-		}
+		if (fds[i] < 0)
+			return failed(EBADF);
 	}
 	return 0;
 }

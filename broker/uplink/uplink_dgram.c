@@ -21,6 +21,7 @@
 #include "common/container_of.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
 
@@ -125,8 +126,7 @@ static int dgram_know_peer(struct dgram *dgram)
 		return -1;
 	if (!name_is(&dgram->peer, dgram->peer_size, &own, own_size))
 		return 0;
-	errno = EINVAL;
-	return -1;
+	return failed(EINVAL);
 }
 
 /* What waits there to be read is lost. */
@@ -147,8 +147,7 @@ static int dgram_connect(struct dgram *dgram, const void *peer, socklen_t size)
 	if (dgram_know_peer(dgram) < 0) {
 		error = errno;
 		dgram_part(dgram);
-		errno = error;
-		return -1;
+		return failed(error);
 	}
 	return 0;
 }
@@ -264,8 +263,7 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 			if (error == EINVAL)
 				snprintf(text, UPLINK_TEXT_SIZE, "remote %.60s is path itself",
 					 dgram_path(dgram, MEMTUN_A_REMOTE));
-			errno = error;
-			return -1;
+			return failed(error);
 		}
 		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s: %s",
 			 dgram_path(dgram, MEMTUN_A_REMOTE), strerror(error));

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/failed.h"
+
 int uplink_path_check(const struct sockaddr_un *address)
 {
 	struct stat status;
@@ -12,8 +14,7 @@ int uplink_path_check(const struct sockaddr_un *address)
 	if (address->sun_path[0] == '\0' || stat(address->sun_path, &status) < 0 ||
 	    S_ISSOCK(status.st_mode))
 		return 0;
-	errno = ENOTSOCK;
-	return -1;
+	return failed(ENOTSOCK);
 }
 
 bool uplink_path_same(const char *one, const char *other)

@@ -17,6 +17,7 @@
 #include "common/address.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "broker/uplink/uplink_socket.h"
 
 /* Where the VNI is in a datagram: the upper three bytes of a word. */
@@ -81,15 +82,13 @@ static int sharers_admit(const struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 			continue;
 		snprintf(text, UPLINK_TEXT_SIZE, "vni %u on %s is uplink '%s'", vxlan->vni,
 			 socket_address_format(&vxlan->local, address), other->uplink.port.name);
-		errno = EADDRINUSE;
-		return -1;
+		return failed(EADDRINUSE);
 	}
 	if (count < VXLAN_SHARERS_MAX)
 		return count;
 	snprintf(text, UPLINK_TEXT_SIZE, "%s has %d uplinks",
 		 socket_address_format(&vxlan->local, address), count);
-	errno = EUSERS;
-	return -1;
+	return failed(EUSERS);
 }
 
 int vxlan_share_open(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])

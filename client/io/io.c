@@ -14,6 +14,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/failed.h"
+
 /* A device that is registered at a path. */
 struct io_device {
 	LIST_ENTRY(io_device) in_io;
@@ -21,12 +23,6 @@ struct io_device {
 	void *context;
 	char path[];
 };
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 /* ------------------------------------------------------------------------------ read and write */
 

@@ -17,18 +17,13 @@
 
 #include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 /*
  * Bytes; half of net.core.wmem_default, because the kernel doubles what is set. A socket then has room
  * for 278 frames of 60 bytes or 93 of 1514 (measured with Linux 6.18).
  */
 #define SEND_BUFFER (212992 / 2)
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 static struct memory *memory_of(struct memory_tunnel *tunnel)
 {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/container_of.h"
+#include "common/failed.h"
 
 /* The kernel's MAX_TAP_QUEUES. */
 #define QUEUES_MAX 256
@@ -22,12 +23,6 @@ struct memory_interface {
 	struct tun_interface interface;
 	LIST_ENTRY(memory_interface) in_memory;
 };
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 struct tun_interface *memory_interface_find(struct memory *memory, const char *name)
 {

@@ -17,16 +17,11 @@
 #include <sys/socket.h>
 
 #include "common/clock.h"
+#include "common/failed.h"
 #include "common/frame/frame_format.h"
 
 /* Bytes of the longest message that a plain write(2) can put into a socket: its SO_SNDBUF. */
 #define MESSAGE_MAX 212992
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 void memory_drop_frames(struct io_frames *frames)
 {

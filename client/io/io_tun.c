@@ -11,11 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static ssize_t failed(int error)
-{
-	errno = error;
-	return -1;
-}
+#include "common/failed.h"
 
 /* ------------------------------------------------------------------------------ writing */
 

@@ -11,17 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/failed.h"
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_describe.h"
 #include "common/frame/frame_view.h"
 
 _Static_assert(MEMTUN_TESTING_DESCRIPTION == FRAME_DESCRIPTION_SIZE, "both are for one line");
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 struct memtun_testing_tunnel *memtun_testing_tunnel(struct memtun_io *io, int fd)
 {

@@ -20,6 +20,7 @@
 
 #include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "common/frame/checksum.h"
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_view.h"
@@ -46,12 +47,6 @@ struct udp_receiver {
 	STAILQ_HEAD(, io_frame) waiting; /* payloads only */
 	unsigned int waiting_count;
 };
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 static int destination_parse(struct destination *to, const char *host, uint16_t port)
 {

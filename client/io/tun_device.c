@@ -11,11 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
+#include "common/failed.h"
 
 /*
  * Copy from or to the program's memory as the kernel's copy_from_user() does: a bad pointer is

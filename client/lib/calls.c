@@ -7,6 +7,7 @@
 
 #include "client/lib/connection.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "client/lib/options.h"
 #include "client/lib/record.h"
 
@@ -63,8 +64,7 @@ static int call_make(struct memtun *memtun, struct call *call, enum memtun_comma
 	memtun->blocking = was_blocking;
 	if (call->error) {
 		descriptor_close(&call->fd);
-		errno = call->error;
-		return -1;
+		return failed(call->error);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "client/lib/options.h"
 
 /* ------------------------------------------------------------------------------ life */
@@ -89,8 +90,7 @@ int memtun_connect(struct memtun *memtun, const char *address)
 
 		memtun_transport_free(memtun->transport);
 		memtun->transport = NULL;
-		errno = error;
-		return -1;
+		return failed(error);
 	}
 	return 0;
 }
@@ -176,10 +176,8 @@ static int connection_check(struct memtun *memtun)
 {
 	if (!memtun->transport)
 		return fault_set(&memtun->fault, ENOTCONN, "not connected to a broker");
-	if (memtun->end) {
-		errno = memtun->end;
-		return -1;
-	}
+	if (memtun->end)
+		return failed(memtun->end);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 
 #include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "client/io/io_tun.h"
 #include "memtun.h"
 
@@ -36,12 +37,6 @@ struct request {
 	uid_t owner;
 	char name[IFNAMSIZ];
 };
-
-static int failed(int error)
-{
-	errno = error;
-	return -1;
-}
 
 static void options_release(struct memtun_options **options)
 {

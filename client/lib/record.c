@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/failed.h"
+
 /* The attribute of that word, if the record has it; MEMTUN_A_UNSPEC if not. */
 static enum memtun_attribute record_find(const struct memtun_record *record, const char *key)
 {
@@ -31,14 +33,10 @@ int memtun_record_number(const struct memtun_record *record, const char *key, ui
 {
 	enum memtun_attribute which = record_find(record, key);
 
-	if (which == MEMTUN_A_UNSPEC) {
-		errno = ENOENT;
-		return -1;
-	}
-	if (attribute_is_string(which)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (which == MEMTUN_A_UNSPEC)
+		return failed(ENOENT);
+	if (attribute_is_string(which))
+		return failed(EINVAL);
 	*number = record->set.values[which].number;
 	return 0;
 }

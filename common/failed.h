@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MEMTUN_FAILED_H
+#define MEMTUN_FAILED_H
+
+#include <errno.h>
+
+/* Set errno and return -1: `return failed(EINVAL);`. */
+static inline int failed(int error)
+{
+	errno = error;
+	return -1;
+}
+
+#endif
