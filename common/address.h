@@ -59,8 +59,8 @@ static inline struct address address_ipv6(const void *bytes)
 /* Read both addresses of an IP packet. The caller has checked the version and the length. */
 void address_read_packet(const void *packet, struct address *from, struct address *to);
 
-/* Read the `length` characters at text, which are an IP address and nothing else. -1: they aren't.
- */
+/* Read the `length` characters at text, which are an IP address and nothing else. -1: they
+ * aren't. */
 int address_parse(const char *text, size_t length, struct address *address);
 
 /* ------------------------------------------------------------------------------ asking */

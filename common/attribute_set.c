@@ -129,7 +129,7 @@ void attribute_set_free(struct attribute_set *copy)
 	}
 }
 
-/* 1-based number of the word in the list, 0 if it isn't there. */
+/* Return the number of the word in the list, from 1; 0: it isn't there. */
 static uint64_t words_find(const char *const *words, const char *word)
 {
 	for (uint64_t i = 0; words[i]; i++) {

@@ -27,14 +27,14 @@ static inline bool attribute_set_has(const struct attribute_set *set, enum memtu
 	return set->present[which / 64] >> (which % 64) & 1;
 }
 
-/* 0 where it isn't there. */
+/* Return the number, or 0 if the set hasn't the attribute. */
 static inline uint64_t attribute_set_number(const struct attribute_set *set,
 					    enum memtun_attribute which)
 {
 	return attribute_set_has(set, which) ? set->values[which].number : 0;
 }
 
-/* NULL where it isn't there. */
+/* Return the string, or NULL if the set hasn't the attribute. */
 static inline const char *attribute_set_string(const struct attribute_set *set,
 					       enum memtun_attribute which)
 {
@@ -66,14 +66,14 @@ static inline void attribute_set_clear(struct attribute_set *set)
 	set->present[1] = 0;
 }
 
-/* The set's attribute after `which` (0: its first); MEMTUN_A_END: there is none. */
+/* Return the set's attribute after `which` (0: the first); MEMTUN_A_END: there is none. */
 enum memtun_attribute attribute_set_next(const struct attribute_set *set, int which);
 
-/* The same among the set's attributes that are an option of one of these. */
+/* Return the same of those attributes that are options: enum attribute_option, or'ed. */
 enum memtun_attribute attribute_set_next_option(const struct attribute_set *set, int which,
 						unsigned int options);
 
-/* Lists end with MEMTUN_A_UNSPEC. */
+/* The attributes that a request or an object takes. The lists end with MEMTUN_A_UNSPEC. */
 struct attribute_choice {
 	enum memtun_attribute required[4];
 	enum memtun_attribute allowed[5]; /* besides those, and besides `options` */
@@ -81,7 +81,7 @@ struct attribute_choice {
 };
 
 /*
- * Does the set have all that is required, and nothing that isn't allowed? Else -1 with the fault
+ * Check that the set has all required attributes, and none that isn't allowed. -1 with the fault
  * filled (EINVAL): "TAKER needs KEY", "TAKER takes no KEY".
  */
 int attribute_set_check(const struct attribute_set *set, const struct attribute_choice *choice,
@@ -93,18 +93,18 @@ int attribute_set_copy(struct attribute_set *copy, const struct attribute_set *s
 /* Free the strings of a copy. */
 void attribute_set_free(struct attribute_set *copy);
 
-/* Does the value keep to its attribute's bounds? Else -1 with the fault filled (EINVAL). */
+/* Check the value against its attribute's bounds. -1 with the fault filled (EINVAL). */
 int attribute_check_number(enum memtun_attribute which, uint64_t number, struct fault *fault);
 int attribute_check_string(enum memtun_attribute which, const char *string, struct fault *fault);
 
 /*
- * Reads one value as people write it. For a flag, value may be NULL (on), "on" or "off". -1 with
- * the fault filled: EINVAL.
+ * Read one value from its text, and put it into the set. For a flag, value may be NULL (on), "on"
+ * or "off". -1 with the fault filled: EINVAL.
  */
 int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, const char *value,
 			struct fault *fault);
 
-/* Writes a value as people read it into text; returns text. */
+/* Write a value as text, as attribute_set_parse() reads it. Return text. */
 const char *attribute_format(const struct attribute_set *set, enum memtun_attribute which,
 			     char text[], size_t size);
 

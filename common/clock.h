@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one clock everything waits by: CLOCK_MONOTONIC in nanoseconds. -1 stands for "no deadline".
+ * The clock for all waiting: CLOCK_MONOTONIC in nanoseconds. A deadline of -1 means "none".
  */
 #ifndef MEMTUN_CLOCK_H
 #define MEMTUN_CLOCK_H
@@ -20,7 +20,7 @@ static inline int64_t clock_now(void)
 	return now.tv_sec * CLOCK_SECOND + now.tv_nsec;
 }
 
-/* The earlier of two deadlines. */
+/* Return the earlier of two deadlines. */
 static inline int64_t clock_earlier(int64_t one, int64_t other)
 {
 	if (one < 0)
@@ -28,7 +28,7 @@ static inline int64_t clock_earlier(int64_t one, int64_t other)
 	return other < 0 || one < other ? one : other;
 }
 
-/* What poll(2) is to wait for a deadline: milliseconds, rounded up, -1 for ever. */
+/* Return the timeout for poll(2) until a deadline: milliseconds, rounded up, -1 for no limit. */
 static inline int clock_poll_timeout(int64_t deadline)
 {
 	int64_t rest;

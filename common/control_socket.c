@@ -15,7 +15,7 @@
 #include "common/descriptor.h"
 #include "common/failed.h"
 
-/* Clients that may wait to be accepted: what the kernel allows by default (somaxconn). */
+/* How many connections may wait for accept(2): the kernel's default maximum (somaxconn). */
 #define BACKLOG 4096
 
 int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_t *size,
@@ -33,7 +33,7 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 	memcpy(name->sun_path, address, length);
 	if (address[0] == '@')
 		name->sun_path[0] = '\0';
-	/* In the abstract namespace every byte of the size counts. */
+	/* In the abstract namespace a NUL at the end would belong to the name. */
 	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length +
 			    (address[0] == '@' ? 0 : 1));
 	return 0;
@@ -41,7 +41,7 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 
 /* ------------------------------------------------------------------------------ listening */
 
-/* Is the lock that is held the one that others would find? */
+/* Is the locked file still the one at the path? */
 static bool lock_is_at(int lock, const char *path)
 {
 	struct stat held, found;
@@ -66,7 +66,7 @@ static int lock_take(const char *address, struct fault *fault)
 						 "a broker listens on %s already", address);
 			return fault_set(fault, errno, "cannot lock %s: %s", path, strerror(errno));
 		}
-		/* Whoever held it may just have removed it. */
+		/* The broker that had the lock removes the file before it unlocks it. */
 		if (lock_is_at(lock, path))
 			return descriptor_take(&lock);
 	}
@@ -125,10 +125,11 @@ static int socket_clear(const struct sockaddr_un *name, socklen_t size, int type
 static int socket_bind(int fd, const char *address, const struct sockaddr_un *name, socklen_t size,
 		       struct fault *fault)
 {
-	/* The mode is set before the name is there, so that nobody connects in between. */
+	/* Set the mode before the name exists, so that no other user can connect in between. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)name, size) < 0)
 		return fault_set(fault, errno, "cannot listen on %s: %s", address,
-				 errno == EADDRINUSE ? "somebody does already" : strerror(errno));
+				 errno == EADDRINUSE ? "another program does already"
+						     : strerror(errno));
 	if (listen(fd, BACKLOG) == 0)
 		return 0;
 	fault_set(fault, errno, "cannot listen on %s: %s", address, strerror(errno));
@@ -207,7 +208,7 @@ static void place_temporary(char address[CONTROL_ADDRESS_SIZE])
 	snprintf(address, CONTROL_ADDRESS_SIZE, "/tmp/memtun-%u/control", geteuid());
 }
 
-/* Makes the directory that the address is in, if it isn't there, and sees that it is ours alone. */
+/* Make the directory of the address if it isn't there, and check that it is this user's alone. */
 static int directory_check(const char *address, bool make, struct fault *fault)
 {
 	char directory[CONTROL_ADDRESS_SIZE];
@@ -237,7 +238,8 @@ int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fau
 		return 0;
 	}
 	place_runtime(address);
-	/* After su(1) the variable may name what is another user's, or isn't there any more. */
+	/* After su(1) the variable may name a directory of another user, or one that was
+	 * removed. */
 	if (address[0] && directory_check(address, true, fault) == 0)
 		return 0;
 	place_temporary(address);
@@ -246,7 +248,7 @@ int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fau
 
 /* ------------------------------------------------------------------------------ connecting */
 
-/* Whom this user may trust as a broker; root may also name another user's. */
+/* Check that the broker is this user's or root's. Root may also name another user's broker. */
 static int peer_check(int fd, const char *address, bool named, struct fault *fault)
 {
 	struct ucred peer;
@@ -301,7 +303,7 @@ int control_socket_connect(const char *address, struct fault *fault)
 		fd = connect_to(places[i], false, &passed);
 		if (fd >= 0)
 			return fd;
-		/* EACCES: root's own, which is none for this user. */
+		/* EACCES: a broker of root, which doesn't admit this user. */
 		if (passed.error != ECONNREFUSED && passed.error != ENOENT &&
 		    passed.error != EACCES) {
 			*fault = passed;

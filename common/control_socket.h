@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where brokers listen and clients find them: a UNIX socket at a path, or @NAME for the abstract
- * namespace. A socket in the file system is 0600, in a directory of the user's own, and has a lock
- * file beside it, so that a dead broker's socket is replaced and a live one's never is.
+ * The UNIX socket on which a broker listens, at a path or, as @NAME, in the abstract namespace. A
+ * socket in the file system has mode 0600, in a directory that belongs to the user alone. A lock
+ * file beside it makes sure that only a dead broker's socket is replaced.
  */
 #ifndef MEMTUN_CONTROL_SOCKET_H
 #define MEMTUN_CONTROL_SOCKET_H
@@ -13,19 +13,19 @@
 
 #include "common/attribute_set.h"
 
-/* The longest address, with its NUL. */
+/* The size of the longest address, with its NUL. */
 #define CONTROL_ADDRESS_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
-/* A listening socket, and what it owns in the file system. */
+/* A listening socket, and its files. */
 struct control_socket {
 	int fd;
 	int lock;
-	char path[CONTROL_ADDRESS_SIZE]; /* "": in the abstract namespace */
+	char path[CONTROL_ADDRESS_SIZE]; /* "" for a socket in the abstract namespace */
 };
 
 /*
- * Makes a socket's name of an address, a path or @NAME. -1 with the fault filled: EINVAL (it is
- * empty), ENAMETOOLONG.
+ * Make the socket's name from an address, which is a path or @NAME. -1 with the fault filled:
+ * EINVAL (it is empty), ENAMETOOLONG.
  */
 int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_t *size,
 			 struct fault *fault);
@@ -38,29 +38,30 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int type);
 
 /*
- * Listens. type: SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (somebody
- * listens there), EEXIST (something else is there), and what the system says.
+ * Listen. The type is SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (a
+ * process listens there), EEXIST (a file that is no socket), and the errors of the system calls.
  */
 int control_socket_listen(struct control_socket *socket, const char *address, int type,
 			  struct fault *fault);
 
-/* Gives it away; from is left empty. */
+/* Give the socket away. `from` is empty then. */
 void control_socket_move(struct control_socket *to, struct control_socket *from);
 
-/* Stops listening, and removes what is in the file system. */
+/* Close the socket, and remove its files. */
 void control_socket_close(struct control_socket *socket);
 
 /*
- * Where a broker of this user listens unless told otherwise: $MEMTUN_SOCKET,
+ * Return the default address for a broker of this user: $MEMTUN_SOCKET,
  * $XDG_RUNTIME_DIR/memtun/control or /tmp/memtun-UID/control, whose directory is made. -1 with the
  * fault filled.
  */
 int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fault);
 
 /*
- * Connects to a broker there, or (NULL) to the first that answers where one may be. The descriptor
- * is the caller's, close-on-exec. -1 with the fault filled: ENOENT, ECONNREFUSED (no broker), EPERM
- * (somebody else's), ENAMETOOLONG, and what the system says.
+ * Connect to the broker at the address; NULL: to the first broker that answers at a default
+ * address. The caller owns the descriptor, which is close-on-exec. -1 with the fault filled:
+ * ENOENT, ECONNREFUSED (no broker), EPERM (another user's), ENAMETOOLONG, and the errors of system
+ * calls.
  */
 int control_socket_connect(const char *address, struct fault *fault);
 

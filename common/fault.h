@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why something failed, as an errno and as a text for people. The function that finds the reason
+ * A fault: why something failed, as an errno and as a text for people. The function that fails
  * fills it in. The broker sends it to the client, and the library and the command show it.
  */
 #ifndef MEMTUN_FAULT_H

@@ -33,7 +33,7 @@ static const char *ipv6_check(const struct address *address)
 	return NULL;
 }
 
-/* Return where an address of that kind is kept. */
+/* Return the member for addresses of that kind. */
 static struct host_address *addresses_of(struct host_addresses *addresses,
 					 const struct address *address)
 {

@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/failed.h"
 
-/* Enough to see what goes on, too few to fill a disk. */
+/* Enough to diagnose a peer, too few to fill a disk. */
 #define RATELIMIT_LINES_PER_SECOND 10
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -32,7 +32,7 @@ int log_level_parse(const char *name)
 	return failed(EINVAL);
 }
 
-/* One write for the whole line, so that lines of several processes don't mix. */
+/* Write the line with one call, so that lines of several processes don't mix. */
 static void log_write(enum log_level level, const char *format, va_list arguments)
 {
 	char text[512];
@@ -61,15 +61,16 @@ void log_ratelimited(struct log_ratelimit *ratelimit, enum log_level level, cons
 		return;
 	now = clock_now();
 	if (now - ratelimit->since >= CLOCK_SECOND) {
-		if (ratelimit->held)
-			log_line(level, "%u lines like the next were not written", ratelimit->held);
+		if (ratelimit->suppressed)
+			log_line(level, "%u lines like the next one were suppressed",
+				 ratelimit->suppressed);
 		*ratelimit = (struct log_ratelimit){.since = now};
 	}
-	if (ratelimit->passed >= RATELIMIT_LINES_PER_SECOND) {
-		ratelimit->held++;
+	if (ratelimit->written >= RATELIMIT_LINES_PER_SECOND) {
+		ratelimit->suppressed++;
 		return;
 	}
-	ratelimit->passed++;
+	ratelimit->written++;
 	va_start(arguments, format);
 	log_write(level, format, arguments);
 	va_end(arguments);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: lines with a level on standard error, and a brake for what a peer could cause at will.
+ * The log: lines with a level on standard error, and a rate limit for lines that a peer can cause.
  */
 #ifndef MEMTUN_LOG_H
 #define MEMTUN_LOG_H
@@ -14,19 +14,19 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-/* The program's name before each line, and the last level that is written. */
+/* Set the program's name, which begins each line, and the last level that is written. */
 void log_open(const char *program, enum log_level max);
 
-/* The level of that name (error, warning, info, debug), or -1 with EINVAL. */
+/* Return the level of that name (error, warning, info, debug); -1 with EINVAL. */
 int log_level_parse(const char *name);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A brake: lets ten lines a second pass; says how many it held back. Starts as {0}. */
+/* A rate limit of ten lines a second. It logs how many lines it suppressed. Starts as {0}. */
 struct log_ratelimit {
 	int64_t since;
-	unsigned int passed;
-	unsigned int held;
+	unsigned int written;
+	unsigned int suppressed;
 };
 
 void log_ratelimited(struct log_ratelimit *ratelimit, enum log_level level, const char *format, ...)

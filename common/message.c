@@ -10,13 +10,13 @@
 /* The highest number that the kernel lets an errno have (MAX_ERRNO). */
 #define ERRNO_MAX 4095
 
-/* The wire size of a number. */
+/* Return the size of a number on the wire. */
 static size_t attribute_size(enum memtun_attribute which)
 {
 	return attributes[which].type == ATTRIBUTE_U64 ? sizeof(uint64_t) : sizeof(uint32_t);
 }
 
-/* Reads one attribute whose lengths hold into the set. */
+/* Read one attribute, whose lengths were checked, into the set. */
 static int attribute_read(struct attribute_set *set, const struct nlattr *raw, struct fault *fault)
 {
 	uint16_t number = mnl_attr_get_type(raw);
@@ -28,7 +28,7 @@ static int attribute_read(struct attribute_set *set, const struct nlattr *raw, s
 	if (number >= MEMTUN_A_END || attributes[number].type == ATTRIBUTE_NONE)
 		return fault_set(fault, EINVAL, "attribute %u is unknown", number);
 	if (attribute_set_has(set, which))
-		return fault_set(fault, EINVAL, "%s is there twice", attributes[which].word);
+		return fault_set(fault, EINVAL, "%s is given twice", attributes[which].word);
 	if (attribute_is_string(which)) {
 		const char *string = mnl_attr_get_payload(raw);
 
@@ -54,7 +54,7 @@ static int attribute_read(struct attribute_set *set, const struct nlattr *raw, s
 	return 0;
 }
 
-/* Walks the attributes from `from` to the record's end, which the last must meet exactly. */
+/* Read the attributes from byte `from` on. The last one must end where the record ends. */
 static int attributes_walk(struct attribute_set *set, const unsigned char *record, size_t from,
 			   size_t length, enum message_strictness strictness, struct fault *fault)
 {
@@ -114,7 +114,7 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 	fault->error = -error->error;
 	fault->offset = 0;
 	fault->text[0] = '\0';
-	/* The text's attributes are netlink's own, not those of our table. */
+	/* These attributes are netlink's (enum nlmsgerr_attrs), not those of the table. */
 	while (at + sizeof(struct nlattr) <= length) {
 		const struct nlattr *raw = (const struct nlattr *)((const char *)record + at);
 
@@ -166,7 +166,7 @@ void message_put_number(struct message_builder *builder, enum memtun_attribute w
 	builder->too_long |= !fits;
 }
 
-/* libmnl before 1.0.5 leaves what was in the buffer in the padding, which a peer then reads. */
+/* Put a string, and zeros behind it: libmnl before 1.0.5 sends what the buffer had there. */
 static bool string_put(struct nlmsghdr *header, uint16_t type, const char *string)
 {
 	size_t length = strlen(string) + 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Control messages: one record, one netlink message, built and walked with libmnl. libmnl alone
- * lets too much pass (lengths of 0, trailing garbage, cut payloads), so the walk here checks every
- * length itself, and everything else by the table in attribute_table.c.
+ * Control messages. One record is one netlink message, built and walked with libmnl. libmnl accepts
+ * too much (lengths of 0, trailing garbage, cut payloads), so message_parse() checks each length
+ * itself, and each value by the table of attributes.
  */
 #ifndef MEMTUN_MESSAGE_H
 #define MEMTUN_MESSAGE_H
@@ -14,7 +14,7 @@
 
 #include "common/attribute_set.h"
 
-/* A message as read. The strings of its attributes lie in the record. */
+/* A message that was read. The strings of its attributes are in the record. */
 struct message {
 	uint16_t type;
 	uint16_t flags;
@@ -23,23 +23,23 @@ struct message {
 };
 
 enum message_strictness {
-	/* What is unknown, twice there or wrong in itself is an error (requests). */
+	/* For requests: an attribute that is unknown, repeated or invalid is an error. */
 	MESSAGE_STRICT,
-	/* The same is passed over (replies and events, which may come from a later version). */
+	/* For replies and events, which may come from a later version: it is ignored. */
 	MESSAGE_LENIENT,
 };
 
 /*
- * Reads the header and attributes of a record. -1 with the fault filled (EINVAL, EBADMSG): the
- * header is then still filled in as far as it could be read, so that an answer can name it.
+ * Read the header and the attributes of a record. -1 with the fault filled (EINVAL, EBADMSG). The
+ * message's header is filled in as far as it could be read, so that an answer can refer to it.
  */
 int message_parse(struct message *message, const void *record, size_t length,
 		  enum message_strictness strictness, struct fault *fault);
 
-/* Reads an NLMSG_ERROR. -1: malformed. *error is an errno, 0 for an acknowledgement. */
+/* Read an NLMSG_ERROR into the fault, whose error is 0 for an acknowledgement. -1: malformed. */
 int message_parse_error(const void *record, size_t length, uint32_t *sequence, struct fault *fault);
 
-/* A message being built. When it grows too long it stays too long, and message_end() says so. */
+/* A message that is being built. Once it is too long it stays so, and message_end() fails. */
 struct message_builder {
 	_Alignas(8) unsigned char bytes[MEMTUN_PROTOCOL_RECORD_MAX];
 	bool too_long;
@@ -53,11 +53,12 @@ void message_put_string(struct message_builder *builder, enum memtun_attribute w
 			const char *string);
 void message_put_set(struct message_builder *builder, const struct attribute_set *set);
 
-/* The record's length; 0 with EMSGSIZE if it became too long. */
+/* Return the record's length; 0 with EMSGSIZE: it is too long. */
 size_t message_end(struct message_builder *builder);
 
 /*
- * Builds the NLMSG_ERROR that answers `request`: fault NULL is an acknowledgement. Never too long.
+ * Build the NLMSG_ERROR that answers `request`; fault NULL: an acknowledgement. It is never too
+ * long.
  */
 void message_build_error(struct message_builder *builder, const struct message *request,
 			 const struct fault *fault);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins a multicast LAN and moves its datagrams. It owns the two sockets and nothing else.
- *
- * Joining on an interface does not make datagrams leave by it: without IP_MULTICAST_IF they follow
- * the route to the group, and a LAN on loopback would be heard and never spoken to.
- * IP_MULTICAST_LOOP stays on whether or not one's own frames are wanted: it is what lets the other
- * members on this host hear them.
+ * Without IP_MULTICAST_IF datagrams would follow the route to the group, not the interface that was
+ * joined: a LAN on loopback could be received from, but not sent to. IP_MULTICAST_LOOP is always
+ * on, because without it the other members on this host would receive nothing.
  */
 #include "common/multicast.h"
 
@@ -33,7 +30,8 @@ int multicast_join(const struct sockaddr_in *group, struct in_addr interface)
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) < 0)
 		return -1;
-	/* Else it would also hear the group on each interface where any other program joined it. */
+	/* Else it would also receive from each interface on which another program joined the
+	 * group. */
 	if (option_set(fd, IP_MULTICAST_ALL, 0) < 0)
 		return -1;
 	if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof(membership)) < 0)
@@ -43,7 +41,8 @@ int multicast_join(const struct sockaddr_in *group, struct in_addr interface)
 	return descriptor_take(&fd);
 }
 
-/* Connected, so that the kernel has settled what address it sends from, and getsockname tells. */
+/* Open the sender. It is connected, so that the kernel chooses its address, and getsockname(2)
+ * returns it. */
 static int sender_open(const struct sockaddr_in *group, const struct multicast_options *options,
 		       struct sockaddr_in *own)
 {
@@ -81,7 +80,7 @@ int multicast_open(struct multicast *multicast, const struct multicast_options *
 			},
 		.loop = options->loop,
 	};
-	/* The kernel takes -1 for its default ttl, and refuses others that are out of bounds. */
+	/* For the kernel -1 is the default ttl. It refuses all others that are out of bounds. */
 	if (!IN_MULTICAST(ntohl(options->group.s_addr)) || options->port == 0 || options->ttl < 0)
 		return failed(EINVAL);
 	multicast->receiver = multicast_join(&multicast->group, options->interface);

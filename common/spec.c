@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Finds the key among those allowed, and sets its value. */
+/* Find the key among the options, and set its value. */
 static int spec_set(struct attribute_set *set, const char *key, const char *value,
 		    unsigned int options, struct fault *fault)
 {
@@ -15,14 +15,14 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 		which = MEMTUN_A_BRIDGE;
 		value = "";
 	}
-	/* What is named by other means can have the name of an interface. */
+	/* An uplink is named before its options, in which `name` means the interface. */
 	if (which == MEMTUN_A_NAME && !attribute_is_option(MEMTUN_A_NAME, options))
 		which = MEMTUN_A_DEVICE;
 	if (!attribute_is_option(which, options))
 		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
 				 strchr(key, '=') ? ": on the command line it is KEY VALUE" : "");
 	if (attribute_set_has(set, which))
-		return fault_set(fault, EINVAL, "%s is there twice", attributes[which].word);
+		return fault_set(fault, EINVAL, "%s is given twice", attributes[which].word);
 	return attribute_set_parse(set, which, value, fault);
 }
 
@@ -50,7 +50,7 @@ int spec_parse(char *text, unsigned int options, struct attribute_set *set, stru
 
 	if (colon)
 		*colon = '\0';
-	/* A name may have them, but this is what somebody meant as options. */
+	/* Valid in a name, but more likely options without a colon before them. */
 	if (strpbrk(text, ",="))
 		return fault_set(fault, EINVAL,
 				 "options follow a colon: NAME:KEY=VALUE,... not '%.60s'", text);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The transport: bytes and descriptors over a UNIX socket, with a bounded queue. Here are its life
- * and its turn of the caller's loop; transport_send.c and transport_receive.c are its two sides.
+ * The transport: bytes and descriptors over a UNIX socket, with a bounded send queue. This file
+ * makes and frees it, and does its part of the caller's loop. transport_send.c and
+ * transport_receive.c are its two sides.
  */
 #include "memtun/transport.h"
 
@@ -16,11 +17,10 @@
 #include "common/failed.h"
 #include "common/transport_parts.h"
 
-/* Waits for better weather: from a millisecond up to a second, doubling. */
+/* The delay between two tries after transient errors: it doubles up to the maximum. */
 #define BACKOFF_FIRST CLOCK_MILLISECOND
 #define BACKOFF_MAX CLOCK_SECOND
 
-/* Is the system short of something that it may have again? */
 bool transport_is_transient(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ETOOMANYREFS || error == ENOBUFS ||
@@ -155,7 +155,7 @@ int64_t memtun_transport_deadline(const struct memtun_transport *transport)
 {
 	if (transport->closed)
 		return -1;
-	/* The end is due, and the socket need not become readable to tell of it. */
+	/* The end must be told, and the socket may never become readable. */
 	if (transport->write_error && (!transport->reading || transport->receive_backoff.until < 0))
 		return 0;
 	return clock_earlier(transport->send_backoff.until, transport->receive_backoff.until);
@@ -182,7 +182,7 @@ static void transport_resume(struct memtun_transport *transport)
 		transport->handlers->resume(transport, transport->context);
 }
 
-/* Reads a turn. False: nothing more is to be read, as far as that can be known now. */
+/* Read up to TRANSPORT_TURN times. False: nothing more can be read for now. */
 static bool transport_read_turn(struct memtun_transport *transport)
 {
 	for (int i = 0; i < TRANSPORT_TURN && !transport->closed && transport->reading &&
@@ -211,7 +211,8 @@ void memtun_transport_dispatch(struct memtun_transport *transport, short revents
 		transport_resume(transport);
 	if ((revents & (POLLIN | POLLHUP | POLLERR)) || transport->write_error)
 		more = transport_read_turn(transport);
-	/* What can't be written to ends, once what it had sent is read (or nobody wants it). */
+	/* After a write error the connection ends when all that the peer sent was read, or at once
+	 * if the caller doesn't read. */
 	if (!transport->closed && transport->write_error && !more)
 		transport_end(transport, transport->write_error);
 	transport->dispatching = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a transport: transport.c drives it, transport_send.c has its queue,
- * transport_receive.c what comes. For those three only.
+ * The parts of a transport, for its three files alone: transport.c makes and drives it,
+ * transport_send.c has its send queue, and transport_receive.c reads.
  */
 #ifndef MEMTUN_TRANSPORT_PARTS_H
 #define MEMTUN_TRANSPORT_PARTS_H
@@ -10,14 +10,15 @@
 
 #include "memtun/transport.h"
 
-/* Reads and writes a turn, so that one busy peer doesn't keep the loop from the others. */
+/* The maximum number of reads, and of writes, in one dispatch, so that a busy peer doesn't keep the
+ * loop from other peers. */
 #define TRANSPORT_TURN 32
 
 struct entry; /* a message that waits to be sent */
 
 struct backoff {
 	int64_t until; /* -1: not waiting */
-	int64_t delay; /* of the next wait */
+	int64_t delay; /* the length of the next wait */
 };
 
 struct memtun_transport {
@@ -27,8 +28,8 @@ struct memtun_transport {
 	bool paused;
 	bool closed;
 	bool dispatching;
-	bool freed; /* by a handler: dispatch does it when it is done */
-	bool reset; /* ECONNRESET was seen: what the peer had sent before still follows */
+	bool freed; /* by a handler; memtun_transport_dispatch() frees it at its end */
+	bool reset; /* recvmsg(2) said ECONNRESET; data that the peer sent before still follows */
 	int write_error;
 	size_t largest_record;
 	const struct memtun_transport_handlers *handlers;
@@ -42,26 +43,26 @@ struct memtun_transport {
 	uint64_t retries;
 };
 
-/* Is the system short of something that it may have again? */
+/* Is the error transient: does the kernel lack memory, descriptors or buffers for now? */
 bool transport_is_transient(int error);
 
-/* Waits for it to have it; or it has it. */
+/* Wait before the next try, each time for longer; and end the wait after a success. */
 void transport_wait(struct memtun_transport *transport, struct backoff *backoff, int error);
 void transport_wait_over(struct backoff *backoff);
 
 void transport_notice(struct memtun_transport *transport,
 		      const struct memtun_transport_notice *notice);
 
-/* Ends the connection, once. */
+/* End the connection. Further calls do nothing. */
 void transport_end(struct memtun_transport *transport, int error);
 
-/* Sends what the kernel takes. An error is kept for dispatch; what can't be sent any more goes. */
+/* Send as much as the kernel takes. On an error drop the queue, and keep the error for dispatch. */
 void transport_flush(struct memtun_transport *transport);
 
-/* Closes and frees all that waits to be sent. */
+/* Drop the send queue: close its descriptors and free its entries. */
 void transport_drop_queue(struct memtun_transport *transport);
 
-/* One read. False: there is nothing more to read for now. */
+/* Read once. False: there is nothing more to read for now. */
 bool transport_receive(struct memtun_transport *transport);
 
 #endif

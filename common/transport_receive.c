@@ -2,8 +2,8 @@
 /*
  * The receiving side of a transport: one read, its descriptors, its data.
  *
- * MSG_CTRUNC is looked at before any control message, as with it there may be none at all. It never
- * peeks: MSG_PEEK would install the descriptors once more.
+ * MSG_CTRUNC is checked before any control message, because with it there may be none. MSG_PEEK is
+ * never used, because the kernel would install the descriptors a second time.
  */
 #include "common/transport_parts.h"
 
@@ -14,13 +14,13 @@
 
 #include "common/descriptor.h"
 
-/* The sender's pidfd, for a socket with SO_PASSPIDFD: Linux 6.5, younger than some headers. */
+/* The sender's pidfd, for a socket with SO_PASSPIDFD. Headers before Linux 6.5 don't define it. */
 #ifndef SCM_PIDFD
 #define SCM_PIDFD 0x04
 #endif
 
-/* Room for all the descriptors that one message can bring, and for other ancillary data besides:
- * credentials, an LSM's label, a time stamp. */
+/* Room for the descriptors of one message, and for other ancillary data: credentials, an LSM's
+ * label, a time stamp. */
 #define CONTROL_ROOM (CMSG_SPACE(MEMTUN_TRANSPORT_FDS_MAX * sizeof(int)) + 512)
 
 struct received_fds {
@@ -35,7 +35,7 @@ static void received_fds_close(struct received_fds *received)
 	received->count = 0;
 }
 
-/* Takes the descriptors out of every control message; what is no SCM_RIGHTS is only reported. */
+/* Take the descriptors out of each SCM_RIGHTS message. Report all other ancillary data. */
 static void transport_take_fds(struct memtun_transport *transport, struct msghdr *message,
 			       struct received_fds *received)
 {
@@ -66,7 +66,7 @@ static void transport_take_fds(struct memtun_transport *transport, struct msghdr
 	}
 }
 
-/* Hands over one piece: its descriptors, then its data. A handler may free the transport. */
+/* Call the handlers for a read: its descriptors, then its data. They may free the transport. */
 static void transport_deliver(struct memtun_transport *transport, const void *data, size_t length,
 			      int message_flags, struct received_fds *received)
 {
@@ -74,7 +74,6 @@ static void transport_deliver(struct memtun_transport *transport, const void *da
 	struct memtun_transport_notice notice = {.fds = received->count};
 	unsigned int flags = 0;
 
-	/* The flag comes first: with it there may be no control message at all. */
 	if (message_flags & MSG_CTRUNC) {
 		flags |= MEMTUN_TRANSPORT_FDS_LOST;
 		notice.kind = MEMTUN_TRANSPORT_NOTICE_FDS_LOST;

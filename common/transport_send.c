@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sending side of a transport: its queue.
+ * The sending side of a transport: its send queue.
  *
- * It owns every descriptor in it: a queue of borrowed numbers would send another file once the
- * number was closed and reused. An entry is bytes plus descriptors and is allocated before anything
- * is sent, so that no failure can come between the two. Descriptors go with an entry's first byte,
- * and never without one (on STREAM they would vanish).
+ * The queue owns its descriptors: a borrowed one could be closed, and its number reused for another
+ * file before it is sent. An entry has both the bytes and the descriptors, and is allocated before
+ * anything is sent, so that one can't be queued without the other. Descriptors are sent with an
+ * entry's first byte, and never without a byte (a STREAM socket would lose them).
  */
 #include "common/transport_parts.h"
 
@@ -23,7 +23,7 @@ struct entry {
 	STAILQ_ENTRY(entry) link;
 	size_t length;
 	size_t sent;
-	size_t fd_count; /* 0 once they have gone with the first byte */
+	size_t fd_count; /* 0 once they were sent, with the first byte */
 	unsigned char *bytes;
 	int fds[];
 };
@@ -67,7 +67,7 @@ void transport_drop_queue(struct memtun_transport *transport)
 	transport->queued_fds = 0;
 }
 
-/* One sendmsg of an entry: its rest, and its descriptors if this is its first byte. */
+/* Send what is left of an entry, with its descriptors if they were not sent yet. */
 static ssize_t entry_send(struct entry *entry, int fd)
 {
 	union {
@@ -130,7 +130,7 @@ void transport_flush(struct memtun_transport *transport)
 	}
 }
 
-/* Queues an entry whose descriptors are already its own. */
+/* Queue an entry, which owns its descriptors. */
 static void transport_queue(struct memtun_transport *transport, struct entry *entry)
 {
 	bool was_empty = STAILQ_EMPTY(&transport->queue);
@@ -148,7 +148,7 @@ static void transport_queue(struct memtun_transport *transport, struct entry *en
 	}
 }
 
-/* What every send checks before it takes anything: -1 with errno. */
+/* Check the sizes and the bounds before anything is taken. -1 with errno. */
 static int transport_admit(const struct memtun_transport *transport, size_t length, size_t count)
 {
 	if (length == 0 || count > MEMTUN_TRANSPORT_FDS_MAX)
@@ -166,7 +166,7 @@ static int transport_admit(const struct memtun_transport *transport, size_t leng
 	return -1;
 }
 
-/* A number that is no descriptor would only be found by sendmsg, and end the connection. */
+/* Check that no descriptor is negative: sendmsg(2) would fail later, and end the connection. */
 static int fds_check(const int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

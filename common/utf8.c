@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The character at the beginning of the text, which isn't empty: its bytes, and its number; 0: it
- * is none. */
+/* Read the first character of a text that isn't empty. Return its size in bytes; 0: the bytes are
+ * no character. */
 static size_t character_read(const char *text, uint32_t *value)
 {
-	static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes */
+	static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000}; /* by size */
 	const unsigned char *bytes = (const unsigned char *)text;
 	size_t size = bytes[0] < 0x80             ? 1
 		      : (bytes[0] & 0xe0) == 0xc0 ? 2
@@ -18,7 +18,6 @@ static size_t character_read(const char *text, uint32_t *value)
 
 	*value = size > 1 ? bytes[0] & (0xffU >> (size + 1)) : bytes[0];
 	for (size_t i = 1; i < size; i++) {
-		/* The text's end isn't one either. */
 		if ((bytes[i] & 0xc0) != 0x80)
 			return 0;
 		*value = *value << 6 | (bytes[i] & 0x3f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is it text? What goes out again as JSON has to be UTF-8, in whatever locale: as RFC 3629 has it,
- * without overlong forms, surrogates, and what is above U+10FFFF.
+ * Text is UTF-8 in every locale, because memtun prints it as JSON: UTF-8 of RFC 3629, without
+ * overlong forms, surrogates and numbers above U+10FFFF.
  */
 #ifndef MEMTUN_UTF8_H
 #define MEMTUN_UTF8_H
@@ -10,11 +10,11 @@
 
 bool utf8_is_valid(const char *text);
 
-/* Has it what does more to a terminal than to show a character: the control characters of ASCII and
- * ISO 6429, those that end lines and paragraphs, and those that turn the direction of writing? */
+/* Is there a character that a terminal may obey instead of showing it: a control character of ASCII
+ * or ISO 6429, a line or paragraph separator, or one that changes the direction of writing? */
 bool utf8_has_control(const char *text);
 
-/* Puts a '?' for each byte that is none, as of a character that was cut. */
+/* Replace each byte that is not UTF-8, for example a part of a cut character, by '?'. */
 void utf8_mend(char *text);
 
 #endif

@@ -227,7 +227,7 @@ static void an_abstract_name_is_busy_while_it_is_used(void **state)
 	assert_int_equal(control_socket_connect(name, &fault), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	assert_listens(&socket, name);
-	assert_int_equal(listen_error(name, "somebody does already"), EADDRINUSE);
+	assert_int_equal(listen_error(name, "another program does already"), EADDRINUSE);
 	control_socket_close(&socket);
 	assert_listens(&socket, name);
 	control_socket_close(&socket);

@@ -72,7 +72,7 @@ static void a_name_that_is_no_name_of_ours_is_an_interface_s(void **state)
 	assert_null(attribute_set_string(&set, MEMTUN_A_NAME));
 	attribute_set_clear(&set);
 	assert_int_equal(spec_parse_words(both, 4, OPTION_UPLINK, &set, &fault), -1);
-	assert_string_equal(fault.text, "device is there twice");
+	assert_string_equal(fault.text, "device is given twice");
 	/* In front of a SPEC's colon it stays the tunnel's. */
 	attribute_set_clear(&set);
 	assert_int_equal(spec_parse(text, OPTION_UPLINK, &set, &fault), 0);
@@ -98,8 +98,8 @@ static void what_is_no_spec_is_told(void **state)
 		 "there is no option 'from-client-dropped-unresolved' here"},
 		{"vm0:path=x", "there is no option 'path' here"},
 		{"vm0:name=x", "there is no option 'name' here"},
-		{"vm0:mtu=100,mtu=100", "mtu is there twice"},
-		{"vm0:bridge=a,nobridge", "bridge is there twice"},
+		{"vm0:mtu=100,mtu=100", "mtu is given twice"},
+		{"vm0:bridge=a,nobridge", "bridge is given twice"},
 		{"vm0:nobridge=on", "there is no option 'nobridge' here"},
 		{"vm0:mtu", "mtu needs a value"},
 		{"vm0:pi=maybe", "pi is on or off, not 'maybe'"},

@@ -200,11 +200,11 @@ static void duplicate_attributes_are_named(void **state)
 	record_put_string(&record, MEMTUN_A_NAME, "nobody");
 	record_put_number(&record, MEMTUN_A_MTU, 1000);
 	record_put_number(&record, MEMTUN_A_MTU, 1000);
-	assert_refused(*state, &record, EINVAL, "mtu is there twice");
+	assert_refused(*state, &record, EINVAL, "mtu is given twice");
 	record_begin(&record, MEMTUN_CMD_TUNNEL_ADD);
 	record_put_string(&record, MEMTUN_A_NAME, "nobody");
 	record_put_string(&record, MEMTUN_A_NAME, "nobody");
-	assert_refused(*state, &record, EINVAL, "name is there twice");
+	assert_refused(*state, &record, EINVAL, "name is given twice");
 }
 
 static void wrong_sizes_are_named(void **state)
