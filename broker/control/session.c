@@ -302,8 +302,10 @@ static void session_notice(struct memtun_transport *transport,
 	switch (notice->kind) {
 	case MEMTUN_TRANSPORT_NOTICE_FDS_LOST:
 	case MEMTUN_TRANSPORT_NOTICE_FDS_SURPLUS:
-		log_ratelimited(&session->ratelimit, LOG_LEVEL_WARNING,
-				"client %d sent descriptors, which were closed: requests carry none", session->pid);
+		log_ratelimited(
+			&session->ratelimit, LOG_LEVEL_WARNING,
+			"client %d sent descriptors, which were closed: requests carry none",
+			session->pid);
 		break;
 	case MEMTUN_TRANSPORT_NOTICE_ANCILLARY:
 		log_ratelimited(&session->ratelimit, LOG_LEVEL_INFO,
