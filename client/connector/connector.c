@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connectors: opening, closing and the verbs. connector_frame.c has what comes in, expect.c the
- * waiting for patterns.
+ * Connectors: opening, closing, reading and writing. connector_frame.c receives frames, and expect.c
+ * waits for patterns.
  *
- * A connector owns its descriptors and every frame that it has read. It leaves O_NONBLOCK as it
- * found it, since that belongs to whoever else has the descriptor: a socket is asked not to wait
- * with each call, a device is polled first.
+ * A connector owns its descriptors and every frame that it has read. It does not change O_NONBLOCK,
+ * which other owners of the same open file share. Calls on a socket have MSG_DONTWAIT instead, and a
+ * device is polled before it is read.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include "common/clock.h"
 #include "client/connector/connector_parts.h"
 #include "common/descriptor.h"
 
@@ -38,7 +37,7 @@ static struct memtun_connector *connector_new(enum connector_kind kind, enum mem
 	return connector;
 }
 
-/* What kind of connector the descriptor makes; -1 with errno: none. */
+/* Return the kind of connector for the descriptor; -1 with errno if there is none. */
 static int descriptor_kind(int fd)
 {
 	socklen_t size = sizeof(int);
@@ -226,7 +225,7 @@ static ssize_t tunnel_write(struct memtun_connector *connector, const void *fram
 	return writev(connector->fd, parts, 2);
 }
 
-/* Says EPIPE for each way in which a tunnel's other end can be gone. */
+/* Set errno to EPIPE if the write failed because the tunnel's peer has closed. */
 static void write_failed(struct memtun_connector *connector)
 {
 	if (connector->kind == CONNECTOR_SOCKET && errno == ECONNREFUSED)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a connector comes by its next frame, and where frames are until they are freed.
+ * Receives frames, and keeps them until they are freed.
  *
- * The end of a tunnel is its hang-up with nothing left to read. A length of 0 alone is an empty
- * message, which is no frame; ECONNRESET says that the peer left frames unread, and what it had
- * sent itself follows.
+ * A tunnel has ended when its peer has hung up and no frame is left to read. A read of length 0 before
+ * that is an empty message, which is no frame. ECONNRESET means that the peer closed with frames
+ * unread; the frames that the peer had sent follow.
  */
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -17,7 +17,7 @@
 #include "common/clock.h"
 #include "common/descriptor.h"
 
-/* --- where frames are --- */
+/* --- keeping --- */
 
 static struct connector_frame *frame_take_spare(struct memtun_connector *connector)
 {
@@ -39,7 +39,7 @@ void connector_recycle(struct memtun_connector *connector, struct connector_fram
 		connector->spare = frame;
 }
 
-/* Cuts its buffer, which it will have for longer than until the next frame. */
+/* Cut the buffer of a frame that is kept for longer than until the next one is read. */
 static struct connector_frame *frame_cut(struct connector_frame *frame)
 {
 	struct connector_frame *cut;
@@ -73,7 +73,7 @@ int connector_give(struct memtun_connector *connector, struct connector_frame *f
 		connector->given = given;
 		connector->given_room = room;
 	}
-	/* The only one goes back to be the spare. */
+	/* A frame that is given alone keeps its buffer, which becomes the spare one. */
 	if (connector->given_count > 0)
 		frame = frame_cut(frame);
 	connector->given[connector->given_count++] = frame;
@@ -86,7 +86,7 @@ void connector_release(struct memtun_connector *connector)
 		connector_recycle(connector, connector->given[--connector->given_count]);
 }
 
-/* --- what comes in --- */
+/* --- receiving --- */
 
 static ssize_t end_reached(struct memtun_connector *connector)
 {
@@ -105,13 +105,13 @@ static ssize_t socket_read(struct memtun_connector *connector, struct msghdr *me
 	} while (length < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (length == 0 && descriptor_at_end(connector->fd))
 		return end_reached(connector);
-	/* The peer of a SOCK_DGRAM socket has no hang-up: a write has found that it is gone. */
+	/* A SOCK_DGRAM socket reports no hang-up. A write has found that the peer closed. */
 	if (length < 0 && errno == EAGAIN && connector->ended)
 		errno = EPIPE;
 	return length;
 }
 
-/* A device that another process reads too may have nothing left after its poll, and then waits. */
+/* The read may wait if another process takes the device's frame after the poll. */
 static ssize_t device_read(struct memtun_connector *connector, const struct msghdr *message)
 {
 	int revents = connector_poll(connector->fd, POLLIN, 0);
@@ -122,7 +122,7 @@ static ssize_t device_read(struct memtun_connector *connector, const struct msgh
 	if (revents <= 0)
 		return -1;
 	length = readv(connector->fd, message->msg_iov, (int)message->msg_iovlen);
-	/* EBADFD: the kernel's device was deleted, or the descriptor has none yet. */
+	/* EBADFD: the kernel's interface was deleted, or the descriptor is not attached. */
 	if (length == 0 || (length < 0 && (errno == EBADFD || errno == ENODEV)))
 		return end_reached(connector);
 	return length;
@@ -150,7 +150,7 @@ static ssize_t message_read(struct memtun_connector *connector, struct msghdr *m
 	}
 }
 
-/* Reads one message into the frame: 1; 0: it was none (empty, or our own); or -1. */
+/* Read one message. Return 1 if it is a frame, 0 if it is empty or this connector's own; or -1. */
 static int frame_read(struct memtun_connector *connector, struct connector_frame *frame)
 {
 	size_t header_size = frame_format_size(&connector->format);
@@ -195,7 +195,7 @@ int64_t connector_deadline(int timeout)
 	return timeout < 0 ? -1 : clock_now() + timeout * CLOCK_MILLISECOND;
 }
 
-/* -1 with ETIMEDOUT; 0: there may be something, as poll(2) also returns early or for nothing. */
+/* Wait until a frame may have arrived. -1 with ETIMEDOUT at the deadline, or another errno. */
 static int connector_wait(const struct memtun_connector *connector, int64_t deadline)
 {
 	int revents;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun_connector_expect(): reads until a frame matches a pattern. libpcap compiles the filters
- * and runs them; nothing is captured with it.
+ * memtun_connector_expect(): reads until a frame matches a pattern. libpcap compiles and runs the
+ * filters; it captures nothing.
  *
- * A frame that comes behind the first match and does not match stays in the connector, so that a
- * test which expects one thing after the other misses nothing when both are there at once.
+ * A frame behind the first match that does not match stays in the connector. So a test that expects
+ * two frames one after the other finds both, even if both have arrived before the first call.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "client/connector/connector_parts.h"
+#include "common/clock.h"
 
 struct expectation {
 	struct memtun_connector *connector;
 	const struct memtun_pattern *patterns;
-	struct bpf_program *programs; /* one a pattern, empty but for filters */
+	struct bpf_program *programs; /* one for each pattern; empty if it is no filter */
 	size_t count;
 	int timeout;
 	int64_t deadline;
@@ -27,6 +27,7 @@ struct expectation {
 	size_t read;
 };
 
+/* Set the connector's error text and errno, and return -1. */
 static int __attribute__((format(printf, 3, 4)))
 expect_fail(struct memtun_connector *connector, int error, const char *format, ...)
 {
@@ -93,7 +94,7 @@ static bool pattern_matches(const struct expectation *expectation, size_t index,
 	       pattern->callback(packet, pattern->context);
 }
 
-/* The first pattern that the frame matches; -1: none. */
+/* Return the index of the first pattern that the packet matches; -1 if there is none. */
 static int pattern_of(const struct expectation *expectation, const struct memtun_packet *packet)
 {
 	for (size_t i = 0; i < expectation->count; i++) {
@@ -103,7 +104,7 @@ static int pattern_of(const struct expectation *expectation, const struct memtun
 	return -1;
 }
 
-/* The pattern that stands for a case; -1: there is none. */
+/* Return the index of the first pattern of that kind; -1 if there is none. */
 static int pattern_for(const struct expectation *expectation, enum memtun_pattern_kind kind)
 {
 	for (size_t i = 0; i < expectation->count; i++) {
@@ -113,7 +114,7 @@ static int pattern_for(const struct expectation *expectation, enum memtun_patter
 	return -1;
 }
 
-/* --- how it ends without a match --- */
+/* --- ends without a match --- */
 
 static int expect_eof(const struct expectation *expectation)
 {
@@ -162,7 +163,7 @@ static bool limit_is_reached(const struct expectation *expectation)
 	return expectation->limit > 0 && expectation->read == expectation->limit;
 }
 
-/* A match is given; what is none waits, behind those that already do. */
+/* Give the frame if it matches the pattern; else keep it behind the waiting frames. */
 static int collect_one(struct expectation *expectation, int index, struct connector_frame *frame)
 {
 	expectation->read++;
@@ -173,8 +174,8 @@ static int collect_one(struct expectation *expectation, int index, struct connec
 }
 
 /*
- * Adds the matches of that pattern which are here already. All that waits is looked at once, in
- * its order, and what stays is appended in its order again. An error is left to the next call.
+ * Give the frames that have arrived and match the pattern. Each waiting frame is looked at once, in
+ * order, and those that stay keep their order. The next call that reads reports an error again.
  */
 static void collect_matches(struct expectation *expectation, int index)
 {

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The public view of a frame: for each header that a user may ask for, its offset or -1.
+ * Makes the public view of a frame, which has an offset for each kind of header.
  */
 #include <net/ethernet.h>
-#include <netinet/if_ether.h>
+#include <stddef.h>
 
 #include "client/connector/connector_parts.h"
 #include "common/frame/frame_view.h"
 
-/* The addresses, which the type or the outer tag follows. */
-static const ssize_t tag_offset = 2 * ETH_ALEN;
-static const ssize_t tag_size = 4;
+static const ssize_t tag_offset = offsetof(struct ether_header, ether_type);
+static const ssize_t tag_size = sizeof(struct vlan_tag);
 
 static ssize_t offset_if(bool there, ssize_t offset)
 {
