@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2086 # lists of packages are split on purpose
-# What ./check, ./demo and .ci/run share: Debian's packages, steps with a log, and the build in
-# build/. Sourced by bash in the source directory; it runs nothing by itself.
+# Functions that ./check, ./demo and .ci/run share: Debian's packages, steps with a log, and the build
+# in build/. bash sources this file in the source directory. It runs nothing by itself.
 
 # Needed to build everything and run the tests. gcc only recommends libc6-dev.
 build_packages="gcc libc6-dev make autoconf automake libtool pkg-config
 	libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev
 	libcmocka-dev libseccomp-dev liblwip-dev libpcap-dev libvdeplug-dev libncurses-dev mandoc python3"
 
-# Real programs that some tests talk to, and skip where they are missing.
+# Peers of some tests, which are skipped where these packages are missing.
 peer_packages="python3-twisted qemu-system-x86 ipxe-qemu
 	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark"
 
@@ -19,13 +19,13 @@ fail() {
 	exit 1
 }
 
-# --- steps: a label, what is going on (on a terminal), and how long it took ---
+# --- steps: a label, the progress (on a terminal), and the seconds that it took ---
 
 step_label() {
 	printf '  %-14s ' "$1"
 }
 
-# Prints the last line of its input, over and over in the same place.
+# Prints each line of its input in the place of the last one.
 show_progress() {
 	local line width=$((${COLUMNS:-$(tput cols 2>/dev/null || echo 80)} - 18))
 
@@ -40,7 +40,7 @@ step_log() {
 	echo "$builddir/${1// /-}.log"
 }
 
-# step_run LABEL COMMAND...: runs it with its output in its log. Returns its status.
+# step_run LABEL COMMAND...: runs it with its output in the step's log. Returns its status.
 step_run() {
 	local label=$1 log start=$SECONDS status
 	shift
@@ -69,7 +69,7 @@ show_log_end() {
 	echo "  All of it: $1"
 }
 
-# The same; shows the log's end if it fails.
+# step LABEL COMMAND...: the same, and shows the end of the log if the command fails.
 step() {
 	step_run "$@" && return
 	show_log_end "$(step_log "$1")"
@@ -78,7 +78,8 @@ step() {
 
 # --- packages ---
 
-# A PACKAGE may name its architecture, as in libev-dev:i386.
+# packages_lacking PACKAGE...: prints those that are not installed. A PACKAGE may name its
+# architecture, as in libev-dev:i386.
 packages_lacking() {
 	local package native
 
@@ -95,7 +96,8 @@ packages_fetch() {
 			apt-get install -y --no-install-recommends $lacking
 }
 
-# Installs those of PACKAGE... that are missing; ends with the line to run where it can't.
+# packages_install PACKAGE...: installs those that are missing. Where it cannot, it prints the command
+# to run, and exits.
 packages_install() {
 	local lacking as_root=
 
@@ -112,7 +114,7 @@ packages_install() {
 	echo "lacking:$lacking"
 	if [ "$(id -u)" -ne 0 ]; then
 		as_root=sudo
-		# On a terminal sudo may ask for a password; anywhere else that would hang.
+		# sudo may ask for a password on a terminal. Elsewhere it would wait for ever.
 		if ! command -v sudo >/dev/null || { ! [ -t 0 ] && ! sudo -n true 2>/dev/null; } ||
 			! sudo -v; then
 			echo
@@ -132,20 +134,22 @@ packages_install() {
 
 # --- the build ---
 
-# Whether any of what configure and Makefile.in are made from is newer than they are.
+# Tells whether a file from which autoreconf makes configure and Makefile.in is newer than they are.
+# Only the folders that Makefile.am includes are searched, as a build directory may have copies.
 autoreconf_is_due() {
-	local source made
+	local source made folders
 
+	folders=$(sed -n 's,^include \(.*\)/Makefile\.inc$,\1,p' Makefile.am)
 	for made in configure Makefile.in; do
 		[ -e $made ] || return 0
-		for source in configure.ac Makefile.am $(find . -name Makefile.inc); do
+		for source in configure.ac Makefile.am $(find $folders -name Makefile.inc); do
 			[ "$source" -nt $made ] && return 0
 		done
 	done
 	return 1
 }
 
-# configure_in DIRECTORY [ARGUMENT...]
+# configure_in DIRECTORY [ARGUMENT...]: makes the directory and configures a build in it.
 configure_in() {
 	local source=$PWD
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Replays the corpus of each fuzz target.
+# Replay the corpus of each fuzz target.
 set -eu
 for target in message frame session uplink; do
 	"$top_builddir/tests/fuzz/replay_$target" "$top_srcdir/tests/fuzz/corpus/$target"/*

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=sh disable=SC2034,SC2086 # what it sets is for the tests that source it; words are meant
-# What the shell tests share: the programs that were built, a directory of their own, a broker, and
-# checks that say what was expected. Sourced first; a test ends at its first failure.
+# shellcheck shell=sh disable=SC2034,SC2086 # tests use the variables; word splitting is intended
+# The base of each shell test, which sources this file first: the built programs, a directory, an
+# environment, a broker, and checks that print what they expected. A test ends at its first failure.
 #
-# Surprising: a test runs under timeout(1), which on time-out ends the whole process group, so that
-# nothing that a test started outlives it. One that sets TEST_NAMESPACES before it sources this is
-# root in a network namespace of its own, and in a user namespace if it may: what it does there to
-# interfaces, the host doesn't see.
+# A test runs under timeout(1), which ends the whole process group when the time is over, so no
+# process of a test outlives it. A test that sets TEST_NAMESPACES before it sources this file is root
+# in a new network namespace, and in a new user namespace where that is allowed. Its changes to
+# interfaces do not affect the host.
 
 : "${top_builddir:=$PWD}"
 
 if [ -z "$TEST_IS_BOUNDED" ]; then
 	namespaces=
-	# Where user namespaces are forbidden, root needs none.
+	# Where user namespaces are forbidden, root can do without one.
 	for namespaces in ${TEST_NAMESPACES:+-Urn -n none}; do
 		! unshare $namespaces ip link set lo up 2>/dev/null || break
 	done
@@ -25,7 +25,7 @@ if [ -z "$TEST_IS_BOUNDED" ]; then
 	TEST_IS_BOUNDED=yes exec timeout -k 5 "${TEST_SECONDS:-60}" \
 		${namespaces:+unshare $namespaces} /bin/sh "$0" "$@"
 fi
-# Never where it was started, whatever the environment says of bounds.
+# Such a test never runs in the namespace where it was started, even if TEST_IS_BOUNDED was set.
 if [ -n "$TEST_NAMESPACES" ]; then
 	case ${TEST_OUTSIDE:-unknown} in
 	unknown | "$(readlink /proc/self/ns/net)")
@@ -42,29 +42,30 @@ skip() {
 
 fail() {
 	echo "FAILED: $*"
-	[ ! -s "$scratch/errors" ] || sed 's/^/  it said: /' "$scratch/errors"
-	[ ! -s "$scratch/broker-log" ] || sed 's/^/  memtund said: /' "$scratch/broker-log"
+	[ ! -s "$scratch/errors" ] || sed 's/^/  errors: /' "$scratch/errors"
+	[ ! -s "$scratch/broker-log" ] || sed 's/^/  memtund: /' "$scratch/broker-log"
 	exit 1
 }
 
 started=
 scratch_end() {
 	for pid in $started; do
-		# A number that is not our child's any more may be anybody's.
+		# The number of a child that has ended may belong to another process now.
 		[ "$(sed -n 's/^PPid:\t//p' "/proc/$pid/status" 2>/dev/null)" != $$ ] ||
 			kill "$pid" 2>/dev/null
 	done
-	# Their ends first, as what they leave behind is removed with the directory.
+	# Wait for their ends first: they may still write files in the directory.
 	wait
 	rm -rf "$scratch"
 }
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/memtun-test-XXXXXX") || exit 1
 trap scratch_end EXIT
-# timeout(1) signals the shell twice, once as one of its group: the second must not stop the ending.
+# timeout(1) signals the shell twice, once as a member of its group. The second signal is ignored, so
+# that it does not interrupt scratch_end.
 trap 'trap "" HUP INT TERM; echo "FAILED: not done in time"; exit 1' HUP INT TERM
 
-# Copies, as an ordinary user may not be able to enter the build directory.
+# The programs are copied, as an ordinary user may have no access to the build directory.
 chmod 755 "$scratch"
 mkdir "$scratch/bin" "$scratch/home"
 for program in memtund memtun memtun-host examples/lwip-http-server examples/lwip-http-client; do
@@ -72,9 +73,13 @@ for program in memtund memtun memtun-host examples/lwip-http-server examples/lwi
 done
 PATH=$scratch/bin:$PATH
 export PATH
-unset MEMTUN_SOCKET XDG_RUNTIME_DIR HOME LISTEN_FDS LISTEN_FDNAMES LISTEN_PID
+# Messages of the C library are compared, and names with non-ASCII characters are displayed.
+LC_ALL=C.UTF-8
+export LC_ALL
+unset LANGUAGE POSIXLY_CORRECT TZ MEMTUN_SOCKET XDG_RUNTIME_DIR HOME LISTEN_FDS LISTEN_FDNAMES \
+	LISTEN_PID
 
-# What a command is run with that has to be an ordinary user's: nothing where we are one already.
+# The prefix of a command that must run as an ordinary user. It is empty if the test is not root.
 as_user=
 if [ "$(id -u)" = 0 ] && [ -z "$TEST_NAMESPACES" ]; then
 	as_user="setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all"
@@ -82,7 +87,7 @@ if [ "$(id -u)" = 0 ] && [ -z "$TEST_NAMESPACES" ]; then
 	chown 1000:1000 "$scratch/home" 2>/dev/null || as_user=
 fi
 
-# run COMMAND...: leaves its $status, its $output and its $errors.
+# run COMMAND...: runs it, and sets $status, $output and $errors.
 run() {
 	"$@" >"$scratch/output" 2>"$scratch/errors"
 	status=$?
@@ -90,7 +95,7 @@ run() {
 	errors=$(cat "$scratch/errors")
 }
 
-# ends_with STATUS COMMAND...: as run, and the status is as said.
+# ends_with STATUS COMMAND...: runs it as run does, and checks its exit status.
 ends_with() {
 	expected=$1
 	shift
@@ -98,12 +103,12 @@ ends_with() {
 	[ "$status" = "$expected" ] || fail "exit status $status, not $expected: $*"
 }
 
-# watches FILE COMMAND...: starts it, as $!, with its output in the file, and goes on when it says so
-# by --ready-fd.
+# watches FILE COMMAND...: starts it in the background, as $!, with its output in the file, and
+# returns when the command writes to its --ready-fd.
 watches() {
 	watches_output=$1
 	shift
-	# The last one may have this open still.
+	# An earlier command may still have the former pipe open.
 	rm -f "$scratch/watches"
 	mkfifo "$scratch/watches"
 	"$@" --ready-fd 9 9>"$scratch/watches" >"$watches_output" &
@@ -111,12 +116,12 @@ watches() {
 	read -r _ <"$scratch/watches" || fail "it ended before it was ready: $*"
 }
 
-# is VALUE EXPECTED WHAT
+# is VALUE EXPECTED WHAT: checks that both are equal. WHAT names the value in the message.
 is() {
 	[ "$1" = "$2" ] || fail "$3 is '$1', not '$2'"
 }
 
-# has TEXT PATTERN: a shell pattern, somewhere in it.
+# has TEXT PATTERN: checks that the text has a part that matches the shell pattern.
 has() {
 	# shellcheck disable=SC2254 # it is a pattern
 	case $1 in
@@ -125,19 +130,19 @@ has() {
 	esac
 }
 
-# says PATTERN: the last command failed with one line of errors, which has the pattern in it.
+# says PATTERN: checks that the last command printed one line of errors, which has the pattern.
 says() {
 	has "$errors" "$1"
 	is "$(wc -l <"$scratch/errors")" 1 "the number of lines of '$errors'"
 }
 
-# ok WHAT: reached, so all that was checked since the last one is true.
+# ok STATEMENT: prints the statement about the product that all checks since the last ok have shown.
 ok() {
 	echo "ok: $*"
 }
 
-# turns_until COMMAND...: tries until it succeeds. A memtun command is a turn of the broker's loop
-# at least, and what is waited for here is at most a few turns away.
+# turns_until COMMAND...: repeats it until it succeeds. Each memtun command makes the broker's loop
+# run at least once, and the awaited state is at most a few iterations away.
 turns_until() {
 	turns=0
 	until "$@"; do
@@ -146,7 +151,8 @@ turns_until() {
 	done
 }
 
-# broker_start [OPTION...]: a memtund at $MEMTUN_SOCKET, $broker; it listens.
+# broker_start [OPTION...]: starts a memtund at $MEMTUN_SOCKET, sets $broker to its process, and
+# returns when it listens.
 broker_start() {
 	MEMTUN_SOCKET=$scratch/control
 	export MEMTUN_SOCKET
@@ -158,7 +164,7 @@ broker_start() {
 	read -r _ <"$scratch/ready" || fail "memtund did not start"
 }
 
-# json EXPRESSION [FILE]: what Python says of $output's JSON, d.
+# json EXPRESSION: prints the value of a Python expression, in which d is the JSON in $output.
 json() {
 	"${PYTHON:-python3}" -c 'import json, sys
 d = json.loads(sys.stdin.read())
