@@ -220,14 +220,35 @@ static void capture_batch(struct captures *captures, const struct port *port, en
 	}
 }
 
+/*
+ * Complete the checksums that the port's client is not to complete, as the port does before it
+ * sends the frames, so that a capture has the bytes that the client reads. A GSO frame stays as it
+ * is: only clients that take partial checksums get it.
+ */
+static void complete_checksums(const struct port *port, struct batch *batch, uint32_t mask)
+{
+	if (port->operations->takes_partial_checksums(port))
+		return;
+	for (; mask; mask &= mask - 1) {
+		struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+
+		if (!frame_is_gso(frame))
+			frame_complete_checksum(frame);
+	}
+}
+
 void capture_port(struct port *port, struct batch *batch, uint32_t mask,
 		  enum memtun_direction direction)
 {
+	if (direction == MEMTUN_TO_CLIENT)
+		complete_checksums(port, batch, mask);
 	capture_batch(&port->captures, port, port->mode, batch, mask, direction);
 }
 
 void capture_bridge(struct port *port, struct batch *batch, uint32_t mask,
 		    enum memtun_direction direction)
 {
+	if (direction == MEMTUN_TO_CLIENT)
+		complete_checksums(port, batch, mask);
 	capture_batch(&port->bridge->captures, port, port->bridge->mode, batch, mask, direction);
 }

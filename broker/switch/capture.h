@@ -30,13 +30,16 @@ struct capture *capture_new(struct engine *engine, struct port *port, struct bri
 void capture_end_port(struct port *port);
 void capture_end_bridge(struct bridge *bridge);
 
-/* Copy frames of the batch to the captures of the port. The port receives or sends them, as
- * direction says. */
+/*
+ * Copy frames of the batch to the captures of the port. The port receives or sends them, as
+ * direction says. Frames to the client have the bytes that it is to read: a checksum that was left
+ * to a client that takes no partial checksums is completed in the batch.
+ */
 void capture_port(struct port *port, struct batch *batch, uint32_t mask,
 		  enum memtun_direction direction);
 
 /*
- * Copy frames of the batch to the captures of the port's bridge. The frames have the bridge's mode.
+ * Do the same for the captures of the port's bridge. The frames have the bridge's mode.
  */
 void capture_bridge(struct port *port, struct batch *batch, uint32_t mask,
 		    enum memtun_direction direction);

@@ -65,6 +65,11 @@ static void uplink_send(struct port *port, struct source *source, struct batch *
 		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, frames);
 }
 
+static bool uplink_takes_partial_checksums(const struct port *port)
+{
+	return container_of(port, const struct uplink, port)->lane.format.vnet_size != 0;
+}
+
 static void uplink_set_reading(struct port *port, bool reading)
 {
 	struct uplink *uplink = container_of(port, struct uplink, port);
@@ -81,6 +86,7 @@ static void uplink_resume_sources(struct port *port)
 static const struct port_operations uplink_port_operations = {
 	.kind = "an uplink",
 	.send = uplink_send,
+	.takes_partial_checksums = uplink_takes_partial_checksums,
 	.set_reading = uplink_set_reading,
 	.resume_sources = uplink_resume_sources,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* The headers before the packets of each queue, and the offloads of the vnet header: partial
+ * The headers before the packets of each queue, and the offloads of the vnet header: partial
  * checksums and GSO frames, for queues with that header and for queues without.
  */
 #include "tests/unit/broker/broker_fixture.h"
@@ -129,6 +129,87 @@ static void a_gso_frame_goes_only_to_queues_with_vnet_headers(void **state)
 	close(plain);
 }
 
+/* Assert that the next record of a capture has these bytes after its header. */
+static void assert_captured(int fd, const unsigned char *bytes, size_t length)
+{
+	unsigned char record[300];
+
+	assert_int_equal(recv(fd, record, sizeof(record), MSG_DONTWAIT),
+			 sizeof(struct memtun_capture_header) + length);
+	assert_memory_equal(record + sizeof(struct memtun_capture_header), bytes, length);
+}
+
+static void a_capture_has_the_bytes_that_the_client_reads(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	int plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
+	int port = capture_opened(*state, "name=plain");
+	int bridge = capture_opened(*state, "bridge=b");
+	unsigned char sent[300], right[256], got[300];
+	size_t length = vnet_packet(sent, true, 0) - 10;
+
+	packet_make(right, "10.0.0.1", "10.0.0.2");
+	assert_int_equal(send(from, sent, length + 10, 0), length + 10);
+	broker_quiesce(*state);
+	assert_captured(port, right, length);
+	/* The bridge's capture has the packet as it came in, with a partial checksum, first. */
+	assert_captured(bridge, sent + 10, length);
+	assert_captured(bridge, right, length);
+	assert_int_equal(recv(plain, got, sizeof(got), MSG_DONTWAIT), length);
+	assert_memory_equal(got, right, length);
+	close(from);
+	close(plain);
+	close(port);
+	close(bridge);
+}
+
+static void a_capture_of_a_closed_tunnel_has_complete_checksums(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	unsigned char sent[300], right[256];
+	size_t length = vnet_packet(sent, true, 0) - 10;
+	int port;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=plain,mode=tun,bridge=b");
+	port = capture_opened(*state, "name=plain");
+	packet_make(right, "10.0.0.1", "10.0.0.2");
+	assert_int_equal(send(from, sent, length + 10, 0), length + 10);
+	broker_quiesce(*state);
+	assert_captured(port, right, length);
+	close(from);
+	close(port);
+}
+
+static void a_capture_changes_no_frame_for_queues_with_vnet_headers(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr");
+	int plain, port, bridge;
+	unsigned char sent[300], got[300];
+	size_t length = vnet_packet(sent, true, 0);
+
+	port = capture_opened(*state, "name=vnet");
+	bridge = capture_opened(*state, "bridge=b");
+	assert_int_equal(send(from, sent, length, 0), length);
+	broker_quiesce(*state);
+	assert_captured(port, sent + 10, length - 10);
+	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
+	assert_memory_equal(got, sent, length);
+	/* Nor is a GSO frame completed, which only queues with such headers can take. */
+	plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
+	length = vnet_packet(sent, true, VIRTIO_NET_HDR_GSO_UDP);
+	assert_int_equal(send(from, sent, length, 0), length);
+	broker_quiesce(*state);
+	assert_captured(port, sent + 10, length - 10);
+	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
+	assert_memory_equal(got, sent, length);
+	close(from);
+	close(vnet);
+	close(plain);
+	close(port);
+	close(bridge);
+}
+
 static void a_header_that_contradicts_its_frame_is_counted(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
@@ -160,6 +241,9 @@ int main(void)
 		WITH_BROKER(each_queue_has_its_own_headers),
 		WITH_BROKER(a_checksum_is_completed_for_queues_without_vnet_headers),
 		WITH_BROKER(a_gso_frame_goes_only_to_queues_with_vnet_headers),
+		WITH_BROKER(a_capture_has_the_bytes_that_the_client_reads),
+		WITH_BROKER(a_capture_of_a_closed_tunnel_has_complete_checksums),
+		WITH_BROKER(a_capture_changes_no_frame_for_queues_with_vnet_headers),
 		WITH_BROKER(a_header_that_contradicts_its_frame_is_counted),
 	};
 
