@@ -128,6 +128,19 @@ void transport_end(struct memtun_transport *transport, int error)
 		transport->handlers->closed(transport, error, transport->context);
 }
 
+void memtun_transport_shutdown(struct memtun_transport *transport)
+{
+	if (transport->closed || transport->ending != TRANSPORT_STAYS)
+		return;
+	transport->ending = TRANSPORT_SHUTS_DOWN;
+	transport_shut_down_when_flushed(transport);
+}
+
+void memtun_transport_close(struct memtun_transport *transport)
+{
+	transport->ending = TRANSPORT_CLOSES;
+}
+
 void memtun_transport_set_reading(struct memtun_transport *transport, bool reading)
 {
 	transport->reading = reading;
@@ -144,11 +157,20 @@ short memtun_transport_events(const struct memtun_transport *transport)
 
 	if (transport->closed)
 		return 0;
-	if (transport->reading && transport->receive_backoff.until < 0)
+	if (transport->reading && !transport->read_ended && transport->receive_backoff.until < 0)
 		events |= POLLIN;
 	if (!STAILQ_EMPTY(&transport->queue) && transport->send_backoff.until < 0)
 		events |= POLLOUT;
 	return events;
+}
+
+/* Return whether the next dispatch has to report an orderly end. */
+static bool transport_is_complete(const struct memtun_transport *transport)
+{
+	if (transport->write_error || !STAILQ_EMPTY(&transport->queue))
+		return false;
+	return transport->ending == TRANSPORT_CLOSES ||
+	       (transport->read_ended && transport->write_ended);
 }
 
 int64_t memtun_transport_deadline(const struct memtun_transport *transport)
@@ -156,7 +178,9 @@ int64_t memtun_transport_deadline(const struct memtun_transport *transport)
 	if (transport->closed)
 		return -1;
 	/* The end must be told, and the socket may never become readable. */
-	if (transport->write_error && (!transport->reading || transport->receive_backoff.until < 0))
+	if (transport_is_complete(transport) ||
+	    (transport->write_error &&
+	     (!transport->reading || transport->receive_backoff.until < 0)))
 		return 0;
 	return clock_earlier(transport->send_backoff.until, transport->receive_backoff.until);
 }
@@ -182,18 +206,28 @@ static void transport_resume(struct memtun_transport *transport)
 		transport->handlers->resume(transport, transport->context);
 }
 
+static void transport_report_drained(struct memtun_transport *transport)
+{
+	if (!transport->undrained || !STAILQ_EMPTY(&transport->queue))
+		return;
+	transport->undrained = false;
+	if (transport->handlers->drained)
+		transport->handlers->drained(transport, transport->context);
+}
+
 /* Read up to TRANSPORT_TURN times. False: nothing more can be read for now. */
 static bool transport_read_turn(struct memtun_transport *transport)
 {
 	for (int i = 0; i < TRANSPORT_TURN && !transport->closed && transport->reading &&
-			transport->receive_backoff.until < 0;
+			!transport->read_ended && transport->receive_backoff.until < 0;
 	     i++) {
 		if (!transport_receive(transport))
 			break;
 		if (i == TRANSPORT_TURN - 1)
 			return true;
 	}
-	return transport->reading && transport->receive_backoff.until >= 0;
+	return transport->reading && !transport->read_ended &&
+	       transport->receive_backoff.until >= 0;
 }
 
 void memtun_transport_dispatch(struct memtun_transport *transport, short revents)
@@ -209,12 +243,18 @@ void memtun_transport_dispatch(struct memtun_transport *transport, short revents
 		transport_flush(transport);
 	if (!transport->write_error)
 		transport_resume(transport);
+	if (!transport->closed && !transport->write_error)
+		transport_report_drained(transport);
+	if (!transport->closed)
+		transport_shut_down_when_flushed(transport);
 	if ((revents & (POLLIN | POLLHUP | POLLERR)) || transport->write_error)
 		more = transport_read_turn(transport);
 	/* After a write error the connection ends when all that the peer sent was read, or at once
 	 * if the caller doesn't read. */
 	if (!transport->closed && transport->write_error && !more)
 		transport_end(transport, transport->write_error);
+	if (!transport->closed && transport_is_complete(transport))
+		transport_end(transport, 0);
 	transport->dispatching = false;
 	if (transport->freed)
 		free(transport);

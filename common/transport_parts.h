@@ -21,6 +21,13 @@ struct backoff {
 	int64_t delay; /* the length of the next wait */
 };
 
+/* What the program has asked for, once the queue is empty. */
+enum transport_ending {
+	TRANSPORT_STAYS,
+	TRANSPORT_SHUTS_DOWN, /* end the direction to the peer */
+	TRANSPORT_CLOSES,     /* end the connection */
+};
+
 struct memtun_transport {
 	int fd;
 	bool is_stream;
@@ -28,7 +35,11 @@ struct memtun_transport {
 	bool paused;
 	bool closed;
 	bool dispatching;
-	bool freed; /* by a handler; memtun_transport_dispatch() frees it at its end */
+	bool freed;       /* by a handler; memtun_transport_dispatch() frees it at its end */
+	bool read_ended;  /* the peer has shut down its sending side */
+	bool write_ended; /* shutdown(SHUT_WR) was done */
+	bool undrained;   /* the queue was not empty, and drained has not been called since */
+	enum transport_ending ending;
 	bool reset; /* recvmsg(2) said ECONNRESET; data that the peer sent before still follows */
 	int write_error;
 	size_t largest_record;
@@ -58,6 +69,9 @@ void transport_end(struct memtun_transport *transport, int error);
 
 /* Send as much as the kernel takes. On an error drop the queue, and keep the error for dispatch. */
 void transport_flush(struct memtun_transport *transport);
+
+/* Shut down the socket's sending side if the program asked for it and the queue is empty. */
+void transport_shut_down_when_flushed(struct memtun_transport *transport);
 
 /* Drop the send queue: close its descriptors and free its entries. */
 void transport_drop_queue(struct memtun_transport *transport);

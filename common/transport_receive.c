@@ -8,6 +8,7 @@
 #include "common/transport_parts.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -99,6 +100,30 @@ static void transport_deliver(struct memtun_transport *transport, const void *da
 		handlers->data_received(transport, data, length, flags, transport->context);
 }
 
+/*
+ * The peer sends no more. If it has closed, end the connection; what it will not read any more is
+ * an error. If it has only shut down its sending side, it still reads: the program decides, or the
+ * transport closes once the queue is sent.
+ */
+static void transport_end_reading(struct memtun_transport *transport)
+{
+	struct pollfd polled = {.fd = transport->fd};
+	int error = transport->reset ? ECONNRESET : transport->write_error;
+
+	/* poll(2) reports POLLHUP only if both directions have ended. */
+	if (error || (poll(&polled, 1, 0) > 0 && (polled.revents & POLLHUP))) {
+		if (!error && !STAILQ_EMPTY(&transport->queue))
+			error = EPIPE;
+		transport_end(transport, error);
+		return;
+	}
+	transport->read_ended = true;
+	if (transport->handlers->half_closed)
+		transport->handlers->half_closed(transport, transport->context);
+	else
+		transport->ending = TRANSPORT_CLOSES;
+}
+
 bool transport_receive(struct memtun_transport *transport)
 {
 	_Alignas(8) unsigned char data[MEMTUN_TRANSPORT_READ_MAX];
@@ -139,9 +164,7 @@ bool transport_receive(struct memtun_transport *transport)
 	/* An empty SEQPACKET record also has length 0, and may even carry descriptors. */
 	if (length == 0 && received.count == 0 && !(message.msg_flags & MSG_CTRUNC) &&
 	    (transport->is_stream || descriptor_at_end(transport->fd))) {
-		transport_end(transport, transport->reset         ? ECONNRESET
-					 : transport->write_error ? transport->write_error
-								  : 0);
+		transport_end_reading(transport);
 		return false;
 	}
 	transport_deliver(transport, data, (size_t)length, message.msg_flags, &received);

@@ -130,6 +130,16 @@ void transport_flush(struct memtun_transport *transport)
 	}
 }
 
+void transport_shut_down_when_flushed(struct memtun_transport *transport)
+{
+	if (transport->ending != TRANSPORT_SHUTS_DOWN || transport->write_ended ||
+	    transport->write_error || !STAILQ_EMPTY(&transport->queue))
+		return;
+	/* Of a connected socket this fails only if the peer has closed, which a read reports. */
+	shutdown(transport->fd, SHUT_WR);
+	transport->write_ended = true;
+}
+
 /* Queue an entry, which owns its descriptors. */
 static void transport_queue(struct memtun_transport *transport, struct entry *entry)
 {
@@ -140,6 +150,8 @@ static void transport_queue(struct memtun_transport *transport, struct entry *en
 	transport->queued_fds += entry->fd_count;
 	if (was_empty)
 		transport_flush(transport);
+	if (!STAILQ_EMPTY(&transport->queue))
+		transport->undrained = true;
 	if (!transport->paused && (transport->queued_fds > transport->bounds.pause_fds ||
 				   transport->queued_bytes > transport->bounds.pause_bytes)) {
 		transport->paused = true;
@@ -153,7 +165,8 @@ static int transport_admit(const struct memtun_transport *transport, size_t leng
 {
 	if (length == 0 || count > MEMTUN_TRANSPORT_FDS_MAX)
 		errno = EINVAL;
-	else if (transport->closed || transport->write_error)
+	else if (transport->closed || transport->write_error ||
+		 transport->ending != TRANSPORT_STAYS)
 		errno = EPIPE;
 	else if (length > transport->largest_record)
 		errno = EMSGSIZE;

@@ -77,13 +77,25 @@ struct memtun_transport_handlers {
 	/* The send queue has fallen to half of its pause bounds: send again. */
 	void (*resume)(struct memtun_transport *transport, void *context);
 
-	/* The connection has ended; called once. error: 0 after an orderly end, ECONNRESET if the
-	 * peer closed with data unread, EPIPE if the peer no longer reads, or another errno. All
-	 * that the peer had sent was received first, unless reading was off and data was queued. */
+	/* The connection has ended; called once. error: 0 after an orderly end, which means that
+	 * the kernel had accepted all that was sent; ECONNRESET if the peer closed with data
+	 * unread; EPIPE if the peer no longer reads; or another errno. All that the peer had sent
+	 * was received first, unless reading was off and data was queued, or the program called
+	 * memtun_transport_close(). */
 	void (*closed)(struct memtun_transport *transport, int error, void *context);
 
 	void (*notice)(struct memtun_transport *transport,
 		       const struct memtun_transport_notice *notice, void *context);
+
+	/* The send queue has become empty: the kernel has accepted all that waited in it. Called
+	 * only if something had waited. */
+	void (*drained)(struct memtun_transport *transport, void *context);
+
+	/* The peer has shut down its sending side and still reads; called at most once. All that it
+	 * had sent was received first. The program may go on sending, and ends the connection with
+	 * memtun_transport_close() or memtun_transport_shutdown(). NULL: the transport closes by
+	 * itself once the queue is sent. */
+	void (*half_closed)(struct memtun_transport *transport, void *context);
 };
 
 /*
@@ -108,7 +120,7 @@ memtun_transport_new(int fd, const struct memtun_transport_handlers *handlers, v
 
 /*
  * Close the socket and all queued descriptors, and free the transport, which may be NULL. Queued
- * data is lost.
+ * data is lost; memtun_transport_close() sends it first.
  */
 void memtun_transport_free(struct memtun_transport *transport);
 
@@ -122,7 +134,7 @@ int memtun_transport_set_bounds(struct memtun_transport *transport,
  * failure nothing was sent or queued, and the caller still owns them. -1 with errno: EINVAL (no
  * bytes, or more than MEMTUN_TRANSPORT_FDS_MAX descriptors), EMSGSIZE (the record is longer than
  * the socket takes), ENOBUFS (a hard bound would be exceeded), ENOMEM, EBADF (a negative
- * descriptor), EPIPE (the connection has ended, or the peer no longer reads).
+ * descriptor), EPIPE (the connection has ended or was told to, or the peer no longer reads).
  */
 int memtun_transport_send(struct memtun_transport *transport, const void *data, size_t length,
 			  const int *fds, size_t count);
@@ -133,6 +145,21 @@ int memtun_transport_send(struct memtun_transport *transport, const void *data, 
  */
 int memtun_transport_send_copies(struct memtun_transport *transport, const void *data,
 				 size_t length, const int *fds, size_t count);
+
+/*
+ * Shut down the sending side once the queue is sent: the peer then reads the end of the data. The
+ * transport receives until the peer ends its side too, which ends the connection. From this call on
+ * sending fails with EPIPE.
+ */
+void memtun_transport_shutdown(struct memtun_transport *transport);
+
+/*
+ * End the connection once the queue is sent. A dispatch then calls closed with error 0; the program
+ * frees the transport, which closes the socket. From this call on sending fails with EPIPE. Data is
+ * received until then, unless reading is off. A peer that does not read delays the end without a
+ * limit; memtun_transport_free() does not wait for it.
+ */
+void memtun_transport_close(struct memtun_transport *transport);
 
 /*
  * Start or stop reading from the peer. A new transport reads. While reading is stopped, the peer's

@@ -75,6 +75,24 @@ static void record_resume(struct memtun_transport *transport, void *context)
 	fixture_enter(fixture, HANDLER_RESUME);
 }
 
+static void record_drained(struct memtun_transport *transport, void *context)
+{
+	struct fixture *fixture = context;
+
+	assert_int_equal(memtun_transport_queued_bytes(transport), 0);
+	fixture->drains++;
+	fixture_enter(fixture, HANDLER_DRAINED);
+}
+
+static void record_half_closed(struct memtun_transport *transport, void *context)
+{
+	struct fixture *fixture = context;
+
+	(void)transport;
+	fixture->half_closes++;
+	fixture_enter(fixture, HANDLER_HALF_CLOSED);
+}
+
 static void record_closed(struct memtun_transport *transport, int error, void *context)
 {
 	struct fixture *fixture = context;
@@ -112,6 +130,7 @@ int fixture_setup(void **state)
 		.resume = record_resume,
 		.closed = record_closed,
 		.notice = record_notice,
+		.drained = record_drained,
 	};
 	fixture->transport = memtun_transport_new(pair[0], &fixture->handlers, fixture);
 	fixture->peer = pair[1];
@@ -132,6 +151,11 @@ int fixture_teardown(void **state)
 		print_error("%d handlers were called after the transport was freed\n", late);
 	free(fixture);
 	return late ? -1 : 0;
+}
+
+void fixture_count_half_closes(struct fixture *fixture)
+{
+	fixture->handlers.half_closed = record_half_closed;
 }
 
 void fixture_close_peer(struct fixture *fixture)

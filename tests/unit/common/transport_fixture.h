@@ -24,6 +24,8 @@ enum handler {
 	HANDLER_FD_RECEIVED,
 	HANDLER_DATA_RECEIVED,
 	HANDLER_RESUME,
+	HANDLER_DRAINED,
+	HANDLER_HALF_CLOSED,
 	HANDLER_CLOSED,
 };
 
@@ -54,6 +56,8 @@ struct fixture {
 	size_t fd_count;
 	int pauses;
 	int resumes;
+	int drains;
+	int half_closes;
 	int ends;
 	int end_error;
 	struct memtun_transport_notice notices[16];
@@ -81,6 +85,9 @@ void fixture_run(struct fixture *fixture);
 
 /* Wait at most 10 seconds for the next event or deadline, and dispatch it. */
 void fixture_wait(struct fixture *fixture);
+
+/* Give the transport a half_closed handler, which counts its calls. */
+void fixture_count_half_closes(struct fixture *fixture);
 
 void fixture_close_peer(struct fixture *fixture);
 

@@ -135,6 +135,31 @@ static void a_list_pauses_for_a_slow_reader_and_other_clients_are_served(void **
 	client_close(&slow);
 }
 
+static void a_client_that_shuts_down_its_sending_side_gets_its_answers(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct client last;
+	struct answer answer;
+
+	add_many(fixture, 2000);
+	client_open(&last, fixture, FIXTURE_UID, true);
+	client_send(&last, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_DUMP, "statistics");
+	client_send(&last, MEMTUN_CMD_TUNNEL_SHOW, 0, "name=tap1999");
+	assert_int_equal(shutdown(last.fd, SHUT_WR), 0);
+	for (int i = 0; i < 2000; i++) {
+		assert_true(client_receive(&last, &answer));
+		assert_int_equal(answer.message.type, MEMTUN_CMD_TUNNEL_SHOW);
+	}
+	assert_true(client_receive(&last, &answer));
+	assert_int_equal(answer.message.type, NLMSG_DONE);
+	assert_true(client_receive(&last, &answer));
+	assert_int_equal(answer.message.sequence, 3);
+	/* The session ends though the client does not close its socket. */
+	broker_quiesce(fixture);
+	assert_null(LIST_NEXT(LIST_FIRST(&fixture->broker->control->sessions), in_control));
+	client_close(&last);
+}
+
 static void a_change_during_a_list_is_reported_at_its_end(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -457,6 +482,7 @@ int main(void)
 		WITH_BROKER(a_list_of_bridges_has_each_bridge_once_in_the_order_of_ids),
 		WITH_BROKER(a_list_takes_no_name),
 		WITH_BROKER(a_list_pauses_for_a_slow_reader_and_other_clients_are_served),
+		WITH_BROKER(a_client_that_shuts_down_its_sending_side_gets_its_answers),
 		WITH_BROKER(a_change_during_a_list_is_reported_at_its_end),
 		WITH_BROKER(a_client_that_disconnects_during_a_list_leaves_nothing),
 		WITH_BROKER(a_client_that_reads_no_answers_is_not_read),
