@@ -15,9 +15,9 @@
 #include "broker/uplink/uplink_kinds.h"
 #include "common/utf8.h"
 
-/* Seconds between two tries to open: at first, and at the most. */
-#define FIRST_DELAY 0.1
-#define LAST_DELAY 10.0
+/* Seconds between two tries to open. The delay doubles up to the maximum. */
+#define DELAY_FIRST 0.1
+#define DELAY_MAX 10.0
 
 static const struct port_operations uplink_port_operations;
 
@@ -93,7 +93,7 @@ static const struct port_operations uplink_port_operations = {
 
 /* ------------------------------------------------------------------------------ up and down */
 
-/* A path in it may have been cut within a character. */
+/* The reason may end with a cut path, so make it UTF-8 again. */
 static void uplink_set_reason(struct uplink *uplink, const char *reason)
 {
 	strlcpy(uplink->reason, reason, sizeof(uplink->reason));
@@ -114,15 +114,15 @@ void uplink_opened(struct uplink *uplink)
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_UP);
 }
 
-/* Tries again after a while: soon after a time of calm, else ever later. */
+/* Arm the timer for the next try. After a long time up the delay is short again. */
 static void uplink_wait(struct uplink *uplink)
 {
-	if (uplink->up && clock_now() - uplink->since > (int64_t)(LAST_DELAY * CLOCK_SECOND))
-		uplink->delay = FIRST_DELAY;
+	if (uplink->up && clock_now() - uplink->since > (int64_t)(DELAY_MAX * CLOCK_SECOND))
+		uplink->delay = DELAY_FIRST;
 	ev_timer_stop(uplink->port.engine->loop, &uplink->timer);
 	ev_timer_set(&uplink->timer, uplink->delay, 0.);
 	ev_timer_start(uplink->port.engine->loop, &uplink->timer);
-	uplink->delay = uplink->delay * 2 < LAST_DELAY ? uplink->delay * 2 : LAST_DELAY;
+	uplink->delay = uplink->delay * 2 < DELAY_MAX ? uplink->delay * 2 : DELAY_MAX;
 }
 
 static void uplink_close(struct uplink *uplink)
@@ -133,7 +133,7 @@ static void uplink_close(struct uplink *uplink)
 	lane_close(&uplink->second);
 }
 
-/* For good. */
+/* Close an uplink that is being deleted. */
 static void uplink_end(struct uplink *uplink)
 {
 	ev_timer_stop(uplink->port.engine->loop, &uplink->timer);
@@ -151,7 +151,7 @@ void uplink_lost(struct uplink *uplink, const char *reason)
 	uplink_set_reason(uplink, reason);
 	uplink_wait(uplink);
 	uplink->up = false;
-	/* That a try has failed once more is no news. */
+	/* A further try that fails changes nothing. */
 	if (was_up)
 		uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DOWN);
 }
@@ -160,7 +160,7 @@ static void uplink_lane_ended(struct lane *lane)
 {
 	const char *reason = "the other side has closed it";
 
-	/* The kernel's words for EBADFD help nobody. */
+	/* strerror(EBADFD), "File descriptor in bad state", doesn't say what happened. */
 	if (lane->error == EBADFD)
 		reason = "the interface was deleted";
 	else if (lane->error)
@@ -170,7 +170,7 @@ static void uplink_lane_ended(struct lane *lane)
 
 static const struct lane_owner uplink_lane_owner = {.ended = uplink_lane_ended};
 
-/* Opens it. -1 with the fault filled and the reason set; else it is up, or will be or be lost. */
+/* Open the uplink, or begin to. -1 with the fault filled and the reason set. */
 static int uplink_try(struct uplink *uplink, struct fault *fault)
 {
 	char text[UPLINK_TEXT_SIZE] = "cannot open it";
@@ -226,7 +226,7 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	}
 	uplink->uplinks = uplinks;
 	uplink->kind = kind;
-	uplink->delay = FIRST_DELAY;
+	uplink->delay = DELAY_FIRST;
 	uplink->port.mode = MEMTUN_TAP;
 	uplink->port.mtu = kind->mtu;
 	port_init(&uplink->port, &uplink_port_operations, uplinks->bridges,
@@ -251,15 +251,14 @@ fail:
 	return NULL;
 }
 
-/* Does the error say that the other side isn't there, or not now? */
+/* Does the error mean that the peer isn't there, or is busy? */
 static bool error_is_absence(int error)
 {
 	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EAGAIN ||
 	       error == ETIMEDOUT;
 }
 
-/* A second way from a bridge to the same place would be a loop, in which frames go round for ever.
- */
+/* Check that no other uplink joins the bridge to the same place: frames would loop forever. */
 static int uplink_check_loop(const struct uplink *uplink, struct fault *fault)
 {
 	const char *bridge = attribute_set_string(&uplink->options, MEMTUN_A_BRIDGE);
@@ -294,7 +293,7 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 		uplink_free(uplink);
 		return NULL;
 	}
-	/* Before it joins, as it may make a bridge of TUNs one of Ethernet. */
+	/* Open first, because joining may turn a bridge of TUNs into an Ethernet bridge. */
 	opened = uplink_try(uplink, fault) == 0;
 	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||
 	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
@@ -330,7 +329,7 @@ void uplink_delete(struct uplink *uplink)
 void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_set *set)
 {
 	*set = uplink->options;
-	attribute_set_remove(set, MEMTUN_A_BRIDGE); /* it may have gone */
+	attribute_set_remove(set, MEMTUN_A_BRIDGE); /* the bridge may have been deleted */
 	port_describe(&uplink->port, set);
 	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
 	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);

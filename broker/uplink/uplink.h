@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink: a port that joins its bridge to something outside of the broker. It has one lane while
- * it is up. When that ends it is down, what is sent to it is counted as dropped, and it tries
- * again, ever more rarely. What it is joined to, and how, is its kind's: uplink_KIND.c.
+ * An uplink: a port that joins its bridge to something outside of the broker. While it is up it has
+ * a lane. When the lane ends the uplink is down: it drops and counts the frames that are sent to
+ * it, and tries to open again, with growing delays. Its kind decides what it is joined to, and how:
+ * uplink_KIND.c.
  */
 #ifndef MEMTUN_UPLINK_H
 #define MEMTUN_UPLINK_H
@@ -28,41 +29,41 @@ struct uplinks {
 	struct port_id_tree by_id;
 };
 
-/* Room for what was tried, in words. */
+/* Room for a text that says what was tried. */
 #define UPLINK_TEXT_SIZE 160
 
-/* What an uplink of some kind is, does and takes. */
+/* The options and the operations of one kind of uplink. */
 struct uplink_kind {
-	size_t size; /* of its structure, whose first member is a struct uplink */
+	size_t size; /* of the kind's structure, whose first member is a struct uplink */
 	struct attribute_choice takes;
-	uint32_t mtu; /* the most bytes of packet that it carries, and what it has by default */
-	const struct lane_envelope *envelope; /* of its lanes */
+	uint32_t mtu;                         /* the maximum and the default, bytes of packet */
+	const struct lane_envelope *envelope; /* of the lanes */
 
 	/*
-	 * The other side may yet have to come: an uplink is made even if it isn't there. Else one
-	 * is made only if it can be opened.
+	 * An uplink is made even if the peer isn't there yet. Without this flag an uplink is made
+	 * only if it can be opened.
 	 */
 	bool awaits_peer;
 
-	/* Reads its options, whose strings stay good. -1 with the fault filled: EINVAL. */
+	/* Read the options, whose strings live as long as the uplink. -1 with the fault filled. */
 	int (*prepare)(struct uplink *uplink, const struct attribute_set *options,
 		       struct fault *fault);
 
-	/* Are two of this kind joined to the same place? NULL: the system lets only one be. */
+	/* Do two uplinks of this kind lead to the same place? NULL: the system prevents that. */
 	bool (*same)(const struct uplink *one, const struct uplink *other);
 
 	/*
-	 * Opens what it is joined by. 0: its lane is open. 1: that is under way, and ends with
-	 * uplink_opened() or uplink_lost(); what it waits for is in words in text. -1 with errno,
-	 * nothing left open but what `end` gives back, and what was tried in words in text.
+	 * Open the lane. Return 0 if it is open. Return 1 if that takes time: then the kind calls
+	 * uplink_opened() or uplink_lost() later, and text says what it waits for. -1 with errno,
+	 * and text says what was tried; only what `end` releases is left open.
 	 */
 	int (*open)(struct uplink *uplink, char text[UPLINK_TEXT_SIZE]);
 
-	/* Closes what it has open besides the lane, which may be open still and is closed next.
-	 * NULL: nothing. May be called twice. */
+	/* Close what is open besides the lane. The lane may still be open, and is closed next.
+	 * NULL: there is nothing else. May be called twice. */
 	void (*close)(struct uplink *uplink);
 
-	/* Gives back what it keeps while it is down, as it is deleted. NULL: nothing. */
+	/* Release what the uplink keeps while it is down. It is being deleted. NULL: nothing. */
 	void (*end)(struct uplink *uplink);
 };
 
@@ -71,11 +72,11 @@ struct uplink {
 	struct uplinks *uplinks;
 	const struct uplink_kind *kind;
 	struct lane lane;
-	struct lane second;           /* only read, where one descriptor doesn't hear all */
-	struct attribute_set options; /* as it was made with; its strings are its own */
-	ev_timer timer;               /* until it tries again */
-	double delay;                 /* until it does so the next time, seconds */
-	int64_t since;                /* when it came up */
+	struct lane second;           /* for a second descriptor that is only read */
+	struct attribute_set options; /* a copy */
+	ev_timer timer;               /* until the next try to open */
+	double delay;                 /* before the next try, seconds */
+	int64_t since;                /* when it last came up */
 	bool up;
 	uint64_t connects;             /* how often it came up */
 	char reason[MEMTUN_TEXT_SIZE]; /* why it is down */
@@ -89,18 +90,18 @@ struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);
 struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id);
 
 /*
- * Makes an uplink and opens it. NULL with the fault filled: EINVAL, EBUSY (the name is taken),
+ * Make an uplink and open it. NULL with the fault filled: EINVAL, EBUSY (the name is taken),
  * ENOMEM, or why it can't be opened.
  */
 struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options, uid_t uid,
 			  struct fault *fault);
 void uplink_delete(struct uplink *uplink);
 
-/* For kinds: what was under way has ended well, its lane is open; or it, or the lane, is lost. */
+/* For kinds: the lane that took time is open; or it can't be opened, or has ended. */
 void uplink_opened(struct uplink *uplink);
 void uplink_lost(struct uplink *uplink, const char *reason);
 
-/* What is said of an uplink, its counters included if they are wanted. */
+/* Describe an uplink, with its counters if `statistics`. */
 void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_set *set);
 
 #endif

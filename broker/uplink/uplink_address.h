@@ -10,7 +10,7 @@
 
 #include "common/attribute_set.h"
 
-/* Read an option that is an IP address, for that port. -1 with the fault filled (EINVAL). */
+/* Read an option that is an IP address, with this port. -1 with the fault filled (EINVAL). */
 int uplink_address_parse(const struct attribute_set *options, enum memtun_attribute which,
 			 uint16_t port, struct sockaddr_storage *address, struct fault *fault);
 

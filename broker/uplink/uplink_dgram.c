@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink by UNIX datagrams, as QEMU, vfkit and libkrun have them: both sides bind a path, and
- * each is joined to the other's by connect(), so that nobody else can send from then on; what
- * others sent before is told by their names. Which path is the other's is said (`remote`), or is
- * that of whoever sends first.
+ * An uplink by UNIX datagrams, as QEMU, vfkit and libkrun have it. Both sides bind a path, and each
+ * connects to the other's path, so that no other process can send any more. Frames that other
+ * processes sent before are recognised by the sender's name and dropped. The peer's path is the
+ * option `remote`, or else the path of the first sender.
  *
- * Its own path is bound for as long as the uplink is there, so that the other side may come, go and
- * come again: the socket is the lane's while they are joined, and else waits for the other side.
- * The kernel doesn't tell that that one is gone; it is asked once a second.
+ * The uplink's own path stays bound until the uplink is deleted, so that the peer can leave and
+ * come back. The socket belongs to the lane while the two are connected. Otherwise it waits for the
+ * peer. The kernel doesn't report that the peer has closed its socket, so the lane asks once a
+ * second.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -25,25 +26,25 @@
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
 
-/* What the others of this kind take: as with uplink_local.c's. */
+/* The maximum that passt takes, as in uplink_local.c. */
 #define DGRAM_MTU (65535 - 18)
 
-/* Seconds between two looks whether the other side is there. */
-#define LOOK_INTERVAL 1.
+/* Seconds between two tries to connect to a peer that isn't there. */
+#define CONNECT_INTERVAL 1.
 
 struct dgram {
 	struct uplink uplink; /* first */
 	struct sockaddr_un local;
 	socklen_t local_size;
 	struct sockaddr_un remote;
-	socklen_t remote_size;        /* 0: whoever sends first */
-	struct sockaddr_storage peer; /* whom it is joined to, by the name that one has bound */
+	socklen_t remote_size;        /* 0: the peer is the first sender */
+	struct sockaddr_storage peer; /* the name that the connected peer has bound */
 	socklen_t peer_size;
-	int fd;        /* bound; -1: not yet, or the lane has it */
-	dev_t device;  /* of the file that it is bound to */
-	ino_t file;    /* 0: none, as its name is abstract */
-	ev_io waiting; /* for frames of who may be the other side */
-	ev_timer look;
+	int fd;        /* bound; -1: not yet, or the lane owns it */
+	dev_t device;  /* of the bound file */
+	ino_t file;    /* 0: the name is abstract and has no file */
+	ev_io waiting; /* for the first frame of a peer */
+	ev_timer connect_timer;
 };
 
 static const char *dgram_path(const struct dgram *dgram, enum memtun_attribute which)
@@ -51,9 +52,9 @@ static const char *dgram_path(const struct dgram *dgram, enum memtun_attribute w
 	return attribute_set_string(&dgram->uplink.options, which);
 }
 
-/* ------------------------------------------------------------------------------ its own path */
+/* ------------------------------------------------------------------------------ the bound path */
 
-/* Only its user may send to it, from its first moment on. */
+/* Bind the socket. Its mode is set before that, so that no other user can ever send to it. */
 static int dgram_bind(struct dgram *dgram)
 {
 	bool abstract = dgram->local.sun_path[0] == '\0';
@@ -76,7 +77,7 @@ static int dgram_bind(struct dgram *dgram)
 	return 0;
 }
 
-/* Lets go of its path, whose file is removed unless somebody has put another one there. */
+/* Close the socket, and remove its file unless another file is at the path now. */
 static void dgram_end(struct uplink *uplink)
 {
 	struct dgram *dgram = container_of(uplink, struct dgram, uplink);
@@ -90,16 +91,16 @@ static void dgram_end(struct uplink *uplink)
 	descriptor_close(&dgram->fd);
 }
 
-/* ------------------------------------------------------------------------------ the other side */
+/* ------------------------------------------------------------------------------ the peer */
 
-/* A name of 108 bytes comes with one more, for the end that its binder left out. */
+/* Compare sizes too: for a path of 108 bytes the kernel adds a NUL to the size. */
 static bool name_is(const struct sockaddr_storage *one, socklen_t one_size,
 		    const struct sockaddr_storage *other, socklen_t other_size)
 {
 	return one_size == other_size && memcmp(one, other, one_size) == 0;
 }
 
-/* What has come before they were joined may be anybody's. */
+/* Frames that came before the sockets were connected may be from any process. */
 static enum memtun_attribute dgram_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
@@ -113,9 +114,9 @@ static enum memtun_attribute dgram_check(struct lane *lane, const struct sockadd
 
 static const struct lane_envelope dgram_envelope = {.check = dgram_check};
 
-/* Asks the socket whom it has been joined to. -1 with errno: nobody, or (EINVAL) itself, by another
- * name of its path. */
-static int dgram_know_peer(struct dgram *dgram)
+/* Note the connected peer's name. -1 with errno: EINVAL, the peer is the socket itself, by another
+ * path to its file. */
+static int dgram_note_peer(struct dgram *dgram)
 {
 	struct sockaddr_storage own;
 	socklen_t own_size = sizeof(own);
@@ -129,31 +130,31 @@ static int dgram_know_peer(struct dgram *dgram)
 	return failed(EINVAL);
 }
 
-/* What waits there to be read is lost. */
-static void dgram_part(const struct dgram *dgram)
+/* Disconnect the socket. What waits there to be read is lost. */
+static void dgram_disconnect(const struct dgram *dgram)
 {
-	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
 
-	connect(dgram->fd, &nobody, sizeof(nobody));
+	connect(dgram->fd, &none, sizeof(none));
 }
 
-/* Joins the socket to the other side's. -1 with errno. */
+/* Connect the socket to the peer's. -1 with errno. */
 static int dgram_connect(struct dgram *dgram, const void *peer, socklen_t size)
 {
 	int error;
 
 	if (connect(dgram->fd, peer, size) < 0)
 		return -1;
-	if (dgram_know_peer(dgram) < 0) {
+	if (dgram_note_peer(dgram) < 0) {
 		error = errno;
-		dgram_part(dgram);
+		dgram_disconnect(dgram);
 		return failed(error);
 	}
 	return 0;
 }
 
-/* Makes the socket, which is joined, the lane's. -1 with errno. */
-static int dgram_begin(struct dgram *dgram)
+/* Give the connected socket to the lane. -1 with errno. */
+static int dgram_start_lane(struct dgram *dgram)
 {
 	struct ev_loop *loop = dgram->uplink.port.engine->loop;
 
@@ -161,37 +162,39 @@ static int dgram_begin(struct dgram *dgram)
 	if (lane_open(&dgram->uplink.lane, &lane_packet_link, dgram->fd) < 0)
 		return -1;
 	dgram->fd = -1;
-	ev_timer_stop(loop, &dgram->look);
+	ev_timer_stop(loop, &dgram->connect_timer);
 	return 0;
 }
 
-/* It isn't there, or (EPERM) is still joined to somebody else, as to the uplink before this. */
+/* Does the error mean that the peer isn't there, or (EPERM) still connected to another socket, for
+ * example of a deleted uplink? */
 static bool error_is_absence(int error)
 {
 	return error == ENOENT || error == ECONNREFUSED || error == EPERM;
 }
 
-/* Joins them if the other side is there; false: it isn't, or whoever has sent can't be it. */
-static bool dgram_meet(struct dgram *dgram, const void *peer, socklen_t size)
+/* Connect to the peer. False: it isn't there, or a first sender that can't be connected to. */
+static bool dgram_try_peer(struct dgram *dgram, const void *peer, socklen_t size)
 {
-	bool joined = dgram_connect(dgram, peer, size) == 0;
+	bool connected = dgram_connect(dgram, peer, size) == 0;
 
-	if (!joined && (!dgram->remote_size || error_is_absence(errno)))
+	if (!connected && (!dgram->remote_size || error_is_absence(errno)))
 		return false;
-	if (joined && dgram_begin(dgram) == 0)
+	if (connected && dgram_start_lane(dgram) == 0)
 		uplink_opened(&dgram->uplink);
 	else
 		uplink_lost(&dgram->uplink, strerror(errno));
 	return true;
 }
 
-/* Something has come. It is left there for the lane, if it makes the other side known. */
-static void dgram_heard(struct ev_loop *loop, ev_io *io, int events)
+/* A frame has come. It stays in the socket for the lane if it is from the peer, else it is
+ * dropped. */
+static void dgram_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct dgram *dgram = io->data;
 	struct sockaddr_storage from;
 	socklen_t size = sizeof(from);
-	bool meets;
+	bool connected;
 	char byte;
 
 	(void)loop;
@@ -200,23 +203,23 @@ static void dgram_heard(struct ev_loop *loop, ev_io *io, int events)
 		     (struct sockaddr *)&from, &size) < 0)
 		return;
 	if (dgram->remote_size)
-		meets = dgram_meet(dgram, &dgram->remote, dgram->remote_size);
+		connected = dgram_try_peer(dgram, &dgram->remote, dgram->remote_size);
 	else
-		meets = size > offsetof(struct sockaddr_un, sun_path) &&
-			dgram_meet(dgram, &from, size);
-	if (meets)
+		connected = size > offsetof(struct sockaddr_un, sun_path) &&
+			    dgram_try_peer(dgram, &from, size);
+	if (connected)
 		return;
 	recv(dgram->fd, &byte, sizeof(byte), MSG_DONTWAIT);
 	port_count(&dgram->uplink.port, MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN, 1);
 }
 
-static void dgram_look(struct ev_loop *loop, ev_timer *timer, int events)
+static void dgram_connect_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct dgram *dgram = timer->data;
 
 	(void)loop;
 	(void)events;
-	dgram_meet(dgram, &dgram->remote, dgram->remote_size);
+	dgram_try_peer(dgram, &dgram->remote, dgram->remote_size);
 }
 
 /* ------------------------------------------------------------------------------ the uplink */
@@ -229,16 +232,17 @@ static int dgram_prepare(struct uplink *uplink, const struct attribute_set *opti
 	const char *remote = attribute_set_string(options, MEMTUN_A_REMOTE);
 
 	dgram->fd = -1;
-	ev_io_init(&dgram->waiting, dgram_heard, -1, 0);
-	ev_timer_init(&dgram->look, dgram_look, LOOK_INTERVAL, LOOK_INTERVAL);
+	ev_io_init(&dgram->waiting, dgram_readable, -1, 0);
+	ev_timer_init(&dgram->connect_timer, dgram_connect_due, CONNECT_INTERVAL, CONNECT_INTERVAL);
 	dgram->waiting.data = dgram;
-	dgram->look.data = dgram;
+	dgram->connect_timer.data = dgram;
 	if (control_socket_parse(local, &dgram->local, &dgram->local_size, fault) < 0)
 		return -1;
 	if (!remote)
 		return 0;
 	if (strcmp(local, remote) == 0)
-		return fault_set(fault, EINVAL, "remote is the other side's path, not path's");
+		return fault_set(fault, EINVAL,
+				 "remote is the peer's path, so it differs from path");
 	return control_socket_parse(remote, &dgram->remote, &dgram->remote_size, fault);
 }
 
@@ -256,7 +260,7 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 			 dgram_path(dgram, MEMTUN_A_REMOTE));
 		if (uplink_path_check(&dgram->remote) == 0 &&
 		    dgram_connect(dgram, &dgram->remote, dgram->remote_size) == 0 &&
-		    dgram_begin(dgram) == 0)
+		    dgram_start_lane(dgram) == 0)
 			return 0;
 		error = errno;
 		if (!error_is_absence(error)) {
@@ -267,9 +271,9 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		}
 		snprintf(text, UPLINK_TEXT_SIZE, "cannot join %.60s: %s",
 			 dgram_path(dgram, MEMTUN_A_REMOTE), strerror(error));
-		ev_timer_again(loop, &dgram->look);
+		ev_timer_again(loop, &dgram->connect_timer);
 	} else {
-		snprintf(text, UPLINK_TEXT_SIZE, "nobody has sent to %.60s yet",
+		snprintf(text, UPLINK_TEXT_SIZE, "no program has sent to %.60s yet",
 			 dgram_path(dgram, MEMTUN_A_PATH));
 	}
 	ev_io_set(&dgram->waiting, dgram->fd, EV_READ);
@@ -283,11 +287,11 @@ static void dgram_close(struct uplink *uplink)
 	struct ev_loop *loop = uplink->port.engine->loop;
 
 	ev_io_stop(loop, &dgram->waiting);
-	ev_timer_stop(loop, &dgram->look);
+	ev_timer_stop(loop, &dgram->connect_timer);
 	if (!lane_is_open(&uplink->lane))
 		return;
 	dgram->fd = lane_release(&uplink->lane);
-	dgram_part(dgram);
+	dgram_disconnect(dgram);
 }
 
 const struct uplink_kind uplink_dgram = {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink to the kernel's own TCP/IP: a TUN or TAP interface, which it makes if it isn't there,
- * and which somebody else sets up and gives an address. Frames have vnet headers, so that what a
- * tunnel's program leaves to do, checksums and segments, passes whole to the kernel, which can;
- * the kernel itself is told that nobody here could. The interface goes with the uplink, unless
- * somebody has made it to stay.
+ * An uplink to the kernel's TCP/IP: a TUN or TAP interface, which is made if it isn't there. The
+ * administrator sets it up and gives it an address. Frames have vnet headers, so that a frame whose
+ * checksum or segmentation a tunnel's program has left undone goes to the kernel as it is. In the
+ * other direction the kernel is told that no offload is available. The interface is deleted with
+ * the uplink, unless it is persistent.
  */
 #include <linux/if_tun.h>
 #include <stdio.h>
@@ -17,12 +17,12 @@
 #include "broker/system/kernel_device.h"
 #include "broker/uplink/uplink.h"
 
-/* What the mtu can be at the most: the kernel minds its own. */
+/* The maximum. The interface has an mtu of its own, which the kernel applies. */
 #define KERNEL_MTU 65535
 
 struct kernel {
 	struct uplink uplink; /* first */
-	char *device;         /* the interface's name, in the options' own string */
+	char *device;         /* the interface's name, which is the string in the options */
 };
 
 static int kernel_prepare(struct uplink *uplink, const struct attribute_set *options,
@@ -35,7 +35,8 @@ static int kernel_prepare(struct uplink *uplink, const struct attribute_set *opt
 	if (!name)
 		return fault_set(fault, ENOMEM, "out of memory");
 	strlcpy(name, device ? device : uplink->port.name, MEMTUN_NAME_SIZE);
-	/* Where the name that the kernel chooses for a template has room, and is shown. */
+	/* The string has room for the name that the kernel chooses for a template, so that the
+	 * options show it. */
 	free((void *)(uintptr_t)device);
 	attribute_set_put_string(&uplink->options, MEMTUN_A_DEVICE, name);
 	kernel->device = name;
@@ -44,8 +45,7 @@ static int kernel_prepare(struct uplink *uplink, const struct attribute_set *opt
 	return 0;
 }
 
-/* One that exists may have been somebody's who liked other headers, or few frames, or took
- * offloads. */
+/* Set what an existing interface may have kept from its last user: headers, a filter, offloads. */
 static int device_set(int fd, const struct kernel_device *device)
 {
 	const struct tun_filter everything = {.count = 0};

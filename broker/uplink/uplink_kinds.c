@@ -7,7 +7,7 @@
 #include "config.h"
 #include "broker/uplink/uplink.h"
 
-/* By enum memtun_uplink_type. NULL: this memtund was built without. */
+/* By enum memtun_uplink_type. NULL: this memtund was built without that kind. */
 static const struct uplink_kind *const kinds[] = {
 	[MEMTUN_UPLINK_MCAST] = &uplink_mcast, [MEMTUN_UPLINK_KERNEL] = &uplink_kernel,
 #ifdef HAVE_VDEPLUG
@@ -18,7 +18,7 @@ static const struct uplink_kind *const kinds[] = {
 	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
 };
 
-/* Do the options fit the kind? */
+/* Check the options against those of the kind. */
 static int options_check(const struct uplink_kind *kind, const struct attribute_set *options,
 			 struct fault *fault)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks that connect to a UNIX socket where somebody listens: bess, SEQPACKET with one frame a
- * record (slirp4netns, User Mode Linux), and stream, STREAM with each frame after its length
- * (passt, QEMU). A connect() on such a socket never takes time: it is done, or nobody is there, or
- * nobody has time (EAGAIN).
+ * Uplinks that connect to a UNIX socket on which a program listens. Type bess is SEQPACKET with one
+ * frame a record (slirp4netns, User Mode Linux). Type stream is STREAM with each frame after its
+ * length (passt, QEMU). connect(2) on such a socket never takes time: it succeeds, or there is no
+ * listener, or the listener's backlog is full (EAGAIN).
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
 
-/* The most that passt takes is 65,535 bytes of frame: this, the Ethernet header and a VLAN tag. */
+/* passt takes frames of up to 65,535 bytes: this, an Ethernet header and a VLAN tag. */
 #define LOCAL_MTU (65535 - 18)
 
 struct local {
@@ -41,7 +41,7 @@ static bool local_same(const struct uplink *one, const struct uplink *other)
 	const struct local *local = container_of(one, struct local, uplink);
 	const struct local *others = container_of(other, struct local, uplink);
 
-	/* Those without a file begin with a 0 byte. */
+	/* Abstract names, which have no file, begin with a 0 byte. */
 	if (local->address.sun_path[0] && others->address.sun_path[0])
 		return uplink_path_same(local->address.sun_path, others->address.sun_path);
 	return local->size == others->size &&

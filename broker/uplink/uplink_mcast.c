@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink to a User Mode Linux multicast LAN, of which QEMU's `-netdev socket,mcast=` is a member
- * too: the sockets are common/multicast.c's, one to send and one to hear by. What comes back of its
- * own frames is known by the address that they were sent from.
+ * An uplink to a User Mode Linux multicast LAN, which QEMU's `-netdev socket,mcast=` joins too. The
+ * sockets are those of common/multicast.c: one sends and one receives. The group returns the
+ * uplink's own frames, which are recognised by the address that they were sent from.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,16 +15,16 @@
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_address.h"
 
-/* A datagram less the Ethernet header with a VLAN tag. */
+/* The longest datagram less an Ethernet header with a VLAN tag. */
 #define MCAST_MTU (MULTICAST_FRAME_MAX - 18)
 
 struct mcast {
 	struct uplink uplink; /* first */
 	struct multicast_options options;
-	struct sockaddr_in own; /* where its frames come from */
+	struct sockaddr_in own; /* the address that its frames come from */
 };
 
-/* Reads an IPv4 address into *to. */
+/* Read an option that is an IPv4 address. -1 with the fault filled. */
 static int address_read(const struct attribute_set *options, enum memtun_attribute which,
 			struct in_addr *to, struct fault *fault)
 {
@@ -46,7 +46,7 @@ static int mcast_prepare(struct uplink *uplink, const struct attribute_set *opti
 	mcast->options.port = htons((uint16_t)attribute_set_number(options, MEMTUN_A_PORT));
 	mcast->options.interface.s_addr = htonl(INADDR_LOOPBACK);
 	mcast->options.loop = attribute_set_number(options, MEMTUN_A_LOOP);
-	/* As QEMU's: not beyond this LAN. */
+	/* The default is that of QEMU: not beyond this LAN. */
 	mcast->options.ttl = attribute_set_has(options, MEMTUN_A_TTL)
 				     ? (int)attribute_set_number(options, MEMTUN_A_TTL)
 				     : 1;
@@ -65,7 +65,7 @@ static bool address_is_loopback(struct in_addr address)
 	return ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
-/* All of 127.0.0.0/8 is one. */
+/* Are the addresses on the same interface? All of 127.0.0.0/8 is on loopback. */
 static bool interface_same(struct in_addr one, struct in_addr other)
 {
 	return one.s_addr == other.s_addr ||

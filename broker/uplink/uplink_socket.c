@@ -19,7 +19,7 @@ static int options_set(int fd, int family, bool shared)
 		return -1;
 	if (family == AF_INET)
 		return option_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-	/* Else `::` would take the port of IPv4 as well. */
+	/* Without this `::` would also take the port on IPv4. */
 	if (option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0)
 		return -1;
 	return option_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);

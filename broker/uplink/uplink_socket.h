@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The UDP sockets of uplinks: bound, non-blocking, counting what overruns them, and cutting into
- * fragments what is too long for the path, as a frame has no say in what path it takes.
+ * The UDP sockets of uplinks. They are bound and non-blocking, and count overruns. The kernel
+ * fragments datagrams that are too long for the path, because a frame in a datagram can't be made
+ * smaller.
  */
 #ifndef MEMTUN_UPLINK_SOCKET_H
 #define MEMTUN_UPLINK_SOCKET_H
@@ -11,12 +12,12 @@
 
 #include "broker/uplink/uplink.h"
 
-/* What fits into a datagram over IPv4: 65,535 less 20 and 8 bytes of headers. */
+/* The longest payload of a datagram over IPv4: 65,535 less 20 and 8 bytes of headers. */
 #define UPLINK_DATAGRAM_MAX 65507
 
 /*
- * The socket, bound to local; shared: where other sockets are that have SO_REUSEPORT as well. -1
- * with errno, and what was tried in words in text.
+ * Open a socket and bind it to local; shared: to an address that other sockets with SO_REUSEPORT
+ * have. The caller owns it. -1 with errno, and text says what was tried.
  */
 int uplink_socket_open(const struct sockaddr_storage *local, bool shared,
 		       char text[UPLINK_TEXT_SIZE]);

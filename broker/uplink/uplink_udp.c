@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink to one other address: a raw Ethernet frame in each UDP datagram, as QEMU's
- * `-netdev dgram,local.type=inet` and `-netdev socket,udp=` have it. The socket is connected, which
- * keeps off what others send.
+ * An uplink to one UDP address: a raw Ethernet frame in each datagram, as QEMU's
+ * `-netdev dgram,local.type=inet` and `-netdev socket,udp=` have it. The socket is connected, so
+ * that the kernel drops datagrams from other addresses.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "broker/uplink/uplink_address.h"
 #include "broker/uplink/uplink_socket.h"
 
-/* A datagram less the Ethernet header with a VLAN tag. */
+/* The longest datagram less an Ethernet header with a VLAN tag. */
 #define UDP_MTU (UPLINK_DATAGRAM_MAX - 18)
 
 struct udp {
@@ -38,7 +38,7 @@ static int udp_prepare(struct uplink *uplink, const struct attribute_set *option
 	return 0;
 }
 
-/* What came between bind(2) and connect(2) may be from anyone. */
+/* Datagrams that came between bind(2) and connect(2) may be from any address. */
 static enum memtun_attribute udp_check(struct lane *lane, const struct sockaddr_storage *from,
 				       socklen_t from_length, const unsigned char *header)
 {

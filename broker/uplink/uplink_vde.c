@@ -17,7 +17,8 @@
 #include "common/container_of.h"
 #include "common/descriptor.h"
 
-/* vde_switch cuts frames at 1518 bytes without a notice: this, an Ethernet header and a VLAN tag. */
+/* vde_switch cuts frames at 1518 bytes without a notice: this, an Ethernet header and a VLAN
+ * tag. */
 #define VDE_MTU 1500
 
 #define VDE_SCHEME "vde://"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink to a VXLAN network, RFC 7348: each Ethernet frame in a UDP datagram behind 8 bytes that
- * say which network it is of. All that the bridge sends to it goes to one remote, or to a multicast
- * group of the network's members, who answer by multicast or to the address that frames come from.
+ * An uplink to a VXLAN network (RFC 7348): an Ethernet frame in each UDP datagram, behind a header
+ * of 8 bytes with the network's number (VNI). All frames go to one remote address, or to a
+ * multicast group of the network's members, which answer by multicast or to the address that frames
+ * come from.
  *
- * A socket on a unicast address doesn't hear groups, so a group's member reads from a second one.
+ * A socket on a unicast address doesn't receive multicast, so with a group there is a second
+ * socket.
  */
 #include "broker/uplink/uplink_vxlan.h"
 
@@ -22,9 +24,9 @@
 
 #define VXLAN_PORT 4789 /* IANA's */
 #define VXLAN_HEADER 8
-#define VXLAN_HAS_VNI 0x08 /* of the first byte: the I flag */
+#define VXLAN_HAS_VNI 0x08 /* the I flag in the first byte */
 
-/* A datagram less that header, and an Ethernet header with a VLAN tag. */
+/* The longest datagram less that header, and an Ethernet header with a VLAN tag. */
 #define VXLAN_MTU (UPLINK_DATAGRAM_MAX - VXLAN_HEADER - 18)
 
 static bool address_is_multicast(const struct sockaddr_storage *address)
@@ -50,7 +52,7 @@ static bool hosts_are_equal(const struct sockaddr_storage *one,
 	return address_equal(&host, &other_host);
 }
 
-/* Can frames go there, and come from local? */
+/* Check that frames can go from local to the remote or the group. */
 static int vxlan_check_addresses(const struct vxlan *vxlan, const struct attribute_set *options,
 				 struct fault *fault)
 {
@@ -109,7 +111,7 @@ static void vxlan_write(const struct lane *lane, unsigned char *header)
 	memcpy(header + 4, &vni, sizeof(vni));
 }
 
-/* Reserved bits are not looked at, nor is the port it comes from, as a sender may choose it. */
+/* Ignore reserved bits, and the sender's port, which a sender may choose freely (RFC 7348, 5). */
 static enum memtun_attribute vxlan_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
@@ -117,7 +119,7 @@ static enum memtun_attribute vxlan_check(struct lane *lane, const struct sockadd
 	uint32_t vni;
 
 	(void)from_length;
-	/* What it sends to the group it hears as well. */
+	/* The group returns the uplink's own frames. */
 	if (vxlan->group && socket_address_equal(from, &vxlan->local))
 		return LANE_NOT_COUNTED;
 	if (!vxlan->group && !hosts_are_equal(from, &vxlan->to))
@@ -143,8 +145,8 @@ static int option_set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/* How far frames go, if it was told; and for a group, where they leave. */
-static int vxlan_set_way(const struct vxlan *vxlan, int fd)
+/* Set the ttl if one is given, and for a group the interface. */
+static int vxlan_set_options(const struct vxlan *vxlan, int fd)
 {
 	const struct attribute_set *options = &vxlan->uplink.options;
 	bool has_ttl = attribute_set_has(options, MEMTUN_A_TTL);
@@ -165,7 +167,7 @@ static int vxlan_set_way(const struct vxlan *vxlan, int fd)
 		       : option_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
 }
 
-/* Hears the group. */
+/* Open the second socket, which receives from the group. */
 static int vxlan_join(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 {
 	const struct sockaddr_in *group = (const struct sockaddr_in *)&vxlan->to;
@@ -192,7 +194,7 @@ static int vxlan_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (fd < 0)
 		return -1;
 	uplink->lane.to = &vxlan->to;
-	if (vxlan_set_way(vxlan, fd) == 0 && (!vxlan->group || vxlan_join(vxlan, text) == 0) &&
+	if (vxlan_set_options(vxlan, fd) == 0 && (!vxlan->group || vxlan_join(vxlan, text) == 0) &&
 	    lane_open(&uplink->lane, &lane_packet_link, fd) == 0) {
 		descriptor_take(&fd);
 		return 0;
@@ -205,7 +207,7 @@ static int vxlan_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 
 static void vxlan_close(struct uplink *uplink)
 {
-	/* The others are told when its socket is no more. */
+	/* Close the socket first: vxlan_share_close() tells the kernel the numbers without it. */
 	lane_close(&uplink->lane);
 	vxlan_share_close(container_of(uplink, struct vxlan, uplink));
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VXLAN uplinks that share a local address and port. The kernel numbers the sockets there in the
- * order in which they were bound, and when one is closed gives its number to the last one; a small
- * program of ours tells it the number for each VNI, and is replaced whenever one comes or goes.
+ * order in which they were bound. When one is closed its number goes to the last one. A BPF program
+ * returns the number for a datagram's VNI, and is replaced whenever a socket is opened or closed.
  *
- * The first of them is bound as if it were to stay alone, so that an address that another program
- * has, or another broker of the same user, is refused.
+ * The first socket is bound without SO_REUSEPORT, so that an address that another program uses, or
+ * another broker of the same user, is refused.
  */
 #include "broker/uplink/uplink_vxlan.h"
 
@@ -20,10 +20,10 @@
 #include "common/failed.h"
 #include "broker/uplink/uplink_socket.h"
 
-/* Where the VNI is in a datagram: the upper three bytes of a word. */
+/* The offset in a datagram of the word whose upper 3 bytes are the VNI: RFC 7348, 5. */
 #define VNI_WORD 4
 
-/* The next after `other` (NULL: the first) that is open on the same address. */
+/* Return the uplink after `other` (NULL: the first) that is open on the same address. */
 static struct vxlan *sharer_next(const struct vxlan *vxlan, struct vxlan *other)
 {
 	const struct uplinks *uplinks = vxlan->uplink.uplinks;
@@ -48,8 +48,8 @@ static unsigned int program_add(struct sock_filter *program, unsigned int length
 	return length;
 }
 
-/* Tells the kernel who has which place. Any of their sockets will do. -1 with errno. */
-static int sharers_tell(const struct vxlan *vxlan, int fd)
+/* Attach the program for the current numbers, by any of the sockets. -1 with errno. */
+static int program_attach(const struct vxlan *vxlan, int fd)
 {
 	struct sock_filter program[2 * VXLAN_SHARERS_MAX + 3] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, VNI_WORD),
@@ -63,13 +63,13 @@ static int sharers_tell(const struct vxlan *vxlan, int fd)
 		length = program_add(program, length, other);
 	if (vxlan->place)
 		length = program_add(program, length, vxlan);
-	/* Of nobody's number: to any of them, where it is counted as foreign. */
+	/* No uplink has the VNI: the kernel chooses one of them, which counts a foreign frame. */
 	program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
 	filter.len = (unsigned short)length;
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof(filter));
 }
 
-/* How many are there already? -1 with errno: it can't be one of them. */
+/* Return how many uplinks share the address already. -1 with errno: there can't be one more. */
 static int sharers_admit(const struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 {
 	char address[SOCKET_ADDRESS_TEXT_SIZE];
@@ -103,10 +103,10 @@ int vxlan_share_open(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 	if (fd < 0)
 		return -1;
 	vxlan->place = (unsigned int)count + 1;
-	if (count ? sharers_tell(vxlan, fd) == 0
+	if (count ? program_attach(vxlan, fd) == 0
 		  : setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0)
 		return descriptor_take(&fd);
-	vxlan->place = 0; /* being the last, it leaves the others where they are */
+	vxlan->place = 0; /* it was the last one, so no other socket's number changes */
 	return -1;
 }
 
@@ -123,7 +123,8 @@ void vxlan_share_close(struct vxlan *vxlan)
 	if (!place || !last || last->place < place)
 		return;
 	last->place = place;
-	/* The kernel would go on to give the frames of one to another. */
-	if (sharers_tell(vxlan, last->uplink.lane.io.fd) < 0)
-		uplink_lost(&last->uplink, "the kernel has forgotten which frames are its own");
+	/* The kernel would give one uplink's frames to another uplink. */
+	if (program_attach(vxlan, last->uplink.lane.io.fd) < 0)
+		uplink_lost(&last->uplink,
+			    "the kernel cannot tell its frames from those of another uplink");
 }

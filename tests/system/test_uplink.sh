@@ -171,7 +171,7 @@ ends_with 124 memtun wait late up --timeout 0
 says "late is not up in that time"
 ends_with 0 memtun uplink add down bridge lab type dgram path "$scratch/nobody"
 ends_with 124 memtun wait down up --timeout 0
-says "down is not up in that time: nobody has sent to $scratch/nobody yet"
+says "down is not up in that time: no program has sent to $scratch/nobody yet"
 ends_with 0 memtun uplink del down
 ends_with 1 memtun uplink add down bridge lab type dgram path "$scratch/none/nobody"
 says "cannot bind $scratch/none/nobody: No such file or directory"

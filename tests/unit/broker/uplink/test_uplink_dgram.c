@@ -346,7 +346,7 @@ static void without_remote_the_first_that_sends_is_the_peer(void **state)
 	int peer = peer_at(theirs);
 
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
-	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "nobody has sent to"));
+	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "no program has sent to"));
 	assert_true(frame_send(tunnel, 2, 0xff, 1));
 	assert_int_equal(frame_to(nameless, ours, 2), 0);
 	broker_quiesce(*state);
@@ -417,7 +417,7 @@ static void what_is_not_a_dead_socket_is_left_alone(void **state)
 	unlink(ours);
 	uplink_refused(*state, ENOTDIR, "cannot bind",
 		       "name=up,bridge=b,type=dgram,path=/dev/null/x");
-	uplink_refused(*state, EINVAL, "the other side's path",
+	uplink_refused(*state, EINVAL, "the peer's path",
 		       "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, ours);
 }
 

@@ -518,7 +518,7 @@ static void one_that_the_kernel_cannot_tell_from_others_goes_down(void **state)
 	tunnels[0] = -1;
 	assert_int_equal(uplink_shown(fixture, "u2", "state"), MEMTUN_DOWN);
 	assert_string_equal(uplink_text(fixture, "u2", "reason"),
-			    "the kernel has forgotten which frames are its own");
+			    "the kernel cannot tell its frames from those of another uplink");
 	program_fails = false;
 	for (int i = 1; i <= 2; i++) {
 		const char *name = i == 1 ? "u1" : "u2";
