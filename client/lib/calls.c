@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The blocking calls: a request, and the connection's machine run until its answer is there.
+ * The blocking calls: each makes a request, and runs the connection until the answer is there.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "client/lib/options.h"
 #include "client/lib/record.h"
 
-/* What becomes of the answer. */
+/* A blocking call, and its answer. */
 struct call {
 	bool done;
 	int error;
@@ -42,7 +42,7 @@ static void call_answered(struct memtun *memtun, const struct memtun_reply *repl
 		fault_set(&memtun->fault, reply->error, "%s", reply->text);
 }
 
-/* Makes the request and waits. -1 with errno; what it brought is then closed. */
+/* Make the request and wait for the answer. -1 with errno: then no descriptor is left. */
 static int call_make(struct memtun *memtun, struct call *call, enum memtun_command command,
 		     const char *name, const struct memtun_options *options)
 {
@@ -53,7 +53,7 @@ static int call_make(struct memtun *memtun, struct call *call, enum memtun_comma
 	if (memtun->dispatching)
 		return fault_set(&memtun->fault, EDEADLK,
 				 "a blocking call from inside a callback would wait for ever");
-	/* A full queue of earlier requests empties while we wait. */
+	/* Wait while the send queue is full of earlier requests. */
 	while (memtun_request(memtun, command, name, options, call_answered, call) < 0) {
 		if (errno != EAGAIN || connection_wait(memtun) < 0)
 			return -1;
@@ -69,7 +69,7 @@ static int call_make(struct memtun *memtun, struct call *call, enum memtun_comma
 	return 0;
 }
 
-/* The same for the descriptor that it brings: the caller's. */
+/* Do the same for a request that brings a descriptor. Return it; the caller owns it. */
 static int call_for_fd(struct memtun *memtun, struct call *call, enum memtun_command command,
 		       const char *name, const struct memtun_options *options)
 {

@@ -52,7 +52,7 @@ static void hello_answered(struct memtun *memtun, const struct memtun_reply *rep
 		fault_set(&memtun->fault, reply->error, "%s", reply->text);
 }
 
-/* Says hello and waits for the answer. */
+/* Send hello and wait for the answer. */
 static int connection_greet(struct memtun *memtun)
 {
 	struct memtun_options hello = {0};
@@ -97,7 +97,7 @@ int memtun_connect(struct memtun *memtun, const char *address)
 
 /* ------------------------------------------------------------------------------ requests */
 
-/* Builds the request's record; its length, 0 with errno. */
+/* Build the request's record. Return its length; 0 with errno. */
 static size_t request_build(struct memtun *memtun, enum memtun_command command, const char *name,
 			    const struct memtun_options *options)
 {
@@ -165,7 +165,7 @@ short memtun_events(const struct memtun *memtun)
 
 int64_t memtun_deadline(const struct memtun *memtun)
 {
-	/* Those that wait are delivered once no call blocks. */
+	/* Queued events are due as soon as no blocking call runs. */
 	if (!memtun->blocking && (memtun->event_count || memtun->events_lost))
 		return 0;
 	return memtun->transport && !memtun->end ? memtun_transport_deadline(memtun->transport)
@@ -223,7 +223,7 @@ int connection_wait(struct memtun *memtun)
 	} while (waited < 0 && errno == EINTR && !memtun->end);
 	if (waited >= 0)
 		return 0;
-	/* Whoever waits must not be left without an answer. */
+	/* Each request gets an answer, even if waiting for it fails. */
 	if (memtun->transport && !memtun->end)
 		connection_end(memtun, errno, "cannot wait for the broker");
 	return -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection to a broker: requests on their way, and what is called for their answers. It owns
- * the transport and every descriptor that has come and was not handed over yet. The blocking calls,
- * in calls.c, drive the same machine.
+ * A connection to a broker: requests without an answer yet, and the functions to call for their
+ * answers. It owns the transport, and each received descriptor until a function gets it. The
+ * blocking calls in calls.c drive the same connection.
  */
 #ifndef MEMTUN_CONNECTION_H
 #define MEMTUN_CONNECTION_H
@@ -14,10 +14,11 @@
 #include "memtun/transport.h"
 #include "common/message.h"
 
-/* Events that are kept while blocking calls run; beyond it they are lost, and that is told. */
+/* The maximum number of events that are queued while a blocking call runs. Further events are lost,
+ * and the subscriber gets the event "lost". */
 #define CONNECTION_EVENTS_MAX 4096
 
-/* A request without its answer yet. */
+/* A request without an answer yet. */
 struct pending {
 	STAILQ_ENTRY(pending) link;
 	uint32_t sequence;
@@ -26,7 +27,7 @@ struct pending {
 	void *context;
 };
 
-struct event; /* an event that waits for memtun_dispatch() */
+struct event; /* an event that is queued for memtun_dispatch() */
 
 struct memtun {
 	struct memtun_transport *transport; /* NULL: not connected */
@@ -34,11 +35,11 @@ struct memtun {
 	STAILQ_HEAD(, event) events;
 	unsigned int event_count;
 	bool events_lost;
-	bool blocking; /* a blocking call is under way: events wait */
+	bool blocking; /* a blocking call runs: queue events */
 	bool dispatching;
-	bool interrupted; /* the answer that ends was a list that changed while it was made */
+	bool interrupted; /* the last answer was a list that changed while the broker sent it */
 	uint32_t sequence;
-	int end; /* errno the connection ended with; 0: it hasn't */
+	int end; /* the errno that the connection ended with; 0: it hasn't ended */
 	int fds[MEMTUN_TRANSPORT_FDS_MAX];
 	size_t fd_count;
 	memtun_record_function *subscriber;
@@ -47,17 +48,16 @@ struct memtun {
 	struct message_builder builder;
 };
 
-/* Waits for what the connection waits for, and dispatches. -1 with errno: it has ended, now at the
- * latest. */
+/* Wait until the connection is ready, and dispatch. -1 with errno: the connection has ended. */
 int connection_wait(struct memtun *memtun);
 
-/* In connection_answer.c: what is called for what comes. */
+/* In connection_answer.c: the handlers for what the broker sends. */
 extern const struct memtun_transport_handlers connection_handlers;
 
-/* The connection can't go on: every request is answered with that. */
+/* End the connection. Each request is answered with that error. */
 void connection_end(struct memtun *memtun, int error, const char *text);
 
-/* Calls for the events that came during blocking calls; or forgets them. */
+/* Call the subscriber for the queued events; or drop them. */
 void events_deliver(struct memtun *memtun);
 void events_drop(struct memtun *memtun);
 

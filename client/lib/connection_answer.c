@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What comes from the broker: the answer to the request that has waited longest, or something of
- * its own accord, an event. Each descriptor that comes goes to whoever asked for it, or is closed.
+ * Records from the broker: each is a part of the answer to the oldest request, or an event. A
+ * descriptor goes to the function of the request that asked for it, or is closed.
  */
 #include "client/lib/connection.h"
 
@@ -24,7 +24,7 @@ static void connection_close_fds(struct memtun *memtun)
 		descriptor_close(&memtun->fds[--memtun->fd_count]);
 }
 
-/* Calls the first pending request's function for a part of its answer. */
+/* Call the oldest request's function for a part of its answer. */
 static void pending_call(struct memtun *memtun, const struct memtun_record *record, int fd,
 			 int error, const char *text)
 {
@@ -42,12 +42,12 @@ static void pending_call(struct memtun *memtun, const struct memtun_record *reco
 		descriptor_close(&fd);
 }
 
-/* Ends the first pending request. */
+/* Call the oldest request's function for the end of its answer, and free the request. */
 static void pending_end(struct memtun *memtun, int error, const char *text)
 {
 	struct pending *pending = STAILQ_FIRST(&memtun->pending);
 
-	/* Called first and removed then would let a new request of the function's be removed. */
+	/* Remove it before the call, because the function may make or end requests. */
 	STAILQ_REMOVE_HEAD(&memtun->pending, link);
 	if (pending->function) {
 		struct memtun_reply reply = {
@@ -89,8 +89,8 @@ static void event_lost_call(struct memtun *memtun)
 	event_call(memtun, &set);
 }
 
-/* Keeps an event for later; where that can't be done it is lost, and that is kept. */
-static void event_keep(struct memtun *memtun, const void *data, size_t length)
+/* Queue an event. If there is no room, note that events were lost. */
+static void event_queue(struct memtun *memtun, const void *data, size_t length)
 {
 	struct event *event = NULL;
 
@@ -138,16 +138,16 @@ void events_drop(struct memtun *memtun)
 	memtun->event_count = 0;
 }
 
-/* Something of the broker's own accord: sequence number 0. */
-static void connection_unasked(struct memtun *memtun, const struct message *message,
-			       const void *data, size_t length)
+/* Handle a record that is no answer: its sequence number is 0. */
+static void connection_event(struct memtun *memtun, const struct message *message, const void *data,
+			     size_t length)
 {
 	struct fault fault = {0};
 	uint32_t sequence;
 
 	if (message->type == MEMTUN_CMD_EVENT) {
 		if (memtun->blocking)
-			event_keep(memtun, data, length);
+			event_queue(memtun, data, length);
 		else
 			event_call(memtun, &message->set);
 		return;
@@ -165,12 +165,12 @@ static void connection_unasked(struct memtun *memtun, const struct message *mess
 		event_lost_call(memtun);
 }
 
-/* One object of the first pending request's answer. */
+/* Handle a record of the oldest request's answer. */
 static void connection_record(struct memtun *memtun, const struct message *message,
 			      unsigned int flags)
 {
 	struct memtun_record record = {.set = message->set};
-	/* Who asked for no descriptor would not close one. */
+	/* A function that asked for no descriptor would not close one. */
 	bool brings_fds = STAILQ_FIRST(&memtun->pending)->brings_fds;
 	uint64_t count = brings_fds ? attribute_set_number(&message->set, MEMTUN_A_FDS) : 0;
 	int fd = -1;
@@ -193,7 +193,7 @@ static void connection_record(struct memtun *memtun, const struct message *messa
 		pending_end(memtun, 0, "");
 }
 
-/* Terminals obey control characters, and root may ask another user's broker. */
+/* Replace control characters, which a terminal obeys: another user's broker may have sent them. */
 static void text_make_printable(char *text)
 {
 	for (; *text; text++) {
@@ -228,7 +228,7 @@ static void connection_fd(struct memtun_transport *transport, int fd, void *cont
 	struct memtun *memtun = context;
 
 	(void)transport;
-	/* No message brings more than fit, and each message takes what it brought. */
+	/* One message's descriptors fit, and are used or closed before the next message. */
 	if (memtun->fd_count < MEMTUN_TRANSPORT_FDS_MAX)
 		memtun->fds[memtun->fd_count++] = fd;
 	else
@@ -245,20 +245,20 @@ static void connection_data(struct memtun_transport *transport, const void *data
 
 	if (memtun->end)
 		return;
-	/* The body of an error has its own form. */
+	/* An error's body is not a list of attributes. */
 	is_error = length >= sizeof(struct nlmsghdr) &&
 		   ((const struct nlmsghdr *)data)->nlmsg_type == NLMSG_ERROR;
 	if (message_parse(&message, data, length, MESSAGE_LENIENT, &fault) < 0 && !is_error)
 		connection_end(memtun, EPROTO, "the broker sent a malformed record");
 	else if (message.sequence == 0)
-		connection_unasked(memtun, &message, data, length);
+		connection_event(memtun, &message, data, length);
 	else if (STAILQ_EMPTY(&memtun->pending) ||
 		 STAILQ_FIRST(&memtun->pending)->sequence != message.sequence)
 		connection_end(memtun, EPROTO, "the broker answered a request that wasn't made");
 	else
 		connection_answer(memtun, &message, data, length, flags);
 	connection_close_fds(memtun);
-	/* A blocking call has what it waits for: another read would only find nothing. */
+	/* The blocking call has its answer, and another read would find nothing: save it. */
 	if (memtun->blocking && STAILQ_EMPTY(&memtun->pending))
 		memtun_transport_set_reading(transport, false);
 }

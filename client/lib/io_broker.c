@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The broker kind: a connection to a memtund. Opening the device asks for a queue that no tunnel
- * has yet, whose descriptor is the program's from then on; TUNSETIFF attaches that queue. Frames go
- * between program and broker and are never seen here. The connection can end, and the descriptors
- * go on; only what has to be asked for fails.
+ * The I/O system's broker kind: a connection to a memtund. open() asks for a queue without a
+ * tunnel, whose descriptor then belongs to the program. TUNSETIFF attaches that queue. Frames go
+ * directly between the program and the broker. After the end of the connection the descriptors
+ * still work, but each operation that needs a request fails.
  *
- * Written against memtun.h alone. The broker knows a tunnel's name, mode, headers, queues and
- * whether it is persistent. The rest of an interface is kept here, with the descriptor, and has no
- * effect: see the table in memtun_io(3).
+ * This file uses memtun.h alone. The broker knows a tunnel's name, mode, headers and queues, and
+ * whether it is persistent. The other settings of an interface are kept here with the descriptor
+ * and have no effect: see the table in memtun_io(3).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ struct broker_tunnel {
 	uint32_t queue_id;
 };
 
-/* One request and what came of it. */
+/* A request and its answer. */
 struct request {
 	bool done;
 	int error;
@@ -73,7 +73,8 @@ static void request_answered(struct memtun *memtun, const struct memtun_reply *r
 		strcpy(request->name, name);
 }
 
-/* Asks and waits. -1 with errno: the broker's, or EPIPE if there is no broker any more. */
+/* Make the request and wait for its answer. -1 with errno: the broker's, or EPIPE if the broker has
+ * ended. */
 static int request_make(struct memtun *memtun, struct request *request, enum memtun_command command,
 			const char *name, const struct memtun_options *options)
 {
@@ -105,7 +106,7 @@ static int broker_open(void *context, int flags, struct io_tunnel **opened)
 		return -1;
 	descriptor_owned fd = request.fd;
 
-	/* It comes blocking and close-on-exec. */
+	/* The library's descriptors are blocking and close-on-exec. */
 	if (fd < 0 || (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) < 0) ||
 	    (!(flags & O_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0))
 		return -1;
@@ -115,13 +116,13 @@ static int broker_open(void *context, int flags, struct io_tunnel **opened)
 	return descriptor_take(&fd);
 }
 
-/* The broker sees that the descriptor is closed, and by whom else it is held. */
+/* Free the tunnel. The broker itself notices when the last copy of the descriptor is closed. */
 static void broker_close(struct io_tunnel *tunnel)
 {
 	free(tunnel);
 }
 
-/* Attaches the queue to a tunnel of that name. */
+/* Attach the queue to the tunnel of that name. */
 static int attach_queue(struct broker_tunnel *tunnel, const char *name, unsigned int flags,
 			struct request *request)
 {
@@ -188,7 +189,7 @@ static int broker_persist(struct tun_device *device, bool on)
 	return memtun_set(connection_of(device), device->interface->name, options);
 }
 
-/* A tunnel is its maker's. */
+/* Accept only the owner that the tunnel has: the user that made it. */
 static int broker_own(struct tun_device *device, uid_t owner, gid_t group)
 {
 	bool same = owner == device->interface->owner && group == device->interface->group;
@@ -196,13 +197,13 @@ static int broker_own(struct tun_device *device, uid_t owner, gid_t group)
 	return same ? 0 : failed(EPERM);
 }
 
-/* The broker's vnet headers are ten bytes long. */
+/* Accept only the size that the broker's vnet headers have. */
 static int broker_set_vnet_size(struct tun_device *device, int size)
 {
 	return size == device->interface->vnet_size ? 0 : failed(EINVAL);
 }
 
-/* Missing checksums are the broker's to complete; to segment is not, so it isn't promised. */
+/* Accept checksum offload alone, because the broker completes checksums but segments no frames. */
 static int broker_set_offload(struct tun_device *device, unsigned int offload)
 {
 	(void)device;

@@ -32,7 +32,7 @@ void options_import(struct memtun_options *options, const struct attribute_set *
 			attribute_set_put_number(&options->set, which, set->values[which].number);
 			continue;
 		}
-		/* Strings were checked to fit. */
+		/* attribute_set_parse() has checked that the string fits. */
 		strlcpy(options->strings[which], set->values[which].string, MEMTUN_TEXT_SIZE);
 		attribute_set_put_string(&options->set, which, options->strings[which]);
 	}

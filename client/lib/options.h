@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a tunnel is to be: attributes set by their words, and a copy of the strings among them.
+ * The options of a request: attributes set by their words, and copies of their strings.
  */
 #ifndef MEMTUN_OPTIONS_H
 #define MEMTUN_OPTIONS_H
@@ -9,12 +9,12 @@
 #include "memtun.h"
 
 struct memtun_options {
-	struct attribute_set set; /* its strings are those below */
+	struct attribute_set set; /* its strings are copies in `strings` */
 	char strings[ATTRIBUTE_ANSWERS][MEMTUN_TEXT_SIZE];
 	struct fault fault;
 };
 
-/* Copies what the set has into the options. */
+/* Copy the set into the options. */
 void options_import(struct memtun_options *options, const struct attribute_set *set);
 
 #endif

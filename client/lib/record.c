@@ -7,7 +7,7 @@
 
 #include "common/failed.h"
 
-/* The attribute of that word, if the record has it; MEMTUN_A_UNSPEC if not. */
+/* Return the attribute with that word; MEMTUN_A_UNSPEC: the record hasn't it. */
 static enum memtun_attribute record_find(const struct memtun_record *record, const char *key)
 {
 	enum memtun_attribute which = attribute_find(key);
@@ -18,7 +18,7 @@ static enum memtun_attribute record_find(const struct memtun_record *record, con
 const char *memtun_record_string(const struct memtun_record *record, const char *key)
 {
 	enum memtun_attribute which = record_find(record, key);
-	/* The text is a cache: what the reader sees of the record stays the same. */
+	/* The text is a cache, so the caller sees no change in the record. */
 	struct memtun_record *cached = (struct memtun_record *)(uintptr_t)record;
 
 	if (which == MEMTUN_A_UNSPEC)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A record of an answer or an event, as its reader sees it: values by their words.
+ * A record of an answer or an event, whose values the caller gets by their keys.
  */
 #ifndef MEMTUN_RECORD_H
 #define MEMTUN_RECORD_H
@@ -9,11 +9,11 @@
 #include "memtun.h"
 
 struct memtun_record {
-	struct attribute_set set;     /* borrows from the message */
-	char texts[MEMTUN_A_END][24]; /* of numbers that were asked for as text */
+	struct attribute_set set;     /* its strings are borrowed from the message */
+	char texts[MEMTUN_A_END][24]; /* numbers that the caller has asked for as text */
 };
 
-/* The record with its strings, to be freed as one. NULL with ENOMEM. */
+/* Copy the record with its strings into one allocation. The caller frees it. NULL with ENOMEM. */
 struct memtun_record *record_copy(const struct memtun_record *record);
 
 #endif
