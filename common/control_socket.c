@@ -44,10 +44,10 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 /* Is the locked file still the one at the path? */
 static bool lock_is_at(int lock, const char *path)
 {
-	struct stat held, found;
+	struct stat locked, found;
 
-	return fstat(lock, &held) == 0 && lstat(path, &found) == 0 && held.st_ino == found.st_ino &&
-	       held.st_dev == found.st_dev;
+	return fstat(lock, &locked) == 0 && lstat(path, &found) == 0 &&
+	       locked.st_ino == found.st_ino && locked.st_dev == found.st_dev;
 }
 
 static int lock_take(const char *address, struct fault *fault)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where brokers listen: the lock, dead and live sockets, and directories that aren't one's own. */
+/* The broker's socket: its lock, dead and live sockets, and directories of other users. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static int place_make(void **state)
 	return 0;
 }
 
-/* Fails if anything was left there. */
+/* Fail if a file is left there. */
 static int place_remove(void **state)
 {
 	struct place *place = *state;
@@ -63,7 +63,7 @@ static int listen_error(const char *address, const char *word)
 	return fault.error;
 }
 
-static void a_client_reaches_who_listens(void **state)
+static void a_client_reaches_a_listening_broker(void **state)
 {
 	struct place *place = *state;
 	struct control_socket socket;
@@ -82,7 +82,7 @@ static void a_client_reaches_who_listens(void **state)
 	close(accepted);
 	close(fd);
 	control_socket_close(&socket);
-	/* Nothing is left, the lock neither: the teardown looks. */
+	/* The teardown checks that no file is left, nor the lock. */
 }
 
 static void the_mode_does_not_depend_on_the_umask(void **state)
@@ -140,7 +140,7 @@ static void a_dead_brokers_socket_is_replaced(void **state)
 	int fd;
 
 	assert_listens(&dead, place->path);
-	/* Killed: both files stay, and nothing holds the lock. */
+	/* As after a kill: both files stay, and the lock is free. */
 	descriptor_close(&dead.fd);
 	descriptor_close(&dead.lock);
 	assert_int_equal(access(place->path, F_OK), 0);
@@ -265,7 +265,7 @@ static void the_default_place_is_made_for_this_user_alone(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
-/* The directory of the runtime place won't do: another place is taken, and nothing changed. */
+/* Check that another directory is used than the runtime one, and that no file was changed. */
 static void assert_passed_over(const char *directory)
 {
 	char address[CONTROL_ADDRESS_SIZE], temporary[64], expected[80];
@@ -276,7 +276,7 @@ static void assert_passed_over(const char *directory)
 	assert_int_equal(control_socket_default(address, &fault), 0);
 	assert_string_equal(address, expected);
 	assert_int_equal(access(directory, F_OK), 0);
-	/* Unless somebody listens there. */
+	/* This fails if a broker uses the directory, and then it stays. */
 	(void)!rmdir(temporary);
 }
 
@@ -293,7 +293,7 @@ static void a_directory_that_is_not_this_users_alone_is_passed_over(void **state
 		assert_passed_over(directory);
 		assert_int_equal(rmdir(directory), 0);
 	}
-	/* A link to one is none. */
+	/* A symbolic link to a directory is refused. */
 	assert_int_equal(symlink(place->directory, directory), 0);
 	assert_passed_over(directory);
 	assert_int_equal(unlink(directory), 0);
@@ -349,7 +349,7 @@ static void a_client_finds_the_default_place(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		AT_PLACE(a_client_reaches_who_listens),
+		AT_PLACE(a_client_reaches_a_listening_broker),
 		AT_PLACE(the_mode_does_not_depend_on_the_umask),
 		AT_PLACE(a_live_brokers_socket_is_never_taken),
 		AT_PLACE(a_live_socket_without_a_lock_is_never_taken),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The log: its levels, and the brake on what a peer could cause at will. */
+/* The log: its levels, and its rate limit. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-static int64_t now; /* what the wrapped clock says */
+static int64_t now; /* the time of the wrapped clock */
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 
@@ -25,7 +25,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 	return 0;
 }
 
-/* Standard error, as a file. */
+/* Replace standard error by a file. */
 struct caught {
 	int file;
 	int former;
@@ -55,7 +55,7 @@ static int catch_end(void **state)
 	return 0;
 }
 
-/* Takes what has been written since. */
+/* Read what was written since the last call. */
 static const char *written(struct caught *caught)
 {
 	static char text[8192];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages: what is built is read again, replies leniently, and what doesn't fit is said. */
+/* Messages: building and reading them again, leniently for replies, and errors. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -90,7 +90,7 @@ static void no_cut_of_a_message_is_a_message(void **state)
 
 	(void)state;
 	for (size_t cut = 0; cut < length; cut++) {
-		/* In memory of its own, so that a read beyond it is seen. */
+		/* In an allocation of its own, so that valgrind sees a read beyond it. */
 		void *record = malloc(cut ? cut : 1);
 
 		memcpy(record, builder.bytes, cut);
@@ -167,7 +167,7 @@ static void padding_is_zero(void **state)
 		struct fault fault = {0};
 		size_t length;
 
-		/* What was there before is nobody's business. */
+		/* Old contents of the buffer must not be sent. */
 		memset(builder.bytes, 0xaa, sizeof(builder.bytes));
 		message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, 0, 1);
 		message_put_string(&builder, MEMTUN_A_NAME, names[i]);
@@ -195,7 +195,7 @@ static void a_message_that_is_too_long_says_so(void **state)
 	errno = 0;
 	assert_int_equal(message_end(&builder), 0);
 	assert_int_equal(errno, EMSGSIZE);
-	/* It stays so, though a smaller one would fit, until the next begins. */
+	/* It stays too long, even if a shorter attribute would fit, until the next message. */
 	message_put_number(&builder, MEMTUN_A_MTU, 100);
 	assert_int_equal(message_end(&builder), 0);
 	message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, 0, 1);

@@ -13,7 +13,7 @@
 
 static uint8_t buffers[MULTICAST_BATCH][LONGEST];
 
-/* A port of 0 is one that no one has just now. */
+/* Port 0 stands for a port that is free now. */
 static struct multicast_options options_make(in_port_t port)
 {
 	struct multicast_options options = {
@@ -25,7 +25,7 @@ static struct multicast_options options_make(in_port_t port)
 	struct multicast any;
 
 	if (port == 0) {
-		/* Where frames of another member come from is free again when it has left. */
+		/* The port of another member's sender is free when that member has left. */
 		options.port = htons(5001);
 		assert_int_equal(multicast_open(&any, &options), 0);
 		options.port = any.own.sin_port;
@@ -42,7 +42,7 @@ static struct multicast member_open(const struct multicast_options *options)
 	return multicast;
 }
 
-/* Waits for frames, and takes up to count at once. */
+/* Wait for frames, and receive up to count at once. */
 static int receive(struct multicast *multicast, struct mmsghdr *messages, unsigned int count)
 {
 	struct pollfd polled = {.fd = multicast->receiver, .events = POLLIN};
@@ -72,13 +72,13 @@ static void assert_passes(struct multicast *from, struct multicast *to, size_t l
 	assert_int_equal(multicast_send(from, frame, length), length);
 	do {
 		assert_int_equal(receive(to, &message, 1), 1);
-	} while (message.msg_len == 0); /* what it sent itself before */
+	} while (message.msg_len == 0); /* its own frames from before */
 	assert_int_equal(message.msg_len, length);
 	assert_false(message.msg_hdr.msg_flags & MSG_TRUNC);
 	assert_memory_equal(buffers[0], frame, length);
 }
 
-static void members_hear_each_other(void **state)
+static void members_receive_each_others_frames(void **state)
 {
 	struct multicast_options options = options_make(0);
 	struct multicast one = member_open(&options);
@@ -137,7 +137,7 @@ static void own_frames_are_marked_to_be_skipped(void **state)
 	multicast_close(&other);
 }
 
-static void own_frames_are_heard_with_loop(void **state)
+static void own_frames_are_received_with_loop(void **state)
 {
 	struct multicast_options options = options_make(0);
 	struct multicast one;
@@ -185,7 +185,7 @@ static void lans_on_other_ports_and_groups_are_apart(void **state)
 	three = member_open(&other_group);
 	assert_int_not_equal(options.port, other_port.port);
 	assert_int_equal(multicast_send(&one, "x", 1), 1);
-	assert_false(is_silent(&one)); /* so that it would have been there by now */
+	assert_false(is_silent(&one)); /* by now the frame would have come */
 	assert_true(is_silent(&two));
 	assert_true(is_silent(&three));
 	multicast_close(&one);
@@ -286,7 +286,7 @@ static void an_address_of_no_interface_is_enodev(void **state)
 	struct multicast_options options = options_make(htons(5009));
 
 	(void)state;
-	options.interface.s_addr = inet_addr("198.51.100.7"); /* RFC 5737: no one's */
+	options.interface.s_addr = inet_addr("198.51.100.7"); /* RFC 5737: no interface has it */
 	assert_refused(&options, ENODEV);
 }
 
@@ -303,11 +303,11 @@ static void closing_twice_is_closing_once(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(members_hear_each_other),
+	cmocka_unit_test(members_receive_each_others_frames),
 	cmocka_unit_test(full_and_largest_frames_pass_whole),
 	cmocka_unit_test(larger_and_empty_frames_are_refused),
 	cmocka_unit_test(own_frames_are_marked_to_be_skipped),
-	cmocka_unit_test(own_frames_are_heard_with_loop),
+	cmocka_unit_test(own_frames_are_received_with_loop),
 	cmocka_unit_test(a_batch_holds_many_frames_and_then_eagain),
 	cmocka_unit_test(lans_on_other_ports_and_groups_are_apart),
 	cmocka_unit_test(a_lan_is_on_its_interface_only),

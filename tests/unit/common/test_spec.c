@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tunnels in one word, and KEY VALUE pairs. */
+/* SPECs, and KEY VALUE pairs. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -10,7 +10,6 @@
 static int words_parse(const char *const words[], int count, struct attribute_set *set,
 		       struct fault *fault)
 {
-	/* argv has no const either; nothing is written to. */
 	return spec_parse_words(words, count, OPTION_TUNNEL, set, fault);
 }
 
@@ -73,7 +72,7 @@ static void a_name_that_is_no_name_of_ours_is_an_interface_s(void **state)
 	attribute_set_clear(&set);
 	assert_int_equal(spec_parse_words(both, 4, OPTION_UPLINK, &set, &fault), -1);
 	assert_string_equal(fault.text, "device is given twice");
-	/* In front of a SPEC's colon it stays the tunnel's. */
+	/* Before the colon of a SPEC it is the tunnel's name. */
 	attribute_set_clear(&set);
 	assert_int_equal(spec_parse(text, OPTION_UPLINK, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_NAME), "tap7");
@@ -93,7 +92,7 @@ static void what_is_no_spec_is_told(void **state)
 		{"vm0:,pi", "an option is empty"},
 		{"vm0:=5", "an option is empty"},
 		{"vm0:nothing=5", "there is no option 'nothing' here"},
-		/* Of answers only; its number is 64 more than that of mtu. */
+		/* In answers only. Its number is 64 more than that of mtu. */
 		{"vm0:from-client-dropped-unresolved=5",
 		 "there is no option 'from-client-dropped-unresolved' here"},
 		{"vm0:path=x", "there is no option 'path' here"},

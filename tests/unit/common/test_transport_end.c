@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a transport ends: what still arrives, what is closed, what is said, and who may free it when.
- */
+/* The end of a transport: received data, closed descriptors, the error, and freeing by handlers. */
 #include "tests/unit/common/transport_fixture.h"
 
 #include <errno.h>
@@ -93,7 +92,7 @@ static void a_peer_that_shuts_its_sending_side_ends_it(void **state)
 	assert_ended(fixture, 0);
 }
 
-static void a_peer_that_reads_no_more_is_heard_out_before_the_end(void **state)
+static void a_peer_that_reads_no_more_is_read_before_the_end(void **state)
 {
 	struct fixture *fixture = *state;
 	int file = file_new();
@@ -127,7 +126,7 @@ static void a_reset_is_followed_by_what_the_peer_had_sent(void **state)
 {
 	struct fixture *fixture = *state;
 
-	/* Closing with this unread is what makes it a reset. */
+	/* Closing with unread data makes it a reset. */
 	assert_int_equal(memtun_transport_send(fixture->transport, "unread", 6, NULL, 0), 0);
 	send_file(fixture->peer, "last");
 	fixture_close_peer(fixture);
@@ -170,7 +169,7 @@ static void descriptors_queued_for_a_peer_that_dies_are_closed(void **state)
 		assert_int_equal(fcntl(files[i], F_GETFD), -1);
 	assert_int_equal(fixture->ends, 1);
 	assert_int_equal(memtun_transport_queued_fds(fixture->transport), 0);
-	/* Nobody is asked to send again into the dead connection. */
+	/* resume is not called on the dead connection. */
 	assert_int_equal(fixture->resumes, 0);
 }
 
@@ -297,12 +296,12 @@ static void a_peer_killed_with_descriptors_on_their_way_leaks_none(void **state)
 	fixture_run(fixture);
 	assert_int_equal(fixture->fd_count, 1);
 	assert_ended(fixture, ECONNRESET);
-	/* Nobody holds the pipe's other end any more. */
+	/* No process has the pipe's other end any more. */
 	assert_int_equal(read(ends[0], &byte, 1), 0);
 	close(ends[0]);
 }
 
-/* Three messages of two descriptors each, then the end: all that can come after the free. */
+/* Three messages of two descriptors each, then the end: all of it comes after the free. */
 static void send_plenty(struct fixture *fixture)
 {
 	for (size_t i = 0; i < 3; i++) {
@@ -326,7 +325,7 @@ static void a_transport_freed_by_fd_received_closes_the_other_descriptors(void *
 	assert_int_equal(fixture->piece_count, 0);
 }
 
-static void a_transport_freed_by_data_received_calls_nobody_more(void **state)
+static void a_transport_freed_by_data_received_calls_no_handler(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -339,7 +338,7 @@ static void a_transport_freed_by_data_received_calls_nobody_more(void **state)
 	assert_int_equal(fixture->ends, 0);
 }
 
-static void a_transport_freed_by_resume_calls_nobody_more(void **state)
+static void a_transport_freed_by_resume_calls_no_handler(void **state)
 {
 	struct fixture *fixture = *state;
 	const struct memtun_transport_bounds bounds = {1, 1, 8, 8};
@@ -384,7 +383,7 @@ static const struct CMUnitTest tests[] = {
 	ON_BOTH(the_end_is_told_once),
 	ON_BOTH(after_the_end_sending_is_refused_and_the_caller_still_owns),
 	ON_BOTH(a_peer_that_shuts_its_sending_side_ends_it),
-	ON_BOTH(a_peer_that_reads_no_more_is_heard_out_before_the_end),
+	ON_BOTH(a_peer_that_reads_no_more_is_read_before_the_end),
 	ON_BOTH(a_write_to_a_dead_peer_lets_what_it_sent_be_read),
 	ON_BOTH(a_reset_is_followed_by_what_the_peer_had_sent),
 	ON_BOTH(a_reset_found_by_writing_is_followed_by_what_the_peer_had_sent),
@@ -397,8 +396,8 @@ static const struct CMUnitTest tests[] = {
 	ON_BOTH(a_peer_killed_in_mid_message_leaves_half_and_the_descriptor),
 	ON_BOTH(a_peer_killed_with_descriptors_on_their_way_leaks_none),
 	ON_BOTH(a_transport_freed_by_fd_received_closes_the_other_descriptors),
-	ON_BOTH(a_transport_freed_by_data_received_calls_nobody_more),
-	ON_BOTH(a_transport_freed_by_resume_calls_nobody_more),
+	ON_BOTH(a_transport_freed_by_data_received_calls_no_handler),
+	ON_BOTH(a_transport_freed_by_resume_calls_no_handler),
 	ON_BOTH(a_transport_may_be_freed_by_closed),
 	cmocka_unit_test(nothing_is_freed_by_freeing_null),
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the transport makes of what arrives: data, descriptors, too many, too few, and other things.
- */
+/* Receiving: data, descriptors, too many or too few of them, and other ancillary data. */
 #include "tests/unit/common/transport_fixture.h"
 
 #include <errno.h>
@@ -12,12 +11,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* linux/socket.h of 6.5 and asm-generic/socket.h have these; older headers don't. */
+/* Defined in linux/socket.h since Linux 6.5, and in asm-generic/socket.h. */
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
 #endif
 
-/* Sends one byte with new files to the transport, and keeps none of them. */
+/* Send one byte with new files to the transport, and close the files here. */
 static void send_files(struct fixture *fixture, size_t count, ino_t *inodes)
 {
 	int files[MEMTUN_TRANSPORT_FDS_MAX] = {0};
@@ -85,7 +84,7 @@ static void the_kernel_itself_refuses_254_descriptors(void **state)
 	close(file);
 }
 
-/* Is the kernel's limit on open files this one? Valgrind only pretends to set it. */
+/* Does the kernel apply this limit on open files? Under valgrind setrlimit(2) doesn't set it. */
 static bool limit_is(rlim_t wanted)
 {
 	unsigned long limit;
@@ -102,7 +101,7 @@ static bool limit_is(rlim_t wanted)
 	return found;
 }
 
-/* Lowers the limit so that just so many more descriptors can be had. */
+/* Lower the limit so that only that many more descriptors can be opened. */
 static void limit_descriptors(size_t room, struct rlimit *before)
 {
 	struct rlimit lowered;
@@ -113,7 +112,7 @@ static void limit_descriptors(size_t room, struct rlimit *before)
 	for (size_t i = 0; i < room; i++)
 		assert_int_equal(fcntl(lowest + (int)i, F_GETFD), -1);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
-	/* Some room to look whether it took effect. */
+	/* Leave some room to check whether it took effect. */
 	lowered = (struct rlimit){(rlim_t)lowest + room + 1, before->rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &lowered), 0);
 	real = limit_is(lowered.rlim_cur);
@@ -167,7 +166,7 @@ static void with_too_few_free_numbers_those_that_came_are_closed(void **state)
 	assert_files(fixture, inodes, 3);
 }
 
-static void descriptors_that_nobody_takes_are_closed_and_the_data_says_so(void **state)
+static void descriptors_without_a_handler_are_closed_and_the_data_says_so(void **state)
 {
 	struct fixture *fixture = *state;
 	ino_t inodes[5];
@@ -376,7 +375,7 @@ static const struct CMUnitTest tests[] = {
 	ON_BOTH(the_kernel_itself_refuses_254_descriptors),
 	ON_BOTH(without_a_free_number_the_data_comes_and_says_so),
 	ON_BOTH(with_too_few_free_numbers_those_that_came_are_closed),
-	ON_BOTH(descriptors_that_nobody_takes_are_closed_and_the_data_says_so),
+	ON_BOTH(descriptors_without_a_handler_are_closed_and_the_data_says_so),
 	ON_BOTH(without_any_handler_all_is_closed),
 	ON_BOTH(credentials_beside_descriptors_hide_none_of_them),
 	ON_BOTH(a_pidfd_beside_descriptors_is_closed),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The transport when the system is short of something, interrupts it or takes less than it was
- * given: sendmsg, recvmsg, malloc and the clock are wrapped. Each call of the whole program is
- * watched as well: none peeks, none sends descriptors without a byte.
+ * The transport when a call fails with a transient error, is interrupted, or takes less than it was
+ * given: sendmsg, recvmsg, malloc and the clock are wrapped. The wrappers also check each call:
+ * none uses MSG_PEEK, and none sends descriptors without a byte.
  */
 #include "tests/unit/common/transport_fixture.h"
 
@@ -27,14 +27,14 @@ void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
-/* How a call fails: with this errno, so many times, after some successes; how often it was made. */
+/* How a call fails: with which errno, how many times, after how many successes; and its count. */
 struct fault {
 	int error;
 	int after;
 	int times;
 	int calls;
 	int with_fds; /* sendmsg: how many calls carried descriptors */
-	size_t max;   /* sendmsg: takes no more bytes than this; 0: as many as there are */
+	size_t max;   /* sendmsg: takes no more bytes than this; 0: no limit */
 };
 
 static struct fault send_fault, receive_fault, memory_fault;
@@ -104,7 +104,7 @@ static void faults_clear(void)
 static const int transient_errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ETOOMANYREFS};
 #define TRANSIENT_ERRORS (sizeof(transient_errors) / sizeof(transient_errors[0]))
 
-/* Takes what has arrived at the peer: its bytes, and the inode of its one descriptor or 0. */
+/* Read at the peer: the bytes, and the inode of the one descriptor or 0. */
 static ino_t take(struct fixture *fixture, const char *text)
 {
 	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
@@ -142,7 +142,7 @@ static void a_transient_error_keeps_the_queue_and_is_retried_later(void **state)
 		assert_int_equal(fixture->notice_count, 1);
 		assert_int_equal(fixture->notices[0].kind, MEMTUN_TRANSPORT_NOTICE_RETRY);
 		assert_int_equal(fixture->notices[0].error, transient_errors[i]);
-		/* The socket is writable all the while: it is the time that is waited for. */
+		/* The socket is writable all the time, and the transport waits for the clock. */
 		assert_int_equal(memtun_transport_events(fixture->transport), POLLIN);
 		assert_int_equal(memtun_transport_deadline(fixture->transport),
 				 now + CLOCK_MILLISECOND);
@@ -430,7 +430,7 @@ static void without_memory_no_transport_is_made_and_the_caller_still_owns(void *
 	assert_true(fcntl(fixture->peer, F_GETFD) >= 0);
 }
 
-/* The kernel counts what a uid has under way against the sender's limit; root is let pass. */
+/* The kernel limits how many descriptors of a user are in sockets; root has no limit. */
 static void a_uid_with_too_much_under_way_waits_until_the_peer_reads(void **state)
 {
 	struct fixture *fixture = *state;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The transport's queue: what it owns, in what order it sends, when it is full and what it refuses.
- */
+/* The send queue: ownership, order, bounds, and what it refuses. */
 #include "tests/unit/common/transport_fixture.h"
 
 #include <errno.h>
@@ -12,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Is this number a descriptor? */
+/* Is this number an open descriptor? */
 static bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
@@ -26,8 +25,8 @@ static int send_new_file(struct fixture *fixture)
 	return file;
 }
 
-/* Reads and drops what the peer can read, letting the transport send what it has queued. Returns
- * the inodes of the files that came, in order. */
+/* Read at the peer, and let the transport send its queue. Return the inodes of the received files,
+ * in order. */
 static size_t drain(struct fixture *fixture, ino_t *inodes, size_t room)
 {
 	unsigned char data[4096];
@@ -94,7 +93,7 @@ static void a_queued_descriptor_keeps_its_number_from_being_reused(void **state)
 		close(foreign[i]);
 }
 
-/* Take, delete and accept in one turn: the number of what is queued comes to be another's. */
+/* Queue, close and accept in one turn: the queued descriptor's number is reused. */
 static void a_number_reused_while_queued_never_sends_the_foreign_file(void **state)
 {
 	struct fixture *fixture = *state;
@@ -177,7 +176,7 @@ static void as_many_bytes_as_the_bound_do_not_pause_and_one_more_does(void **sta
 	assert_int_equal(fixture->pauses, 1);
 }
 
-/* Lets the peer take message by message; the transport is asked to send after each. */
+/* Read message by message at the peer, and dispatch the transport after each. */
 static void let_peer_take_one(struct fixture *fixture)
 {
 	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
@@ -392,7 +391,7 @@ static void copies_that_cannot_all_be_had_send_nothing(void **state)
 	int lowest = fcntl(files[0], F_DUPFD_CLOEXEC, 0);
 	struct rlimit before, one_more;
 
-	/* Numbers up to this one are used; it is the only one that can be had. */
+	/* All lower numbers are used, so this is the only one that is free. */
 	close(lowest);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	one_more = (struct rlimit){(rlim_t)lowest + 1, before.rlim_max};
@@ -406,7 +405,7 @@ static void copies_that_cannot_all_be_had_send_nothing(void **state)
 	close(files[1]);
 }
 
-/* Not told by the clock: the others are served in as few turns as ever. */
+/* Measure turns, not time: the other transports need no more turns than before. */
 static void a_stalled_peer_is_paused_and_the_others_are_served(void **state)
 {
 	struct fixture *stalled = *state, *other;
@@ -434,7 +433,7 @@ static void a_stalled_peer_is_paused_and_the_others_are_served(void **state)
 	}
 	assert_int_equal(other->pauses, 0);
 	assert_true(memtun_transport_is_paused(stalled->transport));
-	/* Nor does the stalled one ask for any attention. */
+	/* The stalled one waits for nothing but its socket. */
 	assert_int_equal(poll(&(struct pollfd){.fd = memtun_transport_fd(stalled->transport),
 					       .events = POLLOUT},
 			      1, 0),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * On a stream, messages run into each other and are cut anywhere; their descriptors must stay with
- * their first byte. Every order of four kinds of message, read and written in every size.
+ * A stream joins messages and cuts them anywhere, and descriptors must arrive with their message's
+ * first byte. The tests take each order of four kinds of message, in each size of reads and writes.
  */
 #include "tests/unit/common/transport_fixture.h"
 
@@ -12,25 +12,25 @@
 #include <unistd.h>
 
 #define MESSAGES 4
-#define TOTAL 10 /* bytes of all of them */
+#define TOTAL 10 /* bytes of all messages */
 
-/* With descriptors and without, of one byte and of more. */
+/* With and without descriptors, of one byte and of more. */
 static const struct message {
 	const char *text;
 	size_t fds;
 } messages[MESSAGES] = {{"abc", 2}, {"d", 0}, {"efgh", 1}, {"ij", 0}};
 
-/* A pipeline: the messages in some order, each one's files, and where they are due. */
+/* A pipeline: the messages in some order, their files, and where these are due. */
 struct pipeline {
 	size_t order[MESSAGES];
 	char bytes[TOTAL];
 	size_t starts[MESSAGES]; /* in bytes[] */
-	size_t fds_due[TOTAL];   /* how many descriptors the bytes up to and with this one bring */
+	size_t fds_due[TOTAL];   /* how many descriptors have come with the bytes up to this one */
 	int files[3];
 	ino_t inodes[3];
 };
 
-/* The nth of the 24 orders. */
+/* Make the nth of the 24 orders. */
 static void pipeline_open(struct pipeline *pipeline, size_t number)
 {
 	size_t left[MESSAGES] = {0, 1, 2, 3}, count = MESSAGES, position = 0, fds = 0;
@@ -75,7 +75,7 @@ static void fixture_forget(struct fixture *fixture)
 	fixture->length = 0;
 }
 
-/* Reads `size` bytes at a time, and sees that descriptors come just with their first byte. */
+/* Read `size` bytes at a time, and check that descriptors come with their first byte. */
 static void read_in_pieces(struct fixture *fixture, const struct pipeline *pipeline, size_t size)
 {
 	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
@@ -127,7 +127,7 @@ static void descriptors_leave_with_their_first_byte_however_it_is_read(void **st
 	}
 }
 
-/* The same out of the queue: the kernel's buffer is full when they are sent. */
+/* The same from the send queue, because the kernel's buffer is full. */
 static void queued_descriptors_leave_with_their_first_byte(void **state)
 {
 	struct fixture *fixture = *state;
@@ -152,7 +152,7 @@ static void queued_descriptors_leave_with_their_first_byte(void **state)
 	}
 }
 
-/* Sends the pipeline cut at the places that the bits of `cuts` name, and where messages begin. */
+/* Send the pipeline in pieces, cut where a bit of `cuts` is set and where a message begins. */
 static void send_in_pieces(struct fixture *fixture, const struct pipeline *pipeline, size_t cuts,
 			   bool read_each)
 {
@@ -180,7 +180,7 @@ static void send_in_pieces(struct fixture *fixture, const struct pipeline *pipel
 	fixture_run(fixture);
 }
 
-/* All bytes, and all descriptors in order, each in the piece of its first byte. */
+/* Check that all bytes and descriptors came in order, each with the piece of its first byte. */
 static void assert_pipeline(const struct fixture *fixture, const struct pipeline *pipeline)
 {
 	assert_int_equal(fixture->length, TOTAL);
@@ -215,7 +215,7 @@ static void descriptors_come_with_their_first_byte_however_it_was_cut(void **sta
 	}
 }
 
-/* Takes up to `size` bytes as the peer, and checks them against what byte follows which. */
+/* Read up to `size` bytes at the peer, and check their order. */
 static size_t take_counted(struct fixture *fixture, size_t size, size_t position, size_t *fd_count)
 {
 	int fds[MEMTUN_TRANSPORT_FDS_MAX + 1];
@@ -249,7 +249,7 @@ static void a_message_written_in_parts_takes_its_descriptors_with_the_first(void
 
 		assert_int_equal(memtun_transport_send(fixture->transport, bytes, total, files, 3),
 				 0);
-		/* Only a part went, and with it the descriptors. */
+		/* Only a part was sent, with the descriptors. */
 		assert_in_range(memtun_transport_queued_bytes(fixture->transport), 1, total - 1);
 		assert_int_equal(memtun_transport_queued_fds(fixture->transport), 0);
 		position = take_counted(fixture, sizes[i], 0, &count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a tunnel may be called, and what a template stands for. */
+/* Valid and invalid names of tunnels, and templates. */
 #include "tests/unit/runner.h"
 
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is text, and what is made of what is none. */
+/* Valid and invalid UTF-8, and its repair. */
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void text_is_told_from_other_bytes(void **state)
 	}
 }
 
-static void what_turns_a_terminal_is_told_from_what_it_shows(void **state)
+static void terminal_controls_are_told_from_characters(void **state)
 {
 	static const char *const controls[] = {
 		"\n",           "a\x1b[31m",     "\x7f",         "\xc2\x80",
@@ -78,7 +78,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_told_from_other_bytes),
-		cmocka_unit_test(what_turns_a_terminal_is_told_from_what_it_shows),
+		cmocka_unit_test(terminal_controls_are_told_from_characters),
 	};
 
 	return RUN_TESTS(tests);

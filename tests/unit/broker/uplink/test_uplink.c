@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all uplinks have in common: their life as clients see it, ups and downs, what becomes of
- * frames meanwhile, and what their bridge knows. They are of type udp here. Down they are where a
- * test has lost them; that they can't come up again, where it has taken their port.
+ * What all uplinks have in common: adding and deleting, up and down, frames meanwhile, and the
+ * addresses that their bridge knows. The uplinks are of type udp. A test takes one down by
+ * uplink_lost(), and keeps it down by taking its port.
  */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
@@ -18,7 +18,7 @@
 
 #define HOST "127.0.0.1"
 
-/* An uplink "u" on bridge "b" with a tunnel "t", and its other side. */
+/* An uplink "u" on bridge "b" with a tunnel "t", and its remote. */
 struct link {
 	struct broker_fixture *fixture;
 	struct uplink *uplink;
@@ -45,7 +45,7 @@ static void link_close(struct link *link)
 	broker_quiesce(link->fixture);
 }
 
-/* Has it go down, and stay so. */
+/* Take it down, and keep it down. */
 static void link_lose(struct link *link, const char *why)
 {
 	uplink_lost(link->uplink, why);
@@ -57,7 +57,7 @@ static uint64_t counted(struct link *link, const char *word)
 	return uplink_shown(link->fixture, "u", word);
 }
 
-/* Has the uplink send to a socket that can be full, of which the other end is returned. */
+/* Make the uplink send to a socket that can be full. Return the other end. */
 static int link_make_full_able(struct link *link)
 {
 	struct lane *lane = &link->uplink->lane;
@@ -165,7 +165,7 @@ static void tunnels_and_uplinks_share_their_names(void **state)
 	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_OPEN, "name=u"), EBUSY);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=u"), ENOENT);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_DELETE, "name=t"), ENOENT);
-	/* A template goes round them, and finds the name again when it is free. */
+	/* A template skips the names of uplinks, and takes one that is free again. */
 	uplink_added(fixture, "name=x0,bridge=b,type=udp,local=%s:%u,remote=%s:9", HOST,
 		     udp_port_find(HOST), HOST);
 	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_TUNNEL_ADD, "name=x%d"),
@@ -198,7 +198,7 @@ static void only_its_owner_and_root_may_touch_it(void **state)
 	link_close(&link);
 }
 
-/* It would have been the first of Ethernet there. */
+/* The uplink would have been the first Ethernet port of the bridge. */
 static void a_second_way_from_a_bridge_to_the_same_is_refused(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -208,12 +208,12 @@ static void a_second_way_from_a_bridge_to_the_same_is_refused(void **state)
 	uplink_added(fixture, "name=one,bridge=b,%s", lan);
 	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
 		       "name=two,bridge=b,%s,mtu=1000", lan);
-	/* However it is written. */
+	/* The address can be written in another way. */
 	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
 		       "name=two,bridge=b,%s,ifaddr=127.0.0.1", lan);
 	uplink_refused(fixture, EEXIST, "uplink 'one' joins bridge 'b' to the same place",
 		       "name=two,bridge=b,%s,ifaddr=127.0.0.2", lan);
-	/* Another bridge is another member, and another LAN is no loop. */
+	/* On another bridge, or in another LAN, it is no loop. */
 	uplink_added(fixture, "name=two,bridge=c,%s", lan);
 	uplink_added(fixture, "name=three,bridge=b,type=mcast,group=230.0.0.9,port=%u",
 		     udp_port_find(HOST));
@@ -238,7 +238,7 @@ static void a_refused_uplink_leaves_its_bridge_alone(void **state)
 
 /* ------------------------------------------------------------------------------ up and down */
 
-/* The next event is that one, and of the uplink. */
+/* Check that the next event is this one, of the uplink. */
 static void assert_event(struct client *subscriber, enum memtun_event event, enum memtun_state now)
 {
 	struct answer answer;
@@ -280,7 +280,7 @@ static void watchers_are_told_of_ups_and_downs(void **state)
 	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_ADDED, MEMTUN_UP);
 	link_lose(&link, "it is tried here");
 	assert_event(&subscriber, MEMTUN_EVENT_UPLINK_DOWN, MEMTUN_DOWN);
-	/* That it is still down is told to nobody. */
+	/* A further try that fails is no event. */
 	taken = link.port;
 	thief = udp_open(HOST, &taken);
 	uplink_retry(link.fixture, "u");
@@ -342,8 +342,8 @@ static void it_comes_up_by_itself_and_works_again(void **state)
 	link_close(&link);
 }
 
-/* What the timer was set to; it isn't waited for. A set one counts from the loop's own time, which
- * stands still until its next turn. */
+/* Return the delay that the timer was set to, without waiting. The loop's time is that of its last
+ * turn. */
 static void assert_delay(struct link *link, double seconds)
 {
 	double delay =
@@ -370,7 +370,7 @@ static void it_tries_ever_more_rarely_until_it_has_been_up_for_a_while(void **st
 	close(thief);
 	uplink_retry(link.fixture, "u");
 	assert_true(link.uplink->up);
-	/* It goes down again at once: that is no calm. */
+	/* It goes down again at once, so the delay isn't reset. */
 	uplink_lost(link.uplink, "once more");
 	assert_delay(&link, 10.);
 	uplink_retry(link.fixture, "u");
@@ -411,7 +411,7 @@ static void what_is_sent_while_it_is_down_is_counted(void **state)
 	link_close(&link);
 }
 
-/* Sends until so many wait at the uplink; how many were sent. */
+/* Send until that many frames are in the uplink's backlog. Return how many were sent. */
 static uint32_t link_fill(struct link *link, uint64_t waiting)
 {
 	uint32_t sent = 0;
@@ -482,7 +482,7 @@ static void one_that_blocks_loses_nothing_and_lets_go_when_it_is_lost(void **sta
 	end = link_make_full_able(&link);
 	for (sent = 0; sent < 5000 && frame_send(link.tunnel, 2, 1, sent); sent++)
 		broker_quiesce(link.fixture);
-	assert_true(sent < 5000); /* its writer is held */
+	assert_true(sent < 5000); /* its writer is paused */
 	while (frame_receive(end) == received) {
 		received++;
 		broker_quiesce(link.fixture);
@@ -501,8 +501,8 @@ static void one_that_blocks_loses_nothing_and_lets_go_when_it_is_lost(void **sta
 	link_close(&link);
 }
 
-/* Held by a full tunnel, it stays so when it comes up again meanwhile. */
-static void it_is_held_across_a_down_and_up(void **state)
+/* An uplink that a full tunnel has paused stays paused when it comes up again. */
+static void its_pause_lasts_across_a_down_and_up(void **state)
 {
 	struct link link;
 	uint64_t before;
@@ -579,7 +579,7 @@ static void its_frames_can_be_captured(void **state)
 	bridge = captured(link.fixture, "bridge=b,plain,direction=from-client");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	broker_quiesce(link.fixture);
-	/* Down as well: what is to be dropped is seen. */
+	/* A capture also sees the frames that are dropped while it is down. */
 	link_lose(&link, "it is tried here");
 	assert_true(frame_send(link.tunnel, 2, 1, 8));
 	broker_quiesce(link.fixture);
@@ -601,7 +601,7 @@ static void its_frames_can_be_captured(void **state)
 
 /* ------------------------------------------------------------------------------ addresses */
 
-/* Asks for a bridge's addresses; the answer is to be received. */
+/* Ask for a bridge's addresses. The caller receives the answer. */
 static void addresses_ask(struct link *link, const char *options)
 {
 	client_send(&link->fixture->client, MEMTUN_CMD_ADDRESS_SHOW, NLM_F_DUMP, options);
@@ -657,7 +657,7 @@ static void ip_addresses_have_no_vlan(void **state)
 	assert_true(client_receive(&fixture->client, &answer));
 	assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_ADDRESS),
 			    "10.0.0.1");
-	/* Not one that is out of bounds either, which clients leave out. */
+	/* Nor an address out of bounds, which clients would ignore. */
 	assert_int_equal(message_parse(&strict, answer.bytes, (size_t)answer.length, MESSAGE_STRICT,
 				       &answer.fault),
 			 0);
@@ -668,7 +668,7 @@ static void ip_addresses_have_no_vlan(void **state)
 	close(other);
 }
 
-/* More than a turn's, and more than its client's socket takes at once. */
+/* More addresses than one turn sends, and more than the client's socket takes at once. */
 #define MANY 3000
 
 static void link_learn(struct link *link)
@@ -764,7 +764,7 @@ static void an_uplink_that_goes_takes_its_addresses_along(void **state)
 	link_open(&link, *state, "");
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, 7);
 	broker_quiesce(link.fixture);
-	/* Down it keeps them: it is where they were last seen. */
+	/* While the uplink is down its addresses stay known. */
 	link_lose(&link, "it is tried here");
 	assert_int_equal(
 		client_ask(&link.fixture->client, &answer, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), 0);
@@ -795,7 +795,7 @@ int main(void)
 		WITH_BROKER(what_waits_when_it_goes_down_is_counted),
 		WITH_BROKER(what_overflows_follows_its_policy),
 		WITH_BROKER(one_that_blocks_loses_nothing_and_lets_go_when_it_is_lost),
-		WITH_BROKER(it_is_held_across_a_down_and_up),
+		WITH_BROKER(its_pause_lasts_across_a_down_and_up),
 		WITH_BROKER(it_outlives_its_bridge),
 		WITH_BROKER(a_bridge_made_by_being_named_goes_with_its_last_uplink),
 		WITH_BROKER(its_frames_can_be_captured),

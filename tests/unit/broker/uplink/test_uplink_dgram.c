@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks by UNIX datagrams, where both sides have a path. The other side is a socket of the test.
+ * Uplinks by UNIX datagrams. The peer is a socket of the test.
  */
 #include "tests/unit/broker/uplink/local_fixture.h"
 
@@ -72,7 +72,7 @@ static void datagrams_go_both_ways(void **state)
 	unlink(theirs);
 }
 
-static void nobody_but_the_peer_may_send_datagrams(void **state)
+static void only_the_peer_may_send_datagrams(void **state)
 {
 	const char *ours = place("ours"), *theirs = place("theirs"), *others = place("others");
 	int peer = peer_at(theirs), other = peer_at(others);
@@ -99,14 +99,14 @@ static void a_peer_that_binds_later_is_joined(void **state)
 	assert_int_equal(frame_to(other, ours, 1), 0);
 	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"), 1);
-	/* By its first frame it is found at once. */
+	/* A peer that sends a frame is connected at once. */
 	peer = peer_at(theirs);
 	assert_int_equal(frame_to(peer, ours, 2), 0);
 	broker_quiesce(*state);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
 	assert_int_equal(frame_receive(tunnel), 2);
 	uplink_gone(*state);
-	/* And if it says nothing, soon. */
+	/* A silent peer is connected within a second. */
 	close(peer);
 	unlink(theirs);
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, theirs);
@@ -120,8 +120,8 @@ static void a_peer_that_binds_later_is_joined(void **state)
 	unlink(others);
 }
 
-/* They can send until the two are joined, which their frames bring about. */
-static void what_strangers_sent_before_they_were_joined_is_counted(void **state)
+/* Other processes can send until the sockets are connected, which the first frame causes. */
+static void frames_of_others_before_the_connect_are_counted(void **state)
 {
 	const char *ours = place("ours"), *theirs = place("theirs"), *others = place("others");
 	int tunnel = tunnel_opened(*state, "name=t,bridge=b");
@@ -154,7 +154,7 @@ static void what_strangers_sent_before_they_were_joined_is_counted(void **state)
 	unlink(others);
 }
 
-/* Which would be the broker's, for good. */
+/* A descriptor that is taken would stay open in the broker. */
 static void descriptors_that_come_with_frames_are_not_taken(void **state)
 {
 	const char *ours = place("ours"), *theirs = place("theirs");
@@ -175,7 +175,7 @@ static void descriptors_that_come_with_frames_are_not_taken(void **state)
 
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
 	frame_make(frame, sizeof(frame), 1, 0xff, 1);
-	/* The first, which joins them, and one after. */
+	/* The first frame, which connects them, and a second one. */
 	for (int i = 0; i < 2; i++) {
 		int ends[2];
 
@@ -187,7 +187,7 @@ static void descriptors_that_come_with_frames_are_not_taken(void **state)
 		close(ends[1]);
 		broker_quiesce(*state);
 		assert_int_equal(frame_receive(tunnel), 1);
-		/* Its end: nobody has the other one any more. */
+		/* Its end is closed: the broker has not kept the other one. */
 		assert_int_equal(read(ends[0], frame, 1), 0);
 		close(ends[0]);
 	}
@@ -199,7 +199,7 @@ static void descriptors_that_come_with_frames_are_not_taken(void **state)
 
 #define LONGEST_PATH sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
-/* At a path with all the bytes there are, and no end, which connect(2) doesn't take. */
+/* A peer at a path of the full 108 bytes without a NUL. */
 static int peer_at_long_path(char path[LONGEST_PATH + 1])
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -226,7 +226,7 @@ static void strangers_that_cannot_be_joined_do_not_keep_the_peer_out(void **stat
 
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
 	assert_int_equal(frame_to(distant, ours, 1), 0);
-	/* There is another socket where it was, and then its name is ours. */
+	/* First another socket has its path, then the path of the uplink itself leads there. */
 	assert_int_equal(frame_to(other, ours, 2), 0);
 	unlink(others);
 	listener = socket_bound(SOCK_STREAM, others);
@@ -294,7 +294,7 @@ static void a_silent_peers_death_is_seen_and_its_return_too(void **state)
 
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, theirs);
 	assert_int_equal(frame_to(peer, ours, 1), 0);
-	/* As if killed: the file stays. */
+	/* As after a kill: the file stays. */
 	close(peer);
 	wait_down(*state);
 	assert_int_equal(frame_receive(tunnel), 1);
@@ -306,7 +306,7 @@ static void a_silent_peers_death_is_seen_and_its_return_too(void **state)
 	assert_true(frame_send(tunnel, 2, 0xff, 3));
 	broker_quiesce(*state);
 	assert_int_equal(frame_receive(peer), 3);
-	/* A frame that can't be sent tells it at once. */
+	/* A frame that can't be sent takes the uplink down at once. */
 	close(peer);
 	assert_true(frame_send(tunnel, 2, 0xff, 4));
 	broker_quiesce(*state);
@@ -320,16 +320,16 @@ static void a_silent_peers_death_is_seen_and_its_return_too(void **state)
 	unlink(theirs);
 }
 
-static void a_peer_that_is_joined_to_somebody_else_is_waited_for(void **state)
+static void a_peer_that_is_connected_elsewhere_is_waited_for(void **state)
 {
 	const char *ours = place("ours"), *theirs = place("theirs"), *others = place("others");
-	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
 	int peer = peer_at(theirs), other = peer_at(others);
 
 	assert_int_equal(try_connect(peer, others), 0);
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, theirs);
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
-	assert_int_equal(connect(peer, &nobody, sizeof(nobody)), 0);
+	assert_int_equal(connect(peer, &none, sizeof(none)), 0);
 	wait_up(*state);
 	uplink_gone(*state);
 	close(peer);
@@ -353,7 +353,7 @@ static void without_remote_the_first_that_sends_is_the_peer(void **state)
 	assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-foreign"), 1);
 	assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-no-client"), 1);
-	/* vfkit's and libkrun's greeting. */
+	/* The first datagram of vfkit and libkrun. */
 	assert_int_equal(send_to(peer, ours, "VFKT", 4), 0);
 	assert_int_equal(frame_to(peer, ours, 3), 0);
 	broker_quiesce(*state);
@@ -364,7 +364,7 @@ static void without_remote_the_first_that_sends_is_the_peer(void **state)
 	assert_true(frame_send(tunnel, 2, 0xff, 4));
 	broker_quiesce(*state);
 	assert_int_equal(frame_receive(peer), 4);
-	/* The next peer may be another. */
+	/* The next peer may have another path. */
 	close(peer);
 	wait_down(*state);
 	unlink(theirs);
@@ -386,7 +386,7 @@ static void a_dead_processs_socket_is_replaced(void **state)
 
 	close(peer_at(ours));
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s", ours);
-	/* Somebody else's file at that place is left there. */
+	/* A file that another program has put there stays. */
 	unlink(ours);
 	close(peer_at(ours));
 	uplink_gone(*state);
@@ -460,7 +460,7 @@ static void a_datagram_peer_that_reads_nothing_loses_only_its_own(void **state)
 	int tunnel = tunnel_opened(*state, "name=t,bridge=b");
 	int other = tunnel_opened(*state, "name=other,bridge=b");
 	int peer = peer_at(theirs);
-	uint32_t heard = 0;
+	uint32_t received = 0;
 
 	uplink_added(*state, "name=up,bridge=b,type=dgram,path=%s,remote=%s,queue=10", ours,
 		     theirs);
@@ -471,12 +471,12 @@ static void a_datagram_peer_that_reads_nothing_loses_only_its_own(void **state)
 	}
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 10);
 	assert_true(uplink_shown(*state, "up", "to-client-dropped-full") > 0);
-	while (frame_receive(peer) == heard) {
-		heard++;
+	while (frame_receive(peer) == received) {
+		received++;
 		broker_quiesce(*state);
 	}
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 0);
-	assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), heard);
+	assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), received);
 	uplink_accounted(*state, "up");
 	uplink_gone(*state);
 	close(peer);
@@ -487,15 +487,15 @@ static void a_datagram_peer_that_reads_nothing_loses_only_its_own(void **state)
 
 static const struct CMUnitTest dgram_tests[] = {
 	WITH_BROKER(datagrams_go_both_ways),
-	WITH_BROKER(nobody_but_the_peer_may_send_datagrams),
+	WITH_BROKER(only_the_peer_may_send_datagrams),
 	WITH_BROKER(a_peer_that_binds_later_is_joined),
-	WITH_BROKER(what_strangers_sent_before_they_were_joined_is_counted),
+	WITH_BROKER(frames_of_others_before_the_connect_are_counted),
 	WITH_BROKER(descriptors_that_come_with_frames_are_not_taken),
 	WITH_BROKER(strangers_that_cannot_be_joined_do_not_keep_the_peer_out),
 	WITH_BROKER(its_path_stays_while_it_is_down),
 	WITH_BROKER(it_is_not_joined_to_itself),
 	WITH_BROKER(a_silent_peers_death_is_seen_and_its_return_too),
-	WITH_BROKER(a_peer_that_is_joined_to_somebody_else_is_waited_for),
+	WITH_BROKER(a_peer_that_is_connected_elsewhere_is_waited_for),
 	WITH_BROKER(without_remote_the_first_that_sends_is_the_peer),
 	WITH_BROKER(a_dead_processs_socket_is_replaced),
 	WITH_BROKER(what_is_not_a_dead_socket_is_left_alone),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks to UNIX sockets that connect to somebody's: bess and stream. The other side is a socket
- * of the test.
+ * Uplinks that connect to a listening UNIX socket: bess and stream. The peer is a socket of the
+ * test.
  */
 #include "tests/unit/broker/uplink/local_fixture.h"
 
@@ -35,7 +35,7 @@ struct link {
 	int type;
 	const char *path;
 	int listener;
-	int peer; /* its connection */
+	int peer; /* the accepted connection */
 	int tunnel;
 };
 
@@ -69,7 +69,7 @@ static void link_say(struct link *link, uint32_t number)
 	broker_quiesce(link->fixture);
 }
 
-static int64_t link_hear(struct link *link)
+static int64_t link_receive(struct link *link)
 {
 	return link->type == STREAM ? stream_frame_receive(link->peer) : frame_receive(link->peer);
 }
@@ -93,7 +93,7 @@ static void frames_go_both_ways(void **state)
 			link_say(&link, i);
 			assert_int_equal(frame_receive(link.tunnel), i);
 			tunnel_say(&link, 1000 + i);
-			assert_int_equal(link_hear(&link), 1000 + i);
+			assert_int_equal(link_receive(&link), 1000 + i);
 		}
 		assert_int_equal(uplink_shown(*state, "up", "from-client-frames"), 100);
 		assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), 100);
@@ -142,7 +142,7 @@ static void an_uplink_waits_for_a_peer_that_is_not_there_yet(void **state)
 	}
 }
 
-static void nobody_listening_and_a_full_backlog_are_waited_for(void **state)
+static void a_missing_listener_and_a_full_backlog_are_waited_for(void **state)
 {
 	for (int type = 0; type < TYPES; type++) {
 		int kind = type == STREAM ? SOCK_STREAM : SOCK_SEQPACKET;
@@ -202,7 +202,7 @@ static void a_socket_of_another_type_is_refused(void **state)
 
 	uplink_refused(*state, EPROTOTYPE, "cannot connect to the seqpacket socket",
 		       "name=up,bridge=b,type=bess,path=%s", path);
-	/* Which connect(2) would only say that it refuses, as a socket of somebody who has gone. */
+	/* connect(2) says ECONNREFUSED for it, as for a socket without a listener. */
 	uplink_refused(*state, ENOTSOCK, "cannot connect to the stream socket",
 		       "name=up,bridge=b,type=stream,path=%s", place("."));
 	uplink_refused(*state, EINVAL, "is empty", "name=up,bridge=b,type=stream,path=@");
@@ -220,7 +220,7 @@ static void a_peer_that_goes_and_comes_back_is_found_again(void **state)
 
 		link_open(&link, *state, type, "");
 		link_say(&link, 1);
-		/* What it said last still arrives. */
+		/* Frames that the peer sent before its end still arrive. */
 		assert_true(type == STREAM ? stream_frame_send(link.peer, 1, 0xff, 2)
 					   : frame_send(link.peer, 1, 0xff, 2));
 		close(link.peer);
@@ -236,14 +236,14 @@ static void a_peer_that_goes_and_comes_back_is_found_again(void **state)
 		link.peer = accept4(link.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		assert_int_equal(uplink_shown(*state, "up", "connects"), 2);
 		tunnel_say(&link, 4);
-		assert_int_equal(link_hear(&link), 4);
+		assert_int_equal(link_receive(&link), 4);
 		uplink_accounted(*state, "up");
 		link_close(&link);
 	}
 }
 
-/* Though it isn't read, as a tunnel that must lose nothing has no room. */
-static void the_end_of_a_peer_that_is_held_is_seen(void **state)
+/* The uplink is paused, because a blocking tunnel is full. */
+static void the_end_of_a_paused_peer_is_seen(void **state)
 {
 	for (int type = 0; type < TYPES; type++) {
 		struct broker_fixture *fixture = *state;
@@ -285,7 +285,7 @@ static void runts_and_empty_records_are_counted(void **state)
 
 /* ------------------------------------------------------------------------------ streams */
 
-static void half_a_frame_waits_for_the_rest_and_holds_up_nobody(void **state)
+static void half_a_frame_waits_for_the_rest_and_delays_no_other(void **state)
 {
 	unsigned char bytes[4 + FRAME_SIZE];
 	uint32_t length = htonl(FRAME_SIZE);
@@ -300,17 +300,17 @@ static void half_a_frame_waits_for_the_rest_and_holds_up_nobody(void **state)
 		assert_int_equal(send(link.peer, bytes, split, 0), split);
 		broker_quiesce(*state);
 		assert_int_equal(frame_receive(link.tunnel), -1);
-		/* Meanwhile: */
+		/* Before the rest comes: */
 		tunnel_say(&link, 8);
 		assert_int_equal(frame_receive(other), 8);
-		assert_int_equal(link_hear(&link), 8);
+		assert_int_equal(link_receive(&link), 8);
 		assert_int_equal(send(link.peer, bytes + split, sizeof(bytes) - split, 0),
 				 sizeof(bytes) - split);
 		broker_quiesce(*state);
 		assert_int_equal(frame_receive(link.tunnel), 7);
 		assert_int_equal(frame_receive(other), 7);
 	}
-	/* And if there is no rest: */
+	/* If the rest never comes: */
 	assert_int_equal(send(link.peer, bytes, 20, 0), 20);
 	close(link.peer);
 	broker_quiesce(*state);
@@ -336,7 +336,7 @@ static void a_length_of_4_gib_ends_the_connection(void **state)
 	link_close(&link);
 }
 
-/* Reads all that is there now; what is read is frames after their lengths, and all are whole. */
+/* Read all that is there now, and check that it is whole frames after their lengths. */
 static unsigned int stream_read_frames(int fd, unsigned char *kept, size_t *size)
 {
 	unsigned int frames = 0;
@@ -363,8 +363,8 @@ static unsigned int stream_read_frames(int fd, unsigned char *kept, size_t *size
 	return frames;
 }
 
-/* A reader that has all that was sent, half a frame among it, needs nothing but readiness to get
- * the other half: passt waits for it and does nothing else meanwhile. */
+/* A reader that has read half a frame gets the rest as soon as its socket has room: passt waits for
+ * the rest and does nothing else meanwhile. */
 static void the_rest_of_a_frame_follows_as_soon_as_there_is_room(void **state)
 {
 	static unsigned char kept[200000], frame[60000];
@@ -385,7 +385,7 @@ static void the_rest_of_a_frame_follows_as_soon_as_there_is_room(void **state)
 		size_t before = size;
 		unsigned int frames = stream_read_frames(link.peer, kept, &size);
 
-		/* Nothing read, and yet something waits: it was kept back. */
+		/* A frame that is in the backlog while there is nothing to read was kept back. */
 		assert_true(frames || size != before);
 		read += frames;
 		pieces += size != 0;
@@ -405,7 +405,7 @@ static void what_waits_for_a_peer_that_reads_nothing_is_bounded(void **state)
 
 	for (int type = 0; type < TYPES; type++) {
 		for (int overflow = 0; overflow < 2; overflow++) {
-			int64_t heard, last = -1;
+			int64_t received, last = -1;
 			char options[64];
 			struct link link;
 			uint32_t i;
@@ -418,13 +418,13 @@ static void what_waits_for_a_peer_that_reads_nothing_is_bounded(void **state)
 			assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 10);
 			assert_true(uplink_shown(*state, "up", "to-client-dropped-full") > 0);
 			uplink_accounted(*state, "up");
-			while ((heard = link_hear(&link)) >= 0) {
-				assert_true(heard > last);
-				last = heard;
+			while ((received = link_receive(&link)) >= 0) {
+				assert_true(received > last);
+				last = received;
 				broker_quiesce(*state);
 			}
-			assert_int_equal(heard, -1);
-			/* Of the tail the last were dropped. */
+			assert_int_equal(received, -1);
+			/* drop-tail: the newest frames were dropped. */
 			assert_int_equal(last == 2999, overflow == 1);
 			assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 0);
 			uplink_accounted(*state, "up");
@@ -433,10 +433,10 @@ static void what_waits_for_a_peer_that_reads_nothing_is_bounded(void **state)
 	}
 }
 
-static void a_blocking_uplink_loses_nothing_and_holds_its_source(void **state)
+static void a_blocking_uplink_loses_nothing_and_pauses_its_source(void **state)
 {
 	for (int type = 0; type < TYPES; type++) {
-		uint32_t sent = 0, heard = 0;
+		uint32_t sent = 0, received = 0;
 		struct link link;
 
 		link_open(&link, *state, type, ",queue=10,overflow=block");
@@ -446,12 +446,12 @@ static void a_blocking_uplink_loses_nothing_and_holds_its_source(void **state)
 				broker_quiesce(*state);
 				continue;
 			}
-			/* No room: the tunnel isn't read. */
-			assert_int_equal(link_hear(&link), heard++);
+			/* block: the tunnel isn't read. */
+			assert_int_equal(link_receive(&link), received++);
 			broker_quiesce(*state);
 		}
-		for (; heard < sent; heard++) {
-			assert_int_equal(link_hear(&link), heard);
+		for (; received < sent; received++) {
+			assert_int_equal(link_receive(&link), received);
 			broker_quiesce(*state);
 		}
 		assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-full"), 0);
@@ -482,17 +482,17 @@ static const struct CMUnitTest local_tests[] = {
 	WITH_BROKER(frames_go_both_ways),
 	WITH_BROKER(an_abstract_socket_will_do),
 	WITH_BROKER(an_uplink_waits_for_a_peer_that_is_not_there_yet),
-	WITH_BROKER(nobody_listening_and_a_full_backlog_are_waited_for),
+	WITH_BROKER(a_missing_listener_and_a_full_backlog_are_waited_for),
 	WITH_BROKER(a_second_way_to_the_same_socket_is_refused),
 	WITH_BROKER(a_socket_of_another_type_is_refused),
 	WITH_BROKER(a_peer_that_goes_and_comes_back_is_found_again),
-	WITH_BROKER(the_end_of_a_peer_that_is_held_is_seen),
+	WITH_BROKER(the_end_of_a_paused_peer_is_seen),
 	WITH_BROKER(runts_and_empty_records_are_counted),
-	WITH_BROKER(half_a_frame_waits_for_the_rest_and_holds_up_nobody),
+	WITH_BROKER(half_a_frame_waits_for_the_rest_and_delays_no_other),
 	WITH_BROKER(a_length_of_4_gib_ends_the_connection),
 	WITH_BROKER(the_rest_of_a_frame_follows_as_soon_as_there_is_room),
 	WITH_BROKER(what_waits_for_a_peer_that_reads_nothing_is_bounded),
-	WITH_BROKER(a_blocking_uplink_loses_nothing_and_holds_its_source),
+	WITH_BROKER(a_blocking_uplink_loses_nothing_and_pauses_its_source),
 	WITH_BROKER(what_waited_for_a_peer_that_goes_is_counted),
 };
 

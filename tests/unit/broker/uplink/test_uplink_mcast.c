@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks of type mcast: with each other, and with a member of the LAN that is none.
+ * Uplinks of type mcast: with each other, and with another member of the LAN.
  */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
@@ -81,7 +81,7 @@ static void a_frame_reaches_every_other_member_once(void **state)
 	lan_close(&lan);
 }
 
-static void what_any_member_sends_is_heard(void **state)
+static void the_frames_of_all_members_are_received(void **state)
 {
 	struct lan lan;
 
@@ -147,7 +147,7 @@ static void the_largest_datagram_passes(void **state)
 	assert_non_null(bytes);
 	lan_open(&lan, *state, "");
 	frame_make(bytes, MULTICAST_FRAME_MAX, 1, 0xff, 7);
-	/* It has a VLAN tag; without one it would be beyond the mtu. */
+	/* It has a VLAN tag. An untagged frame of this length would exceed the mtu. */
 	bytes[12] = 0x81;
 	bytes[13] = 0x00;
 	assert_int_equal(send(lan.tunnels[0], bytes, MULTICAST_FRAME_MAX, 0), MULTICAST_FRAME_MAX);
@@ -177,7 +177,8 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 	for (uint32_t i = 0; i < MANY; i++)
 		udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2, i);
 	lan_quiesce(&lan);
-	udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2, MANY); /* brings the sum */
+	udp_frame_send(lan.member.sender, GROUP, lan.port, 1, 2,
+		       MANY); /* the kernel reports the overruns with it */
 	lan_quiesce(&lan);
 	received = counted(&lan, "from-client-frames");
 	assert_true(received < MANY);
@@ -218,7 +219,7 @@ static void a_lan_that_cannot_be_joined_is_refused(void **state)
 
 	uplink_refused(fixture, ENODEV, "cannot join 239.1.1.1 on 192.0.2.1: No such device",
 		       MCAST "group=239.1.1.1,port=%u,ifaddr=192.0.2.1", port);
-	/* By somebody who doesn't share it. */
+	/* The port belongs to a socket without SO_REUSEADDR. */
 	uplink_refused(fixture, EADDRINUSE,
 		       "cannot join " GROUP " on 127.0.0.1: ", MCAST "group=" GROUP ",port=%u",
 		       port);
@@ -230,7 +231,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_frame_reaches_every_other_member_once),
-		WITH_BROKER(what_any_member_sends_is_heard),
+		WITH_BROKER(the_frames_of_all_members_are_received),
 		WITH_BROKER(own_frames_come_back_only_with_loop),
 		WITH_BROKER(what_is_no_frame_is_counted),
 		WITH_BROKER(the_largest_datagram_passes),

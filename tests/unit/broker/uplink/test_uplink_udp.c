@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks of type udp. connect(2) is wrapped, so that a stranger can be quicker than it.
+ * Uplinks of type udp. connect(2) is wrapped, so that another socket can send before it.
  */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
@@ -14,11 +14,11 @@
 #define HOST "127.0.0.1"
 #define DATAGRAM_MAX 65507
 
-/* An uplink "u" on bridge "b" with a tunnel "t", and its other side. */
+/* An uplink "u" on bridge "b" with a tunnel "t", and its remote. */
 struct link {
 	struct broker_fixture *fixture;
 	int tunnel, peer;
-	uint16_t port, peer_port; /* the uplink's, the other side's */
+	uint16_t port, peer_port; /* of the uplink, of the remote */
 };
 
 static void link_open(struct link *link, struct broker_fixture *fixture)
@@ -133,7 +133,7 @@ static void a_frame_that_fits_no_datagram_is_too_long(void **state)
 	assert_int_equal(counted(&link, "mtu"), DATAGRAM_MAX - 18);
 	frame_make(bytes, sizeof(bytes), 2, 1, 7);
 	assert_int_equal(send(link.tunnel, bytes, sizeof(bytes), 0), sizeof(bytes));
-	/* With a VLAN tag the longest has all of a datagram. */
+	/* The longest frame with a VLAN tag fills a datagram. */
 	bytes[12] = 0x81;
 	bytes[13] = 0x00;
 	assert_int_equal(send(link.tunnel, bytes, DATAGRAM_MAX, 0), DATAGRAM_MAX);
@@ -144,9 +144,9 @@ static void a_frame_that_fits_no_datagram_is_too_long(void **state)
 	link_close(&link);
 }
 
-/* ------------------------------------------------------------------------------ strangers */
+/* ------------------------------------------------------------------------------ other senders */
 
-static void what_others_send_is_kept_off(void **state)
+static void datagrams_of_others_are_kept_off(void **state)
 {
 	uint16_t port = 0;
 	int stranger = udp_open(HOST, &port);
@@ -162,7 +162,7 @@ static void what_others_send_is_kept_off(void **state)
 	link_close(&link);
 }
 
-/* Who sends a frame to the port while the uplink connects; -1: nobody does. */
+/* The socket that sends a frame to the port while the uplink connects; -1: none. */
 static struct {
 	int fd;
 	uint16_t port;
@@ -178,7 +178,7 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
 	return __real_connect(fd, address, length);
 }
 
-static void what_a_stranger_sent_before_it_connected_is_foreign(void **state)
+static void datagrams_of_others_before_the_connect_are_foreign(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	uint16_t port = 0, peer_port = 0;
@@ -198,7 +198,8 @@ static void what_a_stranger_sent_before_it_connected_is_foreign(void **state)
 	close(tunnel);
 }
 
-/* ------------------------------------------------------------------------------ weather */
+/* ------------------------------------------------------------------------------ transient
+ * errors */
 
 static void a_peer_that_is_not_there_is_waited_for(void **state)
 {
@@ -209,7 +210,7 @@ static void a_peer_that_is_not_there_is_waited_for(void **state)
 
 	link_open(&link, *state);
 	close(link.peer);
-	/* That nobody is there the kernel says when it is next asked to send or to receive. */
+	/* The kernel reports that no socket has the port at the next send or receive. */
 	lane = &uplink_find(link.fixture->broker->uplinks, "u")->lane;
 	lane_set_reading(lane, false);
 	assert_true(frame_send(link.tunnel, 2, 1, 1));
@@ -253,7 +254,7 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 	for (uint32_t i = 0; i < MANY; i++)
 		udp_frame_send(link.peer, HOST, link.port, 1, 2, i);
 	broker_quiesce(link.fixture);
-	/* The next one brings the sum. */
+	/* The kernel reports the overruns with the next datagram. */
 	udp_frame_send(link.peer, HOST, link.port, 1, 2, MANY);
 	broker_quiesce(link.fixture);
 	received = (int64_t)counted(&link, "from-client-frames");
@@ -328,7 +329,7 @@ static void an_address_that_cannot_be_had_is_refused(void **state)
 		       port);
 	uplink_refused(fixture, EACCES, "cannot send to 255.255.255.255:9: ",
 		       UDP "local=127.0.0.1:%u,remote=255.255.255.255:9", udp_port_find(HOST));
-	/* Nothing is left of them. */
+	/* No uplink and no bridge is left. */
 	assert_int_equal(refused(fixture, MEMTUN_CMD_BRIDGE_SHOW, "name=b"), ENOENT);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_SHOW, "name=u"), ENOENT);
 	close(other);
@@ -342,8 +343,8 @@ int main(void)
 		WITH_BROKER(what_is_no_frame_is_counted),
 		WITH_BROKER(the_largest_datagram_passes),
 		WITH_BROKER(a_frame_that_fits_no_datagram_is_too_long),
-		WITH_BROKER(what_others_send_is_kept_off),
-		WITH_BROKER(what_a_stranger_sent_before_it_connected_is_foreign),
+		WITH_BROKER(datagrams_of_others_are_kept_off),
+		WITH_BROKER(datagrams_of_others_before_the_connect_are_foreign),
 		WITH_BROKER(a_peer_that_is_not_there_is_waited_for),
 		WITH_BROKER(what_the_kernel_had_no_room_for_is_counted),
 		WITH_BROKER(the_path_may_cut_frames_into_fragments),

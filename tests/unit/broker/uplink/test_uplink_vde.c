@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks to VDE switches, good and bad: the switch is the test's. uplink_vde.c is compiled into
- * this test with little patience (VDE_PATIENCE), and with a close_range() that can be slow.
+ * Uplinks to VDE switches, good and bad, which the test plays. vde_joiner.c is compiled into this
+ * test with a short VDE_TIMEOUT, and with a close_range() that can be slow.
  */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
@@ -22,7 +22,7 @@
 
 #define LONG 10.
 
-/* What libvdeplug says to a switch and the switch to it, as vde_switch has it. */
+/* The request that libvdeplug sends to a switch, as vde_switch defines it. */
 #define MAGIC 0xfeedface
 struct __attribute__((packed)) request {
 	uint32_t magic;
@@ -32,16 +32,16 @@ struct __attribute__((packed)) request {
 	char description[128];
 };
 
-/* What a switch does when one connects. */
+/* How a switch answers a connection. */
 enum manners {
 	GOOD,
-	REFUSES,     /* ends the connection instead of an answer */
-	CLOSES,      /* before it has heard the request */
-	GARBAGE,     /* no address */
-	SHORT,       /* a part of an address */
-	EMPTY,       /* zeros */
+	REFUSES,     /* ends the connection instead of answering */
+	CLOSES,      /* closes before it reads the request */
+	GARBAGE,     /* answers without an address */
+	SHORT,       /* answers with a part of an address */
+	EMPTY,       /* answers with zeros */
 	SILENT,      /* never answers */
-	BAD_MANNERS, /* how many there are */
+	BAD_MANNERS, /* the number of the kinds above */
 };
 
 struct fake_switch {
@@ -50,7 +50,7 @@ struct fake_switch {
 	char directory[40];
 	int listener; /* DIRECTORY/ctl */
 	int control;
-	int data; /* bound to DIRECTORY/data, joined to the uplink's */
+	int data; /* bound to DIRECTORY/data, connected to the uplink's */
 	struct request request;
 };
 
@@ -77,7 +77,7 @@ static void switch_open(struct fake_switch *fake, struct broker_fixture *fixture
 	assert_int_equal(listen(fake->listener, 5), 0);
 }
 
-/* Ends a client's connection. */
+/* End a client's connection. */
 static void switch_drop(struct fake_switch *fake)
 {
 	struct sockaddr_un name;
@@ -92,7 +92,7 @@ static void switch_drop(struct fake_switch *fake)
 	fake->control = -1;
 }
 
-/* Fails if anything is left in its directory. */
+/* Close the switch. Fail if a file is left in its directory. */
 static void switch_close(struct fake_switch *fake)
 {
 	struct sockaddr_un name;
@@ -104,7 +104,7 @@ static void switch_close(struct fake_switch *fake)
 	assert_int_equal(rmdir(fake->directory), 0);
 }
 
-/* Takes a connection, or does what is due on the one it has; true: it has answered. */
+/* Accept a connection, or serve the accepted one. True: it has answered. */
 static bool switch_serve(struct fake_switch *fake)
 {
 	struct sockaddr_un name;
@@ -120,7 +120,7 @@ static bool switch_serve(struct fake_switch *fake)
 		}
 	}
 	length = recv(fake->control, &fake->request, sizeof(fake->request), 0);
-	/* It has gone before it asked. */
+	/* The child has ended before it has sent the request. */
 	if (length == 0)
 		switch_drop(fake);
 	if (length < (ssize_t)offsetof(struct request, description))
@@ -193,7 +193,7 @@ static bool was_closed(void *context)
 	return !uplink->up && strcmp(uplink->reason, "the other side has closed it") == 0;
 }
 
-/* Turns the broker's loop often enough for what comes from outside of it. */
+/* Turn the broker's loop even without an event of its own: other processes change the condition. */
 static void tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
@@ -201,7 +201,7 @@ static void tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
-/* And no turn more: it may try again in the next. */
+/* Turn the loop until the condition is true, and not once more: the uplink may try again then. */
 static void wait_only_until(struct fake_switch *fake, bool (*condition)(void *context))
 {
 	struct ev_loop *loop = fake->fixture->broker->engine->loop;
@@ -221,7 +221,7 @@ static void wait_until(struct fake_switch *fake, bool (*condition)(void *context
 	broker_quiesce(fake->fixture);
 }
 
-/* An uplink `up` that the switch has let in, and a tunnel on its bridge. */
+/* An uplink `up` that has joined the switch, and a tunnel on its bridge. */
 static int joined(struct fake_switch *fake, struct broker_fixture *fixture)
 {
 	int tunnel = tunnel_opened(fixture, "name=t,bridge=b");
@@ -234,7 +234,7 @@ static int joined(struct fake_switch *fake, struct broker_fixture *fixture)
 	return tunnel;
 }
 
-/* Waits for those that were told to end. */
+/* Wait for the children that were told to end. */
 static void children_wait(void)
 {
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
@@ -316,7 +316,7 @@ static void a_switch_that_ends_is_joined_again_when_it_is_back(void **state)
 	struct fake_switch fake;
 	int tunnel = joined(&fake, *state);
 
-	/* What it sent last still arrives. */
+	/* Frames that the switch sent before its end still arrive. */
 	assert_true(frame_send(fake.data, 2, 0xff, 1));
 	close(fake.control);
 	fake.control = -1;
@@ -325,7 +325,7 @@ static void a_switch_that_ends_is_joined_again_when_it_is_back(void **state)
 	switch_drop(&fake);
 	wait_until(&fake, is_up);
 	assert_int_equal(uplink_shown(*state, "up", "connects"), 2);
-	/* Or only its data socket does: a frame tells. */
+	/* If only its data socket is closed, the next frame takes the uplink down. */
 	close(fake.data);
 	fake.data = -1;
 	assert_true(frame_send(tunnel, 1, 0xff, 2));
@@ -369,7 +369,7 @@ static void a_switch_that_is_not_there_is_waited_for(void **state)
 	switch_open(&fake, *state);
 	switch_name(&fake, &name, "ctl");
 	close(fake.listener);
-	/* Dead, and then gone. */
+	/* First without a listener, then without a socket. */
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
 	wait_only_until(&fake, has_failed);
 	assert_non_null(strstr(the_uplink(&fake)->reason, "Connection refused"));
@@ -393,7 +393,7 @@ static void an_uplink_that_is_joining_can_be_deleted(void **state)
 
 	switch_open(&fake, *state);
 	fake.manners = SILENT;
-	/* At once, */
+	/* Delete the uplink at once, */
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
 	children_wait();
@@ -402,7 +402,7 @@ static void an_uplink_that_is_joining_can_be_deleted(void **state)
 		switch_drop(&fake);
 	switch_drop(&fake);
 	fake.request.magic = 0;
-	/* and while it waits for the answer. switch_close() sees that nothing is left behind. */
+	/* and while the child waits for the answer. switch_close() checks that no file is left. */
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
 	wait_until(&fake, has_asked);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
@@ -426,8 +426,8 @@ int __wrap_close_range(unsigned int first, unsigned int last, int flags)
 	return __real_close_range(first, last, flags);
 }
 
-/* Not even in its first moment: an address that the broker has let go of is free at once. */
-static void who_joins_takes_no_descriptor_of_the_brokers_along(void **state)
+/* An address that the broker closes is free at once, even while a child starts. */
+static void the_child_takes_no_descriptor_of_the_brokers_along(void **state)
 {
 	uint16_t port = udp_port_find("127.0.0.1");
 	struct fake_switch fake;
@@ -449,7 +449,7 @@ static void who_joins_takes_no_descriptor_of_the_brokers_along(void **state)
 	switch_close(&fake);
 }
 
-static void who_joins_and_is_stopped_stops_nobody_else(void **state)
+static void a_stopped_child_does_not_stop_the_broker(void **state)
 {
 	struct fake_switch fake;
 
@@ -464,7 +464,7 @@ static void who_joins_and_is_stopped_stops_nobody_else(void **state)
 	switch_close(&fake);
 }
 
-static void who_joins_holds_no_descriptor_of_the_brokers(void **state)
+static void the_child_has_no_descriptor_of_the_brokers(void **state)
 {
 	struct fake_switch fake;
 	int ends[2];
@@ -475,7 +475,7 @@ static void who_joins_holds_no_descriptor_of_the_brokers(void **state)
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s", fake.directory);
 	wait_until(&fake, has_asked);
 	close(ends[1]);
-	/* The end, not that there is nothing yet. */
+	/* The pipe is at its end: the child has no copy of ends[1], or this would be EAGAIN. */
 	assert_int_equal(read(ends[0], ends, sizeof(ends)), 0);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
 	children_wait();
@@ -483,7 +483,7 @@ static void who_joins_holds_no_descriptor_of_the_brokers(void **state)
 	switch_close(&fake);
 }
 
-/* Serves as soon as there is something on the descriptor, without the broker's turn. */
+/* Serve as soon as the descriptor is readable, without turning the broker's loop. */
 static bool switch_serve_when(struct fake_switch *fake, int fd)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -527,7 +527,7 @@ static void a_switch_that_reads_nothing_is_queued_for_and_dropped_for(void **sta
 {
 	struct fake_switch fake;
 	int tunnel = joined(&fake, *state);
-	int64_t heard = 0;
+	int64_t received = 0;
 
 	for (uint32_t i = 0; i < 3000; i++) {
 		assert_true(frame_send(tunnel, 1, 0xff, i));
@@ -536,11 +536,11 @@ static void a_switch_that_reads_nothing_is_queued_for_and_dropped_for(void **sta
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 1000);
 	assert_true(uplink_shown(*state, "up", "to-client-dropped-full") > 0);
 	uplink_accounted(*state, "up");
-	while (frame_receive(fake.data) == heard) {
-		heard++;
+	while (frame_receive(fake.data) == received) {
+		received++;
 		broker_quiesce(*state);
 	}
-	assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), heard);
+	assert_int_equal(uplink_shown(*state, "up", "to-client-frames"), received);
 	assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 0);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
 	switch_close(&fake);
@@ -555,9 +555,9 @@ static const struct CMUnitTest vde_tests[] = {
 	WITH_BROKER(a_switch_that_does_not_let_it_in_is_tried_again),
 	WITH_BROKER(a_switch_that_is_not_there_is_waited_for),
 	WITH_BROKER(an_uplink_that_is_joining_can_be_deleted),
-	WITH_BROKER(who_joins_takes_no_descriptor_of_the_brokers_along),
-	WITH_BROKER(who_joins_and_is_stopped_stops_nobody_else),
-	WITH_BROKER(who_joins_holds_no_descriptor_of_the_brokers),
+	WITH_BROKER(the_child_takes_no_descriptor_of_the_brokers_along),
+	WITH_BROKER(a_stopped_child_does_not_stop_the_broker),
+	WITH_BROKER(the_child_has_no_descriptor_of_the_brokers),
 	WITH_BROKER(no_room_for_its_descriptors_is_a_transient_error),
 	WITH_BROKER(a_switch_that_reads_nothing_is_queued_for_and_dropped_for),
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uplinks of type vxlan: with sockets of the test as their remotes, and with each other. What the
- * kernel's own vxlan device makes of them is in tests/system.
+ * Uplinks of type vxlan: with sockets of the test as their remotes, and with each other. The tests
+ * with the kernel's vxlan device are in tests/system.
  */
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
@@ -19,7 +19,7 @@
 #define HEADER 8
 #define DATAGRAM_MAX 65507
 
-/* A datagram of a network: the header, and a frame of frame_make(). */
+/* Make a datagram of a network: the header, and a frame of frame_make(). */
 struct datagram {
 	unsigned char bytes[HEADER + FRAME_SIZE];
 };
@@ -33,7 +33,7 @@ static struct datagram datagram_make(uint32_t vni, uint32_t number)
 	return datagram;
 }
 
-/* Takes a datagram of that network: the frame's number, -1: there is none. */
+/* Receive a datagram of that network. Return the frame's number; -1: there is none. */
 static int64_t datagram_receive(int fd, uint32_t vni)
 {
 	struct datagram datagram, expected = datagram_make(vni, 0);
@@ -110,14 +110,14 @@ static void it_works_with_ipv6(void **state)
 	ipv6_needed();
 	port = udp_port_find("::1");
 	tunnel = tunnel_opened(fixture, "name=t,bridge=b");
-	/* One v6 address is all that loopback has: an uplink that waits for others. */
+	/* Loopback has one IPv6 address, so the uplink is its own remote. */
 	uplink_added(fixture, "name=u,bridge=b,type=vxlan,vni=16777215,local=::,remote=::1,port=%u",
 		     port);
 	peer = udp_open("::1", &(uint16_t){0});
 	udp_send(peer, "::1", port, &datagram, sizeof(datagram));
 	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), 7);
-	/* What it sends arrives at its own port, as it is its own remote here. */
+	/* The uplink receives its own frames. */
 	assert_true(frame_send(tunnel, 2, 9, 8));
 	broker_quiesce(fixture);
 	assert_int_equal(frame_receive(tunnel), 8);
@@ -200,7 +200,7 @@ static void a_header_without_its_flag_is_malformed(void **state)
 	link_close(&link);
 }
 
-/* What a short one lacks isn't taken from the one before it. */
+/* The bytes that a short datagram lacks aren't taken from the datagram before it. */
 static void what_is_too_short_is_counted(void **state)
 {
 	struct datagram datagram = datagram_make(43, 7);
@@ -252,7 +252,7 @@ static void a_frame_that_fits_no_datagram_is_too_long(void **state)
 	assert_int_equal(counted(&link, "mtu"), DATAGRAM_MAX - HEADER - 18);
 	frame_make(bytes, sizeof(bytes), 2, 1, 7);
 	assert_int_equal(send(link.tunnel, bytes, sizeof(bytes), 0), sizeof(bytes));
-	/* With a VLAN tag the longest has all of a datagram. */
+	/* The longest frame with a VLAN tag fills a datagram. */
 	bytes[12] = 0x81;
 	bytes[13] = 0x00;
 	assert_int_equal(send(link.tunnel, bytes, DATAGRAM_MAX - HEADER, 0), DATAGRAM_MAX - HEADER);
@@ -276,7 +276,7 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 	for (int i = 0; i < MANY; i++)
 		udp_send(link.peer, HOST, link.port, &datagram, sizeof(datagram));
 	broker_quiesce(link.fixture);
-	link_send(&link, datagram); /* brings the sum */
+	link_send(&link, datagram); /* the kernel reports the overruns with it */
 	received = counted(&link, "from-client-frames");
 	assert_true(received < MANY);
 	assert_int_equal(counted(&link, "from-client-dropped-overrun"), MANY + 1 - received);
@@ -287,7 +287,7 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 
 #define SHARER "type=vxlan,local=" HOST ",remote=" REMOTE
 
-/* Adds uplink uN of network N on bridge bN with a tunnel tN, for each from first to last. */
+/* Add uplink uN of network N on bridge bN with a tunnel tN, for each N from first to last. */
 static void sharers_add(struct broker_fixture *fixture, uint16_t port, int first, int last,
 			int tunnels[])
 {
@@ -301,7 +301,7 @@ static void sharers_add(struct broker_fixture *fixture, uint16_t port, int first
 	}
 }
 
-/* Each one's frames reach its own tunnel, and none is lost or foreign. */
+/* Check that each uplink's frames reach its own tunnel, and none is lost or foreign. */
 static void sharers_check(struct broker_fixture *fixture, int peer, uint16_t port, int last,
 			  const int tunnels[])
 {
@@ -359,7 +359,7 @@ static void networks_share_an_address_while_others_come_and_go(void **state)
 	sharers_add(fixture, port, 4, 4, tunnels);
 	sharers_add(fixture, port, 0, 0, tunnels);
 	sharers_check(fixture, peer, port, LAST, tunnels);
-	/* To the last one, and then from none again. */
+	/* Delete all, one by one, and begin again. */
 	for (int i = 0; i <= LAST; i++) {
 		if (tunnels[i] >= 0)
 			sharer_delete(fixture, i, tunnels);
@@ -435,7 +435,7 @@ static void a_network_is_on_an_address_once(void **state)
 	uplink_added(fixture, "name=u0,bridge=b," SHARER ",vni=5,port=%u", port);
 	uplink_refused(fixture, EADDRINUSE,
 		       "is uplink 'u0': ", "name=u1,bridge=c," SHARER ",vni=5,port=%u", port);
-	/* On another address it is. */
+	/* On another address the network's number is free. */
 	uplink_added(fixture,
 		     "name=u1,bridge=b,type=vxlan,local=127.0.0.3,remote=" REMOTE ",vni=5,port=%u",
 		     port);
@@ -482,7 +482,7 @@ static void another_broker_on_the_same_address_is_refused(void **state)
 	assert_int_equal(broker_fixture_tear_down(&other), 0);
 }
 
-/* While the kernel takes no word of who has which number. */
+/* Makes the attaching of a new program fail. */
 static bool program_fails;
 
 int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
@@ -497,7 +497,7 @@ int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_
 	return __real_setsockopt(fd, level, option, value, length);
 }
 
-/* Frames never go to the wrong bridge: rather its uplink is down until the kernel knows again. */
+/* Frames never go to the wrong bridge: the uplink is down until the program is right again. */
 static void one_that_the_kernel_cannot_tell_from_others_goes_down(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -575,7 +575,7 @@ static void group_close(struct group *group)
 	assert_int_equal(broker_fixture_tear_down(&other), 0);
 }
 
-static void members_of_a_group_hear_each_other_and_not_themselves(void **state)
+static void members_of_a_group_receive_from_each_other_and_not_themselves(void **state)
 {
 	struct group group;
 
@@ -594,8 +594,8 @@ static void members_of_a_group_hear_each_other_and_not_themselves(void **state)
 	group_close(&group);
 }
 
-/* As the kernel's device does, once it knows where an address is. */
-static void a_member_is_heard_by_unicast_too(void **state)
+/* The kernel's vxlan device sends by unicast to an address that it has learned. */
+static void a_members_unicast_is_received_too(void **state)
 {
 	struct datagram datagram = datagram_make(42, 8);
 	uint16_t port = 0;
@@ -629,7 +629,7 @@ static void networks_share_a_group(void **state)
 	assert_int_equal(frame_receive(group.tunnels[1]), 8);
 	assert_int_equal(frame_receive(group.tunnels[1]), -1);
 	assert_int_equal(uplink_shown(group.sides[1], "u", "from-client-dropped-foreign"), 1);
-	/* Not what this broker itself has sent. */
+	/* The broker's own frames are ignored. */
 	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-dropped-foreign"), 0);
 	close(tunnel);
 	group_close(&group);
@@ -642,14 +642,14 @@ static bool is_held(void *context)
 	return uplink_find(fixture->broker->uplinks, "u")->port.source.pause_count > 0;
 }
 
-/* Whoever blocks it blocks both its sockets. */
-static void a_held_uplink_reads_neither_socket(void **state)
+/* A full tunnel pauses both sockets of the uplink. */
+static void a_paused_uplink_reads_neither_socket(void **state)
 {
 	struct datagram datagram = datagram_make(42, 8);
 	uint16_t port = 0;
 	int member = udp_open("127.0.0.3", &port);
 	struct group group;
-	uint64_t heard;
+	uint64_t received;
 	int slow;
 
 	group_open(&group, *state);
@@ -659,18 +659,18 @@ static void a_held_uplink_reads_neither_socket(void **state)
 		broker_quiesce(group.sides[0]);
 	}
 	assert_true(is_held(group.sides[0]));
-	heard = uplink_shown(group.sides[0], "u", "from-client-frames");
+	received = uplink_shown(group.sides[0], "u", "from-client-frames");
 	udp_send(member, HOST, group.port, &datagram, sizeof(datagram));
 	assert_true(frame_send(group.tunnels[1], 1, 0xff, 7));
 	group_quiesce(&group);
-	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-frames"), heard);
+	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-frames"), received);
 	while (frame_receive(slow) >= 0)
 		;
 	broker_quiesce(group.sides[0]);
 	while (frame_receive(slow) >= 0)
 		;
 	broker_quiesce(group.sides[0]);
-	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-frames"), heard + 2);
+	assert_int_equal(uplink_shown(group.sides[0], "u", "from-client-frames"), received + 2);
 	close(slow);
 	close(member);
 	group_close(&group);
@@ -725,12 +725,12 @@ static void an_address_that_cannot_be_had_is_refused(void **state)
 		       VXLAN "vni=5,local=192.0.2.1,remote=127.0.0.2");
 	uplink_refused(fixture, EADDRINUSE, "cannot listen on 127.0.0.1:",
 		       VXLAN "vni=5,local=127.0.0.1,remote=127.0.0.2,port=%u", port);
-	/* Who has the group's port and doesn't share it. */
+	/* A socket without SO_REUSEADDR has the group's port. */
 	in_group = udp_open(GROUP, &taken);
 	uplink_refused(fixture, EADDRINUSE, "cannot join " GROUP " on 127.0.0.1: ",
 		       VXLAN "vni=5,local=127.0.0.1,group=" GROUP ",port=%u", group_port);
 	close(in_group);
-	/* It left nothing behind. */
+	/* The refused uplink has left no socket open. */
 	uplink_added(fixture, VXLAN "vni=5,local=127.0.0.1,group=" GROUP ",port=%u", group_port);
 	close(other);
 }
@@ -783,10 +783,10 @@ int main(void)
 		WITH_BROKER(an_address_has_so_many_networks_and_no_more),
 		WITH_BROKER(one_that_the_kernel_cannot_tell_from_others_goes_down),
 		WITH_BROKER(another_broker_on_the_same_address_is_refused),
-		WITH_BROKER(members_of_a_group_hear_each_other_and_not_themselves),
-		WITH_BROKER(a_member_is_heard_by_unicast_too),
+		WITH_BROKER(members_of_a_group_receive_from_each_other_and_not_themselves),
+		WITH_BROKER(a_members_unicast_is_received_too),
 		WITH_BROKER(networks_share_a_group),
-		WITH_BROKER(a_held_uplink_reads_neither_socket),
+		WITH_BROKER(a_paused_uplink_reads_neither_socket),
 		WITH_BROKER(options_that_make_no_sense_are_refused),
 		WITH_BROKER(an_address_that_cannot_be_had_is_refused),
 		WITH_BROKER(the_ttl_is_what_was_asked_for),

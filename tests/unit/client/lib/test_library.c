@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client library: against a broker in a child process, and against children that play a broker
- * that dies, lies or hesitates.
+ * The client library: with a broker in a child process, and with children that play a broker that
+ * ends, sends invalid answers or is slow.
  */
 #include "tests/unit/runner.h"
 
@@ -32,14 +32,14 @@
 #include "client/lib/options.h"
 #include "broker/switch/port.h"
 
-/* A broker, or what plays one, in a process of its own. */
+/* A broker, or a function that plays one, in a process of its own. */
 struct other {
 	pid_t child;
 	char address[64];
 	struct memtun *memtun;
 };
 
-/* Starts the child; it has only the listening socket, and `play` never returns. */
+/* Start the child. It has the listening socket alone, and `play` never returns. */
 static void other_start(struct other *other, void (*play)(struct control_socket *socket))
 {
 	static int number;
@@ -95,7 +95,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Dispatches until *done, for at most as long as no test takes. */
+/* Dispatch until *done, or fail after a time that no test takes. */
 static void run_until(struct memtun *memtun, const bool *done)
 {
 	while (!*done)
@@ -195,7 +195,7 @@ static void every_call_does_what_it_says(void **state)
 	memtun_options_free(options);
 }
 
-/* What was said last of an uplink. */
+/* The last record of an uplink. */
 struct uplink_seen {
 	unsigned int count;
 	char type[16], state[16], group[64];
@@ -230,7 +230,7 @@ static void an_uplink_is_made_shown_and_deleted(void **state)
 	assert_string_equal(seen.type, "mcast");
 	assert_string_equal(seen.state, "up");
 	assert_string_equal(seen.group, "230.0.0.1");
-	/* Whoever isn't interested in what it was needs no function. */
+	/* The function may be NULL. */
 	assert_int_equal(memtun_options_set(options, "bridge", "lab2"), 0);
 	assert_int_equal(memtun_uplink_add(memtun, "lan2", options, NULL, NULL), 0);
 	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), -1);
@@ -246,7 +246,7 @@ static void an_uplink_is_made_shown_and_deleted(void **state)
 	assert_int_equal(errno, ENOENT);
 	assert_string_equal(memtun_error(memtun), "there is no uplink 'lan'");
 	memtun_options_free(options);
-	/* The options that it lacks are named. */
+	/* The error names the option that is missing. */
 	options = memtun_options_new();
 	assert_int_equal(memtun_options_parse(options, "bridge=lab,type=mcast,port=1"), 0);
 	assert_int_equal(memtun_uplink_add(memtun, "lan", options, note_uplink, &seen), -1);
@@ -290,7 +290,7 @@ static void the_addresses_that_a_bridge_has_learned_are_told(void **state)
 	assert_int_equal(memtun_address_show(other->memtun, "lab", note_address, &seen), 0);
 	assert_int_equal(seen.count, 0);
 	assert_int_equal(write(fd, frame, sizeof(frame)), sizeof(frame));
-	/* When it has come out, it has passed the bridge. */
+	/* The frame has passed the bridge when it is read. */
 	assert_int_equal(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 10000), 1);
 	assert_int_equal(memtun_address_show(other->memtun, "lab", note_address, &seen), 0);
 	assert_int_equal(seen.count, 1);
@@ -318,7 +318,7 @@ static void a_refusal_is_told_in_words(void **state)
 	assert_string_equal(memtun_error(other->memtun), "'it' is open, and not multi_queue");
 	assert_int_equal(memtun_open(other->memtun, "a/b", NULL), -1);
 	assert_int_equal(errno, EINVAL);
-	/* A call that succeeds leaves no word. */
+	/* A call that succeeds clears the text. */
 	assert_int_equal(memtun_add(other->memtun, "new", NULL), 0);
 	assert_string_equal(memtun_error(other->memtun), "");
 	close(fd);
@@ -400,13 +400,13 @@ static void a_batch_brings_its_descriptors_one_by_one(void **state)
 	memtun_options_free(options);
 }
 
-static void a_request_that_nobody_wants_answered_leaves_no_descriptor(void **state)
+static void a_request_without_a_function_leaves_no_descriptor(void **state)
 {
 	struct other *other = *state;
 
 	assert_int_equal(
 		memtun_request(other->memtun, MEMTUN_CMD_QUEUE_OPEN, "it", NULL, NULL, NULL), 0);
-	/* The runner counts descriptors; and its tunnel goes. */
+	/* The runner checks that no descriptor is left, and the tunnel is deleted. */
 	assert_int_equal(memtun_add(other->memtun, "later", NULL), 0);
 	while (memtun_show(other->memtun, "it", false, NULL, NULL) == 0)
 		;
@@ -434,7 +434,7 @@ static void reply_calls(struct memtun *memtun, const struct memtun_reply *reply,
 		return;
 	inner_result = memtun_add(memtun, "inner", NULL);
 	inner_errno = errno;
-	/* A request may be made from here. */
+	/* A function may make a request. */
 	assert_int_equal(
 		memtun_request(memtun, MEMTUN_CMD_TUNNEL_ADD, "next", NULL, reply_noted, context),
 		0);
@@ -460,7 +460,7 @@ static void requests_beyond_a_full_queue_are_to_be_tried_again(void **state)
 	int made = 0;
 
 	replies = (struct replies){.last = -1};
-	/* The broker stops, and so does its socket. */
+	/* The broker is stopped and doesn't read its socket. */
 	assert_int_equal(kill(other->child, SIGSTOP), 0);
 	while (memtun_request(other->memtun, MEMTUN_CMD_TUNNEL_SHOW, "nobody", NULL, NULL, NULL) ==
 	       0) {
@@ -483,7 +483,7 @@ static void events_come_by_dispatch(void **state)
 	assert_int_equal(memtun_subscribe(other->memtun, note, &seen), 0);
 	assert_int_equal(memtun_add(other->memtun, "it", NULL), 0);
 	assert_int_equal(memtun_delete(other->memtun, "it"), 0);
-	/* Kept while the calls blocked. */
+	/* Queued while the calls blocked. */
 	assert_int_equal(seen.count, 0);
 	assert_int_equal(memtun_deadline(other->memtun), 0);
 	while (seen.count < 2)
@@ -506,7 +506,7 @@ static int accept_one(struct control_socket *socket)
 	return accept(socket->fd, NULL, NULL);
 }
 
-/* Reads one request; its sequence number. */
+/* Read one request. Return its sequence number. */
 static uint32_t take_request(int fd)
 {
 	_Alignas(8) char bytes[4096];
@@ -535,7 +535,7 @@ static void play_dying(struct control_socket *socket)
 	_exit(0);
 }
 
-/* Lists one tunnel, twice: the list has changed meanwhile, and then it hasn't. */
+/* List one tunnel twice: first with, then without a change during the list. */
 static void play_changing(struct control_socket *socket)
 {
 	int fd = accept_one(socket);
@@ -582,7 +582,7 @@ static void play_garbler(struct control_socket *socket)
 	take_request(fd);
 }
 
-/* Answers a request with a descriptor, be it asked for or not. */
+/* Answer a request with a descriptor, whether it asked for one or not. */
 static void answer_with_fd(int fd)
 {
 	union {
@@ -782,7 +782,7 @@ static void connecting_fails_with_what_is_wrong(void **state)
 			assert_true(errno == EPIPE || errno == ECONNRESET);
 		if (!strstr(memtun_error(other.memtun), cases[i].word))
 			fail_msg("%s", memtun_error(other.memtun));
-		/* It is not connected, and that is no end of it. */
+		/* It isn't connected, and can be connected again. */
 		assert_int_equal(memtun_add(other.memtun, "it", NULL), -1);
 		assert_int_equal(errno, ENOTCONN);
 		other_end(&other);
@@ -826,7 +826,7 @@ static void a_broker_that_breaks_the_protocol_is_left(void **state)
 	}
 }
 
-/* The runner would see it open. */
+/* The runner fails the test if the descriptor is left open. */
 static void a_descriptor_that_was_not_asked_for_is_closed(void **state)
 {
 	struct seen seen = {0};
@@ -889,7 +889,7 @@ static void the_broker_s_words_have_no_control_characters(void **state)
 	other_end(&other);
 }
 
-static void an_event_that_is_kept_hurries_nobody_while_a_call_blocks(void **state)
+static void a_queued_event_is_not_due_while_a_call_blocks(void **state)
 {
 	struct seen seen = {0};
 	struct other other;
@@ -899,7 +899,7 @@ static void an_event_that_is_kept_hurries_nobody_while_a_call_blocks(void **stat
 	assert_int_equal(memtun_connect(other.memtun, other.address), 0);
 	other.memtun->subscriber = note;
 	other.memtun->subscriber_context = &seen;
-	/* As in the middle of a call whose answer takes its time. */
+	/* As in a blocking call whose answer is slow. */
 	other.memtun->blocking = true;
 	while (other.memtun->event_count == 0)
 		assert_int_equal(memtun_wait(other.memtun, 10000), 1);
@@ -948,7 +948,7 @@ static void options_that_are_none_are_told(void **state)
 	assert_int_equal(memtun_options_set_number(options, "nothing", 1), -1);
 	assert_int_equal(memtun_options_parse(options, "pi,,mtu=100"), -1);
 	assert_int_equal(memtun_options_parse(options, "mtu=100,nothing"), -1);
-	/* A text that fails sets nothing. */
+	/* A text with an error sets nothing. */
 	assert_int_equal(options->set.present[0], 0);
 	assert_int_equal(memtun_options_parse(options, ""), 0);
 	assert_string_equal(memtun_options_error(options), "");
@@ -966,7 +966,7 @@ static void options_are_the_callers_no_more_once_set(void **state)
 	assert_int_equal(memtun_options_set(options, "bridge", value), 0);
 	memset(value, 'x', 3);
 	assert_int_equal(memtun_options_set(options, "pi", NULL), 0);
-	/* The last one counts. */
+	/* The last value is used. */
 	assert_int_equal(memtun_options_set(options, "mtu", "100"), 0);
 	assert_int_equal(memtun_options_set_number(options, "mtu", 200), 0);
 	assert_int_equal(memtun_add(other->memtun, "it", options), 0);
@@ -988,7 +988,7 @@ static void inspect(const struct memtun_record *record, void *context)
 	assert_string_equal(memtun_record_string(record, "mode"), "tap");
 	assert_string_equal(memtun_record_string(record, "mtu"), "1500");
 	assert_string_equal(memtun_record_string(record, "pi"), "off");
-	/* Each text stays while the record does. */
+	/* Each text stays valid as long as the record. */
 	assert_string_equal(memtun_record_string(record, "mode"), "tap");
 	assert_null(memtun_record_string(record, "bridge"));
 	assert_null(memtun_record_string(record, "nothing"));
@@ -1032,7 +1032,7 @@ int main(void)
 		WITH_OTHER(one_open_opens_one),
 		WITH_OTHER(answers_come_in_the_order_of_requests),
 		WITH_OTHER(a_batch_brings_its_descriptors_one_by_one),
-		WITH_OTHER(a_request_that_nobody_wants_answered_leaves_no_descriptor),
+		WITH_OTHER(a_request_without_a_function_leaves_no_descriptor),
 		WITH_OTHER(a_blocking_call_waits_behind_requests),
 		WITH_OTHER(a_blocking_call_from_inside_a_callback_is_refused),
 		WITH_OTHER(requests_beyond_a_full_queue_are_to_be_tried_again),
@@ -1047,7 +1047,7 @@ int main(void)
 		cmocka_unit_test(a_list_that_changed_while_it_was_made_is_known),
 		cmocka_unit_test(a_success_without_the_descriptor_is_none),
 		cmocka_unit_test(the_broker_s_words_have_no_control_characters),
-		cmocka_unit_test(an_event_that_is_kept_hurries_nobody_while_a_call_blocks),
+		cmocka_unit_test(a_queued_event_is_not_due_while_a_call_blocks),
 		cmocka_unit_test(lost_events_are_an_event),
 		cmocka_unit_test(options_that_are_none_are_told),
 		WITH_OTHER(options_are_the_callers_no_more_once_set),
