@@ -62,7 +62,7 @@ static void link_close(struct link *link)
 	unlink(link->path);
 }
 
-static void link_say(struct link *link, uint32_t number)
+static void link_send(struct link *link, uint32_t number)
 {
 	assert_true(link->type == STREAM ? stream_frame_send(link->peer, 1, 0xff, number)
 					 : frame_send(link->peer, 1, 0xff, number));
@@ -74,7 +74,7 @@ static int64_t link_receive(struct link *link)
 	return link->type == STREAM ? stream_frame_receive(link->peer) : frame_receive(link->peer);
 }
 
-static void tunnel_say(struct link *link, uint32_t number)
+static void tunnel_send(struct link *link, uint32_t number)
 {
 	assert_true(frame_send(link->tunnel, 2, 0xff, number));
 	broker_quiesce(link->fixture);
@@ -90,9 +90,9 @@ static void frames_go_both_ways(void **state)
 		link_open(&link, *state, type, "");
 		assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_UP);
 		for (uint32_t i = 0; i < 100; i++) {
-			link_say(&link, i);
+			link_send(&link, i);
 			assert_int_equal(frame_receive(link.tunnel), i);
-			tunnel_say(&link, 1000 + i);
+			tunnel_send(&link, 1000 + i);
 			assert_int_equal(link_receive(&link), 1000 + i);
 		}
 		assert_int_equal(uplink_shown(*state, "up", "from-client-frames"), 100);
@@ -219,7 +219,7 @@ static void a_peer_that_goes_and_comes_back_is_found_again(void **state)
 		struct link link;
 
 		link_open(&link, *state, type, "");
-		link_say(&link, 1);
+		link_send(&link, 1);
 		/* Frames that the peer sent before its end still arrive. */
 		assert_true(type == STREAM ? stream_frame_send(link.peer, 1, 0xff, 2)
 					   : frame_send(link.peer, 1, 0xff, 2));
@@ -230,12 +230,12 @@ static void a_peer_that_goes_and_comes_back_is_found_again(void **state)
 		assert_int_equal(uplink_shown(*state, "up", "state"), MEMTUN_DOWN);
 		assert_string_equal(uplink_text(*state, "up", "reason"),
 				    "the other side has closed it");
-		tunnel_say(&link, 3);
+		tunnel_send(&link, 3);
 		assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-no-client"), 1);
 		wait_up(*state);
 		link.peer = accept4(link.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		assert_int_equal(uplink_shown(*state, "up", "connects"), 2);
-		tunnel_say(&link, 4);
+		tunnel_send(&link, 4);
 		assert_int_equal(link_receive(&link), 4);
 		uplink_accounted(*state, "up");
 		link_close(&link);
@@ -255,7 +255,7 @@ static void the_end_of_a_paused_peer_is_seen(void **state)
 		for (uint32_t i = 0; !uplink_find(fixture->broker->uplinks, "up")->lane.paused;
 		     i++) {
 			assert_in_range(i, 0, 10000);
-			link_say(&link, i);
+			link_send(&link, i);
 			broker_quiesce(fixture);
 		}
 		close(link.peer);
@@ -276,7 +276,7 @@ static void runts_and_empty_records_are_counted(void **state)
 	assert_int_equal(send(link.peer, "x", 1, 0), 1);
 	assert_int_equal(send(link.peer, "thirteen bytes", 13, 0), 13);
 	assert_int_equal(send(link.peer, "", 0, 0), 0);
-	link_say(&link, 1);
+	link_send(&link, 1);
 	assert_int_equal(frame_receive(link.tunnel), 1);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-runt"), 2);
 	assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-empty"), 1);
@@ -301,7 +301,7 @@ static void half_a_frame_waits_for_the_rest_and_delays_no_other(void **state)
 		broker_quiesce(*state);
 		assert_int_equal(frame_receive(link.tunnel), -1);
 		/* Before the rest comes: */
-		tunnel_say(&link, 8);
+		tunnel_send(&link, 8);
 		assert_int_equal(frame_receive(other), 8);
 		assert_int_equal(link_receive(&link), 8);
 		assert_int_equal(send(link.peer, bytes + split, sizeof(bytes) - split, 0),
@@ -325,7 +325,7 @@ static void a_length_of_4_gib_ends_the_connection(void **state)
 	struct link link;
 
 	link_open(&link, *state, STREAM, "");
-	link_say(&link, 1);
+	link_send(&link, 1);
 	assert_int_equal(send(link.peer, "\xff\xff\xff\xff", 4, 0), 4);
 	broker_quiesce(*state);
 	assert_int_equal(frame_receive(link.tunnel), 1);
@@ -414,7 +414,7 @@ static void what_waits_for_a_peer_that_reads_nothing_is_bounded(void **state)
 				 overflows[overflow]);
 			link_open(&link, *state, type, options);
 			for (i = 0; i < 3000; i++)
-				tunnel_say(&link, i);
+				tunnel_send(&link, i);
 			assert_int_equal(uplink_shown(*state, "up", "to-client-queued"), 10);
 			assert_true(uplink_shown(*state, "up", "to-client-dropped-full") > 0);
 			uplink_accounted(*state, "up");
@@ -467,7 +467,7 @@ static void what_waited_for_a_peer_that_goes_is_counted(void **state)
 
 		link_open(&link, *state, type, ",queue=100");
 		while (uplink_shown(*state, "up", "to-client-queued") < 5)
-			tunnel_say(&link, 0);
+			tunnel_send(&link, 0);
 		close(link.peer);
 		broker_quiesce(*state);
 		link.peer = -1;
