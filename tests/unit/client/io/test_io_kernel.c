@@ -357,7 +357,7 @@ static const struct naming {
 	{"a\xa0"
 	 "b",
 	 IFF_TAP},
-	{"lo", IFF_TAP, "names of other interfaces"},
+	{"lo", IFF_TAP, "names of the kernel's interfaces"},
 	/* The first two stay open: see below. */
 	{"taken", IFF_TAP | IFF_NO_PI},
 	{"shared", IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE},
