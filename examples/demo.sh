@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# What ./demo shows, and a pattern for tests of your own: a script that runs under a memtund which
-# is there for it alone, and ends with it.
+# What ./demo runs, and a model for other tests: a script that runs under its own memtund, which ends
+# with it.
 #
 #	memtund -- examples/demo.sh
 #
@@ -18,7 +18,7 @@ say() {
 	printf '%s\n' "$@"
 }
 
-# Runs a command as its reader would type it.
+# Print a command as a user would type it, and run it.
 run() {
 	echo
 	echo "\$ $*"
@@ -37,7 +37,7 @@ trap 'kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 mkfifo "$scratch/said" || exit 1
 
-# Starts a server on a tunnel and returns when it listens.
+# Start a server on a tunnel, and return when it listens.
 server_start() {
 	echo
 	echo "\$ memtun exec -t $1 -- lwip-http-server once &"
@@ -55,9 +55,9 @@ server_end() {
 	server=
 }
 
-# The processor time that the broker, which started this script, has used: in clock ticks.
+# Print the processor time, in clock ticks, of the broker, which is the parent of this script.
 broker_time() {
-	# The second field is a name in parentheses, so count from behind it.
+	# The second field is a name in parentheses, which may have spaces: count from behind it.
 	sed 's/.*) //' "/proc/$PPID/stat" | awk '{ print $12 + $13 }'
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers pings to whatever address, on a memtund's tunnel or, with -k, on the kernel's interface.
+ * Answers pings to any address, on a memtund's tunnel or, with -k, on an interface of the kernel.
  *
  *	memtund -- sh -c 'echo-responder tun0 & memtun wait tun0 open && ...'
  *
@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 		if (poll(&wait, 1, -1) < 0 && errno != EINTR)
 			err(1, "poll");
 	}
-	/* That is how a tunnel ends which someone deletes. */
+	/* EBADFD means that the tunnel was deleted, which is no error here. */
 	if (errno != EBADFD)
 		err(1, "%s", name);
 	printf("%s has ended: %lu answers, %lu lost\n", name, responder.answered, responder.lost);

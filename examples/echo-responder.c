@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* So many packets are answered before the owner gets a turn. */
+/* Packets that one call answers at most, so that the owner's event loop goes on. */
 #define TURN_MAX 64
 
 /* ------------------------------------------------------------------------------ packets */
@@ -30,9 +30,9 @@ static void swap(unsigned char *one, unsigned char *other, size_t length)
 }
 
 /*
- * Turns the type of an ICMP message, in its first byte, and brings its checksum along (RFC 1624,
- * equation 3). It covers addresses in ICMPv6, but their sum is the same in any order. So a message
- * that was damaged on its way stays damaged.
+ * Change the type of an ICMP message, its first byte, and update the checksum (RFC 1624, equation 3).
+ * ICMPv6's checksum covers the addresses too, but swapping them does not change their sum. A message
+ * with a wrong checksum keeps a wrong one.
  */
 static void icmp_turn(unsigned char *message, uint8_t from, uint8_t to)
 {
@@ -64,7 +64,7 @@ static bool answer_ipv4(unsigned char *packet, size_t length)
 		return false;
 	if (packet[header_length] != ICMP_ECHO || packet[header_length + 1] != 0)
 		return false;
-	/* The header's checksum is over its words in any order, too. */
+	/* The header's checksum is a sum of words too, so swapping the addresses keeps it. */
 	swap((unsigned char *)&ip->saddr, (unsigned char *)&ip->daddr, sizeof(ip->saddr));
 	icmp_turn(packet + header_length, ICMP_ECHO, ICMP_ECHOREPLY);
 	return true;
@@ -85,7 +85,7 @@ static bool answer_ipv6(unsigned char *packet, size_t length)
 	return true;
 }
 
-/* Makes an echo request its own reply; false for any other packet. */
+/* Turn an echo request into its reply. Return false for any other packet. */
 static bool answer(unsigned char *packet, size_t length)
 {
 	switch (length ? packet[0] >> 4 : 0) {
@@ -139,7 +139,7 @@ short echo_responder_events(const struct echo_responder *responder)
 	return responder->pending ? POLLOUT : POLLIN;
 }
 
-/* 1: it is written, or lost; 0: it has to wait. -1 with errno. */
+/* Write the reply. Return 1 if it is written or lost, 0 if it has to wait; -1 with errno. */
 static int echo_responder_write(struct echo_responder *responder)
 {
 	ssize_t written;
@@ -154,7 +154,7 @@ static int echo_responder_write(struct echo_responder *responder)
 		return -1;
 	responder->pending = 0;
 	if (written < 0)
-		responder->lost++; /* its asker will ask again */
+		responder->lost++; /* lost; the sender repeats its request */
 	else
 		responder->answered++;
 	return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks a multicast LAN for an address, as a test of a DHCP server would: sends a DHCPDISCOVER and
- * expects the offer. It needs no rights, no daemon and no interface but loopback.
+ * Gets an address on a multicast LAN, as a test of a DHCP server would: it sends a DHCPDISCOVER and
+ * expects the offer. It needs no privileges, no daemon and no interface but loopback.
  *
  *	qemu-system-x86_64 -M none -nographic -nodefaults -netdev user,id=u \
  *		-netdev socket,id=m,mcast=230.0.0.1:5000,localaddr=127.0.0.1 \
@@ -20,7 +20,7 @@
 
 #include <memtun/connector.h>
 
-/* RFC 2131, 2. What isn't named is zero in a DHCPDISCOVER. */
+/* RFC 2131, section 2. A DHCPDISCOVER has zero in the members that are not set here. */
 struct dhcp {
 	uint8_t operation, hardware, hardware_length, hops;
 	uint8_t id[4];
@@ -55,7 +55,8 @@ static void discover_make(struct frame *frame)
 		.ethernet = {{255, 255, 255, 255, 255, 255}, {2, 0, 0, 0, 0, 1}, htons(0x0800)},
 		.dhcp = {1, 1, 6, .id = {'m', 'e', 'm', 't'}, .client_mac = {2, 0, 0, 0, 0, 1}},
 	};
-	memcpy(frame->dhcp.options, "\x63\x82\x53\x63\x35\x01\x01\xff", 8); /* DISCOVER, end */
+	memcpy(frame->dhcp.options, "\x63\x82\x53\x63\x35\x01\x01\xff",
+	       8); /* cookie, DHCPDISCOVER, end */
 	frame->udp.source = htons(68);
 	frame->udp.dest = htons(67);
 	frame->udp.len = htons(sizeof(frame->udp) + sizeof(frame->dhcp));
@@ -65,7 +66,7 @@ static void discover_make(struct frame *frame)
 	frame->ip.ttl = 64;
 	frame->ip.protocol = IPPROTO_UDP;
 	frame->ip.daddr = htonl(INADDR_BROADCAST);
-	frame->ip.check = htons(0x79a6); /* that of this very header */
+	frame->ip.check = htons(0x79a6); /* computed for this header */
 }
 
 int main(int argc, char **argv)
@@ -87,7 +88,7 @@ int main(int argc, char **argv)
 	if (!lan)
 		err(1, "cannot join %s:%s on 127.0.0.1", argv[1], argv[2]);
 	discover_make(&discover);
-	/* Each second again: a server that is still starting hears nothing. */
+	/* Repeat each second: a server that is still starting misses the first requests. */
 	do {
 		if (seconds++ == 10)
 			errx(1, "no offer in 10 seconds");

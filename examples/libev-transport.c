@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A memtun transport in a libev program: `serve PATH` receives files as descriptors and says how
- * long each is; `send PATH FILE...` opens files and sends them.
+ * A memtun transport in a libev program: `serve PATH` receives files as descriptors and prints the
+ * length of each; `send PATH FILE...` opens files and sends them.
  *
- * The sender is a producer: it opens no more files than the transport has room for. At the pause
- * it stops, at the resume it goes on; so it holds few descriptors, however many files it is given
- * and however slow the other side is.
+ * The sender opens no more files than the transport has room for: it stops when the transport calls
+ * pause, and goes on at resume. So it has few open descriptors, whatever the number of files and the
+ * speed of the receiver.
  *
- * What to copy is `struct binding`: it asks the transport before each wait of the loop what to wait
- * for, since any call into the transport may change that.
+ * The part to copy is `struct binding`. Before each wait of the event loop it asks the transport what
+ * to poll for, because any call into the transport may change that.
  */
 #include <err.h>
 #include <errno.h>
@@ -42,7 +42,7 @@ static void binding_ready(struct ev_loop *loop, ev_io *io, int events)
 	struct binding *binding = io->data;
 
 	(void)loop;
-	/* Nothing may follow: the transport and the binding may be gone when it returns. */
+	/* This must be the last statement: a handler may free the transport and the binding. */
 	memtun_transport_dispatch(binding->transport, (events & EV_READ ? POLLIN : 0) |
 							      (events & EV_WRITE ? POLLOUT : 0));
 }
@@ -78,7 +78,7 @@ static void binding_before_wait(struct ev_loop *loop, ev_prepare *prepare, int u
 
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		seconds = ((double)deadline - (double)now.tv_nsec) / 1e9 - (double)now.tv_sec;
-		ev_now_update(loop); /* which the timer counts from */
+		ev_now_update(loop); /* the start of the timer's delay */
 		ev_timer_set(&binding->deadline, seconds > 0 ? seconds : 0, 0);
 		ev_timer_start(loop, &binding->deadline);
 	}
@@ -106,7 +106,7 @@ static void binding_stop(struct binding *binding, struct ev_loop *loop)
 
 struct client {
 	struct binding binding;
-	int fd; /* received, its name not yet; or -1 */
+	int fd; /* a received file whose name has not come yet; or -1 */
 	unsigned int files;
 };
 
@@ -115,7 +115,7 @@ static void client_fd_received(struct memtun_transport *transport, int fd, void 
 	struct client *client = context;
 
 	(void)transport;
-	if (client->fd >= 0) /* a message with two: the last counts */
+	if (client->fd >= 0) /* a message with two descriptors: the last counts */
 		close(client->fd);
 	client->fd = fd;
 }
@@ -210,11 +210,11 @@ static int serve(struct ev_loop *loop, int fd, const struct sockaddr_un *address
 
 struct sender {
 	struct binding binding;
-	char **files; /* those to come, and a NULL */
+	char **files; /* files that are yet to be sent, then NULL */
 	unsigned int sent;
 };
 
-/* Sends until the transport pauses it or nothing is left. */
+/* Send files until the transport calls pause or none is left. */
 static void sender_go_on(struct sender *sender)
 {
 	struct memtun_transport *transport = sender->binding.transport;
@@ -227,7 +227,7 @@ static void sender_go_on(struct sender *sender)
 			warn("%s", name);
 			continue;
 		}
-		/* Once it is sent, the descriptor is the transport's. */
+		/* After a successful send, the transport owns the descriptor. */
 		if (memtun_transport_send(transport, name, strlen(name), &fd, 1) < 0)
 			err(1, "cannot send %s", name);
 		sender->sent++;
@@ -238,7 +238,7 @@ static void sender_pause(struct memtun_transport *transport, void *context)
 {
 	const struct sender *sender = context;
 
-	/* This very file is the one that fills the queue. */
+	/* This file has made the queue full. */
 	printf("paused with %zu of %u files waiting\n", memtun_transport_queued_fds(transport),
 	       sender->sent + 1);
 	fflush(stdout);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fetches a URL with a TCP/IP stack of its own, on a tunnel's descriptor, and verifies the answer:
+ * Fetches a URL with its own TCP/IP stack on a tunnel's descriptor, and verifies the response:
  *
  *	memtun exec -t user:bridge=lab -- lwip-http-client [mode tap|tun] [address A/P] URL
  *
- * The server may still be starting: the client tries to connect for a while. The host in the URL
- * is an IPv4 address, for there is no resolver here.
+ * The client tries to connect for a while, because the server may still be starting. The host in the
+ * URL is an IPv4 address, because the client has no resolver.
  */
 #include "lwip-tunnel.h"
 
@@ -23,10 +23,10 @@
 #include "lwip-http.h"
 
 enum {
-	CONNECT_SECONDS = 20,        /* for a server that was started together with us */
-	ATTEMPT_MILLISECONDS = 1000, /* lwIP itself repeats a lost SYN only after three seconds */
+	CONNECT_SECONDS = 20,        /* seconds; the server may start at the same time */
+	ATTEMPT_MILLISECONDS = 1000, /* lwIP repeats a lost SYN only after three seconds */
 	REFUSED_NANOSECONDS = 100000000,
-	STALLED_SECONDS = 60, /* without a byte, before the server is given up */
+	STALLED_SECONDS = 60, /* max time without a received byte */
 };
 
 struct url {
@@ -45,12 +45,12 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Says what failed, and why: behind a tunnel that is gone, no other reason matters. */
+/* Print what failed and why. If the tunnel has ended, that is the reason. */
 static void __attribute__((noreturn)) fail(const char *what)
 {
 	if (atomic_load(&tunnel.ended))
 		errx(1, "%s: the tunnel was closed", what);
-	/* What lwIP answers when its time-outs pass. */
+	/* lwIP's errno after a timeout. */
 	if (errno == EWOULDBLOCK)
 		errno = ETIMEDOUT;
 	err(1, "%s", what);
@@ -77,7 +77,7 @@ static int url_parse(struct url *url, const char *text)
 	return lwip_inet_pton(AF_INET, url->host, &url->address.sin_addr) == 1 ? 0 : -1;
 }
 
-/* One attempt, shorter than lwIP's own. -1 and errno. */
+/* Try once to connect, for less time than lwIP would. -1 with errno. */
 static int connection_try(const struct url *url)
 {
 	int connection = lwip_socket(AF_INET, SOCK_STREAM, 0);
@@ -101,7 +101,8 @@ static int connection_try(const struct url *url)
 		return connection;
 	}
 	lwip_close(connection);
-	errno = error == ECONNRESET ? ECONNREFUSED : error; /* lwIP's name for a refusal */
+	errno = error == ECONNRESET ? ECONNREFUSED
+				    : error; /* lwIP's errno for a refused connection */
 	return -1;
 }
 
@@ -120,7 +121,8 @@ static int connection_open(const struct url *url)
 	return connection;
 }
 
-/* Reads a head into a string. What was read of the body moves to the front: its length. */
+/* Read a response's head into a string. Return how many bytes of the body were read too; these
+ * are moved to the front of the buffer. */
 static size_t head_read(int connection, char *head, size_t size, uint8_t *body)
 {
 	size_t used = 0;
@@ -143,7 +145,7 @@ static size_t head_read(int connection, char *head, size_t size, uint8_t *body)
 	return used;
 }
 
-/* The value of a field in a head that was read. */
+/* Return the value of a field in the head; NULL if it has none. */
 static const char *head_field(const char *head, const char *name)
 {
 	const char *line = head;
@@ -158,7 +160,7 @@ static const char *head_field(const char *head, const char *name)
 
 int main(int argc, char **argv)
 {
-	static uint8_t body[UINT16_MAX]; /* the most that lwIP's receive window, TCP_WND, holds */
+	static uint8_t body[UINT16_MAX]; /* bytes; lwIP's receive window, TCP_WND */
 	char head[4096];
 	struct timeval stalled = {.tv_sec = STALLED_SECONDS};
 	struct url url = {0};
@@ -199,7 +201,7 @@ int main(int argc, char **argv)
 	if (got == -1)
 		fail("the answer was cut short");
 	seconds += now();
-	/* Before any verdict: the server waits for this, to know that all of it has arrived. */
+	/* Close first: the server waits for that to know that all data has arrived. */
 	lwip_close(connection);
 
 	if (strncmp(head, "HTTP/1.1 200 ", 13))

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An HTTP server on a TCP/IP stack of its own: the kernel sees frames in a descriptor, and no
- * address, port or socket of this program.
+ * An HTTP server with its own TCP/IP stack: the kernel sees frames in a descriptor, and no address,
+ * port or socket of this program.
  *
- *	memtun exec -t web:bridge=lab -- lwip-http-server [mode tap|tun] [address A/P] [size MIB]
- *[once]
+ *	memtun exec -t web:bridge=lab -- lwip-http-server [KEY VALUE]... [once]
  *
- * GET /data answers SIZE MiB of pseudo-random bytes and their checksum; the same bytes in each
- * run. It serves one connection at a time. With `once` it ends after one request for /data.
+ * The keys are mode (tap or tun), address (as in 10.0.0.1/24) and size (in MiB). The response to
+ * GET /data has `size` MiB of pseudo-random bytes, the same in each run, and their checksum. The
+ * server has one connection at a time. With `once` it ends after one request for /data.
  *
- * Surprising: Debian's lwIP keeps its calls apart from the system's (LWIP_COMPAT_SOCKETS is 0),
- * so each one is spelled lwip_x(), and its descriptors are not the kernel's.
+ * Debian's lwIP does not replace the system's socket calls (LWIP_COMPAT_SOCKETS is 0). Its calls are
+ * named lwip_x(), and its descriptors are not the kernel's.
  */
 #include "lwip-tunnel.h"
 
@@ -32,8 +32,8 @@ enum {
 	BACKLOG = 8,
 	SIZE_DEFAULT = 16,
 	SIZE_MAX_MIB = 1024,
-	STALLED_SECONDS = 15,       /* without a byte, before a client gives way to the next */
-	LOOK_MICROSECONDS = 250000, /* as often as lwIP's own TCP timer, TCP_TMR_INTERVAL */
+	STALLED_SECONDS = 15,       /* max time without a received byte */
+	LOOK_MICROSECONDS = 250000, /* the interval of lwIP's TCP timer, TCP_TMR_INTERVAL */
 };
 
 struct document {
@@ -44,13 +44,13 @@ struct document {
 
 static int document_make(struct document *document, size_t length)
 {
-	uint64_t random = 1; /* any start but 0 */
+	uint64_t random = 1; /* any value but 0 */
 
 	document->bytes = malloc(length);
 	if (!document->bytes)
 		return -1;
 	document->length = length;
-	/* Marsaglia's xorshift64, period 2^64 - 1: no piece of the stream looks like another. */
+	/* Marsaglia's xorshift64. Its period is 2^64 - 1, so no two parts of the stream are equal. */
 	for (size_t i = 0; i < length; i++) {
 		random ^= random << 13;
 		random ^= random >> 7;
@@ -71,7 +71,7 @@ static int listener_open(const struct lwip_tunnel *tunnel)
 	};
 	int listener = lwip_socket(AF_INET, SOCK_STREAM, 0);
 
-	/* No other thread can wake lwip_accept(), so it looks up now and then. */
+	/* No other thread can wake lwip_accept(), so it returns now and then. */
 	if (listener == -1 ||
 	    lwip_setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof(look)) == -1 ||
 	    lwip_bind(listener, (struct sockaddr *)&address, sizeof(address)) == -1 ||
@@ -80,7 +80,7 @@ static int listener_open(const struct lwip_tunnel *tunnel)
 	return listener;
 }
 
-/* Reads a request's head. -1 when the client is gone, too slow, or says too much. */
+/* Read a request's head. -1 if the client has closed, is too slow, or sends too much. */
 static int request_read(int connection, char *request, size_t size)
 {
 	size_t used = 0;
@@ -113,7 +113,7 @@ static int bytes_send(int connection, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Answers one request. 1 when all of /data arrived, 0 for anything else well answered, or -1. */
+/* Answer one request. Return 1 if all of /data has arrived, 0 after any other response, or -1. */
 static int connection_serve(int connection, const struct document *document)
 {
 	static const char page[] = "An lwIP stack on a memtun tunnel. Try /data.\n";
@@ -147,7 +147,8 @@ static int connection_serve(int connection, const struct document *document)
 	if (bytes_send(connection, head, strlen(head)) == -1 ||
 	    bytes_send(connection, body, length) == -1 || lwip_shutdown(connection, SHUT_WR) == -1)
 		return -1;
-	/* What lwIP has not yet sent dies with this process: the client closes when it has all. */
+	/* Data that lwIP has not sent is lost when this process ends, so wait until the client,
+	 * which then has everything, closes. */
 	errno = EPROTO;
 	return lwip_recv(connection, rest, sizeof(rest), 0) == 0 ? data : -1;
 }
@@ -204,7 +205,7 @@ int main(int argc, char **argv)
 			continue;
 		if (connection == -1)
 			err(1, "cannot accept a connection");
-		/* Nagle's algorithm would keep the last short segment back for an answer. */
+		/* Nagle's algorithm would delay the last short segment until an acknowledgement. */
 		lwip_setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		lwip_setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &stalled, sizeof(stalled));
 		lwip_setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &stalled, sizeof(stalled));

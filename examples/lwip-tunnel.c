@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins lwIP to a tunnel's descriptor. A frame is one write(2) or read(2), as on /dev/net/tun, so
+ * Connects lwIP to a tunnel's descriptor. A frame is one write(2) or read(2), as on /dev/net/tun, so
  * this also works on a descriptor of a real TUN or TAP device.
  *
- * lwIP writes from whichever thread holds its core lock. A thread of ours reads, and hands each
- * frame to lwIP's own thread. The reader never takes the core lock: a write that waits for room
- * holds it, and two stacks that wait for each other would otherwise stop for ever.
+ * lwIP writes from the thread that has its core lock. A thread of this file reads, and passes each
+ * frame to lwIP's thread. The reader never takes the core lock: a write that waits for room has it,
+ * and two stacks that wait for each other would block for ever.
  *
- * Surprising: a tunnel ends with a hang-up, not with a read of 0, which may be an empty frame; and
- * a write then raises SIGPIPE, so the program must ignore that signal.
+ * A tunnel ends with a hang-up. A read of 0 bytes alone may be an empty frame. A write after the end
+ * raises SIGPIPE, so the program must ignore that signal.
  */
 #define _GNU_SOURCE 1 /* POLLRDHUP */
 #include "lwip-tunnel.h"
@@ -28,8 +28,8 @@
 
 enum {
 	FIRST_PASSED_DESCRIPTOR = 3, /* SD_LISTEN_FDS_START in sd_listen_fds(3) */
-	ETHERNET_MTU = 1500,         /* more gains nothing: lwIP's TCP_MSS is built in as 1460 */
-	PIECES_MAX = 16,             /* pbufs in a frame to send; Debian's lwIP makes one */
+	ETHERNET_MTU = 1500, /* a larger MTU gains nothing: lwIP is built with TCP_MSS 1460 */
+	PIECES_MAX = 16,     /* max pbufs in a frame to send; Debian's lwIP makes one */
 };
 
 int lwip_tunnel_init(struct lwip_tunnel *tunnel, const char *address)
@@ -78,7 +78,7 @@ int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel)
 	const char *pid = getenv("LISTEN_PID");
 	const char *count = getenv("LISTEN_FDS");
 
-	/* Variables with another's pid were inherited, and number 3 is then something else. */
+	/* With another process's pid the variables were inherited: descriptor 3 is another file. */
 	if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1) {
 		errno = ENOENT;
 		return -1;
@@ -89,7 +89,7 @@ int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel)
 	return 0;
 }
 
-/* lwIP to tunnel: called with the core lock held. */
+/* Send a frame of lwIP's to the tunnel. The caller has the core lock. */
 static err_t frame_write(struct netif *netif, struct pbuf *frame)
 {
 	struct lwip_tunnel *tunnel = netif->state;
@@ -103,12 +103,13 @@ static err_t frame_write(struct netif *netif, struct pbuf *frame)
 		pieces[count++] = (struct iovec){piece->payload, piece->len};
 	}
 	while (writev(tunnel->fd, pieces, count) == -1) {
-		/* A non-blocking descriptor makes us wait as well: TCP prefers late to lost. */
+		/* Wait even if the descriptor is non-blocking: TCP handles a late frame better than a lost
+	 * one. */
 		if (errno == EAGAIN && poll(&room, 1, -1) == 1)
 			continue;
 		if (errno == EINTR)
 			continue;
-		/* No memory, too long, or the end: lost, as a network card would lose it. */
+		/* No memory, too long, or the tunnel's end: drop the frame, as a network card would. */
 		return errno == ENOBUFS ? ERR_MEM : ERR_IF;
 	}
 	return ERR_OK;
@@ -116,11 +117,11 @@ static err_t frame_write(struct netif *netif, struct pbuf *frame)
 
 static err_t packet_write(struct netif *netif, struct pbuf *packet, const ip4_addr_t *next_hop)
 {
-	LWIP_UNUSED_ARG(next_hop); /* a TUN has one neighbour, whoever that is */
+	LWIP_UNUSED_ARG(next_hop); /* a TUN has only one neighbour */
 	return frame_write(netif, packet);
 }
 
-/* How long the next frame in tunnel->frame is, or -1 at the tunnel's end. */
+/* Read a frame into tunnel->frame, and return its length; -1 at the tunnel's end. */
 static ssize_t frame_read(struct lwip_tunnel *tunnel)
 {
 	struct pollfd end = {.fd = tunnel->fd, .events = POLLIN | POLLRDHUP};
@@ -130,12 +131,12 @@ static ssize_t frame_read(struct lwip_tunnel *tunnel)
 		length = read(tunnel->fd, tunnel->frame, sizeof(tunnel->frame));
 		if (length > 0)
 			return length;
-		/* After ECONNRESET, frames that were sent before the end can still be read. */
+		/* After ECONNRESET, frames that the peer had sent can still be read. */
 		if (length == -1 && (errno == EINTR || errno == ECONNRESET))
 			continue;
 		if (length == -1 && errno != EAGAIN)
 			return -1;
-		/* An empty frame, the end, or nothing yet: only poll can tell. */
+		/* An empty frame, the end, or no frame yet: poll(2) distinguishes them. */
 		if (poll(&end, 1, length == 0 ? 0 : -1) == -1 && errno != EINTR)
 			return -1;
 		if (length == 0 && end.revents & (POLLHUP | POLLRDHUP | POLLERR))
@@ -143,7 +144,7 @@ static ssize_t frame_read(struct lwip_tunnel *tunnel)
 	}
 }
 
-/* Aborts the tunnel's connections, so that whoever waits for one of them wakes up. */
+/* Abort the tunnel's connections, so that a thread that waits for one of them returns. */
 static void tunnel_unplug(void *arg)
 {
 	struct lwip_tunnel *tunnel = arg;
@@ -159,18 +160,18 @@ static void tunnel_read(void *arg)
 
 	while ((length = frame_read(tunnel)) != -1) {
 		/*
-		 * PBUF_POOL is customary here, but is broken in Debian's lwIP 2.1.3: its pool was
-		 * built for 592 bytes and pbuf_alloc() for 1536, so a long frame smashes the heap.
+		 * PBUF_POOL is usual here, but broken in Debian's lwIP 2.1.3: the pool was built
+		 * for 592 bytes and pbuf_alloc() for 1536, so a long frame corrupts the heap.
 		 */
 		struct pbuf *frame = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
 
 		if (!frame)
-			continue; /* lost, as a network card would lose it */
+			continue; /* drop it, as a network card would */
 		pbuf_take(frame, tunnel->frame, (u16_t)length);
 		if (tunnel->netif.input(frame, &tunnel->netif) != ERR_OK)
 			pbuf_free(frame); /* lwIP's queue is full */
 	}
-	/* By way of lwIP's queue: the frames that are already in it come first. */
+	/* Through lwIP's queue, so that the frames that are in it come first. */
 	tcpip_callback(tunnel_unplug, tunnel);
 }
 
@@ -188,7 +189,7 @@ static err_t netif_init_tunnel(struct netif *netif)
 	netif->flags |= NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
 	netif->output = etharp_output;
 	netif->linkoutput = frame_write;
-	/* Locally administered, and different wherever the address is: 02:00 and its four bytes. */
+	/* 02:00 and the four bytes of the IPv4 address: locally administered, and unique. */
 	netif->hwaddr_len = ETH_HWADDR_LEN;
 	netif->hwaddr[0] = 0x02;
 	netif->hwaddr[1] = 0x00;
@@ -207,7 +208,7 @@ static void tunnel_plug(void *arg)
 	struct lwip_tunnel *tunnel = plug->tunnel;
 	ip4_addr_t no_gateway = {0};
 
-	/* tcpip_input is for both: it looks at the flags to tell a frame from a packet. */
+	/* tcpip_input() takes frames and packets; the netif's flags tell which. */
 	netif_add(&tunnel->netif, &tunnel->address, &tunnel->netmask, &no_gateway, tunnel,
 		  netif_init_tunnel, tcpip_input);
 	netif_set_default(&tunnel->netif);
@@ -222,15 +223,15 @@ int lwip_tunnel_start(struct lwip_tunnel *tunnel)
 	err_t error;
 
 	/*
-	 * lwIP picks its first port with rand(). Unseeded, each run would pick the same one, and
-	 * a server refuses it for the two minutes that it remembers the last run's connection.
+	 * lwIP picks its first port with rand(). Without a seed each run would pick the same port,
+	 * which a server refuses for the two minutes that the last run's connection is in TIME-WAIT.
 	 */
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -1;
 	srand(seed);
 	tcpip_init(NULL, NULL);
 
-	/* netif_add asserts that it runs in lwIP's thread or with its core lock. */
+	/* netif_add() asserts that the caller is lwIP's thread or has its core lock. */
 	error = sys_sem_new(&plug.done, 0);
 	if (error == ERR_OK)
 		error = tcpip_callback(tunnel_plug, &plug);

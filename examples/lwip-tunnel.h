@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tunnel as an lwIP network interface: a whole TCP/IP stack in this process, on a descriptor.
- * See lwip-tunnel.c for how the two meet.
+ * A tunnel as an lwIP network interface: a TCP/IP stack in this process, on a descriptor.
+ * lwip-tunnel.c has the connection of the two.
  */
 #ifndef EXAMPLES_LWIP_TUNNEL_H
 #define EXAMPLES_LWIP_TUNNEL_H
@@ -16,29 +16,29 @@
 
 struct lwip_tunnel {
 	int fd;
-	bool ethernet; /* TAP: Ethernet frames. Otherwise TUN: bare IP packets */
+	bool ethernet; /* true: Ethernet frames; false: IP packets */
 	ip4_addr_t address;
 	ip4_addr_t netmask;
-	atomic_bool ended; /* the other end is gone, and every connection was aborted */
+	atomic_bool ended; /* the tunnel has ended, and every connection was aborted */
 	struct netif netif;
-	uint8_t frame[UINT16_MAX]; /* one read; a pbuf counts its bytes in 16 bits */
+	uint8_t frame[UINT16_MAX]; /* one frame; a pbuf's length has 16 bits */
 };
 
-/* Starts as a TAP with ADDRESS, "10.0.0.1/24". -1 and EINVAL if that is no address and prefix. */
+/* Make *tunnel a TAP with the address, as in "10.0.0.1/24". -1 with EINVAL if it is not one. */
 int lwip_tunnel_init(struct lwip_tunnel *tunnel, const char *address);
 
-/* Takes "mode tap|tun" and "address A/P". -1 and EINVAL for any other key or value. */
+/* Set `mode` to tap or tun, or `address`. -1 with EINVAL for any other key or value. */
 int lwip_tunnel_option(struct lwip_tunnel *tunnel, const char *key, const char *value);
 
 /*
- * Takes the descriptor that was passed to this process, by the convention of LISTEN_FDS, which
- * `memtun exec` follows. -1 and ENOENT when there is none.
+ * Take the descriptor that was passed to this process, which `memtun exec` does as LISTEN_FDS of
+ * sd_listen_fds(3) has it. -1 with ENOENT if there is none.
  */
 int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel);
 
 /*
- * Starts lwIP, once in a process, and plugs the tunnel in. The tunnel must live as long as the
- * process: lwIP's threads cannot be stopped. -1 and errno.
+ * Start lwIP, once in a process, and add the tunnel as an interface. The tunnel must stay until the
+ * process ends, because lwIP's threads cannot be stopped. -1 with errno.
  */
 int lwip_tunnel_start(struct lwip_tunnel *tunnel);
 

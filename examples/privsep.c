@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Privilege separation: the parent asks memtund for a tunnel; the worker, which reads what
- * strangers send, has no rights. It gets the tunnel as a descriptor and answers ping on it, for any
+ * Privilege separation: the parent asks memtund for a tunnel. The worker, which reads packets of
+ * unknown origin, has no privileges. It receives the tunnel as a descriptor, and answers pings to any
  * address.
  *
  *	memtun add left peer right mode tun
  *	privsep right
  *
- * The worker first gives up its user (if it is root), its capabilities, and by a seccomp filter
- * every system call but the few that it needs; only then does it take the descriptor, with a
- * memtun transport. It could open nothing, connect to nothing and run nothing, and says so.
+ * First the worker drops its user (if that is root), its capabilities and, with a seccomp filter, all
+ * system calls but the few that it needs. Only then does it receive the descriptor, over a memtun
+ * transport. It checks, and prints, that it can open no file, connect to no socket and run no program.
  */
 #include <cap-ng.h>
 #include <err.h>
@@ -43,8 +43,8 @@
 
 static void worker_drop_rights(void)
 {
-	/* What a transport and ping need, with the names that 32-bit systems have for some; and
-	 * sigaltstack, which AddressSanitizer asks about at the end. */
+	/* The system calls of a transport and of ping, some also by their names on 32-bit systems.
+	 * AddressSanitizer calls sigaltstack at the end. */
 	static const int allowed[] = {
 		SCMP_SYS(read),
 		SCMP_SYS(write),
@@ -86,7 +86,7 @@ static void worker_drop_rights(void)
 		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) < 0)
 			errx(1, "cannot allow system call %d", allowed[i]);
 	}
-	/* The transport asks so whether anything is left when its other end is gone. */
+	/* The transport uses it to find out whether data is unread after a hang-up. */
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 			     SCMP_A1(SCMP_CMP_EQ, FIONREAD)) < 0)
 		errx(1, "cannot allow ioctl");
@@ -95,7 +95,7 @@ static void worker_drop_rights(void)
 	seccomp_release(filter);
 }
 
-/* The proof: what a worker that was taken over would try first. */
+/* Try what an attacker who has taken over the worker would try first. */
 static void worker_show_rights(void)
 {
 	const char *opened = open("/dev/null", O_RDONLY) < 0 ? strerror(errno) : NULL;
@@ -106,7 +106,7 @@ static void worker_show_rights(void)
 		errx(1, "the filter doesn't work");
 	snprintf(line, sizeof(line), "worker %d, user %d; open: %s; socket: %s\n", getpid(),
 		 getuid(), opened, connected);
-	/* stdio would first ask what the descriptor is, which the filter forbids. */
+	/* stdio would first call fstat(2), which the filter forbids. */
 	if (write(STDOUT_FILENO, line, strlen(line)) < 0)
 		warn("cannot write");
 }
@@ -147,7 +147,7 @@ static void delivery_closed(struct memtun_transport *transport, int error, void 
 	delivery->done = true;
 }
 
-/* Waits for one message and returns the descriptor that came with it, or -1. */
+/* Wait for one message, and return the descriptor that came with it, or -1. */
 static int worker_take_tunnel(int channel)
 {
 	static const struct memtun_transport_handlers handlers = {
@@ -162,7 +162,7 @@ static int worker_take_tunnel(int channel)
 		err(1, "cannot make a transport");
 	while (!delivery.done) {
 		struct pollfd wait = {.fd = channel, .events = memtun_transport_events(transport)};
-		/* A deadline is there only when the system is short of something: look often. */
+		/* There is a deadline only after a transient error: retry often. */
 		int timeout = memtun_transport_deadline(transport) < 0 ? -1 : 1;
 
 		if (poll(&wait, 1, timeout) >= 0)
@@ -172,7 +172,7 @@ static int worker_take_tunnel(int channel)
 	return delivery.fd;
 }
 
-/* Makes an echo request its own reply, in place; false for any other packet. */
+/* Turn an echo request into its reply, in place. Return false for any other packet. */
 static bool ping_answer(void *packet, size_t length)
 {
 	struct iphdr *ip = packet;
@@ -186,18 +186,18 @@ static bool ping_answer(void *packet, size_t length)
 	icmp = (struct icmphdr *)((char *)packet + ip->ihl * 4);
 	if (icmp->type != ICMP_ECHO || icmp->code != 0)
 		return false;
-	/* Sums are the same in any order, so the header's stays true. */
+	/* Swapping words does not change their sum, so the header's checksum stays valid. */
 	sender = ip->saddr;
 	ip->saddr = ip->daddr;
 	ip->daddr = sender;
-	/* RFC 1624, equation 3: only the first 16 bits of the message change, from 0x0800 to 0. */
+	/* RFC 1624, equation 3: the first 16 bits of the message change from 0x0800 to 0. */
 	icmp->type = ICMP_ECHOREPLY;
 	sum = (uint16_t)~ntohs(icmp->checksum) + (uint16_t) ~(ICMP_ECHO << 8);
 	icmp->checksum = htons((uint16_t) ~(sum + (sum >> 16)));
 	return true;
 }
 
-/* The end of a tunnel is a hang-up: a read of 0 alone may be an empty frame. */
+/* Return whether the tunnel has ended: a read of 0 bytes alone may be an empty frame. */
 static bool tunnel_has_ended(int tunnel)
 {
 	struct pollfd look = {.fd = tunnel, .events = POLLIN | POLLRDHUP};
@@ -214,10 +214,10 @@ static void worker_answer(int tunnel)
 
 		if (length == 0 && tunnel_has_ended(tunnel))
 			return;
-		/* ECONNRESET: the other end is gone, and packets of it may still be there. */
+		/* ECONNRESET: the peer has closed, and its packets may still be unread. */
 		if (length < 0 && errno != EINTR && errno != ECONNRESET)
 			err(1, "cannot read from the tunnel");
-		/* An answer that can't be written is lost, as on any network. */
+		/* A reply that can't be written is lost, as on any network. */
 		if (length > 0 && ping_answer(packet, (size_t)length) &&
 		    write(tunnel, packet, (size_t)length) < 0 && errno != EPIPE)
 			warn("an answer is lost");
@@ -233,7 +233,7 @@ static _Noreturn void worker_run(int channel)
 	worker_show_rights();
 	tunnel = worker_take_tunnel(channel);
 	if (tunnel < 0)
-		_exit(1); /* the parent has said why */
+		_exit(1); /* the parent has printed why */
 	worker_answer(tunnel);
 	_exit(0);
 }
@@ -264,7 +264,7 @@ static void tunnel_give(int channel, int tunnel)
 	struct memtun_transport *transport =
 		memtun_transport_new(channel, &nothing_is_received, NULL);
 
-	/* A message needs a byte. A socket that is empty takes it at once. */
+	/* A message needs a byte. An empty socket takes it at once. */
 	if (!transport || memtun_transport_send(transport, "", 1, &tunnel, 1) < 0 ||
 	    memtun_transport_queued_fds(transport) > 0)
 		err(1, "cannot hand the tunnel over");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the responder in memory: no rights, no device, no broker, and each fault when it is wanted.
- * It is an example too, so it knows the public headers only.
+ * Tests the responder in memory: without privileges, device or broker, and with faults on demand. It
+ * is an example too, so it includes only public headers.
  */
 #include <memtun/cmocka.h>
 
@@ -9,7 +9,8 @@
 
 #include "echo-responder.h"
 
-/* fd00::1 and 10.0.0.1 ping ::2 and .2: id 1, number 2, "hi". And the answers. */
+/* Echo requests from fd00::1 to fd00::2 and from 10.0.0.1 to 10.0.0.2, with id 1, sequence number 2
+ * and the data "hi", and their replies. */
 static const char request4[] = "\x45\0\0\x1e\0\1\0\0\x40\1\x66\xdc\x0a\0\0\1\x0a\0\0\2"
 			       "\x08\0\x8f\x93\0\1\0\2hi";
 static const char reply4[] = "\x45\0\0\x1e\0\1\0\0\x40\1\x66\xdc\x0a\0\0\2\x0a\0\0\1"
@@ -77,9 +78,9 @@ static void nothing_else_is_answered(void **state)
 	(void)state;
 	ask(reply4, LENGTH4);
 	ask(reply6, LENGTH6);
-	/* Each a request but for one thing. */
+	/* Each packet is a request with one difference. */
 	memcpy(other, request4, LENGTH4);
-	other[9] = 17; /* the protocol: UDP */
+	other[9] = 17; /* the protocol is UDP */
 	ask(other, LENGTH4);
 	memcpy(other, request4, LENGTH4);
 	other[6] = 0x20; /* more fragments follow */
@@ -93,7 +94,7 @@ static void nothing_else_is_answered(void **state)
 	memcpy(other, request6, LENGTH6);
 	other[24] = (char)0xff; /* to a group */
 	ask(other, LENGTH6);
-	/* And cut anywhere. */
+	/* The request, cut at each length. */
 	for (size_t length = 1; length < LENGTH4; length++)
 		ask(request4, length);
 	for (size_t length = 1; length < LENGTH6; length++)
