@@ -13,6 +13,7 @@
  * short. */
 #define LONG 10.
 
+/* Not in $TMPDIR, whose path may be too long for sockets and for messages that have their paths. */
 static char directory[] = "/tmp/memtun-local-XXXXXX";
 
 int places_set_up(void **state)
