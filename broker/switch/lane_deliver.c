@@ -2,25 +2,10 @@
 /* Sending to a lane. A frame is sent at once, waits in the backlog, or is dropped by the port's
  * overflow policy. Each frame ends in exactly one counter. */
 #include <errno.h>
-#include <linux/if_ether.h>
 
 #include "broker/engine/engine.h"
-#include "common/frame/frame_view.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
-
-/* Return the bytes of packet that the mtu limits: the frame without its Ethernet header and one
- * VLAN tag. */
-static uint32_t frame_packet_length(enum memtun_mode mode, const struct frame *frame)
-{
-	uint16_t protocol;
-
-	if (mode == MEMTUN_TUN)
-		return frame->length;
-	protocol = frame_format_protocol(mode, frame->data, frame->length);
-	return frame->length - ETH_HLEN -
-	       (ethertype_is_tag(protocol) && frame->length >= ETH_HLEN + 4 ? 4 : 0);
-}
 
 /* Collect the frames of the batch that this lane can take, and complete their checksums if it needs
  * that. Counts the others as dropped. */
@@ -37,7 +22,8 @@ static unsigned int lane_select(struct lane *lane, struct batch *batch, uint32_t
 			continue;
 		}
 		if (!frame_is_gso(frame) &&
-		    frame_packet_length(lane->port->mode, frame) > lane->port->mtu) {
+		    frame_format_packet_length(lane->port->mode, frame->data, frame->length) >
+			    lane->port->mtu) {
 			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_MTU, 1);
 			continue;
 		}

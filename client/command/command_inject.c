@@ -35,6 +35,7 @@ struct inject {
 	uint64_t rate;    /* frames per second, 0: no limit */
 	enum memtun_direction direction;
 	enum memtun_mode mode;
+	uint64_t mtu; /* of frames to the client */
 	int fd;
 };
 
@@ -48,11 +49,27 @@ static bool frame_is_whole(enum memtun_mode mode, const unsigned char *frame, si
 	return length >= 20 && (frame[0] >> 4 == 4 || (frame[0] >> 4 == 6 && length >= 40));
 }
 
-static int inject_frame(const struct inject *inject, const void *frame, size_t length)
+/* Check that the broker would deliver the frame to the client. Fails with a message. */
+static int inject_check(const struct inject *inject, const unsigned char *frame, size_t length)
 {
-	if (inject->direction == MEMTUN_TO_CLIENT && !frame_is_whole(inject->mode, frame, length))
+	size_t packet;
+
+	if (!frame_is_whole(inject->mode, frame, length))
 		return command_fail(EXIT_REFUSED, "%zu bytes are no %s", length,
 				    inject->mode == MEMTUN_TAP ? "Ethernet frame" : "IP packet");
+	packet = frame_format_packet_length(inject->mode, frame, length);
+	if (packet <= inject->mtu)
+		return 0;
+	return command_fail(EXIT_REFUSED,
+			    "a packet of %zu bytes is too long for %s, whose mtu is %u; packets "
+			    "that were captured before segmentation (GSO) cannot be injected",
+			    packet, inject->name, (unsigned int)inject->mtu);
+}
+
+static int inject_frame(const struct inject *inject, const void *frame, size_t length)
+{
+	if (inject->direction == MEMTUN_TO_CLIENT && inject_check(inject, frame, length))
+		return EXIT_REFUSED;
 	if (send(inject->fd, frame, length, MSG_NOSIGNAL) >= 0)
 		return 0;
 	return command_fail(EXIT_REFUSED, "cannot inject a frame of %zu bytes into %s: %s", length,
@@ -230,6 +247,13 @@ static int inject_parse(struct inject *inject, const struct invocation *invocati
 	return options_number(invocation, "--rate", 1, 100000000, &inject->rate);
 }
 
+static void mtu_record(const struct memtun_record *record, void *context)
+{
+	struct inject *inject = context;
+
+	memtun_record_number(record, "mtu", &inject->mtu);
+}
+
 static int inject_send(struct memtun *memtun, void *context)
 {
 	struct inject *inject = context;
@@ -238,7 +262,7 @@ static int inject_send(struct memtun *memtun, void *context)
 	if (command_find_mode(memtun, inject->name, &inject->mode) < 0)
 		return -1;
 	inject->fd = memtun_inject(memtun, inject->name, inject->direction);
-	if (inject->fd < 0)
+	if (inject->fd < 0 || memtun_show(memtun, inject->name, false, mtu_record, inject) < 0)
 		return -1;
 	status = inject->to    ? inject_udp(inject)
 		 : inject->hex ? inject_hex(inject)

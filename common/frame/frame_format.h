@@ -49,4 +49,10 @@ void frame_format_encode(const struct frame_format *format, enum memtun_mode mod
  */
 uint16_t frame_format_protocol(enum memtun_mode mode, const void *frame, size_t length);
 
+/*
+ * Return the bytes of packet in a frame, as an mtu counts them: without the Ethernet header and one
+ * VLAN tag. An Ethernet frame has its header.
+ */
+size_t frame_format_packet_length(enum memtun_mode mode, const void *frame, size_t length);
+
 #endif

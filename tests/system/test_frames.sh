@@ -203,6 +203,11 @@ ends_with 1 memtun inject ip --pcap "$scratch/many.pcap"
 says "many.pcap has link type EN10MB, and ip is a tun"
 ends_with 1 memtun inject vm --pcap "$scratch/cut.pcap"
 says "cut.pcap"
+# A packet that a sender left to others to segment is captured in one piece.
+ends_with 0 memtun set ip mtu 1000
+ends_with 1 memtun inject ip --hex "45$("$python" -c 'print("00" * 1000)')"
+says "a packet of 1001 bytes is too long for ip, whose mtu is 1000"
+ends_with 0 memtun set ip mtu 1500
 ok "inject plays a file, no faster than it is told to, and loses nothing"
 
 # --- expect ---
