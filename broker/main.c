@@ -30,6 +30,7 @@
 #include "common/descriptor.h"
 #include "common/exit_status.h"
 #include "common/log.h"
+#include "common/user.h"
 
 struct daemon {
 	struct broker *broker;
@@ -259,6 +260,11 @@ int main(int argc, char **argv)
 		log_line(LOG_LEVEL_WARNING,
 			 "cannot open /dev/net/tun: %s; until it can, there are no interfaces",
 			 strerror(errno));
+	if (user_is_unmapped(geteuid()))
+		log_line(LOG_LEVEL_WARNING,
+			 "this user namespace shows unmapped users as user %u, the user of this "
+			 "process: only root can connect",
+			 geteuid());
 	loop_reserve_descriptors(daemon.broker->engine->loop, daemon.inherited.files.rlim_max);
 	status = daemon_run(&daemon, &settings);
 	daemon_stop(&daemon);

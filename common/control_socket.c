@@ -14,6 +14,7 @@
 
 #include "common/descriptor.h"
 #include "common/failed.h"
+#include "common/user.h"
 
 /* How many connections may wait for accept(2): the kernel's default maximum (somaxconn). */
 #define BACKLOG 4096
@@ -216,6 +217,11 @@ static int directory_check(const char *address, bool make, struct fault *fault)
 
 	snprintf(directory, sizeof(directory), "%s", address);
 	*strrchr(directory, '/') = '\0';
+	if (user_is_unmapped(geteuid()))
+		return fault_set(fault, EPERM,
+				 "%s cannot be told from an unmapped user's directory in this user "
+				 "namespace",
+				 directory);
 	if (make && mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return fault_set(fault, errno, "cannot make %s: %s", directory, strerror(errno));
 	if (lstat(directory, &status) < 0)
@@ -257,6 +263,11 @@ static int peer_check(int fd, const char *address, bool named, struct fault *fau
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return fault_set(fault, errno, "cannot tell whose broker is on %s: %s", address,
 				 strerror(errno));
+	if (user_is_unmapped(peer.uid))
+		return fault_set(fault, EPERM,
+				 "the broker on %s is of a user that this user namespace does not "
+				 "map (user %u)",
+				 address, peer.uid);
 	if (peer.uid == geteuid() || peer.uid == 0 || (geteuid() == 0 && named))
 		return 0;
 	return fault_set(fault, EPERM, "the broker on %s is user %u's", address, peer.uid);

@@ -8,6 +8,7 @@
 #include "broker/control/control.h"
 #include "broker/engine/engine.h"
 #include "common/descriptor.h"
+#include "common/user.h"
 #include "broker/control/session.h"
 
 /* Connections to accept per iteration of the loop. */
@@ -26,7 +27,12 @@ static void listener_refuse(struct listener *listener, int fd, uid_t uid)
 
 	log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "refused a client of user %u",
 			uid);
-	fault_set(&fault, EPERM, "this broker serves user %u only", listener->control->uid);
+	if (user_is_unmapped(uid))
+		fault_set(&fault, EPERM,
+			  "the broker's user namespace does not map this user (user %u there)",
+			  uid);
+	else
+		fault_set(&fault, EPERM, "this broker serves user %u only", listener->control->uid);
 	message_build_error(builder, &request, &fault);
 	/* The connection is closed next in any case, so a failure to send is ignored. */
 	(void)!send(fd, builder->bytes, message_end(builder), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -43,7 +49,7 @@ static void listener_admit(struct listener *listener, int fd)
 				"cannot tell who connects: %s", strerror(errno));
 		return;
 	}
-	if (peer.uid != 0 && peer.uid != listener->control->uid) {
+	if (!user_is(peer.uid, 0) && !user_is(peer.uid, listener->control->uid)) {
 		listener_refuse(listener, fd, peer.uid);
 		return;
 	}
