@@ -161,6 +161,7 @@ int control_socket_listen(struct control_socket *control, const char *address, i
 		fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
 		goto fail;
 	}
+	control->refuses_descriptors = descriptor_refuse_others(fd);
 	if (socket_bind(fd, address, &name, size, fault) < 0)
 		goto fail;
 	control->path[0] = '\0';

@@ -20,6 +20,7 @@
 struct control_socket {
 	int fd;
 	int lock;
+	bool refuses_descriptors;        /* descriptor_refuse_others() of its connections */
 	char path[CONTROL_ADDRESS_SIZE]; /* "" for a socket in the abstract namespace */
 };
 

@@ -14,7 +14,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+/* Linux 6.16 has it; older headers do not. */
+#if !defined(SO_PASSRIGHTS) && !defined(__hppa__) && !defined(__sparc__)
+#define SO_PASSRIGHTS 83
+#endif
 
 /* Close *fd unless it is -1, and set it to -1. errno is left as it was. */
 static inline void descriptor_close(int *fd)
@@ -57,6 +63,26 @@ static inline bool descriptor_at_end(int fd)
 	int unread = 0;
 
 	return descriptor_hung_up(fd) && (ioctl(fd, FIONREAD, &unread) < 0 || unread == 0);
+}
+
+/*
+ * Have the kernel refuse descriptors that are sent to this UNIX socket: their sender gets EPERM. A
+ * connection inherits this from its listening socket. A descriptor that waits in a socket keeps its
+ * file open, so a client's own end there would keep the connection alive after the client's death.
+ * Return false where the kernel cannot refuse them, which Linux can from 6.16 on.
+ */
+static inline bool descriptor_refuse_others(int fd)
+{
+#ifdef SO_PASSRIGHTS
+	int passed = 0, saved = errno;
+	bool refuses = setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &passed, sizeof(passed)) == 0;
+
+	errno = saved;
+	return refuses;
+#else
+	(void)fd;
+	return false;
+#endif
 }
 
 /* Free the memory that the variable at `pointer` points to; for memory_owned. */

@@ -58,5 +58,6 @@ int socketpair_open(enum memtun_socket type, bool default_buffer_fits, int ends[
 		descriptor_close(&ends[1]);
 		return -1;
 	}
+	descriptor_refuse_others(ends[0]);
 	return 0;
 }

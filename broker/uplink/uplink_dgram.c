@@ -64,6 +64,8 @@ static int dgram_bind(struct dgram *dgram)
 	if (!abstract && control_socket_clear(&dgram->local, dgram->local_size, SOCK_DGRAM) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		descriptor_refuse_others(fd);
 	if (fd < 0 || fchmod(fd, 0600) < 0 || fstat(fd, &status) < 0 ||
 	    bind(fd, (const struct sockaddr *)&dgram->local, dgram->local_size) < 0)
 		return -1;

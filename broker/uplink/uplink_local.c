@@ -61,6 +61,8 @@ static int local_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	fd = socket(AF_UNIX,
 		    (local->stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		    0);
+	if (fd >= 0)
+		descriptor_refuse_others(fd);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&local->address, local->size) < 0 ||
 	    lane_open(&uplink->lane, local->stream ? &lane_stream_link : &lane_packet_link, fd) < 0)
 		return -1;

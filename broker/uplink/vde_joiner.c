@@ -248,6 +248,7 @@ bool vde_joiner_read(struct vde_joiner *joiner)
 	if (answer_take(joiner))
 		return true;
 	child_forget(joiner, true);
+	descriptor_refuse_others(joiner->data);
 	if (joiner->error == 0 && !data_is_joined(joiner->data))
 		joiner->error = ECONNREFUSED;
 	return false;
