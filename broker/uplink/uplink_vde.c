@@ -21,8 +21,6 @@
  * tag. */
 #define VDE_MTU 1500
 
-#define VDE_SCHEME "vde://"
-
 struct vde {
 	struct uplink uplink; /* first */
 	struct vde_joiner joiner;
@@ -135,10 +133,11 @@ static int vde_open_later(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
 	struct vde *vde = container_of(uplink, struct vde, uplink);
 	const char *path = attribute_set_string(&uplink->options, MEMTUN_A_PATH);
+	const char *directory = vde_directory(path);
 
 	vde_describe_try(vde, text, UPLINK_TEXT_SIZE);
-	if (vde_check_access(vde_directory(path)) < 0 ||
-	    vde_joiner_start(&vde->joiner, path, uplink->port.name) < 0)
+	if (vde_check_access(directory) < 0 ||
+	    vde_joiner_start(&vde->joiner, directory, uplink->port.name) < 0)
 		return -1;
 	ev_io_set(&vde->answers, vde->joiner.answers, EV_READ);
 	ev_io_start(uplink->port.engine->loop, &vde->answers);

@@ -110,9 +110,10 @@ static void child_answer(int fd, int error, const int descriptors[2])
 	sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-static _Noreturn void child_run(const char *path, const char *name, int fd)
+static _Noreturn void child_run(const char *directory, const char *name, int fd)
 {
-	char url[MEMTUN_TEXT_SIZE], description[sizeof("memtun ") + MEMTUN_NAME_SIZE];
+	char url[sizeof(VDE_SCHEME) + MEMTUN_TEXT_SIZE],
+		description[sizeof("memtun ") + MEMTUN_NAME_SIZE];
 	VDECONN *connection;
 
 	/* Close all of the broker's descriptors except for 0 to 2. vde_joiner_start() waits for the
@@ -120,7 +121,9 @@ static _Noreturn void child_run(const char *path, const char *name, int fd)
 	if (confine(false) < 0 || dup2(fd, 3) < 0 || close_range(4, ~0U, 0) < 0)
 		_exit(1);
 	child_set_signals();
-	strlcpy(url, path, sizeof(url));
+	/* Without a scheme, libvdeplug would read a regular file at the path, and run the command
+	 * that a URL in it names. Another user may have put the file there. */
+	snprintf(url, sizeof(url), VDE_SCHEME "%s", directory);
 	snprintf(description, sizeof(description), "memtun %s", name);
 	errno = 0;
 	connection = vde_open(url, description, NULL);
@@ -139,7 +142,7 @@ void vde_joiner_init(struct vde_joiner *joiner)
 }
 
 /* Fork, and wait until the child has closed the broker's descriptors. -1 with errno. */
-static pid_t child_start(const char *path, const char *name, int theirs)
+static pid_t child_start(const char *directory, const char *name, int theirs)
 {
 	descriptor_owned closing = -1, closed = -1;
 	struct pollfd closes = {.events = POLLIN};
@@ -156,7 +159,7 @@ static pid_t child_start(const char *path, const char *name, int theirs)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		child_run(path, name, theirs);
+		child_run(directory, name, theirs);
 	/* The child's copy is closed with all others, or when the child ends. */
 	descriptor_close(&closing);
 	if (pid > 0 && poll(&closes, 1, CHILD_START_TIMEOUT) <= 0) {
@@ -169,7 +172,7 @@ static pid_t child_start(const char *path, const char *name, int theirs)
 	return pid;
 }
 
-int vde_joiner_start(struct vde_joiner *joiner, const char *path, const char *name)
+int vde_joiner_start(struct vde_joiner *joiner, const char *directory, const char *name)
 {
 	descriptor_owned ours = -1, theirs = -1;
 	int ends[2];
@@ -178,7 +181,7 @@ int vde_joiner_start(struct vde_joiner *joiner, const char *path, const char *na
 		return -1;
 	ours = ends[0];
 	theirs = ends[1];
-	joiner->pid = child_start(path, name, theirs);
+	joiner->pid = child_start(directory, name, theirs);
 	if (joiner->pid < 0)
 		return -1;
 	joiner->error = ECONNABORTED; /* unless the child answers before it ends */

@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* The scheme of a switch's URL, in libvdeplug and in the option `path`. */
+#define VDE_SCHEME "vde://"
+
 struct vde_joiner {
 	pid_t pid;
 	int answers;       /* the socket that the child answers on; -1: there is no child */
@@ -26,10 +29,10 @@ struct vde_joiner {
 void vde_joiner_init(struct vde_joiner *joiner);
 
 /*
- * Start the child for the switch at that path and the uplink of that name. The child has closed the
- * broker's descriptors when this returns. -1 with errno: ETIMEDOUT, the child was stopped before.
+ * Start the child for the switch in that directory, without a scheme, and the uplink of that name.
+ * The child has closed the broker's descriptors when this returns. -1 with errno: ETIMEDOUT, the child was stopped before.
  */
-int vde_joiner_start(struct vde_joiner *joiner, const char *path, const char *name);
+int vde_joiner_start(struct vde_joiner *joiner, const char *directory, const char *name);
 
 /*
  * Read the child's answer from its socket, which is readable. Return false when the child has ended

@@ -523,6 +523,39 @@ static void no_room_for_its_descriptors_is_a_transient_error(void **state)
 	}
 }
 
+static bool file_is_there(void *context)
+{
+	return access(context, F_OK) == 0;
+}
+
+/* libvdeplug reads a regular file at a path without a scheme, and runs the command in it. */
+static void a_file_at_the_path_is_not_read(void **state)
+{
+	char directory[] = "/tmp/memtun-vde-XXXXXX";
+	char path[64], ran[64];
+	struct answer answer;
+	char options[200];
+	FILE *file;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(ran, sizeof(ran), "%s/ran", directory);
+	/* With the number of a port, the broker does not look for the switch before it joins. */
+	snprintf(path, sizeof(path), "%s/file[1]", directory);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "cmd://touch %s\n", ran);
+	fclose(file);
+	snprintf(options, sizeof(options), "name=up,bridge=b,type=vde,path=%s", path);
+	client_ask(&((struct broker_fixture *)*state)->client, &answer, MEMTUN_CMD_UPLINK_ADD,
+		   options);
+	assert_false(broker_wait(*state, file_is_there, ran, .5));
+	assert_non_null(strstr(uplink_text(*state, "up", "reason"), "No such file"));
+	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
+	children_wait();
+	unlink(path);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_switch_that_reads_nothing_is_queued_for_and_dropped_for(void **state)
 {
 	struct fake_switch fake;
@@ -559,6 +592,7 @@ static const struct CMUnitTest vde_tests[] = {
 	WITH_BROKER(a_stopped_child_does_not_stop_the_broker),
 	WITH_BROKER(the_child_has_no_descriptor_of_the_brokers),
 	WITH_BROKER(no_room_for_its_descriptors_is_a_transient_error),
+	WITH_BROKER(a_file_at_the_path_is_not_read),
 	WITH_BROKER(a_switch_that_reads_nothing_is_queued_for_and_dropped_for),
 };
 
