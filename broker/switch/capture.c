@@ -14,6 +14,7 @@
 #include "broker/engine/engine.h"
 #include "broker/engine/batch.h"
 #include "broker/system/socketpair.h"
+#include "common/descriptor.h"
 
 /* The limits of one capture's backlog, in records and bytes. */
 #define FRAMES_MAX 8192
@@ -83,7 +84,9 @@ static bool capture_ended(struct capture *capture)
 	char byte;
 	ssize_t received = recv(capture->io.fd, &byte, sizeof(byte), MSG_DONTWAIT);
 
-	return received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
+	if (received < 0)
+		return errno != EAGAIN && errno != EINTR;
+	return received == 0 && descriptor_at_end(capture->io.fd);
 }
 
 /* A record of the backlog was lost. Count it as missed in the header of each record behind it. */

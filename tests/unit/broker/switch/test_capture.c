@@ -329,6 +329,28 @@ static void a_capture_ends_with_its_reader(void **state)
 	close(one);
 }
 
+static void an_empty_record_from_a_reader_is_ignored(void **state)
+{
+	int one = tunnel_opened(*state, "name=vm1");
+	uint64_t id = shown(*state, "vm1", "id");
+	int before = descriptors_count();
+	int fd = capture_opened(*state, "name=vm1");
+
+	for (int i = 0; i < 3; i++)
+		bytes_send(fd, "", 0);
+	broker_quiesce(*state);
+	assert_true(frame_send(one, 1, 2, 1));
+	broker_quiesce(*state);
+	assert_record(fd, id, MEMTUN_FROM_CLIENT, 1, 2, 1);
+	/* The end is noticed behind an empty record and another. */
+	bytes_send(fd, "", 0);
+	bytes_send(fd, "x", 1);
+	close(fd);
+	broker_quiesce(*state);
+	assert_int_equal(descriptors_count(), before);
+	close(one);
+}
+
 static void data_from_a_reader_is_ignored(void **state)
 {
 	int one = tunnel_opened(*state, "name=vm1");
@@ -378,6 +400,7 @@ static const struct CMUnitTest tests[] = {
 	WITH_BROKER(a_capture_ends_with_its_tunnel),
 	WITH_BROKER(a_capture_ends_with_its_bridge),
 	WITH_BROKER(a_capture_ends_with_its_reader),
+	WITH_BROKER(an_empty_record_from_a_reader_is_ignored),
 	WITH_BROKER(data_from_a_reader_is_ignored),
 	WITH_BROKER(invalid_captures_are_refused),
 };
