@@ -120,7 +120,7 @@ static void alarm_handle(int signal)
 		alarm_function();
 }
 
-/* Every 300 microseconds, so that alarms interrupt poll(2) even in its last millisecond. */
+/* An alarm every 300 microseconds interrupts poll(2) even in its last millisecond. */
 void alarms_start(void (*function)(void))
 {
 	const struct itimerval often = {.it_interval.tv_usec = 300, .it_value.tv_usec = 300};
@@ -136,7 +136,7 @@ void alarms_stop(void)
 	const struct itimerval never = {0};
 
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-	/* Not SIG_DFL, as one signal may still be pending. */
+	/* SIG_DFL would end the process, because one signal may still be pending. */
 	assert_true(signal(SIGALRM, SIG_IGN) != SIG_ERR);
 }
 

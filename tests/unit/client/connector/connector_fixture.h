@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* For the tests of connectors: a connector on one end of a socket pair, a multicast LAN with a free
+ * For the tests of connectors: a connector on one end of a socket pair, a multicast LAN with a free
  * port, frames that are known by their UDP port, and time.
  */
 #ifndef MEMTUN_TESTS_CONNECTOR_FIXTURE_H

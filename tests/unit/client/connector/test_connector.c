@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A connector's verbs but for expect, on socket pairs, devices and a LAN. */
+/* Opening, reading and writing, on socket pairs, devices and a LAN. */
 #include "memtun/connector.h"
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@
 #include "common/frame/frame_format.h"
 #include "tests/unit/common/frame/frame_samples.h"
 
-/* More than any frame. */
+/* Longer than any frame. */
 static uint8_t frame[70000];
 
 static struct ends ends;
@@ -194,7 +194,7 @@ static void a_peer_that_only_stopped_sending_is_an_end_of_reading(void **state)
 	assert_int_equal(memtun_connector_write(ends.connector, "E", 1, 0), 1);
 }
 
-/* What was unread by then the kernel has thrown away, with the refused write. */
+/* With the refused write the kernel has discarded the unread frames. */
 static void a_write_finds_the_end_of_a_datagram_tunnel(void **state)
 {
 	(void)state;
@@ -267,7 +267,7 @@ static void a_full_tunnel_waits_or_answers_eagain_as_asked(void **state)
 	assert_true(drained > 0);
 }
 
-/* --- what a connector is made of --- */
+/* --- descriptors of each kind --- */
 
 static void what_is_no_tunnel_is_refused_and_stays_open(void **state)
 {
@@ -336,7 +336,7 @@ static void packet_information_is_taken_off_and_put_on(void **state)
 	memcpy(frame, expected, 4);
 	size_t length = udp_frame_make(frame + 4, sizeof(frame) - 4, MEMTUN_TUN, 9);
 
-	assert_int_equal(send(fds[1], frame, 4, 0), 4); /* nothing behind it: no frame */
+	assert_int_equal(send(fds[1], frame, 4, 0), 4); /* packet information alone is no frame */
 	assert_int_equal(send(fds[1], frame, length + 4, 0), length + 4);
 	packet = memtun_connector_read_packet(connector);
 	assert_int_equal(packet_port(packet), 9);
@@ -390,7 +390,7 @@ static void a_device_is_not_waited_for(void **state)
 
 /* --- the kernel's tun device, in a network namespace of a child --- */
 
-/* Brings the interface up; returns a socket that tells about it, or -1. */
+/* Set the interface up. Return a packet socket on it, or -1. */
 static int interface_up(const char *name)
 {
 	struct ifreq request = {.ifr_flags = IFF_UP};
@@ -400,7 +400,7 @@ static int interface_up(const char *name)
 	return fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0 ? fd : -1;
 }
 
-/* The number of the check that failed; 0: none; 77: not to be had here. */
+/* Return the number of the check that failed; 0: none; 77: no kernel tun device here. */
 static int kernel_checks(void)
 {
 	struct ifreq request = {.ifr_name = "tap0", .ifr_flags = IFF_TAP};
@@ -420,7 +420,7 @@ static int kernel_checks(void)
 		return 2;
 	if (interface_up("tap0") < 0)
 		return 3;
-	/* A new interface says who it is: multicast listener reports, router solicitations. */
+	/* A new interface sends multicast listener reports and router solicitations. */
 	packet = memtun_connector_blocking_read(connector);
 	if (!packet || packet->ipv6 != 14 || packet->icmpv6 < 0)
 		return 4;
@@ -450,7 +450,7 @@ static void a_kernel_tap_is_a_tunnel_too(void **state)
 
 /* --- packets --- */
 
-/* A connector of that mode reads this sample. */
+/* Assert that a connector of that mode reads this sample. */
 static void assert_sample(const char *name, const struct memtun_packet *expected)
 {
 	const struct frame_sample *sample = frame_sample_find(name);
@@ -485,7 +485,7 @@ static void assert_sample(const char *name, const struct memtun_packet *expected
 	close(fds[1]);
 }
 
-/* A packet with no header at all; the last of two initializers counts. */
+/* Initializers of a packet without headers. A later initializer of a member replaces them. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 #define PACKET(...)                     \
 	(&(const struct memtun_packet){ \
@@ -539,7 +539,7 @@ static void members_of_a_lan_hear_each_other_and_not_themselves(void **state)
 	SEND(&ends, 1);
 	assert_int_equal(packet_port(memtun_connector_blocking_read(ends.connector)), 1);
 	start = clock_now();
-	/* Its own frame wakes it up early. */
+	/* The connector's own frame wakes its poll(2) early. */
 	assert_int_equal(memtun_connector_poll_read(ends.other, 20), 0);
 	assert_elapsed(start, 20);
 }

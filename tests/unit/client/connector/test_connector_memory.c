@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connectors when memory is short: each allocation that a test of a connector makes fails once, in
- * a run of its own. The call that it was for says ENOMEM, or does with less; the next one goes on,
- * and no frame is lost.
+ * Connectors without memory: each allocation that a connector makes fails once, in a run of its own.
+ * The call that needed it fails with ENOMEM or works without it, the next call goes on, and no frame
+ * is lost.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "tests/unit/client/connector/connector_fixture.h"
 
-static int allocations_left = -1; /* until the one that fails; negative: none will */
+static int allocations_left = -1; /* until the one that fails; negative: none fails */
 
 static bool allocation_fails(void)
 {
@@ -50,7 +50,7 @@ void *__wrap_reallocarray(void *pointer, size_t count, size_t size)
 	return allocation_fails() ? NULL : __real_reallocarray(pointer, count, size);
 }
 
-/* What failed can only have been for want of memory, and can be tried again. */
+/* Assert that the errno is ENOMEM; the caller tries again. */
 static int once_more(int result)
 {
 	if (result < 0)
@@ -58,7 +58,7 @@ static int once_more(int result)
 	return result < 0;
 }
 
-/* Frames to 1 and 5, all of which have to be found, whatever fails. */
+/* Send frames to ports 1 and 5, and find all of them, whichever allocation fails. */
 static void frames_are_found(struct ends *ends)
 {
 	static const struct memtun_pattern port_5[] = {MEMTUN_FILTER("port 5")};
@@ -88,7 +88,7 @@ static void frames_are_found(struct ends *ends)
 	assert_int_equal(frames[5], 2);
 }
 
-/* Returns whether the allocation of that number was reached, and so failed. */
+/* Run with the allocation of that number failing. Return whether the run reached it. */
 static bool run_with_failure(int number)
 {
 	struct ends ends = {.peer = -1};
@@ -113,7 +113,8 @@ static void no_frame_is_lost_for_want_of_memory(void **state)
 	(void)state;
 	while (run_with_failure(number))
 		number++;
-	assert_true(number >= 5); /* the connector, the filters, two buffers, the list */
+	assert_true(number >=
+		    5); /* the connector, the filters, two buffers and the list of given frames */
 }
 
 static void a_lan_without_memory_leaves_nothing_open(void **state)

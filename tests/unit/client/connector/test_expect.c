@@ -45,7 +45,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The UDP ports of the matches, in order; the list ends with 0. */
+/* Assert the UDP ports of the matches, in order. The list ends with 0. */
 static void matches_are(const unsigned int *udp_ports)
 {
 	size_t i;
@@ -287,7 +287,7 @@ static void no_pattern_at_all_can_only_time_out(void **state)
 	nothing_is_left();
 }
 
-/* Each frame that is looked at puts another one in. */
+/* A callback that sends another frame for each frame it is asked about. */
 static bool never_silent(const struct memtun_packet *packet, void *context)
 {
 	(void)packet;

@@ -27,7 +27,7 @@
 
 /* ------------------------------------------------------------------------------ the kernel */
 
-/* A network of our own, for the rest of the program, and no packets in it but ours. */
+/* Give the rest of this program its own network namespace, in which the kernel sends no packets. */
 static bool enter_namespace(void)
 {
 	static bool entered;
@@ -72,7 +72,7 @@ static void find_kernel_far(struct io_world *world)
 	setsockopt(world->far_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	strcpy(request.ifr_name, world->name);
 	assert_int_equal(ioctl(world->far_fd, SIOCSIFFLAGS, &request), 0);
-	/* Bound while it was down, the socket would report that first. */
+	/* A socket that is bound while the interface is down reports that first. */
 	assert_int_equal(bind(world->far_fd, (struct sockaddr *)&address, sizeof(address)), 0);
 }
 
@@ -83,7 +83,7 @@ static void send_by_kernel(struct io_world *world, const void *frame, size_t len
 		.sll_ifindex = (int)if_nametoindex(world->name),
 	};
 
-	/* A TUN's packets have no Ethernet header to take the protocol from. */
+	/* A TUN's packets have no Ethernet header with the protocol. */
 	address.sll_protocol =
 		htons(*(const unsigned char *)frame >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP);
 	assert_int_equal(sendto(world->far_fd, frame, length, 0, (struct sockaddr *)&address,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The assertions of memtun/cmocka.h. Those that must fail do so in a child, and are judged by what
- * it printed.
+ * The assertions of memtun/cmocka.h. An assertion that must fail does so in a child process, whose
+ * output is checked.
  */
 #include "tests/unit/runner.h"
 
@@ -12,7 +12,7 @@
 
 #include "memtun/cmocka.h"
 
-/* 10.0.0.1 port 5000 says "hello memtun" to 10.0.0.2 port 6000. */
+/* A datagram "hello memtun" from 10.0.0.1 port 5000 to 10.0.0.2 port 6000. */
 static const char datagram[] = "\x45\0\0\x28\0\0\x40\0\x40\x11\x26\xc3\x0a\0\0\1\x0a\0\0\2"
 			       "\x13\x88\x17\x70\0\x14\x2c\x91hello memtun";
 #define LENGTH (sizeof(datagram) - 1)
@@ -104,7 +104,7 @@ static void expects_no_long_frame(void **state)
 
 static char output[65536];
 
-/* Runs one test in a child, which has to fail at a line of this file. */
+/* Run one test in a child, and check that it fails at a line of this file. */
 static void run_failing(struct CMUnitTest test)
 {
 	const struct CMUnitTest inner[] = {test};
@@ -227,7 +227,7 @@ static void the_fixture_has_a_tunnel(void **state)
 	assert_int_equal(memtun_testing_mode(fixture->tunnel), MEMTUN_TAP);
 	assert_int_equal(fcntl(fixture->fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	assert_int_equal(fcntl(fixture->fd, F_GETFD), FD_CLOEXEC);
-	/* The program may close it; then the fixture doesn't. */
+	/* If the program closes its descriptor, the fixture does not. */
 	assert_int_equal(memtun_io_close(fixture->io, fixture->fd), 0);
 }
 
@@ -244,7 +244,7 @@ static void what_was_written_can_be_taken_after_the_close(void **state)
 	assert_int_equal(memtun_testing_count_unread(fixture->tunnel), 0);
 	assert_int_equal(memtun_testing_add_frame(fixture->tunnel, packet, 20), -1);
 	assert_int_equal(errno, EPIPE);
-	/* Its name is free again. */
+	/* The name is free again. */
 	fixture->fd = memtun_io_open(fixture->io, MEMTUN_IO_TUN, O_RDWR | O_CLOEXEC);
 	{
 		struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};

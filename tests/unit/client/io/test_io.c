@@ -20,7 +20,7 @@
 
 #define TUN MEMTUN_IO_TUN
 
-/* Packets of no more than a header. */
+/* Packets that are only a header. */
 static const unsigned char packet4[20] = {0x45, 0, 0, 20, 0, 1, 0, 0, 64, 17};
 static const unsigned char packet6[40] = {0x60, 0, 0, 0, 0, 0, 59, 64};
 static const unsigned char ethernet[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45};
@@ -37,7 +37,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Opens the device and attaches it. */
+/* Open the device and attach it. */
 static int attach(struct memtun_io *io, const char *name, int flags, int open_flags)
 {
 	struct ifreq request = {.ifr_flags = (short)flags};
@@ -64,7 +64,7 @@ static int try_attach(struct memtun_io *io, int fd, const char *name, int flags)
 		assert_int_equal(errno, (error)); \
 	} while (0)
 
-/* Takes one written frame and compares it, headers and all. */
+/* Take one written frame, and compare it with all headers. */
 static void assert_written(struct memtun_io *io, int fd, const void *bytes, size_t length)
 {
 	struct io_frame *frame = io_memory_take(io_memory_find(io, fd));
@@ -90,7 +90,7 @@ static void the_tun_device_can_be_taken_away(void **state)
 	assert_int_equal(memtun_io_unregister_device(*state, TUN), 0);
 	assert_fails(memtun_io_unregister_device(*state, TUN), ENOENT);
 	assert_fails(memtun_io_open(*state, TUN, O_RDWR), ENOSYS);
-	/* What is open stays open. */
+	/* The open descriptor stays open. */
 	assert_int_equal(try_attach(*state, fd, "kept", IFF_TAP), 0);
 	assert_int_equal(memtun_io_close(*state, fd), 0);
 }
@@ -106,7 +106,7 @@ static void a_path_has_one_device(void **state)
 		     EEXIST);
 }
 
-/* A device that notes what is asked of it. */
+/* A device that records its calls. */
 struct notes {
 	int flags;
 	unsigned long request;
@@ -275,7 +275,7 @@ static void foreign_and_closed_descriptors_are_bad(void **state)
 	assert_not_ours(*state, 1 << 30);
 	assert_int_equal(pipe(ends), 0);
 	assert_not_ours(*state, ends[0]);
-	/* Foreign ones were left alone. */
+	/* Other files' descriptors were not touched. */
 	assert_int_equal(close(ends[0]), 0);
 	assert_int_equal(close(ends[1]), 0);
 }
@@ -286,7 +286,7 @@ static void a_number_closed_behind_our_back_is_bad(void **state)
 
 	close(fd);
 	assert_fails(memtun_io_ioctl(*state, fd, TUNGETIFF, NULL), EBADF);
-	/* And it let go of its name. */
+	/* The name is free again. */
 	other = attach(*state, "lost", IFF_TAP, O_RDWR);
 	close(other);
 	other = open("/dev/null", O_RDONLY);
@@ -348,7 +348,7 @@ static void what_is_not_permitted_is_refused(void **state)
 
 	memtun_io_permit(io, MEMTUN_IO_ALL & ~MEMTUN_IO_IOCTL);
 	assert_fails(memtun_io_ioctl(io, fd, TUNGETIFF, bytes), EPERM);
-	/* A descriptor that isn't ours is bad before anything else. */
+	/* EBADF comes before EPERM. */
 	assert_fails(memtun_io_ioctl(io, -1, TUNGETIFF, bytes), EBADF);
 
 	memtun_io_permit(io, MEMTUN_IO_ALL);
@@ -405,7 +405,7 @@ static void every_third_call_fails_for_as_long_as_it_is_set(void **state)
 
 /* ------------------------------------------------------------------------------ frames */
 
-/* Injects a frame and reads it with each limit; the whole is `whole` with all headers. */
+/* Inject a frame and read it with each limit. `whole` is its length with all headers. */
 static void assert_read_with_limits(struct memtun_io *io, int fd, const void *frame, size_t length,
 				    const unsigned char *whole, size_t header_size, bool marked)
 {
@@ -432,7 +432,7 @@ static void assert_read_with_limits(struct memtun_io *io, int fd, const void *fr
 				memcpy(expected, &(uint16_t){TUN_PKT_STRIP}, 2);
 			assert_int_equal(memtun_io_read(io, fd, bytes, limit), got);
 			assert_memory_equal(bytes, expected, got);
-			/* And nothing beyond. */
+			/* Bytes beyond the limit are not written. */
 			assert_int_equal(bytes[got], 0xee);
 		}
 		/* The rest is lost. */
@@ -493,7 +493,7 @@ static void a_vector_is_read_and_written_as_one_frame(void **state)
 	assert_int_equal(memtun_io_readv(*state, fd, parts, 4), 24);
 	assert_memory_equal(bytes, "\0\0\x08\0", 4);
 	assert_memory_equal(bytes + 4, packet4, 20);
-	/* The mark of a cut crosses the first two parts. */
+	/* TUN_PKT_STRIP crosses the first two parts. */
 	assert_int_equal(io_memory_inject(tunnel, packet4, 20), 1);
 	assert_int_equal(memtun_io_readv(*state, fd, parts, 3), 10);
 	assert_memory_equal(bytes, &(uint16_t){TUN_PKT_STRIP}, 2);
@@ -529,7 +529,7 @@ static void an_empty_tunnel_says_so_with_the_errno_that_was_set(void **state)
 	assert_fails(memtun_io_read(*state, fd, bytes, sizeof(bytes)), EAGAIN);
 	tunnel->error_when_empty = EINTR;
 	assert_fails(memtun_io_read(*state, fd, bytes, sizeof(bytes)), EINTR);
-	/* Data comes first. */
+	/* A frame is read before the end. */
 	assert_int_equal(io_memory_inject(tunnel, packet4, 20), 1);
 	assert_int_equal(memtun_io_read(*state, fd, bytes, sizeof(bytes)), 20);
 	assert_fails(memtun_io_read(*state, fd, bytes, sizeof(bytes)), EINTR);
@@ -601,7 +601,7 @@ static void frames_beyond_the_socket_wait_in_order(void **state)
 		memcpy(bytes, packet4, 20);
 		bytes[4] = (unsigned char)(i >> 8);
 		bytes[5] = (unsigned char)i;
-		/* Of several lengths, so that counting them has to be right. */
+		/* The frames have several lengths, so that counting them has to be right. */
 		assert_int_equal(io_memory_inject(tunnel, bytes, 20 + i % 30), 1);
 	}
 	assert_int_equal(io_memory_count_unread(tunnel), 2000);
@@ -637,7 +637,7 @@ static void a_disabled_queue_loses_what_waited_in_it(void **state)
 	struct io_tunnel *tunnel = io_memory_find(*state, fd);
 	char bytes[60];
 
-	/* In the socket, and beyond it. */
+	/* Some frames are in the socket, and some wait. */
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(io_memory_inject(tunnel, ethernet, 60), 1);
 	assert_int_equal(memtun_io_ioctl(*state, fd, TUNSETQUEUE, &off), 0);
@@ -714,7 +714,7 @@ static void a_written_frame_knows_when(void **state)
 		frames[i] = io_memory_take(io_memory_find(*state, fd));
 		assert_non_null(frames[i]);
 	}
-	/* The kernel stamps by another clock: what is between the two was found in microseconds. */
+	/* The kernel stamps with CLOCK_REALTIME, which is converted to some microseconds. */
 	assert_true(frames[0]->time >= before - CLOCK_MILLISECOND);
 	assert_true(frames[0]->time <= after + CLOCK_MILLISECOND);
 	assert_true(frames[1]->time > frames[0]->time);
@@ -810,8 +810,7 @@ static void another_users_interface_is_not_to_be_had(void **state)
 
 /* ------------------------------------------------------------------------------ processes */
 
-/* The parent closes its own descriptor; the interface lives, with its name, until the child's is
- * gone. */
+/* The parent closes its descriptor. The interface and its name stay until the child closes its own. */
 static void a_descriptor_lives_on_in_a_child(void **state)
 {
 	int fd = attach(*state, "handed", IFF_TUN | IFF_NO_PI, O_RDWR);
@@ -826,12 +825,12 @@ static void a_descriptor_lives_on_in_a_child(void **state)
 	if (child == 0) {
 		char bytes[60];
 
-		/* As exec would: the network's end is no part of what a program is handed. */
+		/* Close it as execve(2) would. */
 		close(memory_of_tunnel(tunnel)->network_fd);
 		if (read(fd, bytes, sizeof(bytes)) != 20 || write(fd, bytes, 20) != 20)
 			_exit(1);
 		close(go[1]);
-		/* Ends when the parent has seen enough. */
+		/* Wait until the parent has finished its checks. */
 		_exit(read(go[0], bytes, 1) == 0 ? 0 : 2);
 	}
 	assert_int_equal(memtun_io_close(*state, fd), 0);

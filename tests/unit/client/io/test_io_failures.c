@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each allocation and each system call of the memory system fails once, in turn: what was asked for
- * fails with that errno, nothing is left open, and the same again works.
+ * Each allocation and each system call of the memory system fails once, in turn. The call that needed
+ * it fails with that errno, no descriptor stays open, and the same call works the next time.
  */
 #include "tests/unit/runner.h"
 
@@ -19,7 +19,7 @@
 #include "client/io/io_memory.h"
 #include "memtun/io.h"
 
-/* Counts down to the call that fails; 0: none does. */
+/* How many calls until the one that fails; 0: none fails. */
 static unsigned int until_failure;
 static bool failed_once;
 
@@ -85,7 +85,7 @@ int __wrap_fcntl64(int fd, int command, long argument)
 
 static const unsigned char frame[60];
 
-/* Frames each way, more than the socket holds. */
+/* Frames in each direction, more than a socket has room for. */
 static bool move_frames(struct memtun_io *io, int fd)
 {
 	struct io_tunnel *tunnel = io_memory_find(io, fd);
@@ -101,7 +101,7 @@ static bool move_frames(struct memtun_io *io, int fd)
 	return taken;
 }
 
-/* All that is done with a system; false with errno as soon as something fails. */
+/* Use a system in every way. False with errno at the first failure. */
 static bool live(struct memtun_io *io)
 {
 	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
@@ -116,7 +116,7 @@ static bool live(struct memtun_io *io)
 	lived = memtun_io_ioctl(io, fd, TUNSETIFF, &request) == 0 && move_frames(io, fd) &&
 		(loop = memtun_io_open(io, "/dev/loop", O_RDWR)) >= 0;
 	if (!lived)
-		until_failure = 0; /* closing takes nothing, but asks */
+		until_failure = 0; /* closing allocates nothing, but calls fstat(2) */
 	saved = errno;
 	if (loop >= 0)
 		memtun_io_close(io, loop);
@@ -145,8 +145,7 @@ static void whatever_fails_is_said_and_leaves_nothing_behind(void **state)
 			memtun_io_free(io);
 			break;
 		}
-		/* A full socket that can't be emptied for want of memory was emptied in part, or is
-		 * just full. */
+		/* Without memory, a full socket stays full or is emptied in part. */
 		assert_true(lived || errno == ENOMEM || errno == EMFILE || errno == ENOBUFS ||
 			    errno == EPERM || errno == EAGAIN);
 		refused += !lived;

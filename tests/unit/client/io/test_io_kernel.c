@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same calls to the kernel's /dev/net/tun, in a network namespace of this program's own, and to
- * a tunnel in memory: results, errno and what was written back must be the same, but for the
- * differences in the table below. It is the one of memtun_io(3), and a difference that is gone is
- * an error as well.
+ * The same calls to the kernel's /dev/net/tun, in a network namespace of this program's own, and to a
+ * tunnel in memory. Results, errno and data that is written back must be the same, except for the
+ * differences in the tables below, which are those of memtun_io(3). A difference that no longer exists
+ * is an error too.
  */
 #include "tests/unit/runner.h"
 
@@ -26,7 +26,7 @@
 /* A TAP or a TUN, before and after TUNSETIFF. */
 static const struct state {
 	const char *name;
-	int flags; /* -1: not attached */
+	int flags; /* TUNSETIFF's; -1: not attached */
 	bool disabled;
 } states[] = {
 	{"unattached", -1},
@@ -41,7 +41,7 @@ static const struct state {
 };
 
 enum argument {
-	NUMBER,  /* value itself */
+	NUMBER,  /* the argument is `value` */
 	INTEGER, /* a pointer to value */
 	REQUEST, /* a struct ifreq, value in its flags, text its name */
 	ADDRESS, /* a struct ifreq, value the family, text the six bytes */
@@ -55,7 +55,7 @@ struct call {
 	enum argument argument;
 	long value;
 	const char *text;
-	/* In memory it isn't what the kernel answers: the row of the manual. NULL: it is. */
+	/* The manual's row if memory differs from the kernel; NULL if it does not. */
 	const char *difference;
 };
 
@@ -172,7 +172,7 @@ static struct memtun_io *memory, *kernel;
 
 /* ------------------------------------------------------------------------------ results */
 
-/* What a call came to, as a line of text. */
+/* The results of calls, a line of text each. */
 struct outcome {
 	char text[256];
 };
@@ -198,7 +198,7 @@ static int set_interface(struct memtun_io *io, int fd, const char *name, int fla
 	return memtun_io_ioctl(io, fd, TUNSETIFF, request);
 }
 
-/* Each test is skipped if this user has no right to the kernel's. */
+/* Skip the test if this user has no privilege for the kernel's device. */
 static void need_kernel(void)
 {
 	int fd = memtun_io_open(kernel, "/dev/net/tun", O_RDWR | O_CLOEXEC);
@@ -253,7 +253,7 @@ static void run_call(struct memtun_io *io, int fd, const struct call *call, stru
 	}
 	result = memtun_io_ioctl(io, fd, call->request, argument);
 	outcome_set(outcome, result, argument, size);
-	/* These open a descriptor. */
+	/* These requests open a descriptor. */
 	if (result >= 0 && (call->request == TUNGETDEVNETNS || call->request == SIOCGSKNS))
 		close(result);
 }
@@ -299,8 +299,8 @@ static int compare_calls(const struct state *state)
 	return wrong;
 }
 
-/* To a 64-bit kernel a 32-bit program's requests about filters are unknown, as the size of what is
- * passed is a part of their number; so they are in memory. */
+/* A 64-bit kernel does not know a 32-bit program's requests about filters, because the argument's size
+ * is a part of their number. The memory system does not know them either. */
 static bool is_filter_of_32_bits(unsigned long request)
 {
 	return sizeof(void *) == 4 && _IOC_SIZE(request) == sizeof(struct sock_fprog);
@@ -358,7 +358,7 @@ static const struct naming {
 	 "b",
 	 IFF_TAP},
 	{"lo", IFF_TAP, "names of the kernel's interfaces"},
-	/* The first two stay open: see below. */
+	/* The first two stay open. */
 	{"taken", IFF_TAP | IFF_NO_PI},
 	{"shared", IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE},
 	{"taken", IFF_TAP | IFF_NO_PI},
@@ -379,7 +379,7 @@ static const struct naming {
 	{"new", IFF_TUN | IFF_NAPI | IFF_NAPI_FRAGS},
 	{"new", IFF_TUN | IFF_NAPI},
 	{"new", IFF_TAP | 0x2000}, /* IFF_ONE_QUEUE */
-	{"new", IFF_TAP | 0x0400}, /* not of this call */
+	{"new", IFF_TAP | 0x0400}, /* not a flag of TUNSETIFF */
 };
 
 static void run_naming(struct memtun_io *io, const struct naming *naming, int keep[2],
@@ -443,7 +443,7 @@ static void bring_up(const char *name)
 	close(fd);
 }
 
-/* What the calls that move frames answer without the network's doing anything. */
+/* The results of reads and writes while the network sends and takes no frame. */
 static int compare_writes(const struct state *state)
 {
 	static const unsigned char fills[] = {0x00, 0x40, 0x45, 0x60, 0x70};
@@ -520,7 +520,7 @@ static void writes_and_empty_reads_answer_as_the_kernel_does(void **context)
 	assert_int_equal(wrong, 0);
 }
 
-/* Vnet headers with each field that the kernel looks at, in front of 60 bytes. */
+/* Vnet headers with each field that the kernel reads, before 60 bytes. */
 static const struct vnet {
 	unsigned char flags, type;
 	uint16_t header_length, segment, start, offset;
@@ -610,7 +610,7 @@ static void each_difference_is_in_the_manual(void **context)
 
 /* ------------------------------------------------------------------------------ the program */
 
-/* A network of our own, and no packets in it but ours. */
+/* Enter a network namespace of its own, in which the kernel sends no packets. */
 static int enter_namespace(void **context)
 {
 	int fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One program on all three kinds: what it calls and what it gets are the same. Compiled once for
- * each, with KIND; the kernel's is skipped, and says so, where this user has no right to it.
+ * One program on all three kinds of I/O system: its calls have the same results. The file is compiled
+ * once for each KIND. The kernel's tests are skipped if this user has no privilege for it.
  */
 #include "tests/unit/runner.h"
 
@@ -27,7 +27,7 @@ static const unsigned char packet[20] = {0x45, 0, 0,  20, 0, 1, 0,  0, 64, 59,
 					 0,    0, 10, 0,  0, 1, 10, 0, 0,  2};
 static const unsigned char ethernet[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5, 7};
 
-/* Of 01:00:5e:00:00:00 to 3f, where 05 was asked for: Linux 6.18. */
+/* Of 01:00:5e:00:00:00 to 01:00:5e:00:00:3f, those that pass when 05 is in the filter (Linux 6.18). */
 #define GROUPS_THAT_CAME UINT64_C(0x80400010000020)
 
 #define assert_fails(call, error)                 \
@@ -223,8 +223,8 @@ static void a_short_read_cuts_the_frame(void **state)
 }
 
 /*
- * Eight stations exactly, and multicast addresses by a hash of six bits: which of 64 groups come as
- * well is the kernel's to say, and the same in memory.
+ * The filter has eight exact addresses, and hashes further multicast addresses to six bits. Which of
+ * 64 groups pass too is the kernel's choice, and is the same in memory.
  */
 static void a_filter_lets_the_same_frames_in(void **state)
 {
@@ -254,7 +254,7 @@ static void a_filter_lets_the_same_frames_in(void **state)
 			came |= UINT64_C(1) << group;
 	}
 	assert_int_equal(came, GROUPS_THAT_CAME);
-	/* With TUN_FLT_ALLMULTI all groups come. */
+	/* With TUN_FLT_ALLMULTI all groups pass. */
 	head[0] = TUN_FLT_ALLMULTI;
 	memcpy(filter, head, 4);
 	assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETTXFILTER, filter), 8);
@@ -306,7 +306,7 @@ static void *read_in_thread(void *context)
 	return NULL;
 }
 
-/* Is it in a system call, asleep? */
+/* Return whether the thread sleeps in a system call. */
 static bool is_asleep(pid_t thread)
 {
 	char path[64], text[16] = "";
@@ -316,7 +316,7 @@ static bool is_asleep(pid_t thread)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(read(fd, text, sizeof(text)) > 0);
 	close(fd);
-	/* Else it says "running". */
+	/* /proc has "running" for a thread that does not sleep. */
 	return text[0] >= '0' && text[0] <= '9';
 }
 
@@ -337,7 +337,7 @@ static void a_blocking_read_waits_for_a_frame(void **state)
 
 /* ------------------------------------------------------------------------------ processes */
 
-/* Opens, attaches, leaves the descriptor to a child and ends. What the child says is its status. */
+/* Open, attach, leave the descriptor to a child, and end. The exit status is the child's. */
 static void open_and_end(struct io_world *world, int go, int told)
 {
 	int fd = memtun_io_open(world->io, MEMTUN_IO_TUN, O_RDWR);
@@ -348,12 +348,12 @@ static void open_and_end(struct io_world *world, int go, int told)
 		_exit(1);
 	if (fork() != 0)
 		_exit(0);
-	/* The other side has to find it first. */
+	/* The far side has to find the interface first. */
 	if (read(go, &byte, 1) == 1)
 		byte = write(fd, ethernet, 60) == 60 ? 'w' : 'f';
 	if (write(told, &byte, 1) < 0)
 		_exit(1);
-	/* Ends with the test. */
+	/* Wait until the test ends. */
 	_exit(read(go, &byte, 1) == 0 ? 0 : 1);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Driving a tunnel in memory by the functions of memtun/testing.h; datagrams have their own test.
- */
+/* The functions of memtun/testing.h, except those for UDP datagrams. */
 #include "tests/unit/runner.h"
 
 #include <stdbool.h>
@@ -140,7 +139,7 @@ static void a_tap_reads_it_in_ethernet(void **state)
 	memcpy(frame + 12, "\x86\xdd", 2);
 	memcpy(frame + 14, packet6, sizeof(packet6));
 	assert_read(fixture, frame, sizeof(frame));
-	/* Any frame is one to add_frame. */
+	/* memtun_testing_add_frame() takes any frame. */
 	memcpy(frame + 12, "\x88\xb5", 2);
 	assert_int_equal(memtun_testing_add_frame(fixture->tunnel, frame, 14), 1);
 	assert_read(fixture, frame, 14);
@@ -244,7 +243,7 @@ static void the_next_calls_fail_and_lose_nothing(void **state)
 	assert_fails(memtun_io_open(io, MEMTUN_IO_TUN, O_RDWR), EIO);
 	assert_fails(memtun_io_ioctl(io, fixture->fd, TUNGETIFF, &request), EIO);
 	assert_int_equal(memtun_io_ioctl(io, fixture->fd, TUNGETIFF, &request), 0);
-	/* 0 ends it. */
+	/* A count of 0 ends the fault. */
 	memtun_testing_fail_next(io, MEMTUN_IO_ALL, 10, EIO);
 	memtun_testing_fail_next(io, MEMTUN_IO_ALL, 0, EIO);
 	assert_int_equal(memtun_io_ioctl(io, fixture->fd, TUNGETIFF, &request), 0);
@@ -299,7 +298,7 @@ static void an_empty_tunnel_fails_as_it_should(void **state)
 	assert_fails(memtun_io_read(fixture->io, fixture->fd, &byte, 1), EAGAIN);
 	assert_int_equal(memtun_testing_set_error_when_empty(fixture->tunnel, EINTR), 0);
 	assert_fails(memtun_io_read(fixture->io, fixture->fd, &byte, 1), EINTR);
-	/* What is there comes first. */
+	/* A frame is read before the error. */
 	add(fixture->tunnel, packet4, sizeof(packet4));
 	assert_read(fixture, packet4, sizeof(packet4));
 	assert_fails(memtun_io_read(fixture->io, fixture->fd, &byte, 1), EINTR);

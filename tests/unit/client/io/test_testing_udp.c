@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams to a program and from it, over a tunnel in memory. */
+/* UDP datagrams to a program and from it, over a tunnel in memory. */
 #include "tests/unit/runner.h"
 
 #include <arpa/inet.h>
@@ -52,7 +52,7 @@ static int send_udp(struct memtun_testing_tunnel *tunnel, const char *text, cons
 	return memtun_testing_send_udp(tunnel, text, strlen(text), (struct sockaddr *)&to, from);
 }
 
-/* The program reads a frame with right checksums, of which this is said. */
+/* Assert that the program reads a frame with correct checksums and this description. */
 static void assert_program_reads(const struct memtun_fixture *fixture, const char *expected)
 {
 	int mode = memtun_testing_mode(fixture->tunnel);
@@ -64,7 +64,7 @@ static void assert_program_reads(const struct memtun_fixture *fixture, const cha
 	assert_string_equal(line, expected);
 }
 
-/* A datagram as the program writes it, in a TUN; the source is of no interest. */
+/* Write a datagram as the program does, on a TUN, from any address. */
 static size_t build(unsigned char *frame, size_t size, enum memtun_mode mode, int vlan,
 		    const char *host, uint16_t port, const char *text)
 {
@@ -170,7 +170,7 @@ static void what_is_no_datagram_is_not_sent(void **state)
 
 	assert_fails(send_udp(NULL, "hello", SERVER4, NULL), ENODEV);
 	assert_fails(memtun_testing_send_udp(fixture->tunnel, "", 0, &unknown, NULL), EINVAL);
-	/* 65535 bytes with both headers are the most. */
+	/* 65535 bytes is the maximum, headers included. */
 	assert_fails(memtun_testing_send_udp(fixture->tunnel, large, 65508, (struct sockaddr *)&to,
 					     NULL),
 		     EMSGSIZE);
@@ -265,7 +265,7 @@ static void a_plain_write_is_sorted_at_the_next_call(void **state)
 	assert_int_equal(write(fixture->fd, frame, length), length);
 	assert_null(memtun_testing_take_frame(fixture->tunnel));
 	assert_yields(fd, "plain");
-	/* The last call of all. */
+	/* This is the last call for the tunnel. */
 	assert_int_equal(write(fixture->fd, frame, length), length);
 	memtun_io_close(fixture->io, fixture->fd);
 	assert_yields(fd, "plain");
@@ -305,7 +305,7 @@ static void payloads_wait_in_order_until_they_are_read(void **state)
 	assert_true(sent > IO_MEMORY_WRITTEN && sent < 5000);
 	for (unsigned int i = 0; i < sent; i++) {
 		snprintf(text, sizeof(text), "%u", i);
-		/* Each is a call, so what waited goes on. */
+		/* Each of these calls moves waiting payloads on. */
 		left = memtun_testing_count_written(fixture->tunnel);
 		assert_int_equal(left, 1);
 		assert_yields(fd, text);
@@ -333,7 +333,7 @@ static void a_receiver_that_no_one_reads_costs_no_more(void **state)
 
 /* ------------------------------------------------------------------------------ odd frames */
 
-/* Is it yielded? If not it stays, and is taken here. */
+/* Return whether the receiver yields the datagram. If not, take the frame. */
 static bool is_yielded(const struct memtun_fixture *fixture, const char *host, const void *frame,
 		       size_t length)
 {
@@ -372,7 +372,7 @@ static void a_wrong_checksum_is_not_yielded(void **state)
 	assert_false(is_yielded(fixture, SERVER4, frame, length));
 	fix_ipv4(frame);
 	assert_true(is_yielded(fixture, SERVER4, frame, length));
-	/* IPv4 may do without, IPv6 not. */
+	/* A checksum may be missing in IPv4, but not in IPv6. */
 	memset(frame + 26, 0, 2);
 	assert_true(is_yielded(fixture, SERVER4, frame, length));
 	length = build(frame, sizeof(frame), MEMTUN_TUN, -1, SERVER6, PORT, "hello");
@@ -396,7 +396,7 @@ static void options_are_stepped_over(void **state)
 	assert_true(is_yielded(fixture, SERVER4, other, length + 4));
 	length = build(frame, sizeof(frame), MEMTUN_TUN, -1, SERVER6, PORT, "hello");
 	memcpy(other, frame, 40);
-	/* Destination options: one of padding, 4 bytes. */
+	/* A destination options header with 4 bytes of padding. */
 	memcpy(other + 40, "\x11\0\1\4\0\0\0\0", 8);
 	memcpy(other + 48, frame + 40, length - 40);
 	other[5] += 8;
@@ -411,7 +411,7 @@ static void fragments_and_cut_packets_stay(void **state)
 	size_t length = build(frame, sizeof(frame), MEMTUN_TUN, -1, SERVER4, PORT, "hello");
 
 	assert_false(is_yielded(fixture, SERVER4, frame, length - 1));
-	frame[6] = 0x20; /* more follow */
+	frame[6] = 0x20; /* more fragments follow */
 	fix_ipv4(frame);
 	assert_false(is_yielded(fixture, SERVER4, frame, length));
 	length = build(frame, sizeof(frame), MEMTUN_TUN, -1, SERVER6, PORT, "hello");
@@ -421,7 +421,7 @@ static void fragments_and_cut_packets_stay(void **state)
 	other[5] += 8;
 	other[6] = 44;
 	assert_false(is_yielded(fixture, SERVER6, other, length + 8));
-	/* A packet that says it is a fragment and is all of it. */
+	/* A fragment header on a packet that is complete. */
 	other[43] = 0;
 	assert_true(is_yielded(fixture, SERVER6, other, length + 8));
 }
@@ -432,13 +432,13 @@ static void ethernet_and_tags_are_stepped_over(void **state)
 	unsigned char frame[100] = {0};
 	size_t length = build(frame, sizeof(frame), MEMTUN_TAP, -1, SERVER4, PORT, "hello");
 
-	/* Padded, as a short frame is. */
+	/* A short frame has padding. */
 	assert_true(is_yielded(fixture, SERVER4, frame, length < 60 ? 60 : length));
 	length = build(frame, sizeof(frame), MEMTUN_TAP, 5, SERVER6, PORT, "hello");
 	assert_true(is_yielded(fixture, SERVER6, frame, length));
 }
 
-/* With packet information and a vnet header. */
+/* A tunnel with packet information and a vnet header. */
 static int set_up_headers(void **state)
 {
 	return memtun_set_up(state, IFF_TUN | IFF_VNET_HDR);
@@ -461,7 +461,7 @@ static void a_checksum_that_is_left_to_the_device_is_made(void **state)
 	struct virtio_net_hdr other = header;
 	unsigned char frame[100] = {0, 0, 8, 0}, *packet = frame + 14;
 	size_t length = build(packet, 80, MEMTUN_TUN, -1, SERVER4, PORT, "hello");
-	/* Such a program writes the sum of the pseudo header. */
+	/* A program that leaves the checksum writes the sum of the pseudo header. */
 	uint16_t sum = (uint16_t)~checksum_fold(checksum_pseudo_ipv4(
 		packet + 12, packet + 16, IPPROTO_UDP, (uint16_t)(length - 20)));
 
@@ -469,7 +469,7 @@ static void a_checksum_that_is_left_to_the_device_is_made(void **state)
 	assert_false(is_yielded(fixture, SERVER4, frame, 14 + length));
 	memcpy(frame + 4, &header, 10);
 	assert_true(is_yielded(fixture, SERVER4, frame, 14 + length));
-	/* What is to be cut into several stays. */
+	/* A packet that is to be segmented stays. */
 	other.gso_type = VIRTIO_NET_HDR_GSO_UDP;
 	other.gso_size = 1000;
 	memcpy(frame + 4, &other, 10);
@@ -515,7 +515,7 @@ static void what_is_no_address_is_refused(void **state)
 
 /* ------------------------------------------------------------------------------ shortage */
 
-/* The call that is to fail, of those below: 1 is the next; 0: none. */
+/* Which of the calls below is to fail: 1 is the next; 0: none. */
 static unsigned int fails_in;
 
 static bool fails_now(void)
@@ -554,7 +554,7 @@ int __wrap_fcntl(int fd, int request, long argument)
 	return fails_now() ? -1 : __real_fcntl(fd, request, argument);
 }
 
-/* What fcntl() is called where files are large. */
+/* The name of fcntl() with 64-bit file offsets. */
 int __wrap_fcntl64(int fd, int request, long argument);
 int __wrap_fcntl64(int fd, int request, long argument)
 {
@@ -573,7 +573,7 @@ static void a_shortage_is_reported_and_leaves_nothing(void **state)
 		assert_true(result >= 0 || errno == ENOMEM);
 	}
 	fails_in = 0;
-	/* A socketpair, its flags, the receiver; and the room to sort in. */
+	/* The socketpair, its flags, the receiver, and the buffer for messages. */
 	assert_in_range(call, 4, 6);
 	close(result);
 	result = -1;
@@ -583,7 +583,7 @@ static void a_shortage_is_reported_and_leaves_nothing(void **state)
 		assert_true(result == 1 || errno == ENOMEM);
 	}
 	fails_in = 0;
-	/* The packet, and its frame. */
+	/* The packet and its frame. */
 	assert_in_range(call, 4, 5);
 	assert_int_equal(memtun_testing_count_unread(fixture->tunnel), 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The Internet checksum, against RFC 1071's own example and the definition written out. */
+/* The Internet checksum, compared with the example of RFC 1071 and with the definition. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "common/frame/frame_format.h"
 #include "tests/unit/runner.h"
 
-/* The definition: big-endian words of 16 bits, one by one. Returns the header's two bytes. */
+/* The definition: add big-endian words of 16 bits one by one. Return the two bytes of the header. */
 static void checksum_by_definition(uint8_t result[2], const uint8_t *bytes, size_t length)
 {
 	uint32_t sum = 0;
@@ -55,7 +55,7 @@ static void every_length_and_alignment_agrees_with_the_definition(void **state)
 	(void)state;
 	for (size_t length = 0; length <= 70; length++) {
 		for (size_t offset = 0; offset < 9; offset++) {
-			uint8_t *block = malloc(offset + length); /* ends where they do */
+			uint8_t *block = malloc(offset + length); /* ends at the block's end */
 
 			assert_true(block || offset + length == 0);
 			fill(block, offset + length);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames built here must be what frame_view takes them for, byte by byte where a sample says so. */
+/* Built frames are parsed by frame_view, and compared with samples byte by byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ static void assert_described(enum memtun_mode mode, const void *frame, ssize_t l
 	assert_string_equal(text, expected);
 }
 
-/* A refused frame leaves the buffer alone. */
+/* A refused frame does not change the buffer. */
 #define assert_refused(call, buffer, error)                    \
 	do {                                                   \
 		memset(buffer, 0xa5, sizeof(buffer));          \
@@ -179,7 +179,7 @@ static void an_empty_datagram_needs_no_payload(void **state)
 			 "IPv4 10.0.0.1 > 10.0.0.2 UDP 5000 > 6000 length 0");
 }
 
-/* One payload of two bytes in 65,536 makes it come out so. */
+/* One of the 65,536 payloads of two bytes has this checksum. */
 static void a_udp_checksum_of_zero_is_sent_as_ones(void **state)
 {
 	const int families[] = {AF_INET, AF_INET6};
@@ -335,7 +335,7 @@ static void an_echo_request_sent_to_a_group_of_macs_is_not_answered(void **state
 		reply, EINVAL);
 }
 
-/* Who sent it and to whom is looked at before the checksums, which are wrong here. */
+/* The addresses are checked before the checksums, which are wrong here. */
 static void an_echo_request_between_others_than_hosts_is_not_answered(void **state)
 {
 	static const struct {
@@ -345,8 +345,8 @@ static void an_echo_request_between_others_than_hosts_is_not_answered(void **sta
 		size_t length;
 	} cases[] = {
 		{"echo4_options", 16, "\xe0\x00\x00\x01", 4}, /* to a multicast group */
-		{"echo4_options", 16, "\xff\xff\xff\xff", 4}, /* to all */
-		{"echo4_options", 12, "\x00\x00\x00\x00", 4}, /* from no one */
+		{"echo4_options", 16, "\xff\xff\xff\xff", 4}, /* to the broadcast address */
+		{"echo4_options", 12, "\x00\x00\x00\x00", 4}, /* from the unspecified address */
 		{"echo4_options", 12, "\xe0\x00\x00\x01", 4},         {"echo6", 24, "\xff\x02", 2},
 		{"echo6", 8, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16}, {"echo6", 8, "\xff\x02", 2},
 	};

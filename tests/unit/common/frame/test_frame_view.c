@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What frame_view finds in frames and frame_describe says of them. Frames are put at the very end
- * of a block of their size, so that a sanitizer sees the first byte read outside.
+ * What frame_view finds in frames, and frame_describe()'s lines about them. Each frame is in a block
+ * of its size, so that a sanitizer reports the first byte that is read outside.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 
 #define MAX_SAMPLE 128
 
-/* A writable copy of a sample. */
+/* Return a writable copy of a sample. */
 struct copy {
 	enum memtun_mode mode;
 	uint8_t bytes[MAX_SAMPLE];
@@ -70,7 +70,7 @@ static void assert_described(const struct copy *copy, const char *expected)
 	assert_string_equal(text, expected);
 }
 
-/* Does everything there is to do with a frame, and checks what must be true of any. */
+/* Call every function on the frame, and assert what is true of any frame. */
 static void assert_safe(enum memtun_mode mode, const uint8_t *frame, size_t length)
 {
 	char text[FRAME_DESCRIPTION_SIZE];
@@ -292,7 +292,7 @@ static void a_jumbogram_goes_on_to_the_end_of_the_frame(void **state)
 	copy.bytes[5] = 0;
 	assert_false(view_of(&copy).cut);
 	assert_int_equal(view_of(&copy).kind, FRAME_UDP);
-	copy.bytes[6] = 17; /* a length of 0 without the option is just that */
+	copy.bytes[6] = 17; /* a length of 0 without the jumbo option is a length of 0 */
 	assert_int_equal(view_of(&copy).payload_length, 0);
 	assert_int_equal(view_of(&copy).transport, -1);
 }
@@ -374,7 +374,7 @@ static void every_sample_has_good_checksums(void **state)
 	}
 }
 
-/* In IPv6 the header has no checksum of its own, so bits are flipped from first on only. */
+/* Flip bits from `first` on only, because IPv6's header has no checksum. */
 static void assert_each_bit_is_guarded(const char *name, size_t first, size_t end)
 {
 	struct copy copy = copy_of(name);
@@ -392,7 +392,7 @@ static void assert_each_bit_is_guarded(const char *name, size_t first, size_t en
 static void a_flipped_bit_breaks_the_checksum(void **state)
 {
 	(void)state;
-	assert_each_bit_is_guarded("udp4", 1, 40); /* version 6 is another packet */
+	assert_each_bit_is_guarded("udp4", 1, 40); /* with version 6 it is another packet */
 	assert_each_bit_is_guarded("tcp4_syn", 14, 58);
 	assert_each_bit_is_guarded("echo4_padded", 14, 47);
 	assert_each_bit_is_guarded("echo4_options", 1, 36);
@@ -439,7 +439,7 @@ static void a_transport_header_that_contradicts_itself_does_not_hold(void **stat
 	udp.bytes[56 + 5] = 7; /* shorter than its header */
 	assert_int_equal(view_of(&udp).transport, -1);
 	assert_false(checksums_hold(&udp));
-	udp.bytes[56 + 5] = 14; /* one more than there is */
+	udp.bytes[56 + 5] = 14; /* one more byte than present */
 	assert_int_equal(view_of(&udp).transport, -1);
 	assert_false(checksums_hold(&udp));
 	assert_described(&udp, "IPv6 fd00::1 > fd00::2 protocol 17 length 13 malformed");
