@@ -11,6 +11,7 @@
 #include "broker/uplink/uplink_vxlan.h"
 
 #include <errno.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +168,14 @@ static int vxlan_set_options(const struct vxlan *vxlan, int fd)
 		       : option_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
 }
 
+/* Receive datagrams of IPv6 whose UDP checksum is zero, which the kernel drops otherwise: RFC 7348,
+ * 5, lets the sender leave the checksum out. */
+static int vxlan_allow_no_checksum(const struct vxlan *vxlan, int fd)
+{
+	return vxlan->local.ss_family == AF_INET6 ? option_set(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)
+						  : 0;
+}
+
 /* Open the second socket, which receives from the group. */
 static int vxlan_join(struct vxlan *vxlan, char text[UPLINK_TEXT_SIZE])
 {
@@ -194,7 +203,8 @@ static int vxlan_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (fd < 0)
 		return -1;
 	uplink->lane.to = &vxlan->to;
-	if (vxlan_set_options(vxlan, fd) == 0 && (!vxlan->group || vxlan_join(vxlan, text) == 0) &&
+	if (vxlan_allow_no_checksum(vxlan, fd) == 0 && vxlan_set_options(vxlan, fd) == 0 &&
+	    (!vxlan->group || vxlan_join(vxlan, text) == 0) &&
 	    lane_open(&uplink->lane, &lane_packet_link, fd) == 0) {
 		descriptor_take(&fd);
 		return 0;

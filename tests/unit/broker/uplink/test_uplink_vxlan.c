@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,28 @@ static void it_works_with_ipv6(void **state)
 	assert_int_equal(frame_receive(tunnel), 8);
 	assert_int_equal(uplink_shown(fixture, "u", "to-client-frames"), 1);
 	assert_int_equal(uplink_shown(fixture, "u", "from-client-frames"), 2);
+	close(peer);
+	close(tunnel);
+}
+
+static void a_datagram_of_ipv6_without_a_checksum_is_accepted(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct datagram datagram = datagram_make(42, 7);
+	const int on = 1;
+	uint16_t port;
+	int peer, tunnel;
+
+	ipv6_needed();
+	port = udp_port_find("::1");
+	tunnel = tunnel_opened(fixture, "name=t,bridge=b");
+	uplink_added(fixture, "name=u,bridge=b,type=vxlan,vni=42,local=::,remote=::1,port=%u",
+		     port);
+	peer = udp_open("::1", &(uint16_t){0});
+	assert_int_equal(setsockopt(peer, IPPROTO_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on)), 0);
+	udp_send(peer, "::1", port, &datagram, sizeof(datagram));
+	broker_quiesce(fixture);
+	assert_int_equal(frame_receive(tunnel), 7);
 	close(peer);
 	close(tunnel);
 }
@@ -767,6 +790,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(frames_pass_both_ways_behind_a_header),
 		WITH_BROKER(it_works_with_ipv6),
+		WITH_BROKER(a_datagram_of_ipv6_without_a_checksum_is_accepted),
 		WITH_BROKER(another_networks_frames_are_foreign),
 		WITH_BROKER(frames_from_another_host_are_foreign),
 		WITH_BROKER(the_remote_may_send_from_any_port),
