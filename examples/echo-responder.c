@@ -30,9 +30,9 @@ static void swap(unsigned char *one, unsigned char *other, size_t length)
 }
 
 /*
- * Change the type of an ICMP message, its first byte, and update the checksum (RFC 1624, equation 3).
- * ICMPv6's checksum covers the addresses too, but swapping them does not change their sum. A message
- * with a wrong checksum keeps a wrong one.
+ * Change the type of an ICMP message, its first byte, and update the checksum (RFC 1624, equation
+ * 3). ICMPv6's checksum covers the addresses too, but swapping them does not change their sum. A
+ * message with a wrong checksum keeps a wrong one.
  */
 static void icmp_turn(unsigned char *message, uint8_t from, uint8_t to)
 {

@@ -4,11 +4,11 @@
  * length of each; `send PATH FILE...` opens files and sends them.
  *
  * The sender opens no more files than the transport has room for: it stops when the transport calls
- * pause, and goes on at resume. So it has few open descriptors, whatever the number of files and the
- * speed of the receiver.
+ * pause, and goes on at resume. So it has few open descriptors, whatever the number of files and
+ * the speed of the receiver.
  *
- * The part to copy is `struct binding`. Before each wait of the event loop it asks the transport what
- * to poll for, because any call into the transport may change that.
+ * The part to copy is `struct binding`. Before each wait of the event loop it asks the transport
+ * what to poll for, because any call into the transport may change that.
  */
 #include <err.h>
 #include <errno.h>

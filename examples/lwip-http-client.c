@@ -4,8 +4,8 @@
  *
  *	memtun exec -t user:bridge=lab -- lwip-http-client [mode tap|tun] [address A/P] URL
  *
- * The client tries to connect for a while, because the server may still be starting. The host in the
- * URL is an IPv4 address, because the client has no resolver.
+ * The client tries to connect for a while, because the server may still be starting. The host in
+ * the URL is an IPv4 address, because the client has no resolver.
  */
 #include "lwip-tunnel.h"
 

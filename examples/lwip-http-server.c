@@ -9,8 +9,8 @@
  * GET /data has `size` MiB of pseudo-random bytes, the same in each run, and their checksum. The
  * server has one connection at a time. With `once` it ends after one request for /data.
  *
- * Debian's lwIP does not replace the system's socket calls (LWIP_COMPAT_SOCKETS is 0). Its calls are
- * named lwip_x(), and its descriptors are not the kernel's.
+ * Debian's lwIP does not replace the system's socket calls (LWIP_COMPAT_SOCKETS is 0). Its calls
+ * are named lwip_x(), and its descriptors are not the kernel's.
  */
 #include "lwip-tunnel.h"
 
@@ -50,7 +50,7 @@ static int document_make(struct document *document, size_t length)
 	if (!document->bytes)
 		return -1;
 	document->length = length;
-	/* Marsaglia's xorshift64. Its period is 2^64 - 1, so no two parts of the stream are equal. */
+	/* Marsaglia's xorshift64, whose period is 2^64 - 1: no part of the stream recurs. */
 	for (size_t i = 0; i < length; i++) {
 		random ^= random << 13;
 		random ^= random >> 7;
@@ -153,15 +153,25 @@ static int connection_serve(int connection, const struct document *document)
 	return lwip_recv(connection, rest, sizeof(rest), 0) == 0 ? data : -1;
 }
 
+static void connection_configure(int connection)
+{
+	struct timeval stalled = {.tv_sec = STALLED_SECONDS};
+	int on = 1;
+
+	/* Nagle's algorithm would delay the last short segment until an acknowledgement. */
+	lwip_setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	lwip_setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &stalled, sizeof(stalled));
+	lwip_setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &stalled, sizeof(stalled));
+}
+
 int main(int argc, char **argv)
 {
 	static struct lwip_tunnel tunnel;
 	static struct document document;
-	struct timeval stalled = {.tv_sec = STALLED_SECONDS};
 	const char *reason = NULL;
 	long long size = SIZE_DEFAULT;
 	bool once = false;
-	int listener, one = 1;
+	int listener;
 
 	lwip_tunnel_init(&tunnel, "10.0.0.1/24");
 	for (int i = 1; i < argc; i++) {
@@ -205,10 +215,7 @@ int main(int argc, char **argv)
 			continue;
 		if (connection == -1)
 			err(1, "cannot accept a connection");
-		/* Nagle's algorithm would delay the last short segment until an acknowledgement. */
-		lwip_setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		lwip_setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &stalled, sizeof(stalled));
-		lwip_setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &stalled, sizeof(stalled));
+		connection_configure(connection);
 		served = connection_serve(connection, &document);
 		if (served == -1)
 			warn("a connection was cut short");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the lwIP server and client share beyond HTTP: the checksum of /data, and the header field for
- * it. Unlike TCP's checksum, this one also detects bytes that were lost, doubled or reordered between
- * TCP and the program. It does not protect against an attacker.
+ * What the lwIP server and client share beyond HTTP: the checksum of /data, and the header field
+ * for it. Unlike TCP's checksum, this one also detects bytes that were lost, doubled or reordered
+ * between TCP and the program. It does not protect against an attacker.
  */
 #ifndef EXAMPLES_LWIP_HTTP_H
 #define EXAMPLES_LWIP_HTTP_H

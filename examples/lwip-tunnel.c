@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connects lwIP to a tunnel's descriptor. A frame is one write(2) or read(2), as on /dev/net/tun, so
- * this also works on a descriptor of a real TUN or TAP device.
+ * Connects lwIP to a tunnel's descriptor. A frame is one write(2) or read(2), as on /dev/net/tun,
+ * so this also works on a descriptor of a real TUN or TAP device.
  *
  * lwIP writes from the thread that has its core lock. A thread of this file reads, and passes each
  * frame to lwIP's thread. The reader never takes the core lock: a write that waits for room has it,
  * and two stacks that wait for each other would block for ever.
  *
- * A tunnel ends with a hang-up. A read of 0 bytes alone may be an empty frame. A write after the end
- * raises SIGPIPE, so the program must ignore that signal.
+ * A tunnel ends with a hang-up. A read of 0 bytes alone may be an empty frame. A write after the
+ * end raises SIGPIPE, so the program must ignore that signal.
  */
 #define _GNU_SOURCE 1 /* POLLRDHUP */
 #include "lwip-tunnel.h"
@@ -103,13 +103,15 @@ static err_t frame_write(struct netif *netif, struct pbuf *frame)
 		pieces[count++] = (struct iovec){piece->payload, piece->len};
 	}
 	while (writev(tunnel->fd, pieces, count) == -1) {
-		/* Wait even if the descriptor is non-blocking: TCP handles a late frame better than a lost
-	 * one. */
+		/* Wait even if the descriptor is non-blocking: TCP handles a late frame better than
+		 * a lost
+		 *	 * one. */
 		if (errno == EAGAIN && poll(&room, 1, -1) == 1)
 			continue;
 		if (errno == EINTR)
 			continue;
-		/* No memory, too long, or the tunnel's end: drop the frame, as a network card would. */
+		/* No memory, too long, or the tunnel's end: drop the frame, as a network card
+		 * would. */
 		return errno == ENOBUFS ? ERR_MEM : ERR_IF;
 	}
 	return ERR_OK;
@@ -224,7 +226,8 @@ int lwip_tunnel_start(struct lwip_tunnel *tunnel)
 
 	/*
 	 * lwIP picks its first port with rand(). Without a seed each run would pick the same port,
-	 * which a server refuses for the two minutes that the last run's connection is in TIME-WAIT.
+	 * which a server refuses for the two minutes that the last run's connection is in
+	 * TIME-WAIT.
 	 */
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -1;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Privilege separation: the parent asks memtund for a tunnel. The worker, which reads packets of
- * unknown origin, has no privileges. It receives the tunnel as a descriptor, and answers pings to any
- * address.
+ * unknown origin, has no privileges. It receives the tunnel as a descriptor, and answers pings to
+ * any address.
  *
  *	memtun add left peer right mode tun
  *	privsep right
  *
- * First the worker drops its user (if that is root), its capabilities and, with a seccomp filter, all
- * system calls but the few that it needs. Only then does it receive the descriptor, over a memtun
- * transport. It checks, and prints, that it can open no file, connect to no socket and run no program.
+ * First the worker drops its user (if that is root), its capabilities and, with a seccomp filter,
+ * all system calls but the few that it needs. Only then does it receive the descriptor, over a
+ * memtun transport. It checks, and prints, that it can open no file, connect to no socket and run
+ * no program.
  */
 #include <cap-ng.h>
 #include <err.h>

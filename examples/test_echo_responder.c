@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests the responder in memory: without privileges, device or broker, and with faults on demand. It
- * is an example too, so it includes only public headers.
+ * Tests the responder in memory: without privileges, device or broker, and with faults on demand.
+ * It is an example too, so it includes only public headers.
  */
 #include <memtun/cmocka.h>
 

@@ -33,7 +33,8 @@ void memtun_options_free(struct memtun_options *options);
 
 /*
  * Set one option. value is the text of the command line; NULL switches a flag on. Return 0; -1 with
- * EINVAL (unknown key, or a value out of bounds) or ENOMEM, and memtun_options_error() has the text.
+ * EINVAL (unknown key, or a value out of bounds) or ENOMEM, and memtun_options_error() has the
+ * text.
  */
 int memtun_options_set(struct memtun_options *options, const char *key, const char *value);
 int memtun_options_set_number(struct memtun_options *options, const char *key, uint64_t number);
@@ -251,8 +252,8 @@ int memtun_dispatch(struct memtun *memtun);
 
 /*
  * Wait until the connection is ready or `timeout` milliseconds are over (-1: no timeout), then
- * dispatch. Return 1 after dispatching, 0 at the timeout; -1 with EINTR, or the errno with which the
- * connection has ended.
+ * dispatch. Return 1 after dispatching, 0 at the timeout; -1 with EINTR, or the errno with which
+ * the connection has ended.
  */
 int memtun_wait(struct memtun *memtun, int timeout);
 

@@ -2,9 +2,9 @@
 /*
  * Receives frames, and keeps them until they are freed.
  *
- * A tunnel has ended when its peer has hung up and no frame is left to read. A read of length 0 before
- * that is an empty message, which is no frame. ECONNRESET means that the peer closed with frames
- * unread; the frames that the peer had sent follow.
+ * A tunnel has ended when its peer has hung up and no frame is left to read. A read of length 0
+ * before that is an empty message, which is no frame. ECONNRESET means that the peer closed with
+ * frames unread; the frames that the peer had sent follow.
  */
 #include <errno.h>
 #include <linux/if_tun.h>

@@ -2,9 +2,9 @@
 /*
  * What the files of the connector share.
  *
- * A frame is read into a buffer for the largest frame. If the frame is kept, its buffer is cut to the
- * frame's size. At any time a frame is in one place: waiting (read, but not returned yet), given
- * (returned to the caller, until the next call that reads), or spare (an unused buffer).
+ * A frame is read into a buffer for the largest frame. If the frame is kept, its buffer is cut to
+ * the frame's size. At any time a frame is in one place: waiting (read, but not returned yet),
+ * given (returned to the caller, until the next call that reads), or spare (an unused buffer).
  */
 #ifndef MEMTUN_CONNECTOR_PARTS_H
 #define MEMTUN_CONNECTOR_PARTS_H
@@ -22,8 +22,8 @@
 
 /*
  * Max frames that one call reads after its timeout. A socket buffer of 4 MiB has room for fewer, as
- * the kernel counts at least 768 bytes for a message. So a call looks at every frame that had arrived,
- * and a LAN that is never silent cannot delay its end.
+ * the kernel counts at least 768 bytes for a message. So a call looks at every frame that had
+ * arrived, and a LAN that is never silent cannot delay its end.
  */
 #define CONNECTOR_DRAIN_MAX 8192
 
@@ -70,20 +70,20 @@ static inline int connector_poll(int fd, short events, int timeout)
 int64_t connector_deadline(int timeout);
 
 /*
- * Read the next frame without waiting. The caller owns it. NULL with EAGAIN (none has arrived), EPIPE
- * (the tunnel has ended), ENOMEM or another errno.
+ * Read the next frame without waiting. The caller owns it. NULL with EAGAIN (none has arrived),
+ * EPIPE (the tunnel has ended), ENOMEM or another errno.
  */
 struct connector_frame *connector_receive(struct memtun_connector *connector);
 
 /*
- * Return the oldest waiting frame, or read one before the deadline. The caller owns it. NULL as above,
- * but ETIMEDOUT instead of EAGAIN.
+ * Return the oldest waiting frame, or read one before the deadline. The caller owns it. NULL as
+ * above, but ETIMEDOUT instead of EAGAIN.
  */
 struct connector_frame *connector_next(struct memtun_connector *connector, int64_t deadline);
 
 /*
- * Add the frame to the given ones. It is then the connector's. Without memory for that, add it to the
- * waiting frames, and return -1 with ENOMEM.
+ * Add the frame to the given ones. It is then the connector's. Without memory for that, add it to
+ * the waiting frames, and return -1 with ENOMEM.
  */
 int connector_give(struct memtun_connector *connector, struct connector_frame *frame);
 

@@ -20,8 +20,8 @@
 #include "common/failed.h"
 
 /*
- * Bytes; half of net.core.wmem_default, because the kernel doubles what is set. A socket then has room
- * for 278 frames of 60 bytes or 93 of 1514 (measured with Linux 6.18).
+ * Bytes; half of net.core.wmem_default, because the kernel doubles what is set. A socket then has
+ * room for 278 frames of 60 bytes or 93 of 1514 (measured with Linux 6.18).
  */
 #define SEND_BUFFER (212992 / 2)
 
@@ -58,8 +58,8 @@ static void detach(struct memory_tunnel *tunnel)
 }
 
 /*
- * End the tunnel: close its socket and leave its interface. If a test has the tunnel, keep the frames
- * that the program wrote.
+ * End the tunnel: close its socket and leave its interface. If a test has the tunnel, keep the
+ * frames that the program wrote.
  */
 static void end_tunnel(struct memory_tunnel *tunnel)
 {

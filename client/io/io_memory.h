@@ -4,9 +4,9 @@
  * program wrote. These functions may be called while another thread is in the program's calls.
  *
  * Frames for the program are in its socket, where a plain read(2) finds them. Frames for which the
- * socket has no room wait here, and move on at the next call for the tunnel, memtun_io_read() or one
- * of these. Frames that the program wrote are in the socket too. When the socket is full, or a test
- * asks for them, they move here, where IO_MEMORY_WRITTEN of them have room.
+ * socket has no room wait here, and move on at the next call for the tunnel, memtun_io_read() or
+ * one of these. Frames that the program wrote are in the socket too. When the socket is full, or a
+ * test asks for them, they move here, where IO_MEMORY_WRITTEN of them have room.
  */
 #ifndef MEMTUN_IO_MEMORY_H
 #define MEMTUN_IO_MEMORY_H
@@ -17,8 +17,10 @@
 
 #include "client/io/io_tun.h"
 
-/* Frames that are taken out of a full socket so that the program can go on writing. As many may wait
- * for one queue of a broker by default. */
+/*
+ * Frames that are taken out of a full socket so that the program can go on writing. As many may
+ * wait for one queue of a broker by default.
+ */
 #define IO_MEMORY_WRITTEN 1000
 
 /* A frame with its headers. */
@@ -32,8 +34,8 @@ struct io_frame {
 
 /*
  * Return the tunnel of the program's descriptor. It is valid until the system is freed: after the
- * program has closed it, the frames that it wrote can still be taken. NULL with EBADF, ENOTTY (not a
- * tunnel) or EOPNOTSUPP (not in memory).
+ * program has closed it, the frames that it wrote can still be taken. NULL with EBADF, ENOTTY (not
+ * a tunnel) or EOPNOTSUPP (not in memory).
  */
 struct io_tunnel *io_memory_find(struct memtun_io *io, int fd);
 
@@ -53,17 +55,17 @@ int io_memory_inject(struct io_tunnel *tunnel, const void *frame, size_t length)
 struct io_frame *io_memory_take(struct io_tunnel *tunnel);
 
 /*
- * Take the oldest of these frames for which `chosen` returns true; the others stay. `chosen` is called
- * with the lock held. The caller frees the frame. NULL with EAGAIN.
+ * Take the oldest of these frames for which `chosen` returns true; the others stay. `chosen` is
+ * called with the lock held. The caller frees the frame. NULL with EAGAIN.
  */
 struct io_frame *io_memory_choose(struct io_tunnel *tunnel,
 				  bool (*chosen)(struct io_frame *frame, void *context),
 				  void *context);
 
 /*
- * A sorter takes some of the frames that the program writes. While a tunnel has a sorter, each frame
- * leaves the socket as soon as it is written, or at the next call for the tunnel if it is written by a
- * plain write(2). The functions are called with the lock held.
+ * A sorter takes some of the frames that the program writes. While a tunnel has a sorter, each
+ * frame leaves the socket as soon as it is written, or at the next call for the tunnel if it is
+ * written by a plain write(2). The functions are called with the lock held.
  */
 struct io_sorter {
 	TAILQ_ENTRY(io_sorter) next;
@@ -76,8 +78,8 @@ struct io_sorter {
 };
 
 /*
- * Add a sorter, which is shown the frames that were not taken yet too. Sorters that were added before
- * come first. The tunnel owns the sorter.
+ * Add a sorter, which is shown the frames that were not taken yet too. Sorters that were added
+ * before come first. The tunnel owns the sorter.
  */
 void io_memory_add_sorter(struct io_tunnel *tunnel, struct io_sorter *sorter);
 

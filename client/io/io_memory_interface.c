@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interfaces of the memory kind: their names, and which opens may attach to them. As in the
- * kernel, TUNSETIFF makes an interface, which goes with its last queue unless it is persistent.
+ * kernel, TUNSETIFF makes an interface, which is deleted with its last queue unless it is
+ * persistent.
  */
 #include "client/io/io_memory_parts.h"
 

@@ -2,9 +2,9 @@
 /*
  * The network's side of tunnels in memory: frames to the program and from it.
  *
- * Two things a socket does not report directly. How many messages are in it follows from the lengths
- * of the last messages and from FIONREAD, which for SEQPACKET is the sum of all that are unread. When
- * a message was written follows from the kernel's time stamp.
+ * Two things a socket does not report directly. How many messages are in it follows from the
+ * lengths of the last messages and from FIONREAD, which for SEQPACKET is the sum of all that are
+ * unread. When a message was written follows from the kernel's time stamp.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -163,8 +163,8 @@ unsigned int io_memory_count_unread(struct io_tunnel *tunnel)
 /* ------------------------------------------------------------------------------ from it */
 
 /*
- * Return CLOCK_REALTIME, by which sockets are stamped, less CLOCK_MONOTONIC. The two cannot be read at
- * once, so a reading that took more than 10 microseconds is repeated.
+ * Return CLOCK_REALTIME, by which sockets are stamped, less CLOCK_MONOTONIC. The two cannot be read
+ * at once, so a reading that took more than 10 microseconds is repeated.
  */
 static int64_t realtime_lead(void)
 {

@@ -53,8 +53,9 @@ static inline struct memory_tunnel *memory_of_tunnel(struct io_tunnel *tunnel)
 struct tun_interface *memory_interface_find(struct memory *memory, const char *name);
 
 /*
- * Make an interface for TUNSETIFF, and write its name into `name`, which may be a template or empty.
- * NULL with EINVAL (the name, or neither IFF_TUN nor IFF_TAP), ENFILE (no free name) or ENOMEM.
+ * Make an interface for TUNSETIFF, and write its name into `name`, which may be a template or
+ * empty. NULL with EINVAL (the name, or neither IFF_TUN nor IFF_TAP), ENFILE (no free name) or
+ * ENOMEM.
  */
 struct tun_interface *memory_interface_make(struct memory *memory, char name[IFNAMSIZ],
 					    unsigned int flags);

@@ -2,8 +2,8 @@
 /*
  * The device /dev/net/tun of a system whose tunnels are sockets. A message is a frame with packet
  * information and vnet header as the program set them, so that a plain read(2) returns what
- * memtun_io_read() does. This file adds what a socket does not do by itself. A backend owns the other
- * end of the socket: io_memory.c in this process, io_broker.c in a broker.
+ * memtun_io_read() does. This file adds what a socket does not do by itself. A backend owns the
+ * other end of the socket: io_memory.c in this process, io_broker.c in a broker.
  *
  * io_broker.c is in libmemtun, so the two functions with public names are exported, in the private
  * symbol version MEMTUN_IO_PRIVATE.
@@ -60,8 +60,8 @@ struct io_tun {
 };
 
 /*
- * Make a system with the device registered. `operations` is borrowed. operations->free frees `context`
- * with the system. NULL with ENOMEM, and then the caller still owns `context`.
+ * Make a system with the device registered. `operations` is borrowed. operations->free frees
+ * `context` with the system. NULL with ENOMEM, and then the caller still owns `context`.
  */
 struct memtun_io *memtun_io_new_tun(const struct io_tun_operations *operations, void *context);
 

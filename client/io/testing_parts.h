@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the opaque types of memtun/testing.h are: a tunnel is a struct io_tunnel in memory, and a frame
- * is a struct io_frame.
+ * What the opaque types of memtun/testing.h are: a tunnel is a struct io_tunnel in memory, and a
+ * frame is a struct io_frame.
  */
 #ifndef MEMTUN_TESTING_PARTS_H
 #define MEMTUN_TESTING_PARTS_H

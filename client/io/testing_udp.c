@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UDP datagrams to the program and from it. A receiver is a sorter with a socketpair: the test owns one
- * end, and the receiver writes payloads into the other. A test can thus poll a descriptor, although
- * frames move only in calls into the library.
+ * UDP datagrams to the program and from it. A receiver is a sorter with a socketpair: the test owns
+ * one end, and the receiver writes payloads into the other. A test can thus poll a descriptor,
+ * although frames move only in calls into the library.
  */
 #include "client/io/testing_parts.h"
 

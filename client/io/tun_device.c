@@ -58,8 +58,8 @@ static int copy_out_number(const struct tun_device *device, unsigned long argume
 /* ------------------------------------------------------------------------------ the ioctls */
 
 /*
- * TUNSETTXFILTER. Return how many addresses are compared exactly; 0 also if the kernel would make no
- * filter of them.
+ * TUNSETTXFILTER. Return how many addresses are compared exactly; 0 also if the kernel would make
+ * no filter of them.
  */
 static int set_filter(struct tun_device *device, unsigned long argument)
 {

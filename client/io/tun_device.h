@@ -34,7 +34,7 @@ struct tun_device_operations {
 	 * program asked for, with a null byte within IFNAMSIZ.
 	 */
 	int (*attach)(struct tun_device *device, char name[IFNAMSIZ], unsigned int flags);
-	/* TUNSETQUEUE of an attached multi-queue device: attach or detach the queue. May be NULL. */
+	/* TUNSETQUEUE of an attached device: attach or detach the queue. May be NULL. */
 	int (*enable)(struct tun_device *device, bool on);
 	/* These are called before the setting changes, and may refuse it. They may be NULL. */
 	int (*persist)(struct tun_device *device, bool on);

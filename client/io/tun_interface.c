@@ -15,7 +15,7 @@
 _Static_assert(sizeof(struct virtio_net_hdr) == TUN_VNET_MIN, "as tun_vnet.h has it");
 _Static_assert(sizeof(struct tun_pi) == 4, "as TUNSETIFF without IFF_NO_PI promises");
 
-/* Flags of TUNSETIFF that an interface keeps; IFF_NO_CARRIER only has an effect. */
+/* The flags of TUNSETIFF that an interface keeps. IFF_NO_CARRIER only clears the carrier. */
 #define KEPT_FLAGS (TUN_DEVICE_FEATURES & ~(IFF_TUN | IFF_TAP | IFF_NO_CARRIER))
 
 void tun_interface_update(struct tun_interface *interface)

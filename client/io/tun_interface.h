@@ -88,8 +88,8 @@ static inline bool tun_interface_accepts(const struct tun_interface *interface,
 bool tun_filter_passes(const struct tun_address_filter *filter, const unsigned char *frame);
 
 /*
- * Add an address to the filter. Return false if no exact place is left and the address, which is not
- * multicast, cannot be hashed.
+ * Add an address to the filter. Return false if no exact place is left and the address, which is
+ * not multicast, cannot be hashed.
  */
 bool tun_filter_add(struct tun_address_filter *filter, const unsigned char *address);
 

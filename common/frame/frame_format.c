@@ -9,9 +9,6 @@
 
 #include "common/frame/frame_view.h"
 
-/* Bytes of one VLAN tag: IEEE 802.1Q, 9.3. */
-#define VLAN_TAG_SIZE 4
-
 _Static_assert(sizeof(struct tun_pi) == 4, "FRAME_FORMAT_MAX and frame_format_size()");
 
 /* Return whether the kernel knows the GSO type and all offsets are inside the frame. */
@@ -82,8 +79,9 @@ size_t frame_format_packet_length(enum memtun_mode mode, const void *frame, size
 		return length;
 	protocol = frame_format_protocol(mode, frame, length);
 	return length - ETH_HLEN -
-	       (ethertype_is_tag(protocol) && length >= ETH_HLEN + VLAN_TAG_SIZE ? VLAN_TAG_SIZE
-										 : 0);
+	       (ethertype_is_tag(protocol) && length >= ETH_HLEN + sizeof(struct vlan_tag)
+			? sizeof(struct vlan_tag)
+			: 0);
 }
 
 void frame_format_encode(const struct frame_format *format, enum memtun_mode mode,

@@ -194,8 +194,9 @@ struct memtun_pattern {
  *	MEMTUN_LIMIT, ENOMSG: `limit` frames were read; a limit of 0 means no limit
  * Frames that have arrived are matched before the end or the timeout counts.
  *
- * -1 with errno also: EINVAL (a pattern of unknown kind, or a filter that does not compile), ENOMEM,
- * or the errno of poll(2), recvmsg(2) or read(2). memtun_connector_error() has the failure's text.
+ * -1 with errno also: EINVAL (a pattern of unknown kind, or a filter that does not compile),
+ * ENOMEM, or the errno of poll(2), recvmsg(2) or read(2). memtun_connector_error() has the
+ * failure's text.
  */
 int memtun_connector_expect(struct memtun_connector *connector,
 			    const struct memtun_pattern *patterns, size_t count, int timeout,

@@ -205,7 +205,7 @@ static void a_write_finds_the_end_of_a_datagram_tunnel(void **state)
 	assert_ended();
 }
 
-static void what_is_longer_than_a_frame_is_cut_and_says_so(void **state)
+static void a_message_that_is_too_long_is_cut_and_marked(void **state)
 {
 	const struct memtun_packet *packet;
 
@@ -501,7 +501,7 @@ static void assert_sample(const char *name, const struct memtun_packet *expected
 		__VA_ARGS__,            \
 	})
 
-static void a_packet_says_where_its_headers_are(void **state)
+static void a_packet_has_the_offsets_of_its_headers(void **state)
 {
 	(void)state;
 	assert_sample("udp4", PACKET(.ipv4 = 0, .udp = 20, .payload = 28, .payload_length = 12));
@@ -531,7 +531,7 @@ static void a_frame_that_contradicts_itself_is_malformed(void **state)
 
 /* --- the multicast LAN --- */
 
-static void members_of_a_lan_hear_each_other_and_not_themselves(void **state)
+static void members_of_a_lan_receive_each_others_frames_and_not_their_own(void **state)
 {
 	int64_t start;
 
@@ -544,7 +544,7 @@ static void members_of_a_lan_hear_each_other_and_not_themselves(void **state)
 	assert_elapsed(start, 20);
 }
 
-static void loop_lets_a_member_hear_itself(void **state)
+static void loop_lets_a_member_receive_its_own_frames(void **state)
 {
 	struct memtun_connector *connector = memtun_connector_open_multicast(
 		LAN_GROUP, port_find(), NULL, 1, MEMTUN_CONNECTOR_LOOP);
@@ -644,7 +644,7 @@ static const struct CMUnitTest tests[] = {
 	ON_PAIR(frames_of_a_peer_that_left_some_unread_are_read),
 	ON_PAIR(a_peer_that_only_stopped_sending_is_an_end_of_reading),
 	ON_DATAGRAMS(a_write_finds_the_end_of_a_datagram_tunnel),
-	ON_PAIR(what_is_longer_than_a_frame_is_cut_and_says_so),
+	ON_PAIR(a_message_that_is_too_long_is_cut_and_marked),
 	ON_PAIR(a_written_frame_is_one_message),
 	ON_DATAGRAMS(a_written_frame_is_one_message),
 	ON_PAIR(what_is_no_frame_is_not_written),
@@ -658,10 +658,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(packet_information_is_taken_off_and_put_on),
 	cmocka_unit_test(a_device_is_not_waited_for),
 	cmocka_unit_test(a_kernel_tap_is_a_tunnel_too),
-	cmocka_unit_test(a_packet_says_where_its_headers_are),
+	cmocka_unit_test(a_packet_has_the_offsets_of_its_headers),
 	ON_PAIR(a_frame_that_contradicts_itself_is_malformed),
-	ON_LAN(members_of_a_lan_hear_each_other_and_not_themselves),
-	cmocka_unit_test(loop_lets_a_member_hear_itself),
+	ON_LAN(members_of_a_lan_receive_each_others_frames_and_not_their_own),
+	cmocka_unit_test(loop_lets_a_member_receive_its_own_frames),
 	ON_LAN(a_lan_carries_full_and_largest_frames),
 	ON_LAN(a_lan_has_addresses_and_two_descriptors),
 	cmocka_unit_test(what_is_no_lan_is_refused),

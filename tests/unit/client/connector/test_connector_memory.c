@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connectors without memory: each allocation that a connector makes fails once, in a run of its own.
- * The call that needed it fails with ENOMEM or works without it, the next call goes on, and no frame
- * is lost.
+ * Connectors without memory: each allocation that a connector makes fails once, in a run of its
+ * own. The call that needed it fails with ENOMEM or works without it, the next call goes on, and no
+ * frame is lost.
  */
 #include <errno.h>
 #include <stdlib.h>

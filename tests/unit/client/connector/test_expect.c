@@ -86,7 +86,7 @@ static void the_first_of_several_matching_patterns_counts(void **state)
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_EOF, MEMTUN_FILTER("ip"), MEMTUN_FILTER("udp")), 1);
 }
 
-static void frames_before_the_match_are_gone(void **state)
+static void frames_before_the_match_are_discarded(void **state)
 {
 	(void)state;
 	SEND(&ends, 1, 2, 3);
@@ -345,7 +345,7 @@ static void the_limit_counts_frames_that_stayed(void **state)
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_FILTER("port 3"), MEMTUN_LIMIT), 0);
 }
 
-static void the_limit_holds_for_matches_that_stayed(void **state)
+static void the_limit_counts_matches_that_stayed(void **state)
 {
 	(void)state;
 	SEND(&ends, 5, 2, 2, 2);
@@ -387,7 +387,7 @@ static void a_filter_that_is_none_is_named(void **state)
 	read_is(1);
 }
 
-static void patterns_that_say_nothing_are_refused(void **state)
+static void patterns_without_content_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER(NULL)), -1);
@@ -441,7 +441,7 @@ static void own_frames_are_no_frames_read(void **state)
 static const struct CMUnitTest tests[] = {
 	ON_EACH(a_match_is_returned_by_the_index_of_its_pattern),
 	ON_EACH(the_first_of_several_matching_patterns_counts),
-	ON_EACH(frames_before_the_match_are_gone),
+	ON_EACH(frames_before_the_match_are_discarded),
 	ON_EACH(all_matches_that_are_there_are_returned),
 	ON_EACH(frames_behind_the_match_stay_in_their_order),
 	ON_EACH(frames_that_stayed_are_looked_at_again_in_their_order),
@@ -465,11 +465,11 @@ static const struct CMUnitTest tests[] = {
 	ON_EACH(the_limit_without_its_pattern_is_enomsg),
 	ON_EACH(the_limit_counts_matching_frames_too),
 	ON_EACH(the_limit_counts_frames_that_stayed),
-	ON_EACH(the_limit_holds_for_matches_that_stayed),
+	ON_EACH(the_limit_counts_matches_that_stayed),
 	ON_EACH(a_match_on_the_limit_is_a_match),
 	ON_EACH(a_limited_look_leaves_the_rest_in_order),
 	ON_PAIR(a_filter_that_is_none_is_named),
-	ON_PAIR(patterns_that_say_nothing_are_refused),
+	ON_PAIR(patterns_without_content_are_refused),
 	ON_PAIR(an_expect_forgets_the_error_before_it),
 	ON_LAN(filters_know_a_lans_ethernet),
 	ON_LAN(own_frames_are_no_frames_read),

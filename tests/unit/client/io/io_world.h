@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program's I/O system of any kind, and the far side of its tunnel, which sends and receives frames:
- * the network's end of a memory tunnel, a packet socket on the kernel's interface (in a network
- * namespace of the test's own), or another tunnel on the same hub of a broker. No function waits
- * longer than ten seconds.
+ * A program's I/O system of any kind, and the far side of its tunnel, which sends and receives
+ * frames: the network's end of a memory tunnel, a packet socket on the kernel's interface (in a
+ * network namespace of the test's own), or another tunnel on the same hub of a broker. No function
+ * waits longer than ten seconds.
  */
 #ifndef MEMTUN_TESTS_IO_WORLD_H
 #define MEMTUN_TESTS_IO_WORLD_H
@@ -45,7 +45,9 @@ void io_world_attach(struct io_world *world, const char *name, int flags, int op
 /* Find the far side after the program's descriptor was attached in another way. */
 void io_world_find_far(struct io_world *world, const char *name, bool tap);
 
-/* Send a frame to the program, or receive one from it, without packet information and vnet header. */
+/*
+ * Send a frame to the program, or receive one from it, without packet information and vnet header.
+ */
 void io_world_send(struct io_world *world, const void *frame, size_t length);
 
 /* Send a frame that a filter may drop. At return the program can read it, or never will. */

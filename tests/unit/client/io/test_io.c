@@ -448,7 +448,7 @@ static void a_read_is_one_frame_cut_to_its_limit(void **state)
 	memtun_io_close(*state, fd);
 }
 
-static void packet_information_says_the_protocol_and_the_cut(void **state)
+static void packet_information_has_the_protocol_and_the_cut(void **state)
 {
 	unsigned char whole[64] = {0, 0, 0x08, 0x00};
 	int fd = attach(*state, "", IFF_TUN, O_RDWR | O_NONBLOCK);
@@ -520,7 +520,7 @@ static void a_plain_read_and_write_see_the_same(void **state)
 	memtun_io_close(*state, fd);
 }
 
-static void an_empty_tunnel_says_so_with_the_errno_that_was_set(void **state)
+static void a_read_of_an_empty_tunnel_fails_with_the_errno_that_was_set(void **state)
 {
 	int fd = attach(*state, "", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
 	struct io_tunnel *tunnel = io_memory_find(*state, fd);
@@ -781,7 +781,7 @@ static void a_persistent_interface_stays_with_what_was_set(void **state)
 	memtun_io_close(*state, fd);
 }
 
-static void another_users_interface_is_not_to_be_had(void **state)
+static void another_users_interface_is_refused(void **state)
 {
 	int fd, status;
 	pid_t child;
@@ -810,7 +810,9 @@ static void another_users_interface_is_not_to_be_had(void **state)
 
 /* ------------------------------------------------------------------------------ processes */
 
-/* The parent closes its descriptor. The interface and its name stay until the child closes its own. */
+/*
+ * The parent closes its descriptor. The interface and its name stay until the child closes its own.
+ */
 static void a_descriptor_lives_on_in_a_child(void **state)
 {
 	int fd = attach(*state, "handed", IFF_TUN | IFF_NO_PI, O_RDWR);
@@ -868,11 +870,11 @@ static const struct CMUnitTest tests[] = {
 	IN_MEMORY(the_next_calls_fail_and_then_no_more),
 	IN_MEMORY(every_third_call_fails_for_as_long_as_it_is_set),
 	IN_MEMORY(a_read_is_one_frame_cut_to_its_limit),
-	IN_MEMORY(packet_information_says_the_protocol_and_the_cut),
+	IN_MEMORY(packet_information_has_the_protocol_and_the_cut),
 	IN_MEMORY(a_vnet_header_precedes_the_frame),
 	IN_MEMORY(a_vector_is_read_and_written_as_one_frame),
 	IN_MEMORY(a_plain_read_and_write_see_the_same),
-	IN_MEMORY(an_empty_tunnel_says_so_with_the_errno_that_was_set),
+	IN_MEMORY(a_read_of_an_empty_tunnel_fails_with_the_errno_that_was_set),
 	IN_MEMORY(a_write_above_the_send_size_has_no_room),
 	IN_MEMORY(frames_are_injected_as_the_interface_would_take_them),
 	IN_MEMORY(frames_beyond_the_socket_wait_in_order),
@@ -884,7 +886,7 @@ static const struct CMUnitTest tests[] = {
 	IN_MEMORY(a_million_frames_leave_nothing_behind),
 	IN_MEMORY(an_interface_goes_with_its_last_queue),
 	IN_MEMORY(a_persistent_interface_stays_with_what_was_set),
-	IN_MEMORY(another_users_interface_is_not_to_be_had),
+	IN_MEMORY(another_users_interface_is_refused),
 	IN_MEMORY(a_descriptor_lives_on_in_a_child),
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each allocation and each system call of the memory system fails once, in turn. The call that needed
- * it fails with that errno, no descriptor stays open, and the same call works the next time.
+ * Each allocation and each system call of the memory system fails once, in turn. The call that
+ * needed it fails with that errno, no descriptor stays open, and the same call works the next time.
  */
 #include "tests/unit/runner.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same calls to the kernel's /dev/net/tun, in a network namespace of this program's own, and to a
- * tunnel in memory. Results, errno and data that is written back must be the same, except for the
- * differences in the tables below, which are those of memtun_io(3). A difference that no longer exists
- * is an error too.
+ * The same calls to the kernel's /dev/net/tun, in a network namespace of this program's own, and to
+ * a tunnel in memory. Results, errno and data that is written back must be the same, except for the
+ * differences in the tables below, which are those of memtun_io(3). A difference that no longer
+ * exists is an error too.
  */
 #include "tests/unit/runner.h"
 
@@ -299,8 +299,10 @@ static int compare_calls(const struct state *state)
 	return wrong;
 }
 
-/* A 64-bit kernel does not know a 32-bit program's requests about filters, because the argument's size
- * is a part of their number. The memory system does not know them either. */
+/*
+ * A 64-bit kernel does not know a 32-bit program's requests about filters, because the argument's
+ * size is a part of their number. The memory system does not know them either.
+ */
 static bool is_filter_of_32_bits(unsigned long request)
 {
 	return sizeof(void *) == 4 && _IOC_SIZE(request) == sizeof(struct sock_fprog);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One program on all three kinds of I/O system: its calls have the same results. The file is compiled
- * once for each KIND. The kernel's tests are skipped if this user has no privilege for it.
+ * One program on all three kinds of I/O system: its calls have the same results. The file is
+ * compiled once for each KIND. The kernel's tests are skipped if this user has no privilege for it.
  */
 #include "tests/unit/runner.h"
 
@@ -27,7 +27,9 @@ static const unsigned char packet[20] = {0x45, 0, 0,  20, 0, 1, 0,  0, 64, 59,
 					 0,    0, 10, 0,  0, 1, 10, 0, 0,  2};
 static const unsigned char ethernet[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5, 7};
 
-/* Of 01:00:5e:00:00:00 to 01:00:5e:00:00:3f, those that pass when 05 is in the filter (Linux 6.18). */
+/*
+ * Of 01:00:5e:00:00:00 to 01:00:5e:00:00:3f, those that pass when 05 is in the filter (Linux 6.18).
+ */
 #define GROUPS_THAT_CAME UINT64_C(0x80400010000020)
 
 #define assert_fails(call, error)                 \
@@ -223,8 +225,8 @@ static void a_short_read_cuts_the_frame(void **state)
 }
 
 /*
- * The filter has eight exact addresses, and hashes further multicast addresses to six bits. Which of
- * 64 groups pass too is the kernel's choice, and is the same in memory.
+ * The filter has eight exact addresses, and hashes further multicast addresses to six bits. Which
+ * of 64 groups pass too is the kernel's choice, and is the same in memory.
  */
 static void a_filter_lets_the_same_frames_in(void **state)
 {

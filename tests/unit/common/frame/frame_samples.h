@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames with correct checksums, and their descriptions by frame_describe(). They were written byte by
- * byte, not with frame_build, and a packet analyzer finds no error in them.
+ * Frames with correct checksums, and their descriptions by frame_describe(). They were written byte
+ * by byte, not with frame_build, and a packet analyzer finds no error in them.
  */
 #ifndef MEMTUN_FRAME_SAMPLES_H
 #define MEMTUN_FRAME_SAMPLES_H

@@ -12,7 +12,9 @@
 #include "common/frame/frame_format.h"
 #include "tests/unit/runner.h"
 
-/* The definition: add big-endian words of 16 bits one by one. Return the two bytes of the header. */
+/*
+ * The definition: add big-endian words of 16 bits one by one. Return the two bytes of the header.
+ */
 static void checksum_by_definition(uint8_t result[2], const uint8_t *bytes, size_t length)
 {
 	uint32_t sum = 0;

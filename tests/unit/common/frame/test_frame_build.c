@@ -135,7 +135,7 @@ static void a_udp_frame_fits_in_exactly_its_length(void **state)
 	assert_int_equal(frame_build_udp(frame, sizeof(frame), MEMTUN_TAP, &udp), sizeof(frame));
 }
 
-static void udp_goes_up_to_what_its_length_field_can_say(void **state)
+static void udp_payloads_reach_the_limit_of_the_length_field(void **state)
 {
 	static const struct {
 		int family;
@@ -392,7 +392,7 @@ int main(void)
 		cmocka_unit_test(a_udp_frame_is_the_sample_byte_for_byte),
 		cmocka_unit_test(udp_frames_have_the_headers_they_were_asked_for),
 		cmocka_unit_test(a_udp_frame_fits_in_exactly_its_length),
-		cmocka_unit_test(udp_goes_up_to_what_its_length_field_can_say),
+		cmocka_unit_test(udp_payloads_reach_the_limit_of_the_length_field),
 		cmocka_unit_test(an_empty_datagram_needs_no_payload),
 		cmocka_unit_test(a_udp_checksum_of_zero_is_sent_as_ones),
 		cmocka_unit_test(what_makes_no_frame_is_refused),

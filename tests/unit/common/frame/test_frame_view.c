@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What frame_view finds in frames, and frame_describe()'s lines about them. Each frame is in a block
- * of its size, so that a sanitizer reports the first byte that is read outside.
+ * What frame_view finds in frames, and frame_describe()'s lines about them. Each frame is in a
+ * block of its size, so that a sanitizer reports the first byte that is read outside.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -213,7 +213,7 @@ static void padding_is_not_payload(void **state)
 	assert_int_equal(view_of(&spanning_tree).payload_length, 7);
 }
 
-static void fragments_say_where_they_belong(void **state)
+static void fragments_have_their_offset(void **state)
 {
 	const char *const names[][2] = {
 		{"udp4_first_fragment", "udp4_last_fragment"},
@@ -430,7 +430,7 @@ static void udp_over_ipv6_must_have_a_checksum(void **state)
 	assert_false(checksums_hold(&copy));
 }
 
-static void a_transport_header_that_contradicts_itself_does_not_hold(void **state)
+static void a_transport_header_that_contradicts_itself_is_not_valid(void **state)
 {
 	struct copy udp = copy_of("udp6_extensions");
 	struct copy tcp = copy_of("tcp6_two_tags");
@@ -450,7 +450,7 @@ static void a_transport_header_that_contradicts_itself_does_not_hold(void **stat
 	assert_false(checksums_hold(&tcp));
 }
 
-static void a_description_says_what_is_wrong(void **state)
+static void a_description_has_the_defect(void **state)
 {
 	struct copy copy = copy_of("udp4");
 
@@ -470,7 +470,7 @@ static void a_description_says_what_is_wrong(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-static void a_description_is_cut_to_what_holds_it(void **state)
+static void a_description_is_cut_to_the_buffer(void **state)
 {
 	const struct frame_sample *sample = frame_sample_find("tcp6_two_tags");
 	size_t whole = strlen(sample->description);
@@ -501,7 +501,7 @@ int main(void)
 		cmocka_unit_test(untagged_is_not_the_same_as_tagged_with_zero),
 		cmocka_unit_test(a_third_tag_is_payload),
 		cmocka_unit_test(padding_is_not_payload),
-		cmocka_unit_test(fragments_say_where_they_belong),
+		cmocka_unit_test(fragments_have_their_offset),
 		cmocka_unit_test(the_only_fragment_is_a_whole_packet),
 		cmocka_unit_test(dont_fragment_is_seen),
 		cmocka_unit_test(a_cut_header_is_not_taken_for_a_header),
@@ -513,9 +513,9 @@ int main(void)
 		cmocka_unit_test(a_flipped_bit_breaks_the_checksum),
 		cmocka_unit_test(what_one_frame_cannot_prove_is_let_pass),
 		cmocka_unit_test(udp_over_ipv6_must_have_a_checksum),
-		cmocka_unit_test(a_transport_header_that_contradicts_itself_does_not_hold),
-		cmocka_unit_test(a_description_says_what_is_wrong),
-		cmocka_unit_test(a_description_is_cut_to_what_holds_it),
+		cmocka_unit_test(a_transport_header_that_contradicts_itself_is_not_valid),
+		cmocka_unit_test(a_description_has_the_defect),
+		cmocka_unit_test(a_description_is_cut_to_the_buffer),
 	};
 
 	return RUN_TESTS(tests);
