@@ -131,6 +131,12 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_AGE] = U64("age"),
 	[MEMTUN_A_CONNECTS] = U64("connects"),
 	[MEMTUN_A_REASON] = TEXT("reason", 0),
+	[MEMTUN_A_PID] = U32("pid", 0, UINT32_MAX, 0),
+	[MEMTUN_A_PROGRAM] = TEXT("program", 0),
+	[MEMTUN_A_CAPTURES] = U32("captures", 0, UINT32_MAX, 0),
+	[MEMTUN_A_INJECTORS] = U32("injectors", 0, UINT32_MAX, 0),
+	[MEMTUN_A_SUBSCRIPTIONS] = U32("subscriptions", 0, UINT32_MAX, 0),
+	[MEMTUN_A_QUEUED_BYTES] = U64("queued-bytes"),
 };
 
 enum memtun_attribute attribute_find(const char *word)

@@ -175,6 +175,20 @@ int memtun_address_show(struct memtun *memtun, const char *bridge, memtun_record
 			void *context);
 
 /*
+ * Call function for the session with that id, or for each if `id` is 0. A session is a client of
+ * the broker. It stays in the list with the `state` `closed` after the client has disconnected, as
+ * long as a capture or an injector that it asked for is in use.
+ */
+int memtun_session_show(struct memtun *memtun, uint32_t id, memtun_record_function *function,
+			void *context);
+
+/*
+ * Disconnect the session's client and end the session's captures and injectors. EINVAL also if it is
+ * this connection's session.
+ */
+int memtun_session_delete(struct memtun *memtun, uint32_t id);
+
+/*
  * Return whether the list of the last blocking call changed while it was sent. If so, it may lack
  * objects: ask again.
  */

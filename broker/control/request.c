@@ -61,9 +61,7 @@ static enum request_result run_hello(struct session *session, struct fault *faul
 
 static enum request_result run_subscribe(struct session *session, struct fault *fault)
 {
-	(void)fault;
-	session_subscribe(session);
-	return REQUEST_DONE;
+	return session_subscribe(session, fault) < 0 ? REQUEST_FAILED : REQUEST_DONE;
 }
 
 struct request_type {
@@ -126,6 +124,12 @@ static const struct request_type request_types[MEMTUN_CMD_END] = {
 	[MEMTUN_CMD_ADDRESS_SHOW] = {"address show",
 				     request_address_show,
 				     {.required = {MEMTUN_A_BRIDGE}}},
+	[MEMTUN_CMD_SESSION_SHOW] = {"session show",
+				     request_session_show,
+				     {.allowed = {MEMTUN_A_ID}}},
+	[MEMTUN_CMD_SESSION_DELETE] = {"session del",
+				       request_session_delete,
+				       {.required = {MEMTUN_A_ID}}},
 	[MEMTUN_CMD_INJECT] = {"inject",
 			       request_inject,
 			       {.required = {MEMTUN_A_DIRECTION}, .options = OPTION_KEY}},

@@ -10,6 +10,7 @@
 #include "broker/tunnel/tunnel.h"
 #include "broker/switch/capture.h"
 #include "broker/control/request_parts.h"
+#include "broker/engine/account.h"
 #include "broker/tunnel/injector.h"
 #include "broker/uplink/uplink.h"
 
@@ -81,10 +82,10 @@ enum request_result request_capture(struct session *session, struct fault *fault
 	} else {
 		port = request_captured_port(session, fault);
 	}
-	if (!bridge && !port)
+	if ((!bridge && !port) || account_check(session->account, ACCOUNT_CAPTURES, fault) < 0)
 		return REQUEST_FAILED;
-	capture_new(session->control->engine, port, bridge, request_direction(session),
-		    attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
+	capture_new(session->control->engine, session->account, port, bridge,
+		    request_direction(session), attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
 	return answer_frames(session, fd, fault);
 }
 
@@ -93,8 +94,8 @@ enum request_result request_inject(struct session *session, struct fault *fault)
 	struct tunnel *tunnel = request_wired_tunnel(session, fault);
 	int fd = -1;
 
-	if (!tunnel)
+	if (!tunnel || account_check(session->account, ACCOUNT_INJECTORS, fault) < 0)
 		return REQUEST_FAILED;
-	injector_new(tunnel, request_direction(session), &fd);
+	injector_new(tunnel, session->account, request_direction(session), &fd);
 	return answer_frames(session, fd, fault);
 }

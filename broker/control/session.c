@@ -203,13 +203,17 @@ static void session_publish(struct event_subscriber *subscriber, const struct at
 	session_update(session);
 }
 
-void session_subscribe(struct session *session)
+int session_subscribe(struct session *session, struct fault *fault)
 {
 	if (session->subscribed)
-		return;
+		return 0;
+	if (account_check(session->account, ACCOUNT_SUBSCRIPTIONS, fault) < 0)
+		return -1;
+	account_charge(session->account, ACCOUNT_SUBSCRIPTIONS, 1);
 	session->subscribed = true;
 	session->subscriber.publish = session_publish;
 	event_subscribe(&session->control->engine->events, &session->subscriber);
+	return 0;
 }
 
 static void session_tell_lost(struct session *session)
@@ -335,9 +339,17 @@ struct session *session_new(struct control *control, int fd, uid_t uid, pid_t pi
 
 	if (!session)
 		return NULL;
-	session->transport = memtun_transport_new(fd, &session_handlers, session);
+	session->account =
+		account_open(&control->engine->accounts, engine_next_id(control->engine), uid, pid);
+	if (session->account)
+		session->transport = memtun_transport_new(fd, &session_handlers, session);
 	if (!session->transport) {
+		int error = errno;
+
+		if (session->account)
+			account_close(session->account);
 		free(session);
+		errno = error;
 		return NULL;
 	}
 	session->control = control;
@@ -357,8 +369,11 @@ void session_free(struct session *session)
 	ev_io_stop(session->control->engine->loop, &session->io);
 	ev_timer_stop(session->control->engine->loop, &session->timer);
 	LIST_REMOVE(session, in_control);
-	if (session->subscribed)
+	if (session->subscribed) {
 		event_unsubscribe(&session->subscriber);
+		account_refund(session->account, ACCOUNT_SUBSCRIPTIONS, 1);
+	}
+	account_close(session->account);
 	memtun_transport_free(session->transport);
 	if (session->step)
 		free(session->record);

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/message.h"
 
+struct account;
 struct control;
 struct memtun_transport;
 struct session;
@@ -34,6 +35,7 @@ struct session {
 	ev_timer timer;
 	uid_t uid;
 	pid_t pid;
+	struct account *account; /* of what the client makes the broker keep */
 	bool greeted;
 	struct event_subscriber subscriber;
 	bool subscribed;  /* to events */
@@ -62,8 +64,8 @@ void session_send(struct session *session, int fd);
  * ends, so the strings of the message stay valid. -1 with ENOMEM, the fault filled. */
 int session_begin(struct session *session, session_step *step, struct fault *fault);
 
-/* Send events to the client from now on. */
-void session_subscribe(struct session *session);
+/* Send events to the client from now on. -1 with EDQUOT, the fault filled. */
+int session_subscribe(struct session *session, struct fault *fault);
 
 /* Free all sessions. */
 void sessions_free(struct control *control);

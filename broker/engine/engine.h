@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/engine/account.h"
 #include "broker/engine/events.h"
 #include "broker/engine/liveness.h"
 #include "broker/system/socket_diag.h"
@@ -25,6 +26,7 @@ struct engine {
 	struct socket_diag diag;
 	struct liveness liveness;
 	struct event_sink events;
+	struct accounts accounts; /* of the clients */
 	uint32_t last_id;
 	unsigned int generation;  /* counts the objects that were added and deleted */
 	bool default_buffer_fits; /* a new socket's send buffer is SOCKETPAIR_BUFFER already */

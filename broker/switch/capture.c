@@ -14,6 +14,7 @@
 #include "broker/engine/engine.h"
 #include "broker/engine/batch.h"
 #include "broker/system/socketpair.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
 
 /* The limits of one capture's backlog, in records and bytes. */
@@ -22,6 +23,7 @@
 
 struct capture {
 	LIST_ENTRY(capture) of_target; /* of the port's or the bridge's captures */
+	struct account_object of_account;
 	ev_io io;
 	struct engine *engine;
 	enum memtun_direction direction; /* 0: both */
@@ -30,13 +32,34 @@ struct capture {
 	struct backlog backlog; /* of whole records: a header, unless plain, and a frame */
 };
 
+/* Return what a record in the backlog takes of memory. */
+static uint64_t record_size(const struct frame *record)
+{
+	return sizeof(*record) + record->length;
+}
+
+/* Remove the oldest record of the backlog. */
+static void capture_pop(struct capture *capture)
+{
+	account_refund(capture->of_account.account, ACCOUNT_BYTES,
+		       record_size(backlog_peek(&capture->backlog, 0)));
+	backlog_pop(&capture->backlog, 1);
+}
+
 static void capture_free(struct capture *capture)
 {
 	ev_io_stop(capture->engine->loop, &capture->io);
 	close(capture->io.fd);
 	LIST_REMOVE(capture, of_target);
-	backlog_pop(&capture->backlog, capture->backlog.count);
+	while (capture->backlog.count)
+		capture_pop(capture);
+	account_remove(&capture->of_account);
 	free(capture);
+}
+
+static void capture_end(struct account_object *object)
+{
+	capture_free(container_of(object, struct capture, of_account));
 }
 
 void capture_end_port(struct port *port)
@@ -115,7 +138,7 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 
 		if (!capture_send(capture, &part, 1))
 			break;
-		backlog_pop(&capture->backlog, 1);
+		capture_pop(capture);
 		if (capture->missed > missed) {
 			capture_tell_waiting(capture);
 			break;
@@ -124,8 +147,9 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 	capture_update_io(capture);
 }
 
-struct capture *capture_new(struct engine *engine, struct port *port, struct bridge *bridge,
-			    enum memtun_direction direction, bool plain, int *client_fd)
+struct capture *capture_new(struct engine *engine, struct account *account, struct port *port,
+			    struct bridge *bridge, enum memtun_direction direction, bool plain,
+			    int *client_fd)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
 	int ends[2];
@@ -147,6 +171,7 @@ struct capture *capture_new(struct engine *engine, struct port *port, struct bri
 		LIST_INSERT_HEAD(&port->captures, capture, of_target);
 	else
 		LIST_INSERT_HEAD(&bridge->captures, capture, of_target);
+	account_add(account, &capture->of_account, ACCOUNT_CAPTURES, capture_end);
 	*client_fd = ends[1];
 	return capture;
 }
@@ -167,6 +192,19 @@ static struct frame *record_new(const struct iovec *parts, size_t count)
 	return record;
 }
 
+/* Put the record into the backlog, if the account and the memory have room for it. */
+static bool capture_push(struct capture *capture, struct frame *record)
+{
+	struct account *account = capture->of_account.account;
+
+	if (!account_charge(account, ACCOUNT_BYTES, record_size(record)))
+		return false;
+	if (backlog_push(&capture->backlog, record) == 0)
+		return true;
+	account_refund(account, ACCOUNT_BYTES, record_size(record));
+	return false;
+}
+
 /*
  * Put a record into the backlog, or count it as missed if the backlog is full or memory is short.
  */
@@ -176,7 +214,7 @@ static void capture_keep(struct capture *capture, const struct iovec *parts, siz
 
 	if (capture->backlog.count < FRAMES_MAX && capture->backlog.bytes < BYTES_MAX)
 		record = record_new(parts, count);
-	if (!record || backlog_push(&capture->backlog, record) < 0) {
+	if (!record || !capture_push(capture, record)) {
 		if (record)
 			frame_release(record);
 		capture->missed++;

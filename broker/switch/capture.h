@@ -15,7 +15,7 @@
 #include "memtun/protocol.h"
 #include "broker/switch/port.h"
 
-struct attribute_set;
+struct account;
 struct engine;
 struct capture;
 
@@ -23,8 +23,9 @@ struct capture;
  * Capture a port or, if port is NULL, a bridge. *client_fd, where the client reads, is the
  * caller's. direction is 0 for both. A plain capture has frames without a header. NULL with errno.
  */
-struct capture *capture_new(struct engine *engine, struct port *port, struct bridge *bridge,
-			    enum memtun_direction direction, bool plain, int *client_fd);
+struct capture *capture_new(struct engine *engine, struct account *account, struct port *port,
+			    struct bridge *bridge, enum memtun_direction direction, bool plain,
+			    int *client_fd);
 
 /* End the captures of a port, or of a bridge, that is being deleted. */
 void capture_end_port(struct port *port);

@@ -35,7 +35,13 @@ void injector_free(struct injector *injector)
 	ev_io_stop(injector->tunnel->port.engine->loop, &injector->io);
 	close(injector->io.fd);
 	LIST_REMOVE(injector, of_tunnel);
+	account_remove(&injector->of_account);
 	free(injector);
+}
+
+static void injector_end(struct account_object *object)
+{
+	injector_free(container_of(object, struct injector, of_account));
 }
 
 /* Count bytes that are no frame: as the client's, or as refused on the way to the client. */
@@ -120,8 +126,8 @@ static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 		injector_free(injector);
 }
 
-struct injector *injector_new(struct tunnel *tunnel, enum memtun_direction direction,
-			      int *client_fd)
+struct injector *injector_new(struct tunnel *tunnel, struct account *account,
+			      enum memtun_direction direction, int *client_fd)
 {
 	struct injector *injector = calloc(1, sizeof(*injector));
 	int ends[2];
@@ -141,6 +147,7 @@ struct injector *injector_new(struct tunnel *tunnel, enum memtun_direction direc
 	ev_io_init(&injector->io, injector_ready, ends[0], EV_READ);
 	injector->io.data = injector;
 	LIST_INSERT_HEAD(&tunnel->injectors, injector, of_tunnel);
+	account_add(account, &injector->of_account, ACCOUNT_INJECTORS, injector_end);
 	injector_set_reading(injector, direction == MEMTUN_TO_CLIENT ||
 					       !source_is_paused(&tunnel->port.source));
 	*client_fd = ends[1];

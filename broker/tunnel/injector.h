@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "broker/engine/account.h"
 #include "broker/engine/backpressure.h"
 #include "memtun/protocol.h"
 
@@ -19,14 +20,15 @@ struct tunnel;
 struct injector {
 	struct source source; /* of frames towards the tunnel's client */
 	LIST_ENTRY(injector) of_tunnel;
+	struct account_object of_account;
 	struct tunnel *tunnel;
 	ev_io io;
 	enum memtun_direction direction;
 };
 
 /* Make an injector. *client_fd, where the client writes, is the caller's. NULL with errno. */
-struct injector *injector_new(struct tunnel *tunnel, enum memtun_direction direction,
-			      int *client_fd);
+struct injector *injector_new(struct tunnel *tunnel, struct account *account,
+			      enum memtun_direction direction, int *client_fd);
 
 /* Close it. Frames that were not read yet are lost. */
 void injector_free(struct injector *injector);

@@ -213,6 +213,24 @@ int memtun_address_show(struct memtun *memtun, const char *bridge, memtun_record
 	return call_simple(memtun, MEMTUN_CMD_ADDRESS_SHOW, NULL, &options, function, context);
 }
 
+int memtun_session_show(struct memtun *memtun, uint32_t id, memtun_record_function *function,
+			void *context)
+{
+	struct memtun_options options = {0};
+
+	if (id)
+		attribute_set_put_number(&options.set, MEMTUN_A_ID, id);
+	return call_simple(memtun, MEMTUN_CMD_SESSION_SHOW, NULL, &options, function, context);
+}
+
+int memtun_session_delete(struct memtun *memtun, uint32_t id)
+{
+	struct memtun_options options = {0};
+
+	attribute_set_put_number(&options.set, MEMTUN_A_ID, id);
+	return call_simple(memtun, MEMTUN_CMD_SESSION_DELETE, NULL, &options, NULL, NULL);
+}
+
 bool memtun_interrupted(const struct memtun *memtun)
 {
 	return memtun->interrupted;

@@ -102,9 +102,11 @@ static size_t request_build(struct memtun *memtun, enum memtun_command command, 
 			    const struct memtun_options *options)
 {
 	struct message_builder *builder = &memtun->builder;
-	bool is_list =
-		!name && (command == MEMTUN_CMD_TUNNEL_SHOW || command == MEMTUN_CMD_BRIDGE_SHOW ||
-			  command == MEMTUN_CMD_UPLINK_SHOW || command == MEMTUN_CMD_ADDRESS_SHOW);
+	bool has_key = name || (options && attribute_set_has(&options->set, MEMTUN_A_ID));
+	bool is_list = !has_key &&
+		       (command == MEMTUN_CMD_TUNNEL_SHOW || command == MEMTUN_CMD_BRIDGE_SHOW ||
+			command == MEMTUN_CMD_UPLINK_SHOW || command == MEMTUN_CMD_ADDRESS_SHOW ||
+			command == MEMTUN_CMD_SESSION_SHOW);
 
 	message_begin(builder, (uint16_t)command,
 		      (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | (is_list ? NLM_F_DUMP : 0)),

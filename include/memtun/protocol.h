@@ -44,6 +44,8 @@ enum memtun_command {
 	MEMTUN_CMD_UPLINK_DELETE = 0x20,
 	MEMTUN_CMD_UPLINK_SHOW = 0x21,
 	MEMTUN_CMD_ADDRESS_SHOW = 0x22,
+	MEMTUN_CMD_SESSION_SHOW = 0x23,
+	MEMTUN_CMD_SESSION_DELETE = 0x24,
 	MEMTUN_CMD_END
 };
 
@@ -69,7 +71,7 @@ enum memtun_overflow {
 
 /* The value of MEMTUN_A_STATE. */
 enum memtun_state {
-	/* The states of a tunnel. */
+	/* The states of a tunnel and of a session. */
 	MEMTUN_CLOSED = 1,
 	MEMTUN_OPEN = 2,
 	/* The states of an uplink. */
@@ -198,6 +200,12 @@ enum memtun_attribute {
 	MEMTUN_A_AGE = 88,      /* u64: nanoseconds since an address was last seen */
 	MEMTUN_A_CONNECTS = 89, /* u64: how often an uplink has come up */
 	MEMTUN_A_REASON = 90,   /* string: why an uplink is down */
+	MEMTUN_A_PID = 91,      /* the process that connected a session */
+	MEMTUN_A_PROGRAM = 92,  /* string: the name of that process */
+	MEMTUN_A_CAPTURES = 93,
+	MEMTUN_A_INJECTORS = 94,
+	MEMTUN_A_SUBSCRIPTIONS = 95, /* to events */
+	MEMTUN_A_QUEUED_BYTES = 96,  /* u64: bytes that wait in the broker for the client */
 	MEMTUN_A_END
 };
 

@@ -32,7 +32,7 @@ ends_with 2 memtun
 is "$output" "" "what memtun without a command prints to standard output"
 is "$errors" "$(cat "$scratch/list")" "what memtun without a command prints"
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/list")
-is "$(echo $commands)" "add set del show bridge uplink exec monitor inject expect wait capture top host help" \
+is "$(echo $commands)" "add set del show bridge uplink session exec monitor inject expect wait capture top host help" \
 	"the list of commands"
 
 narrow() {
@@ -40,7 +40,7 @@ narrow() {
 }
 narrow memtun
 for command in $commands "bridge add" "bridge show" "bridge del" "uplink add" "uplink show" \
-	"uplink del"; do
+	"uplink del" "session show" "session del"; do
 	ends_with 0 memtun help $command
 	narrow "$command"
 	has "$output" "Usage: memtun $command"
@@ -60,6 +60,9 @@ for command in "--version" "-V show" "show -V"; do
 	ends_with 0 memtun $command
 	is "${output%% *}" memtun "the first word of memtun $command"
 done
+ends_with 0 memtun session --help
+has "$output" " memtun session show"
+has "$output" " memtun session del"
 for command in bridge uplink; do
 	ends_with 0 memtun $command --help
 	for word in add del show; do
@@ -213,6 +216,7 @@ bridge list -j|bridge show -j
 bridge ls --dot|bridge show --dot
 -j uplink list|-j uplink show
 uplink ls|uplink show
+help session ls|help session show
 list --help|show --help
 help bridge delete|help bridge del
 END
@@ -250,8 +254,8 @@ frames_until_done() {
 	wait $watcher
 	is $? 0 "the status of '$line'"
 }
-for command in add set show "bridge add" "bridge show" "uplink add" "uplink show" exec inject wait top \
-	help; do
+for command in add set show "bridge add" "bridge show" "uplink add" "uplink show" \
+	"session show" exec inject wait top help; do
 	case $command in
 	# The tunnel's example put it on a bridge that this one makes.
 	"bridge add") ends_with 0 memtun set vm0 nobridge ;;
