@@ -10,7 +10,8 @@
 #include "client/command/options_parse.h"
 #include "client/command/suggestion.h"
 
-const char *command_word(const struct command *command)
+/* Return the last word of the command's name: "add" of "bridge add". */
+static const char *command_word(const struct command *command)
 {
 	const char *blank = strrchr(command->name, ' ');
 

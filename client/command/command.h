@@ -20,15 +20,15 @@ struct command_option {
 };
 
 /* Options that several commands have in their tables. */
-#define OPTION_JSON(help_text)                                     \
+#define TAKES_JSON(help_text)                                      \
 	{                                                          \
 		.name = "--json", .letter = 'j', .help = help_text \
 	}
-#define OPTION_STATISTICS                                                      \
+#define TAKES_STATISTICS                                                       \
 	{                                                                      \
 		.name = "--statistics", .letter = 's', .help = "show counters" \
 	}
-#define OPTION_READY_FD(help_text)                                        \
+#define TAKES_READY_FD(help_text)                                         \
 	{                                                                 \
 		.name = "--ready-fd", .argument = "FD", .help = help_text \
 	}
@@ -45,15 +45,17 @@ struct command_option {
 
 struct command;
 
+struct given_option {
+	const struct command_option *option;
+	const char *value; /* NULL: it takes none */
+};
+
 struct invocation {
 	const struct command *command;
 	char **arguments; /* the whole command line */
 	char **words;     /* behind the command's name, without options; NULL at the end */
 	int count;
-	struct given_option {
-		const struct command_option *option;
-		const char *value;
-	} * given; /* the options, in their order */
+	struct given_option *given; /* the options, in their order */
 	int given_count;
 };
 
@@ -88,9 +90,6 @@ extern const struct command *const commands[];
  */
 const struct command *command_find(const struct command *const table[], const struct command *group,
 				   const char *word);
-
-/* Return the last word of the command's name: "add" of "bridge add". */
-const char *command_word(const struct command *command);
 
 /* Print the message to standard error with "memtun: " before it, and return the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -71,8 +71,8 @@ static int bridge_show(const struct invocation *invocation)
 
 static const struct command_option show_options[] = {
 	{"--dot", 0, NULL, "print a graph for dot(1)"},
-	OPTION_STATISTICS,
-	OPTION_JSON("print a JSON array of objects"),
+	TAKES_STATISTICS,
+	TAKES_JSON("print a JSON array of objects"),
 	{0},
 };
 

@@ -298,7 +298,7 @@ static int capture_run(const struct invocation *invocation)
 static const struct command_option capture_options[] = {
 	{"-w", 0, "FILE", "write a pcapng file, not lines; - is standard output"},
 	{"-c", 0, "FRAMES", "end after this many frames"},
-	OPTION_READY_FD("write a newline to FD once frames are captured"),
+	TAKES_READY_FD("write a newline to FD once frames are captured"),
 	{0},
 };
 

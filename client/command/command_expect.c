@@ -128,7 +128,7 @@ static const struct command_option expect_options[] = {
 	{"--to-client", 0, NULL, "look at frames to the tunnel's client, not from it"},
 	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
 	{"--limit", 0, "FRAMES", "end after this many frames; default: no limit"},
-	OPTION_READY_FD("write a newline to FD once no frame can be missed"),
+	TAKES_READY_FD("write a newline to FD once no frame can be missed"),
 	{0},
 };
 

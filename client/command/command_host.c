@@ -213,7 +213,7 @@ static int host_run(const struct invocation *invocation)
 }
 
 static const struct command_option host_options[] = {
-	OPTION_READY_FD("write a newline to FD once the host answers"),
+	TAKES_READY_FD("write a newline to FD once the host answers"),
 	{0},
 };
 

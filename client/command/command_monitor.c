@@ -77,8 +77,8 @@ static int monitor_run(const struct invocation *invocation)
 }
 
 static const struct command_option monitor_options[] = {
-	OPTION_JSON("print each event as a JSON object on one line"),
-	OPTION_READY_FD("write a newline to FD once no event can be missed"),
+	TAKES_JSON("print each event as a JSON object on one line"),
+	TAKES_READY_FD("write a newline to FD once no event can be missed"),
 	{0},
 };
 

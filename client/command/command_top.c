@@ -335,7 +335,7 @@ static const struct command_option top_options[] = {
 	{"-b", 0, NULL, "print tables, for a file or a pipe"},
 	{"-n", 0, "TIMES", "end after this many tables or screens"},
 	{"-d", 0, "SECONDS", "the time from one to the next, at least 0.1; default 1"},
-	OPTION_JSON("with -b: print each table as a JSON array on one line"),
+	TAKES_JSON("with -b: print each table as a JSON array on one line"),
 	{0},
 };
 

@@ -10,8 +10,8 @@
 #include "client/command/uplink_joined.h"
 
 const struct command_option listing_options[] = {
-	OPTION_STATISTICS,
-	OPTION_JSON("print a JSON array of objects"),
+	TAKES_STATISTICS,
+	TAKES_JSON("print a JSON array of objects"),
 	{0},
 };
 

@@ -25,8 +25,8 @@ struct parser {
 };
 
 static const struct command_option memtun_options[] = {
-	OPTION_STATISTICS,
-	OPTION_JSON("print JSON"),
+	TAKES_STATISTICS,
+	TAKES_JSON("print JSON"),
 	{0},
 };
 
