@@ -70,7 +70,7 @@ static int session_show(const struct invocation *invocation)
 }
 
 static const struct command_option show_options[] = {
-	OPTION_JSON("print a JSON array of objects"),
+	TAKES_JSON("print a JSON array of objects"),
 	{0},
 };
 
