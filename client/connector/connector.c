@@ -19,6 +19,7 @@
 
 #include "client/connector/connector_parts.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 /* --- opening and closing --- */
 
@@ -56,8 +57,7 @@ static int descriptor_kind(int fd)
 		if (domain == AF_UNIX && (type == SOCK_SEQPACKET || type == SOCK_DGRAM))
 			return CONNECTOR_SOCKET;
 	}
-	errno = EPROTOTYPE;
-	return -1;
+	return failed(EPROTOTYPE);
 }
 
 struct memtun_connector *memtun_connector_open_fd(int fd, enum memtun_mode mode, unsigned int flags)
@@ -141,10 +141,8 @@ int memtun_connector_write_fd(const struct memtun_connector *connector)
 static int address_get(const struct memtun_connector *connector, const struct sockaddr_in *from,
 		       struct sockaddr_in *address)
 {
-	if (connector->kind != CONNECTOR_MULTICAST) {
-		errno = EOPNOTSUPP;
-		return -1;
-	}
+	if (connector->kind != CONNECTOR_MULTICAST)
+		return failed(EOPNOTSUPP);
 	*address = *from;
 	return 0;
 }
@@ -218,10 +216,8 @@ static ssize_t tunnel_write(struct memtun_connector *connector, const void *fram
 			    &information);
 	if (connector->kind == CONNECTOR_SOCKET)
 		return sendmsg(connector->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (connector_poll(connector->fd, POLLOUT, 0) == 0) {
-		errno = EAGAIN;
-		return -1;
-	}
+	if (connector_poll(connector->fd, POLLOUT, 0) == 0)
+		return failed(EAGAIN);
 	return writev(connector->fd, parts, 2);
 }
 
@@ -239,10 +235,8 @@ ssize_t memtun_connector_write(struct memtun_connector *connector, const void *f
 {
 	ssize_t written;
 
-	if (length == 0 || flags & ~MSG_DONTWAIT) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (length == 0 || flags & ~MSG_DONTWAIT)
+		return failed(EINVAL);
 	for (;;) {
 		written = connector->kind == CONNECTOR_MULTICAST
 				  ? multicast_send(&connector->multicast, frame, length)

@@ -16,6 +16,7 @@
 #include "client/connector/connector_parts.h"
 #include "common/clock.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 /* --- keeping --- */
 
@@ -91,8 +92,7 @@ void connector_release(struct memtun_connector *connector)
 static ssize_t end_reached(struct memtun_connector *connector)
 {
 	connector->ended = true;
-	errno = EPIPE;
-	return -1;
+	return failed(EPIPE);
 }
 
 static ssize_t socket_read(struct memtun_connector *connector, struct msghdr *message)
@@ -200,10 +200,8 @@ static int connector_wait(const struct memtun_connector *connector, int64_t dead
 {
 	int revents;
 
-	if (deadline >= 0 && clock_now() >= deadline) {
-		errno = ETIMEDOUT;
-		return -1;
-	}
+	if (deadline >= 0 && clock_now() >= deadline)
+		return failed(ETIMEDOUT);
 	revents = connector_poll(memtun_connector_fd(connector), POLLIN | POLLRDHUP,
 				 clock_poll_timeout(deadline));
 	return revents < 0 && errno != EINTR ? -1 : 0;

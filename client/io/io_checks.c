@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "common/failed.h"
+
 static struct io_fault *io_fault(struct memtun_io *io, enum memtun_io_call call)
 {
 	return &io->faults[__builtin_ctz(call)];
@@ -40,10 +42,7 @@ int io_check_slowly(struct memtun_io *io, enum memtun_io_call call)
 		error = fault->every_error;
 	}
 	pthread_mutex_unlock(&io->lock);
-	if (!error)
-		return 0;
-	errno = error;
-	return -1;
+	return error ? failed(error) : 0;
 }
 
 void memtun_io_permit(struct memtun_io *io, unsigned int calls)

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/failed.h"
+
 ino_t io_inode(int fd)
 {
 	struct stat status;
@@ -38,10 +40,8 @@ int io_remember(struct memtun_io *io, int fd, struct io_open *open)
 {
 	unsigned int row = (unsigned int)fd >> IO_TABLE_BITS;
 
-	if (row >= IO_TABLE_SIZE) {
-		errno = EMFILE;
-		return -1;
-	}
+	if (row >= IO_TABLE_SIZE)
+		return failed(EMFILE);
 	if (!io_slot(io, fd)) {
 		_Atomic(struct io_open *) *slots = calloc(IO_TABLE_SIZE, sizeof(*slots));
 

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/failed.h"
 #include "common/frame/checksum.h"
 #include "common/frame/frame_view.h"
 
@@ -24,12 +25,6 @@ static const uint8_t default_ttl = 64;
 /* 4095 is reserved: IEEE 802.1Q, table 9-2. */
 static const int vlan_id_last = 4094;
 
-static int refuse(int error)
-{
-	errno = error;
-	return -1;
-}
-
 ssize_t frame_build_ethernet(void *buffer, size_t size, const uint8_t from[ETH_ALEN],
 			     const uint8_t to[ETH_ALEN], int vlan, uint16_t ethertype)
 {
@@ -38,9 +33,9 @@ ssize_t frame_build_ethernet(void *buffer, size_t size, const uint8_t from[ETH_A
 	struct ether_header header;
 
 	if (vlan < -1 || vlan > vlan_id_last)
-		return refuse(EINVAL);
+		return failed(EINVAL);
 	if (length > size)
-		return refuse(EMSGSIZE);
+		return failed(EMSGSIZE);
 	memcpy(header.ether_dhost, to, ETH_ALEN);
 	memcpy(header.ether_shost, from, ETH_ALEN);
 	header.ether_type = htons(vlan < 0 ? ethertype : ETHERTYPE_VLAN);
@@ -64,7 +59,7 @@ ssize_t frame_build_ipv4(void *buffer, size_t size, struct in_addr from, struct 
 	};
 
 	if (sizeof(header) > size || payload_length > IP_MAXPACKET - sizeof(header))
-		return refuse(EMSGSIZE);
+		return failed(EMSGSIZE);
 	header.ip_len = htons((uint16_t)(sizeof(header) + payload_length));
 	header.ip_sum = checksum_fold(checksum_add(0, &header, sizeof(header)));
 	memcpy(buffer, &header, sizeof(header));
@@ -82,7 +77,7 @@ ssize_t frame_build_ipv6(void *buffer, size_t size, const struct in6_addr *from,
 	};
 
 	if (sizeof(header) > size || payload_length > UINT16_MAX)
-		return refuse(EMSGSIZE);
+		return failed(EMSGSIZE);
 	header.ip6_plen = htons((uint16_t)payload_length);
 	memcpy(&header.ip6_src, from, sizeof(*from));
 	memcpy(&header.ip6_dst, to, sizeof(*to));
@@ -162,7 +157,7 @@ ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 	ssize_t written;
 
 	if (ip_length == 0 || (mode != MEMTUN_TUN && mode != MEMTUN_TAP))
-		return refuse(EINVAL);
+		return failed(EINVAL);
 	if (mode == MEMTUN_TAP) {
 		written = frame_build_ethernet(link, sizeof(link), udp->from_mac, udp->to_mac,
 					       udp->vlan, ethertype);
@@ -174,7 +169,7 @@ ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 		longest -= sizeof(struct ip); /* IPv4's length field counts the header too */
 	if (udp->payload_length > longest ||
 	    network + ip_length + sizeof(struct udphdr) + udp->payload_length > size)
-		return refuse(EMSGSIZE);
+		return failed(EMSGSIZE);
 	memcpy(buffer, link, network);
 	write_udp((uint8_t *)buffer + network, ip_length, udp);
 	return (ssize_t)(network + ip_length + sizeof(struct udphdr) + udp->payload_length);
@@ -277,13 +272,13 @@ ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode,
 	if (frame_view_parse(&view, mode, frame, length) < 0)
 		return -1;
 	if (!is_echo_request(&view, request) || !is_from_host_to_host(&view, request))
-		return refuse(EINVAL);
+		return failed(EINVAL);
 	if (!frame_view_checksums_are_valid(&view, frame, length))
-		return refuse(EBADMSG);
+		return failed(EBADMSG);
 	ip_length = view.ip_version == 4 ? sizeof(struct ip) : sizeof(struct ip6_hdr);
 	message_length = view.payload + view.payload_length - (size_t)view.transport;
 	if (message_length > UINT16_MAX || view.network + ip_length + message_length > size)
-		return refuse(EMSGSIZE);
+		return failed(EMSGSIZE);
 	network = (uint8_t *)buffer + view.network;
 	message = network + ip_length;
 	write_link_reply(buffer, &view, request);

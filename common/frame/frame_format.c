@@ -7,6 +7,7 @@
 #include <linux/if_tun.h>
 #include <string.h>
 
+#include "common/failed.h"
 #include "common/frame/frame_view.h"
 
 _Static_assert(sizeof(struct tun_pi) == 4, "FRAME_FORMAT_MAX and frame_format_size()");
@@ -44,10 +45,8 @@ int frame_format_decode(const struct frame_format *format, const void *headers, 
 	if (!format->vnet_size)
 		return 0;
 	memcpy(offload, at, sizeof(*offload));
-	if (!offload_is_valid(offload, length)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (!offload_is_valid(offload, length))
+		return failed(EINVAL);
 	return 0;
 }
 

@@ -23,16 +23,11 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "common/failed.h"
 #include "common/frame/checksum.h"
 
 /* IEEE 802.1Q, 9.6. */
 static const uint16_t vlan_id_mask = 0x0fff;
-
-static int refuse(void)
-{
-	errno = EBADMSG;
-	return -1;
-}
 
 /* Copy the header at `offset`. Return false if it does not end at or before `end`. */
 static bool header_copy(void *header, size_t size, const uint8_t *frame, size_t offset, size_t end)
@@ -56,7 +51,7 @@ static int parse_ethernet(struct frame_view *view, const uint8_t *frame, size_t 
 	struct vlan_tag tag;
 
 	if (!header_copy(&ethernet, sizeof(ethernet), frame, 0, length))
-		return refuse();
+		return failed(EBADMSG);
 	view->ethertype = ntohs(ethernet.ether_type);
 	view->network = sizeof(ethernet);
 	payload_set(view, view->network, length);
@@ -64,7 +59,7 @@ static int parse_ethernet(struct frame_view *view, const uint8_t *frame, size_t 
 		if (!ethertype_is_tag(view->ethertype))
 			break;
 		if (!header_copy(&tag, sizeof(tag), frame, view->network, length))
-			return refuse();
+			return failed(EBADMSG);
 		*ids[i] = ntohs(tag.control) & vlan_id_mask;
 		view->ethertype = ntohs(tag.ethertype);
 		view->network += sizeof(tag);
@@ -159,12 +154,12 @@ static int parse_ipv4(struct frame_view *view, const uint8_t *frame, size_t leng
 	uint16_t fragment;
 
 	if (!header_copy(&ip, sizeof(ip), frame, view->network, length))
-		return refuse();
+		return failed(EBADMSG);
 	header_length = ip.ip_hl * sizeof(uint32_t);
 	total_length = ntohs(ip.ip_len);
 	if (ip.ip_v != 4 || header_length < sizeof(ip) || header_length > total_length ||
 	    header_length > length - view->network)
-		return refuse();
+		return failed(EBADMSG);
 	fragment = ntohs(ip.ip_off);
 	view->ip_version = 4;
 	view->protocol = ip.ip_p;
@@ -228,7 +223,7 @@ static int parse_ipv6(struct frame_view *view, const uint8_t *frame, size_t leng
 	size_t size;
 
 	if (!header_copy(&ip, sizeof(ip), frame, view->network, length) || ip.ip6_vfc >> 4 != 6)
-		return refuse();
+		return failed(EBADMSG);
 	view->ip_version = 6;
 	view->protocol = ip.ip6_nxt;
 	/* A jumbogram (RFC 2675) has length 0 here and its real length in an option. Its end is
@@ -272,10 +267,9 @@ int frame_view_parse(struct frame_view *view, enum memtun_mode mode, const void 
 		else if (packet_ip_version(frame, length) == 6)
 			view->ethertype = ETH_P_IPV6;
 		else
-			return refuse();
+			return failed(EBADMSG);
 	} else {
-		errno = EINVAL;
-		return -1;
+		return failed(EINVAL);
 	}
 	switch (view->ethertype) {
 	case ETH_P_ARP:
