@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/control/control.h"
 #include "broker/control/handoff.h"
 #include "broker/control/listener.h"
 #include "broker/engine/engine.h"
@@ -26,11 +27,16 @@
 #include "broker/system/kernel_device.h"
 #include "broker/system/loop_reserve.h"
 #include "broker/tunnel/tunnel.h"
+#include "common/clock.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "common/exit_status.h"
 #include "common/log.h"
 #include "common/user.h"
+
+/* How long a client may read nothing, where it can keep its own connection open by sending its
+ * descriptor to the broker. */
+#define STALL_LIMIT (60 * CLOCK_SECOND)
 
 struct daemon {
 	struct broker *broker;
@@ -107,6 +113,8 @@ static int daemon_listen(struct daemon *daemon, const struct settings *settings,
 	}
 	if (control_socket_listen(&control, daemon->address, SOCK_SEQPACKET, fault) < 0)
 		return -1;
+	if (!control.refuses_descriptors)
+		daemon->broker->control->stall_limit = STALL_LIMIT;
 	listener_start(&daemon->listener, daemon->broker->control, &control,
 		       listener_accept_session, NULL);
 	for (int i = 0; i < settings->handoff_count; i++) {

@@ -26,6 +26,9 @@ struct control {
 	struct uplinks *uplinks;
 	uid_t uid; /* the user that it serves, besides root */
 	LIST_HEAD(, session) sessions;
+	int64_t stall_limit; /* nanoseconds after which a client that reads nothing is ended; 0: none */
+	unsigned int session_count;
+	unsigned int spare_count;       /* those of them that are spare sessions */
 	struct message_builder builder; /* the record that is being answered with */
 };
 

@@ -10,11 +10,12 @@
 #include "common/descriptor.h"
 #include "common/user.h"
 #include "broker/control/session.h"
+#include "broker/control/session_room.h"
 
 /* Connections to accept per iteration of the loop. */
 #define TURN 16
 
-/* Seconds to wait after accept4() has failed, for example with EMFILE. */
+/* Seconds to wait while there is no room for a client, or after accept4() has failed. */
 #define BACKOFF .1
 
 /* Send an error of the control protocol. A client of the plain handoff, which does not use that
@@ -56,12 +57,29 @@ static void listener_admit(struct listener *listener, int fd)
 	listener->accepted(listener, descriptor_take(&owned), peer.uid, peer.pid);
 }
 
+/* Leave the connections in the listener's backlog for a while. The socket stays readable, so the
+ * loop would spin otherwise. */
+static void listener_wait(struct listener *listener)
+{
+	struct ev_loop *loop = listener->control->engine->loop;
+
+	ev_io_stop(loop, &listener->io);
+	ev_timer_set(&listener->timer, BACKOFF, 0.);
+	ev_timer_start(loop, &listener->timer);
+}
+
 static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct listener *listener = io->data;
+	struct control *control = listener->control;
 
+	(void)loop;
 	(void)events;
-	for (int i = 0; i < TURN; i++) {
+	if (session_room_is_full(control) && !session_room_make(control)) {
+		listener_wait(listener);
+		return;
+	}
+	for (int i = 0; i < TURN && !session_room_is_full(control); i++) {
 		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
@@ -72,13 +90,11 @@ static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
 			return;
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
-		/* The connection stays in the listener's backlog, so the socket stays readable.
-		 * Wait before the next attempt, or the loop would spin. */
+		if (errno == EMFILE && session_room_make(control))
+			continue;
 		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
 				"cannot accept a client: %s", strerror(errno));
-		ev_io_stop(loop, &listener->io);
-		ev_timer_set(&listener->timer, BACKOFF, 0.);
-		ev_timer_start(loop, &listener->timer);
+		listener_wait(listener);
 		return;
 	}
 }

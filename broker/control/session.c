@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/container_of.h"
 #include "broker/control/request.h"
+#include "broker/control/session_room.h"
 #include "common/descriptor.h"
 #include "memtun/transport.h"
 
@@ -112,11 +113,41 @@ static void session_answer(struct session *session, const struct fault *fault)
 	session_send(session, -1);
 }
 
+/*
+ * Disconnect the client if it has read nothing for too long. Descriptors that wait in a socket that
+ * is not read may include the client's own end, and then the end of its process is no event.
+ */
+static void session_check_stall(struct polled *polled)
+{
+	struct session *session = container_of(polled, struct session, stall);
+	size_t unread = memtun_transport_queued_bytes(session->transport);
+	int64_t now = clock_now();
+
+	if (unread != session->unread) {
+		session->unread = unread;
+		session->progress = now;
+	}
+	if (now - session->progress < session->control->stall_limit)
+		return;
+	log_ratelimited(&session->ratelimit, LOG_LEVEL_WARNING,
+			"client %d is disconnected: it has read nothing for %d seconds",
+			session->pid, (int)(session->control->stall_limit / CLOCK_SECOND));
+	session_free(session);
+}
+
 static void session_read_or_not(struct session *session)
 {
-	memtun_transport_set_reading(session->transport,
-				     !session->step && !session->ended &&
-					     !memtun_transport_is_paused(session->transport));
+	bool reads = !session->step && !session->ended &&
+		     !memtun_transport_is_paused(session->transport);
+
+	memtun_transport_set_reading(session->transport, reads);
+	if (!session->control->stall_limit)
+		return;
+	if (!session->stall.is_listed) {
+		session->unread = memtun_transport_queued_bytes(session->transport);
+		session->progress = clock_now();
+	}
+	liveness_set(&session->control->engine->liveness, &session->stall, !reads);
 }
 
 int session_begin(struct session *session, session_step *step, struct fault *fault)
@@ -355,10 +386,15 @@ struct session *session_new(struct control *control, int fd, uid_t uid, pid_t pi
 	session->control = control;
 	session->uid = uid;
 	session->pid = pid;
+	session->since = clock_now();
+	session->is_spare = session_room_is_spare(control, fd);
+	control->session_count++;
+	control->spare_count += session->is_spare;
 	LIST_INSERT_HEAD(&control->sessions, session, in_control);
 	ev_io_init(&session->io, session_ready, fd, EV_READ);
 	session->io.data = session;
 	ev_io_start(control->engine->loop, &session->io);
+	session->stall.poll = session_check_stall;
 	ev_init(&session->timer, session_due);
 	session->timer.data = session;
 	return session;
@@ -368,7 +404,10 @@ void session_free(struct session *session)
 {
 	ev_io_stop(session->control->engine->loop, &session->io);
 	ev_timer_stop(session->control->engine->loop, &session->timer);
+	liveness_set(&session->control->engine->liveness, &session->stall, false);
 	LIST_REMOVE(session, in_control);
+	session->control->session_count--;
+	session->control->spare_count -= session->is_spare;
 	if (session->subscribed) {
 		event_unsubscribe(&session->subscriber);
 		account_refund(session->account, ACCOUNT_SUBSCRIPTIONS, 1);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "broker/engine/events.h"
+#include "broker/engine/liveness.h"
 #include "common/log.h"
 #include "common/message.h"
 
@@ -36,12 +37,17 @@ struct session {
 	uid_t uid;
 	pid_t pid;
 	struct account *account; /* of what the client makes the broker keep */
+	bool is_spare;           /* it may have to make room for another; see session_room.h */
+	int64_t since;           /* CLOCK_MONOTONIC, nanoseconds: when the client connected */
 	bool greeted;
 	struct event_subscriber subscriber;
 	bool subscribed;  /* to events */
 	bool events_lost; /* events were lost, and the client does not know yet */
 	bool ended;       /* an answer could not be sent: the session can't go on */
 	struct log_ratelimit ratelimit;
+	struct polled stall; /* listed while the session is not read, if control->stall_limit */
+	int64_t progress;    /* when the client last read something, as of the last poll */
+	size_t unread;       /* bytes that waited for the client then */
 	/* The request that runs in steps; none if step is NULL. */
 	session_step *step;
 	void *record; /* the request's bytes, which `request` borrows from */

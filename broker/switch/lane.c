@@ -9,6 +9,7 @@
 #include "broker/system/socket_diag.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/descriptor_reserve.h"
 
 /*
  * The maximum number of batches to read after the other end was closed. There is a limit because a
@@ -40,6 +41,8 @@ void lane_init(struct lane *lane, struct engine *engine, const struct lane_owner
 
 int lane_open(struct lane *lane, const struct lane_link *link, int fd)
 {
+	if (descriptor_check_reserve(fd) < 0)
+		return -1;
 	if (link == &lane_stream_link && !(lane->stream = stream_new()))
 		return -1;
 	lane->link = link;

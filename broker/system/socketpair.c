@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/descriptor.h"
+#include "common/descriptor_reserve.h"
 
 int socketpair_check_default_buffer(bool *fits)
 {
@@ -53,7 +54,8 @@ int socketpair_open(enum memtun_socket type, bool default_buffer_fits, int ends[
 		return -1;
 	if ((!default_buffer_fits &&
 	     (socket_set_buffer(ends[0]) < 0 || socket_set_buffer(ends[1]) < 0)) ||
-	    socket_inode(ends[1], client_inode) < 0) {
+	    socket_inode(ends[1], client_inode) < 0 || descriptor_check_reserve(ends[0]) < 0 ||
+	    descriptor_check_reserve(ends[1]) < 0) {
 		descriptor_close(&ends[0]);
 		descriptor_close(&ends[1]);
 		return -1;

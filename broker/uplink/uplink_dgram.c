@@ -22,6 +22,7 @@
 #include "common/container_of.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
+#include "common/descriptor_reserve.h"
 #include "common/failed.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
@@ -66,7 +67,8 @@ static int dgram_bind(struct dgram *dgram)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0)
 		descriptor_refuse_others(fd);
-	if (fd < 0 || fchmod(fd, 0600) < 0 || fstat(fd, &status) < 0 ||
+	if (fd < 0 || descriptor_check_reserve(fd) < 0 || fchmod(fd, 0600) < 0 ||
+	    fstat(fd, &status) < 0 ||
 	    bind(fd, (const struct sockaddr *)&dgram->local, dgram->local_size) < 0)
 		return -1;
 	dgram->uplink.lane.inode = status.st_ino;

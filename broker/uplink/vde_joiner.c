@@ -21,6 +21,7 @@
 
 #include "broker/system/confine.h"
 #include "common/descriptor.h"
+#include "common/descriptor_reserve.h"
 #include "memtun/protocol.h"
 
 /* Milliseconds that a switch may take to answer. */
@@ -241,7 +242,7 @@ static bool answer_take(struct vde_joiner *joiner)
 		memcpy(&joiner->data, CMSG_DATA(header), sizeof(int));
 	if (header && header->cmsg_len >= CMSG_LEN(2 * sizeof(int)))
 		memcpy(&joiner->control, CMSG_DATA(header) + sizeof(int), sizeof(int));
-	else
+	if (joiner->control < 0 || descriptor_is_reserved(joiner->control))
 		joiner->error = EMFILE;
 	return true;
 }

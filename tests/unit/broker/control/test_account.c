@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "broker/control/session.h"
+#include "broker/control/session_room.h"
 #include "broker/engine/account.h"
+#include "common/clock.h"
 
 #define SESSION_MAX 64
 #define SUBSCRIPTIONS_TOTAL_MAX 256
@@ -268,6 +272,104 @@ static void bytes_in_a_sessions_captures_are_bounded(void **state)
 	assert_int_equal(accounts->used[ACCOUNT_BYTES], 0);
 }
 
+/* ------------------------------------------------------------------------------ room */
+
+static void clients_above_the_maximum_are_spare(void **state)
+{
+	enum {
+		SESSIONS_MAX = 1024
+	};
+	static struct client clients[SESSIONS_MAX];
+	struct broker_fixture *fixture = *state;
+	struct control *control = fixture->broker->control;
+	struct rlimit before, raised;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	raised = (struct rlimit){2 * SESSIONS_MAX + 200, before.rlim_max};
+	if (before.rlim_cur < raised.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) < 0)
+		test_skip("this test needs 2,248 descriptors");
+	for (int i = 0; i < SESSIONS_MAX - 1; i++)
+		client_open(&clients[i], fixture, FIXTURE_UID, false);
+	assert_int_equal(control->session_count, SESSIONS_MAX);
+	assert_int_equal(control->spare_count, 0);
+	client_open(&clients[SESSIONS_MAX - 1], fixture, FIXTURE_UID, true);
+	assert_int_equal(control->spare_count, 1);
+	/* It has been served for less than a second. */
+	assert_false(session_room_make(control));
+	LIST_FIRST(&control->sessions)->since -= CLOCK_SECOND;
+	assert_true(session_room_make(control));
+	assert_int_equal(control->spare_count, 0);
+	assert_false(session_room_make(control));
+	assert_true(fd_ended(clients[SESSIONS_MAX - 1].fd));
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		close(clients[i].fd);
+	broker_quiesce(fixture);
+	assert_int_equal(control->session_count, 1);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
+static void tunnels_leave_a_reserve_of_descriptors(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct rlimit before, low;
+	struct answer answer;
+	int fds[64], count = 0, error;
+	char options[32];
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = (struct rlimit){64, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	do {
+		snprintf(options, sizeof(options), "name=t%d", count);
+		error = client_ask(&fixture->client, &answer, MEMTUN_CMD_QUEUE_OPEN, options);
+		if (error == 0)
+			fds[count++] = answer.fd;
+	} while (error == 0);
+	assert_int_equal(error, EMFILE);
+	assert_true(count > 5);
+	/* A new descriptor has the first number of the reserve, or the one after. */
+	error = dup(0);
+	assert_in_range(error, 47, 49);
+	close(error);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_CAPTURE, "name=t0"), EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	while (count)
+		close(fds[--count]);
+	broker_quiesce(fixture);
+}
+
+/* ------------------------------------------------------------------------------ stalls */
+
+static bool one_session_is_left(void *context)
+{
+	return ((struct control *)context)->session_count == 1;
+}
+
+/* Where the kernel cannot refuse descriptors, a client may be kept by its own unread one. */
+static void a_client_that_reads_nothing_is_disconnected_after_the_limit(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct control *control = fixture->broker->control;
+	struct client deaf;
+
+	control->stall_limit = CLOCK_SECOND / 2;
+	client_open(&deaf, fixture, FIXTURE_UID, true);
+	for (int i = 0; i < 5000; i++) {
+		struct message_builder builder;
+
+		message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_REQUEST, 9);
+		message_put_string(&builder, MEMTUN_A_NAME, "t");
+		if (send(deaf.fd, builder.bytes, message_end(&builder), MSG_DONTWAIT) < 0)
+			break;
+		broker_quiesce(fixture);
+	}
+	assert_int_equal(control->session_count, 2);
+	assert_true(broker_wait(fixture, one_session_is_left, control, 5.));
+	/* The other client reads its answers, and is idle otherwise. */
+	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_SHOW, "name=t"), ENOENT);
+	client_close(&deaf);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -280,6 +382,9 @@ int main(void)
 		WITH_BROKER(a_sessions_injectors_are_bounded),
 		WITH_BROKER(subscribers_are_bounded),
 		WITH_BROKER(bytes_in_a_sessions_captures_are_bounded),
+		WITH_BROKER(clients_above_the_maximum_are_spare),
+		WITH_BROKER(tunnels_leave_a_reserve_of_descriptors),
+		WITH_BROKER(a_client_that_reads_nothing_is_disconnected_after_the_limit),
 	};
 
 	return RUN_TESTS(tests);
