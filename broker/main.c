@@ -24,6 +24,7 @@
 #include "broker/switch/lane.h"
 #include "broker/system/child.h"
 #include "broker/system/confine.h"
+#include "broker/system/identity.h"
 #include "broker/system/kernel_device.h"
 #include "broker/system/loop_reserve.h"
 #include "broker/tunnel/tunnel.h"
@@ -115,6 +116,7 @@ static int daemon_listen(struct daemon *daemon, const struct settings *settings,
 		return -1;
 	if (!control.refuses_descriptors)
 		daemon->broker->control->stall_limit = STALL_LIMIT;
+	daemon->broker->engine->identity = identity_hash(daemon->address);
 	listener_start(&daemon->listener, daemon->broker->control, &control,
 		       listener_accept_session, NULL);
 	for (int i = 0; i < settings->handoff_count; i++) {

@@ -16,6 +16,7 @@
 #include "broker/engine/engine.h"
 #include "common/clock.h"
 #include "broker/engine/batch.h"
+#include "broker/adapter/multicast_listener.h"
 #include "broker/adapter/neighbour_message.h"
 
 static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events);
@@ -120,18 +121,16 @@ static void neighbour_forgotten(void *context, struct neighbour *neighbour)
 /* ------------------------------------------------------------------------------ life */
 
 struct adapter *adapter_new(struct engine *engine, const struct adapter_operations *operations,
-			    struct port *port, const struct adapter_config *config)
+			    struct port *port, const char *name,
+			    const struct adapter_config *config)
 {
 	struct adapter *adapter = calloc(1, sizeof(*adapter));
-	struct {
-		uint64_t seed;
-		unsigned char mac[ETH_ALEN];
-	} random;
+	uint64_t seed;
 	struct address mac;
 
 	if (!adapter)
 		return NULL;
-	if (getrandom(&random, sizeof(random), 0) < 0) {
+	if (getrandom(&seed, sizeof(seed), 0) < 0) {
 		free(adapter);
 		return NULL;
 	}
@@ -139,13 +138,11 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 	adapter->operations = operations;
 	adapter->port = port;
 	adapter->config = config;
-	/* Clear the group bit and set the locally administered bit: IEEE 802, 8.2. */
-	random.mac[0] = (unsigned char)((random.mac[0] & ~1) | 2);
-	memcpy(adapter->mac, random.mac, ETH_ALEN);
-	mac = address_ethernet(random.mac, 0);
+	adapter_choose_mac(engine, name, config, adapter->mac);
+	mac = address_ethernet(adapter->mac, 0);
 	address_format(&mac, adapter->mac_text);
-	neighbour_table_init(&adapter->neighbours, random.seed, neighbour_forgotten, adapter);
-	address_ring_init(&adapter->learned, random.seed);
+	neighbour_table_init(&adapter->neighbours, seed, neighbour_forgotten, adapter);
+	address_ring_init(&adapter->learned, seed);
 	TAILQ_INIT(&adapter->waiting);
 	TAILQ_INIT(&adapter->outgoing);
 	ev_timer_init(&adapter->timer, adapter_due, 0., 0.);
@@ -176,6 +173,7 @@ const char *adapter_mac(const struct adapter *adapter)
 void adapter_set_config(struct adapter *adapter, const struct adapter_config *config)
 {
 	adapter->config = config;
+	adapter_announce(adapter);
 }
 
 void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number)
@@ -248,6 +246,132 @@ void adapter_reply(struct adapter *adapter, const struct address *address, const
 			      neighbour_reply_write(bytes, adapter->mac, address, to, to_mac));
 }
 
+/* ------------------------------------------------------------------------------ announcements */
+
+void adapter_announce(struct adapter *adapter)
+{
+	struct ev_loop *loop = adapter->engine->loop;
+
+	adapter->announces = true;
+	ev_timer_stop(loop, &adapter->timer);
+	ev_timer_set(&adapter->timer, 0., 0.);
+	ev_timer_start(loop, &adapter->timer);
+}
+
+/* Add the group of an IPv6 address, unless it is among the last ones already. */
+static void groups_add(struct address groups[], unsigned int *count, const struct address *address)
+{
+	const struct address group = neighbour_group(address);
+
+	for (unsigned int i = 0; i < *count; i++) {
+		if (address_equal(&groups[i], &group))
+			return;
+	}
+	groups[(*count)++] = group;
+}
+
+/* Return the configured link-local address, or NULL. */
+static const struct address *adapter_link_local(const struct adapter *adapter)
+{
+	const struct address *address;
+
+	for (unsigned int i = 0; (address = adapter_config_address(adapter->config, i)); i++) {
+		if (address_is_link_local(address))
+			return address;
+	}
+	return NULL;
+}
+
+/* Send a report of the groups. Do nothing if there are none. */
+static void groups_report(struct adapter *adapter, const struct address groups[],
+			  unsigned int count, enum multicast_record type)
+{
+	unsigned char bytes[MULTICAST_REPORT_SIZE];
+
+	if (count)
+		adapter_queue_control(adapter, bytes,
+				      multicast_report_write(bytes, adapter->mac,
+							     adapter_link_local(adapter), groups,
+							     count, type));
+}
+
+void adapter_join_group(struct adapter *adapter, const struct address *address)
+{
+	const struct address group = neighbour_group(address);
+
+	if (address->kind == ADDRESS_IPV6)
+		groups_report(adapter, &group, 1, MULTICAST_RECORD_TO_EXCLUDE);
+}
+
+/* Report the groups of all IPv6 addresses, in as many reports as they need. */
+static void adapter_report(struct adapter *adapter, enum multicast_record type)
+{
+	struct address groups[MULTICAST_REPORT_GROUPS_MAX];
+	const struct address *address;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; (address = adapter_config_address(adapter->config, i)); i++) {
+		if (address->kind == ADDRESS_IPV6)
+			groups_add(groups, &count, address);
+	}
+	for (unsigned int i = 0; i < ADDRESS_RING_MAX; i++) {
+		address = &adapter->learned.entries[i].address;
+		if (address->kind != ADDRESS_IPV6)
+			continue;
+		if (count == MULTICAST_REPORT_GROUPS_MAX) {
+			groups_report(adapter, groups, count, type);
+			count = 0;
+		}
+		groups_add(groups, &count, address);
+	}
+	groups_report(adapter, groups, count, type);
+}
+
+/* Return whether one of the adapter's IPv6 addresses is in that solicited-node group. */
+static bool adapter_has_group(const struct adapter *adapter, const struct address *group)
+{
+	const struct address *address;
+	struct address of;
+
+	for (unsigned int i = 0; (address = adapter_config_address(adapter->config, i)); i++) {
+		of = neighbour_group(address);
+		if (address->kind == ADDRESS_IPV6 && address_equal(&of, group))
+			return true;
+	}
+	for (unsigned int i = 0; i < ADDRESS_RING_MAX; i++) {
+		address = &adapter->learned.entries[i].address;
+		of = neighbour_group(address);
+		if (address->kind == ADDRESS_IPV6 && address_equal(&of, group))
+			return true;
+	}
+	return false;
+}
+
+void adapter_report_groups(struct adapter *adapter, const struct address *group)
+{
+	bool general = !group->words[0] && !group->words[1];
+
+	/* As for replies: a querier is not paused. */
+	if (adapter->operations->is_paused(adapter->port))
+		return;
+	if (general || adapter_has_group(adapter, group))
+		adapter_report(adapter, MULTICAST_RECORD_IS_EXCLUDE);
+}
+
+static void adapter_send_announcements(struct adapter *adapter)
+{
+	const struct address *address;
+
+	adapter->announces = false;
+	adapter_report(adapter, MULTICAST_RECORD_TO_EXCLUDE);
+	for (unsigned int i = 0; (address = adapter_config_address(adapter->config, i)); i++) {
+		unsigned char bytes[NEIGHBOUR_MESSAGE_SIZE];
+
+		adapter_queue_control(adapter, bytes,
+				      neighbour_announcement_write(bytes, adapter->mac, address));
+	}
+}
+
 static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct adapter *adapter = timer->data;
@@ -256,6 +380,8 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	if (adapter->announces)
+		adapter_send_announcements(adapter);
 	while ((neighbour = neighbour_overdue(&adapter->neighbours, now))) {
 		if (neighbour->probes < NEIGHBOUR_PROBES_MAX)
 			adapter_solicit(adapter, neighbour, now);

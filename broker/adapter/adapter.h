@@ -59,15 +59,23 @@ const char *adapter_config_addresses(const struct adapter_config *config);
 const char *adapter_config_gateways(const struct adapter_config *config);
 
 /*
- * Make an adapter for the port, with a MAC address of its own. The port keeps the configuration,
- * which may be NULL, for as long as the adapter uses it. NULL with ENOMEM or an errno of
- * getrandom(2).
+ * Make an adapter for the port of that name. The MAC address is the same each time: see
+ * adapter_mac.c. The port keeps the configuration, which may be NULL, for as long as the adapter
+ * uses it. NULL with ENOMEM or an errno of getrandom(2).
  */
 struct adapter *adapter_new(struct engine *engine, const struct adapter_operations *operations,
-			    struct port *port, const struct adapter_config *config);
+			    struct port *port, const char *name,
+			    const struct adapter_config *config);
 
-/* Use this configuration from now on. */
+/* Use this configuration from now on, and announce its addresses. The MAC address stays. */
 void adapter_set_config(struct adapter *adapter, const struct adapter_config *config);
+
+/*
+ * Announce the configured addresses and the groups of all IPv6 addresses in the next iteration of
+ * the loop: RFC 5227, 3; RFC 4861, 7.2.6; RFC 3810, 6.1. Other hosts then send to this adapter even
+ * if they knew the addresses at another MAC address, and switches forward neighbour solicitations.
+ */
+void adapter_announce(struct adapter *adapter);
 
 /* Free the adapter. Packets that still wait are counted as unresolved. */
 void adapter_free(struct adapter *adapter);

@@ -204,6 +204,12 @@ const char *adapter_config_gateways(const struct adapter_config *config)
 
 /* ------------------------------------------------------------------------------ asking */
 
+const struct address *adapter_config_address(const struct adapter_config *config,
+					     unsigned int index)
+{
+	return config && index < config->address_count ? &config->addresses[index].address : NULL;
+}
+
 bool adapter_config_has(const struct adapter_config *config, const struct address *address)
 {
 	for (unsigned int i = 0; config && i < config->address_count; i++) {

@@ -11,6 +11,7 @@
 #include "broker/adapter/adapter_parts.h"
 #include "common/clock.h"
 #include "broker/engine/batch.h"
+#include "broker/adapter/multicast_listener.h"
 #include "broker/adapter/neighbour_message.h"
 
 /* ------------------------------------------------------------------------------ neighbours */
@@ -43,14 +44,32 @@ static void adapter_learn(struct adapter *adapter, const struct neighbour_messag
 	adapter_send_pending(adapter, neighbour);
 }
 
+/* Return whether the frame may be a query of MLD: IPv6 with hop-by-hop options. */
+static bool frame_is_query(const struct frame *frame)
+{
+	struct ethhdr ethernet;
+	struct ip6_hdr ip;
+
+	if (frame->length < sizeof(ethernet) + sizeof(ip))
+		return false;
+	memcpy(&ethernet, frame->data, sizeof(ethernet));
+	memcpy(&ip, frame->data + sizeof(ethernet), sizeof(ip));
+	return ethernet.h_proto == htons(ETH_P_IPV6) && ip.ip6_nxt == IPPROTO_HOPOPTS;
+}
+
 /* Handle a frame of ARP or neighbour discovery. Returns false if it is another frame. */
 static bool adapter_take(struct adapter *adapter, struct frame *frame, int64_t now)
 {
 	struct neighbour_message message;
+	struct address group;
 	bool asks_us;
 
 	switch (neighbour_message_read(&message, frame->data, frame->length)) {
 	case NEIGHBOUR_OTHER:
+		/* The program gets a query too: it may have joined groups itself. */
+		if (frame_is_query(frame) &&
+		    multicast_query_read(&group, frame->data, frame->length))
+			adapter_report_groups(adapter, &group);
 		return false;
 	case NEIGHBOUR_BAD:
 		return true;

@@ -46,6 +46,7 @@ struct adapter {
 	const struct adapter_operations *operations;
 	struct port *port;                   /* for the operations */
 	const struct adapter_config *config; /* the port's; NULL: no addresses are configured */
+	bool announces;                      /* when the timer fires next */
 	ev_timer timer;                      /* while probes have no reply */
 	unsigned char mac[ETH_ALEN];
 	char mac_text[ADDRESS_TEXT_SIZE];
@@ -82,6 +83,21 @@ void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
 /* Send the packets that waited for the neighbour's MAC address, which is known now. */
 void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour);
 
+/* Report that the adapter has joined the group of an address that it learned, if that is IPv6. */
+void adapter_join_group(struct adapter *adapter, const struct address *address);
+
+/* Answer a query for that group, or for all groups if it is zero, with the groups of the adapter. */
+void adapter_report_groups(struct adapter *adapter, const struct address *group);
+
+/* ------------------------------------------------------------------------------ adapter_mac.c */
+
+/*
+ * Write the MAC address for the port of that name: 02:00 and the first IPv4 address of the
+ * configuration, or else a hash of the broker's identity and the name.
+ */
+void adapter_choose_mac(const struct engine *engine, const char *name,
+			const struct adapter_config *config, unsigned char mac[ETH_ALEN]);
+
 /* ------------------------------------------------------------------------------ adapter_wrap.c */
 
 /* Write the Ethernet header, with that destination, before the IP packet in the frame. */
@@ -106,5 +122,9 @@ const struct address *adapter_config_hop(const struct adapter_config *config,
 /* Return the configured address to probe `target` from, or NULL if there is none of that family. */
 const struct address *adapter_config_source(const struct adapter_config *config,
 					    const struct address *target);
+
+/* Return the address with that index, or NULL if there are no more. */
+const struct address *adapter_config_address(const struct adapter_config *config,
+					     unsigned int index);
 
 #endif

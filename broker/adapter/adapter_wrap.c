@@ -130,8 +130,10 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 		return false;
 	}
 	address_read_packet(frame->data, &from, &to);
-	if (address_is_host(&from) && !adapter_config_has(adapter->config, &from))
-		address_ring_add(&adapter->learned, &from);
+	/* A program that sends from ever new addresses replaces old ones, and gets no more reports. */
+	if (address_is_host(&from) && !adapter_config_has(adapter->config, &from) &&
+	    address_ring_add(&adapter->learned, &from))
+		adapter_join_group(adapter, &from);
 	offload_shift(&frame->offload);
 	if (group_mac(adapter->config, &to, group))
 		return packet_wrap(adapter, frame, index, group);

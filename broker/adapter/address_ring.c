@@ -37,17 +37,19 @@ static void ring_empty(struct address_ring *ring, struct ring_entry *entry)
 	entry->address.kind = 0;
 }
 
-void address_ring_add(struct address_ring *ring, const struct address *address)
+bool address_ring_add(struct address_ring *ring, const struct address *address)
 {
 	struct ring_entry *entry = &ring->entries[ring->next];
+	bool replaces = entry->address.kind != 0;
 
 	if (address_ring_has(ring, address))
-		return;
-	if (entry->address.kind)
+		return false;
+	if (replaces)
 		ring_empty(ring, entry);
 	entry->address = *address;
 	SLIST_INSERT_HEAD(&ring->buckets[ring_bucket(ring, address)], entry, link);
 	ring->next = (ring->next + 1) % ADDRESS_RING_MAX;
+	return !replaces;
 }
 
 void address_ring_remove(struct address_ring *ring, const struct address *address)

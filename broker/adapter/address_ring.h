@@ -28,7 +28,10 @@ struct address_ring {
 void address_ring_init(struct address_ring *ring, uint64_t seed);
 
 bool address_ring_has(const struct address_ring *ring, const struct address *address);
-void address_ring_add(struct address_ring *ring, const struct address *address);
+
+/* Add an address. Returns whether it is new and has replaced no other one. */
+bool address_ring_add(struct address_ring *ring, const struct address *address);
+
 void address_ring_remove(struct address_ring *ring, const struct address *address);
 
 #endif

@@ -217,15 +217,14 @@ static size_t discovery_write(unsigned char *frame, struct discovery *discovery,
 	return ETH_HLEN + sizeof(struct ip6_hdr) + sizeof(*discovery);
 }
 
-/* Return the solicited-node multicast address: RFC 4291, 2.7.1. */
-static struct address solicited_node(const struct address *target)
+struct address neighbour_group(const struct address *address)
 {
 	struct address group = {
 		.bytes = {0xff, 0x02, [11] = 1, [12] = 0xff},
 		.kind = ADDRESS_IPV6,
 	};
 
-	memcpy(group.bytes + 13, target->bytes + 13, 3);
+	memcpy(group.bytes + 13, address->bytes + 13, 3);
 	return group;
 }
 
@@ -242,7 +241,7 @@ size_t neighbour_request_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 	if (target->kind == ADDRESS_IPV4)
 		return arp_write(frame, ARPOP_REQUEST, mac, from, target, to_mac);
 	discovery.target = target->ipv6;
-	group = solicited_node(target);
+	group = neighbour_group(target);
 	return discovery_write(frame, &discovery, mac, from, to_mac ? target : &group, to_mac);
 }
 
@@ -262,4 +261,13 @@ size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 	discovery.target = address->ipv6;
 	return discovery_write(frame, &discovery, mac, address, to ? to : &all_nodes,
 			       to ? to_mac : NULL);
+}
+
+size_t neighbour_announcement_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
+				    const unsigned char mac[ETH_ALEN],
+				    const struct address *address)
+{
+	if (address->kind == ADDRESS_IPV4)
+		return arp_write(frame, ARPOP_REQUEST, mac, address, address, NULL);
+	return neighbour_reply_write(frame, mac, address, NULL, NULL);
 }

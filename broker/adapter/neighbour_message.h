@@ -50,4 +50,15 @@ size_t neighbour_reply_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
 			     const unsigned char mac[ETH_ALEN], const struct address *address,
 			     const struct address *to, const unsigned char *to_mac);
 
+/*
+ * Write the frame by which a host announces that `address` is at mac: an ARP announcement (RFC
+ * 5227, 2.3), or an unsolicited neighbour advertisement (RFC 4861, 7.2.6). Returns its length.
+ */
+size_t neighbour_announcement_write(unsigned char frame[NEIGHBOUR_MESSAGE_SIZE],
+				    const unsigned char mac[ETH_ALEN],
+				    const struct address *address);
+
+/* Return the solicited-node group of an IPv6 address: RFC 4291, 2.7.1. */
+struct address neighbour_group(const struct address *address);
+
 #endif

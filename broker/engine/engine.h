@@ -27,6 +27,7 @@ struct engine {
 	struct liveness liveness;
 	struct event_sink events;
 	struct accounts accounts; /* of the clients */
+	uint64_t identity; /* a hash that tells this broker from others: see identity.h */
 	uint32_t last_id;
 	unsigned int generation;  /* counts the objects that were added and deleted */
 	bool default_buffer_fits; /* a new socket's send buffer is SOCKETPAIR_BUFFER already */

@@ -47,7 +47,8 @@ void bridge_free(struct bridge *bridge)
 
 static struct adapter *bridge_new_adapter(struct port *port)
 {
-	return adapter_new(port->engine, &bridge_adapter_operations, port, port->adapter_config);
+	return adapter_new(port->engine, &bridge_adapter_operations, port, port->name,
+			   port->adapter_config);
 }
 
 static void bridge_free_adapters(struct bridge *bridge)
@@ -83,8 +84,19 @@ int bridge_prepare_join(struct bridge *bridge, struct port *port, struct adapter
 	return 0;
 }
 
+void bridge_announce(struct bridge *bridge)
+{
+	struct port *member;
+
+	LIST_FOREACH(member, &bridge->ports, in_bridge) {
+		if (member->adapter)
+			adapter_announce(member->adapter);
+	}
+}
+
 void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapter)
 {
+	bool became_ethernet = bridge->mode != MEMTUN_TAP && port->mode == MEMTUN_TAP;
 	struct port *member;
 
 	/* A bridge of TUNs becomes one of Ethernet: the IP addresses that it has learned are void. */
@@ -99,6 +111,10 @@ void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapt
 	LIST_INSERT_HEAD(&bridge->ports, port, in_bridge);
 	port->bridge = bridge;
 	port->adapter = adapter;
+	if (adapter)
+		adapter_announce(adapter);
+	else if (became_ethernet)
+		bridge_announce(bridge);
 }
 
 void bridge_leave(struct port *port)

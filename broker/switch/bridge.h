@@ -48,6 +48,9 @@ int bridge_prepare_join(struct bridge *bridge, struct port *port, struct adapter
 void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapter);
 void bridge_leave(struct port *port);
 
+/* Have all adapters of the bridge announce their addresses: a part of its Ethernet is new. */
+void bridge_announce(struct bridge *bridge);
+
 /*
  * Forward the batch's frames whose bits are set in mask, which the client of `source` has sent, in
  * their order, and count those without a destination.

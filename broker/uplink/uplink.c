@@ -106,6 +106,8 @@ static void uplink_set_up(struct uplink *uplink)
 	uplink->connects++;
 	uplink->since = clock_now();
 	uplink->reason[0] = '\0';
+	if (uplink->port.bridge)
+		bridge_announce(uplink->port.bridge);
 }
 
 void uplink_opened(struct uplink *uplink)
@@ -305,6 +307,8 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 		uplink_wait(uplink);
 	port_names_add(uplinks->names, &uplink->port);
 	port_ids_add(&uplinks->by_id, &uplink->port);
+	if (uplink->up)
+		bridge_announce(uplink->port.bridge);
 	uplink->port.engine->generation++;
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_ADDED);
 	return uplink;

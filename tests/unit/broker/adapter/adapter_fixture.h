@@ -16,7 +16,7 @@ struct link {
 	const unsigned char *mac; /* of the TUN's adapter */
 };
 
-/* Open both; `tun` with more options, such as ",address=...". */
+/* Open both; `tun` with more options, such as ",address=...". Its announcements are discarded. */
 void link_open(struct link *link, void **state, const char *options);
 void link_close(struct link *link);
 
@@ -66,7 +66,12 @@ size_t discovery_make(unsigned char *bytes, const struct discovery *discovery);
 /* Set the ICMPv6 checksum of such a frame. */
 void discovery_sum(unsigned char *bytes, size_t length);
 
-/* Run the loop until it is idle. Assert that the next frame is these bytes; that there is none. */
+/* Discard all frames that have come. Return whether a frame is a report of MLD. */
+void frames_discard(int fd);
+bool frame_is_report(const unsigned char *bytes, size_t length);
+
+/* Run the loop until it is idle. Assert that the next frame is these bytes; that there is none.
+ * Reports of MLD are skipped. */
 void assert_comes(struct link *link, int fd, const unsigned char *bytes, size_t length);
 void assert_nothing(struct link *link, int fd);
 

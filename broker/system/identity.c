@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/system/identity.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/descriptor.h"
+#include "common/hash.h"
+
+static uint64_t hash_machine(uint64_t hash)
+{
+	descriptor_owned fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char id[64]; /* machine-id(5): 32 digits and a newline */
+	ssize_t length = fd < 0 ? -1 : read(fd, id, sizeof(id));
+
+	return length > 0 ? hash_add(hash, id, (size_t)length) : hash;
+}
+
+uint64_t identity_hash(const char *socket_path)
+{
+	char absolute[PATH_MAX];
+	uid_t uid = geteuid();
+	uint64_t hash = hash_machine(HASH_BEGIN);
+
+	hash = hash_add(hash, &uid, sizeof(uid));
+	/* An abstract socket has no file. */
+	if (realpath(socket_path, absolute))
+		socket_path = absolute;
+	return hash_add(hash, socket_path, strlen(socket_path));
+}
