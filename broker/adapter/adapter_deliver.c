@@ -10,6 +10,7 @@
 
 #include "broker/adapter/adapter_parts.h"
 #include "common/clock.h"
+#include "common/frame/frame_view.h"
 #include "broker/engine/batch.h"
 #include "broker/adapter/multicast_listener.h"
 #include "broker/adapter/neighbour_message.h"
@@ -47,14 +48,13 @@ static void adapter_learn(struct adapter *adapter, const struct neighbour_messag
 /* Return whether the frame may be a query of MLD: IPv6 with hop-by-hop options. */
 static bool frame_is_query(const struct frame *frame)
 {
-	struct ethhdr ethernet;
+	size_t header = ethernet_header_length(frame->data, frame->length);
 	struct ip6_hdr ip;
 
-	if (frame->length < sizeof(ethernet) + sizeof(ip))
+	if (frame->length < header + sizeof(ip))
 		return false;
-	memcpy(&ethernet, frame->data, sizeof(ethernet));
-	memcpy(&ip, frame->data + sizeof(ethernet), sizeof(ip));
-	return ethernet.h_proto == htons(ETH_P_IPV6) && ip.ip6_nxt == IPPROTO_HOPOPTS;
+	memcpy(&ip, frame->data + header, sizeof(ip));
+	return ip.ip6_vfc >> 4 == 6 && ip.ip6_nxt == IPPROTO_HOPOPTS;
 }
 
 /* Handle a frame of ARP or neighbour discovery. Returns false if it is another frame. */
@@ -120,42 +120,53 @@ static uint32_t ipv6_length(const unsigned char *packet, uint32_t there, bool gs
 	return ip.ip6_vfc >> 4 != 6 || length > there ? 0 : length;
 }
 
-static uint32_t packet_length(const struct frame *frame)
+/* Return the ethertype of the packet behind a header of that length. */
+static uint16_t frame_ethertype(const struct frame *frame, uint32_t header)
 {
-	const unsigned char *packet = frame->data + ETH_HLEN;
-	uint32_t there = frame->length - ETH_HLEN;
-	struct ethhdr ethernet;
+	uint16_t ethertype;
 
-	memcpy(&ethernet, frame->data, sizeof(ethernet));
-	if (ethernet.h_proto == htons(ETH_P_IP))
+	memcpy(&ethertype, frame->data + header - sizeof(ethertype), sizeof(ethertype));
+	return ntohs(ethertype);
+}
+
+static uint32_t packet_length(const struct frame *frame, uint32_t header)
+{
+	const unsigned char *packet = frame->data + header;
+	uint32_t there = frame->length - header;
+
+	switch (frame_ethertype(frame, header)) {
+	case ETH_P_IP:
 		return ipv4_length(packet, there, frame_is_gso(frame));
-	if (ethernet.h_proto == htons(ETH_P_IPV6))
+	case ETH_P_IPV6:
 		return ipv6_length(packet, there, frame_is_gso(frame));
-	return 0;
+	default:
+		return 0;
+	}
 }
 
 /* Change offsets from the frame to the packet. Returns false if they are outside of the packet. */
-static bool offload_strip(struct virtio_net_hdr *offload, uint32_t length)
+static bool offload_strip(struct virtio_net_hdr *offload, uint32_t header, uint32_t length)
 {
-	offload->hdr_len = offload->hdr_len > ETH_HLEN ? offload->hdr_len - ETH_HLEN : 0;
+	offload->hdr_len = offload->hdr_len > header ? (uint16_t)(offload->hdr_len - header) : 0;
 	if (offload->hdr_len > length)
 		offload->hdr_len = (uint16_t)length;
 	if (!(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return true;
-	if (offload->csum_start < ETH_HLEN)
+	if (offload->csum_start < header)
 		return false;
-	offload->csum_start -= ETH_HLEN;
+	offload->csum_start = (uint16_t)(offload->csum_start - header);
 	return (uint32_t)offload->csum_start + offload->csum_offset + 2 <= length;
 }
 
 /* Make a view of the IP packet in the frame. Returns false if the frame has none. */
 static bool view_make(const struct frame *frame, struct frame *view)
 {
-	uint32_t length = packet_length(frame);
+	uint32_t header = (uint32_t)ethernet_header_length(frame->data, frame->length);
+	uint32_t length = packet_length(frame, header);
 
 	*view = (struct frame){
-		.data = frame->data + ETH_HLEN, .length = length, .offload = frame->offload};
-	return length && offload_strip(&view->offload, length);
+		.data = frame->data + header, .length = length, .offload = frame->offload};
+	return length && offload_strip(&view->offload, header, length);
 }
 
 /* The view shares the frame's bytes, so copy its checksum state back. */

@@ -146,13 +146,16 @@ enum neighbour_reading neighbour_message_read(struct neighbour_message *message,
 					      const unsigned char *frame, size_t length)
 {
 	struct icmp6_hdr icmp;
+	size_t header = ethernet_header_length(frame, length);
 	struct ethhdr ethernet;
 	struct frame_view view;
+	uint16_t protocol;
 	bool is_arp;
 
 	memcpy(&ethernet, frame, sizeof(ethernet));
-	is_arp = ethernet.h_proto == htons(ETH_P_ARP);
-	if (!is_arp && ethernet.h_proto != htons(ETH_P_IPV6))
+	memcpy(&protocol, frame + header - sizeof(protocol), sizeof(protocol));
+	is_arp = protocol == htons(ETH_P_ARP);
+	if (!is_arp && protocol != htons(ETH_P_IPV6))
 		return NEIGHBOUR_OTHER;
 	*message = (struct neighbour_message){0};
 	memcpy(message->sender, ethernet.h_source, ETH_ALEN);

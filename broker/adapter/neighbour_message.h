@@ -30,7 +30,7 @@ enum neighbour_reading {
 	NEIGHBOUR_GOOD,
 };
 
-/* Read an untagged Ethernet frame, which is at least as long as its header. */
+/* Read an Ethernet frame in no VLAN, which is at least as long as its header. */
 enum neighbour_reading neighbour_message_read(struct neighbour_message *message,
 					      const unsigned char *frame, size_t length);
 

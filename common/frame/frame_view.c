@@ -70,6 +70,19 @@ static int parse_ethernet(struct frame_view *view, const uint8_t *frame, size_t 
 	return 0;
 }
 
+size_t ethernet_header_length(const void *frame, size_t length)
+{
+	struct ether_header ethernet;
+	struct vlan_tag tag;
+
+	if (!header_copy(&ethernet, sizeof(ethernet), frame, 0, length) ||
+	    !ethertype_is_tag(ntohs(ethernet.ether_type)) ||
+	    !header_copy(&tag, sizeof(tag), frame, sizeof(ethernet), length) ||
+	    (ntohs(tag.control) & vlan_id_mask) != 0)
+		return sizeof(ethernet);
+	return sizeof(ethernet) + sizeof(tag);
+}
+
 static void parse_arp(struct frame_view *view, const uint8_t *frame, size_t length)
 {
 	struct ether_arp arp;

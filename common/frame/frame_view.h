@@ -57,6 +57,14 @@ static inline bool ethertype_is_tag(uint16_t ethertype)
 	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD;
 }
 
+/*
+ * Return the bytes before the packet of an Ethernet frame, whose header is there, that is in no
+ * VLAN: its header, and its tag if that has the VLAN id 0, which means that the tag has only a
+ * priority (IEEE 802.1Q, 9.6). The two bytes before the packet are its ethertype. Of another tagged
+ * frame these are the bytes before its tag.
+ */
+size_t ethernet_header_length(const void *frame, size_t length);
+
 /* Return the version in the first four bits of an IP packet; 0 if the packet is empty. */
 static inline uint8_t packet_ip_version(const void *packet, size_t length)
 {

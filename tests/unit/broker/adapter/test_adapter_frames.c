@@ -124,6 +124,57 @@ static void frames_that_are_no_packets_for_the_tun_are_counted(void **state)
 	link_close(&link);
 }
 
+/* Put a VLAN tag into a frame, and return the frame's length. */
+static size_t frame_tag(unsigned char *frame, size_t length, uint16_t control)
+{
+	memmove(frame + 16, frame + 12, length - 12);
+	frame[12] = 0x81;
+	frame[13] = 0x00;
+	frame[14] = (unsigned char)(control >> 8);
+	frame[15] = (unsigned char)control;
+	return length + 4;
+}
+
+static void a_frame_with_only_a_priority_is_in_no_vlan(void **state)
+{
+	unsigned char packet[256], frame[300];
+	struct link link;
+	size_t length, tagged;
+
+	link_open(&link, state, ",address=10.0.0.9/24+fd00::9/64");
+	for (int family = 4; family <= 6; family += 2) {
+		length = packet_make(packet, family == 4 ? "10.0.0.1" : "fd00::1",
+				     family == 4 ? "10.0.0.9" : "fd00::9");
+		tagged = frame_wrap(frame, link.mac, host_mac(1), packet, length);
+		bytes_send(link.tap, frame, frame_tag(frame, tagged, 0xa000));
+		assert_comes(&link, link.tun, packet, length);
+		/* Not in VLAN 7. */
+		frame[15] = 7;
+		bytes_send(link.tap, frame, tagged + 4);
+		assert_nothing(&link, link.tun);
+	}
+	assert_int_equal(counted(&link, NOT_IP), 2);
+	/* The answer to a request with a tag has none. */
+	length = arp_make(frame, &(struct arp){
+					 .to = everybody,
+					 .operation = 1,
+					 .sender_mac = host_mac(1),
+					 .sender = "10.0.0.1",
+					 .target = "10.0.0.9",
+				 });
+	bytes_send(link.tap, frame, frame_tag(frame, length, 0xa000));
+	length = arp_make(frame, &(struct arp){
+					 .to = host_mac(1),
+					 .operation = 2,
+					 .sender_mac = link.mac,
+					 .sender = "10.0.0.9",
+					 .target_mac = host_mac(1),
+					 .target = "10.0.0.1",
+				 });
+	assert_comes(&link, link.tap, frame, length);
+	link_close(&link);
+}
+
 static void long_packets_pass_both_ways(void **state)
 {
 	static unsigned char packet[65535], frame[65549];
@@ -815,6 +866,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_tun_receives_packets_without_ethernet_headers),
 		WITH_BROKER(frames_that_are_no_packets_for_the_tun_are_counted),
+		WITH_BROKER(a_frame_with_only_a_priority_is_in_no_vlan),
 		WITH_BROKER(long_packets_pass_both_ways),
 		WITH_BROKER(a_packet_with_no_room_for_a_header_is_counted),
 		WITH_BROKER(a_partial_checksum_from_a_tun_is_completed_or_passed_on),
