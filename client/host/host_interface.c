@@ -16,6 +16,8 @@
 #include <lwip/nd6.h>
 #include <lwip/priv/nd6_priv.h>
 
+#include "client/host/host_filter.h"
+
 enum {
 	ETHERNET_MIN = 60,    /* bytes of a frame without its check sequence: IEEE 802.3 */
 	NEIGHBOUR_QUEUE = 10, /* packets, as many as ARP_QUEUE_LEN is for IPv4 in Debian's lwIP */
@@ -108,13 +110,16 @@ static bool frame_is_for(const struct host_interface *interface, const uint8_t *
 	return length >= (frame[0] >> 4 == 6 ? IP6_HLEN : IP_HLEN);
 }
 
-void host_interface_take(struct host_interface *interface, const uint8_t *frame, size_t length)
+void host_interface_take(struct host_interface *interface, uint8_t *frame, size_t length)
 {
 	static const uint8_t padding[ETHERNET_MIN];
 	struct pbuf *copy;
 	size_t missing = 0;
 
 	if (length > UINT16_MAX || !frame_is_for(interface, frame, length))
+		return;
+	frame = host_filter(frame, &length, interface->ethernet ? MEMTUN_TAP : MEMTUN_TUN);
+	if (!frame)
 		return;
 	/* lwIP reads headers before it checks the length, so pad a frame as a network card does. */
 	if (interface->ethernet && length < ETHERNET_MIN)

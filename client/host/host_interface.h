@@ -34,6 +34,6 @@ int host_interface_start(struct host_interface *interface);
 /*
  * Pass a frame to lwIP, or drop it if a network card would. The caller has locked lwIP's core.
  */
-void host_interface_take(struct host_interface *interface, const uint8_t *frame, size_t length);
+void host_interface_take(struct host_interface *interface, uint8_t *frame, size_t length);
 
 #endif

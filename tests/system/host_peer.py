@@ -284,6 +284,50 @@ def check_udp_unanswered(peer):
     assert got[3][8:] == b"yes", got
 
 
+def check_udp_lengths(peer):
+    """RFC 768 and RFC 8200, 8.1: the UDP length counts, and over IPv6 there is a checksum."""
+    for source, target in ((PEER4, HOST4), (PEER6, HOST6)):
+        text = random.randbytes(40)
+
+        def send(length, behind=b""):
+            data = struct.pack("!HHHH", 999, ECHO, length, 0) + text
+            part = data[:length] if 8 <= length <= len(data) else data
+            whole = pseudo(source, target, UDP, length) + part
+            data = data[:6] + struct.pack("!H", checksum(whole) or 0xffff) + data[8:]
+            peer.send(source, target, UDP, data + behind)
+
+        for length in (0, 7, 49, 65535):  # unlike the 48 bytes that there are
+            send(length)
+        if len(source) == 16:
+            for mtu in (1500, 1280):
+                data = struct.pack("!HHHH", 999, ECHO, 2008 if mtu == 1280 else 48, 0)
+                peer.send(source, target, UDP, data + (bytes(2000) if mtu == 1280 else text),
+                          mtu=mtu)
+        for length in (8, 20, 47):
+            send(length, behind=b"behind")
+            peer.returned(source, target, text[:length - 8])
+        send(48)
+        peer.returned(source, target, text)
+
+
+def check_priority_tag(peer):
+    """A tag with VLAN 0 has only a priority: IEEE 802.1Q, 9.6. VLAN 7 is another network."""
+    for control in (7, 0xa000):
+        tag = struct.pack("!HH", 0x8100, control)
+        ask = struct.pack("!HHHBBH", ARP, 1, IPV4, 6, 4, 1) + PEER_MAC + PEER4 + bytes(6) + HOST4
+        os.write(peer.fd, EVERYBODY + PEER_MAC + tag + ask)
+    until = time.monotonic() + LIMIT
+    frame = b""
+    while frame[20:22] != b"\0\2":
+        frame = peer.frame(until)
+    assert frame[:14] == PEER_MAC + HOST_MAC + struct.pack("!H", ARP), frame.hex()
+    data = struct.pack("!BBHHH", 8, 0, 0, 1, 3) + b"tagged"
+    data = peer.checked(PEER4, HOST4, ICMP, data, 2)
+    for packet in peer.packets(PEER4, HOST4, ICMP, data, 1500):
+        os.write(peer.fd, HOST_MAC + PEER_MAC + struct.pack("!HHH", 0x8100, 0xa000, IPV4) + packet)
+    peer.echoed(PEER4, HOST4, 3, b"tagged")
+
+
 def check_card(peer):
     """As a network card: another's frames are not for us."""
     peer.ping(PEER4, HOST4, 1, to_mac=GATEWAY_MAC)

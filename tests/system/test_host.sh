@@ -160,7 +160,7 @@ addresses="address 10.0.0.1/24 gateway 10.0.0.3 address fd00::1/64 gateway fd00:
 host_start vm bridge lab overflow block $addresses
 peer pc:bridge=lab tap arp neighbour ping udp tcp
 ok "it answers ARP, neighbour discovery and ping, and echoes UDP and TCP"
-peer pc:bridge=lab tap udp_unanswered card
+peer pc:bridge=lab tap udp_unanswered udp_lengths priority_tag card
 ok "it doesn't answer what a host or a network card wouldn't"
 peer pc:bridge=lab tap gateway
 ok "it goes to its gateways with what is far, and only with that"
@@ -191,7 +191,7 @@ ok "a full tunnel loses its frames and doesn't stop it; it ends with the tunnel'
 
 ends_with 0 $as_user memtun add ip mode tun bridge wan overflow block
 host_start ip address 10.0.0.1/32 address fd00::1/48
-peer pc:mode=tun,bridge=wan tun ping udp udp_unanswered tcp tcp_slow connections syn_flood
+peer pc:mode=tun,bridge=wan tun ping udp udp_unanswered udp_lengths tcp tcp_slow connections syn_flood
 ends_with 0 memtun del ip
 host_ends 4 "memtun: ip: the tunnel has ended"
 ok "on a TUN that was there before it is the same, without neighbours"
