@@ -74,13 +74,19 @@ static struct io_open unknown_open = {
 	.ioctl = plain_ioctl,
 };
 
-/* Return the open device behind the number if it may be read or written now; else NULL. */
-static inline struct io_open *io_use(struct memtun_io *io, int fd, enum memtun_io_call call)
+/* Return the open device behind the number; NULL with EBADF. */
+static struct io_open *io_open_of(struct memtun_io *io, int fd)
 {
-	struct io_open *open = io_peek(io, fd);
+	struct io_open *open = io_find(io, fd);
 
-	if (!open)
-		open = io->passes_unknown ? &unknown_open : io_adopt(io, fd);
+	return !open && io->passes_unknown ? &unknown_open : open;
+}
+
+/* Return the open device behind the number if it may be read or written now; else NULL. */
+static struct io_open *io_use(struct memtun_io *io, int fd, enum memtun_io_call call)
+{
+	struct io_open *open = io_open_of(io, fd);
+
 	if (!open)
 		return NULL;
 	if (open->refused & call) {
@@ -142,7 +148,7 @@ int memtun_io_ioctl(struct memtun_io *io, int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, void *);
 	va_end(arguments);
-	open = io->passes_unknown && !io_peek(io, fd) ? &unknown_open : io_find(io, fd);
+	open = io_open_of(io, fd);
 	if (!open || io_check(io, MEMTUN_IO_IOCTL) < 0)
 		return -1;
 	return open->ioctl(open->state, fd, request, argument);
@@ -152,14 +158,13 @@ int memtun_io_close(struct memtun_io *io, int fd)
 {
 	int result, saved;
 
-	if (!io_peek(io, fd) && io->passes_unknown)
-		return close(fd);
 	if (!io_find(io, fd))
-		return -1;
+		return io->passes_unknown ? close(fd) : -1;
 	result = close(fd);
 	saved = errno;
 	pthread_mutex_lock(&io->lock);
 	io_forget(io, fd);
+	io_end_closed(io);
 	pthread_mutex_unlock(&io->lock);
 	errno = saved;
 	return result;
@@ -187,6 +192,7 @@ static struct io_open *open_new(const struct memtun_io_device *operations, int f
 	open->write = operations->write ? operations->write : plain_write;
 	open->ioctl = operations->ioctl ? operations->ioctl : no_ioctl;
 	open->close = operations->close;
+	open->is_open = operations->is_open;
 	/* With access mode 3, O_WRONLY | O_RDWR, a device can be neither read nor written. */
 	if ((flags & O_ACCMODE) != O_RDONLY && (flags & O_ACCMODE) != O_RDWR)
 		open->refused |= MEMTUN_IO_READ;
@@ -232,6 +238,7 @@ int memtun_io_open(struct memtun_io *io, const char *path, int flags, ...)
 	if (io_check(io, MEMTUN_IO_OPEN) < 0)
 		return -1;
 	pthread_mutex_lock(&io->lock);
+	io_end_closed(io);
 	device = io_find_device(io, path);
 	if (!device)
 		errno = ENOSYS;

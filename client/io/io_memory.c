@@ -4,8 +4,8 @@
  * program owns one end; this file owns the other, the network's, and the life of the tunnel.
  *
  * A tunnel lives as long as any duplicate of the program's descriptor, even one in another process.
- * When the program closes the last number that the table has, the network's end shows whether all
- * duplicates are closed. If they are not, the tunnel is kept, and checked again at each TUNSETIFF.
+ * The network's end shows whether all are closed. If the library was not told of the last one, the
+ * tunnel ends at the next open, close or TUNSETIFF.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -90,24 +90,21 @@ static void free_tunnel(struct memory_tunnel *tunnel)
 	free(tunnel);
 }
 
-/* End a tunnel whose duplicates are all closed; free it unless a test has it. */
-static void tunnel_close_dead(struct memory_tunnel *tunnel)
+static bool memory_is_open(struct io_tunnel *tunnel)
 {
-	if (tunnel->held)
-		end_tunnel(tunnel);
-	else
-		free_tunnel(tunnel);
+	const struct memory_tunnel *self = memory_of_tunnel(tunnel);
+
+	return self->network_fd >= 0 && !descriptor_hung_up(self->network_fd);
 }
 
-/* End the tunnels that the program has closed and whose last duplicate was closed since. */
-static void close_dead(struct memory *memory)
+/* End the tunnels whose last duplicate was closed without this library. The table still has them. */
+static void end_dead(struct memory *memory)
 {
-	struct memory_tunnel *tunnel, *next;
+	struct memory_tunnel *tunnel;
 
-	for (tunnel = TAILQ_FIRST(&memory->tunnels); tunnel; tunnel = next) {
-		next = TAILQ_NEXT(tunnel, in_memory);
-		if (tunnel->closed && descriptor_hung_up(tunnel->network_fd))
-			tunnel_close_dead(tunnel);
+	TAILQ_FOREACH(tunnel, &memory->tunnels, in_memory) {
+		if (!memory_is_open(&tunnel->tunnel))
+			end_tunnel(tunnel);
 	}
 }
 
@@ -121,7 +118,7 @@ static int memory_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 	if (flags & IFF_NAPI_FRAGS &&
 	    (!(flags & IFF_NAPI) || (flags & (IFF_TUN | IFF_TAP)) != IFF_TAP))
 		return failed(EINVAL);
-	close_dead(memory);
+	end_dead(memory);
 	interface = memory_interface_find(memory, name);
 	if (!interface) {
 		interface = memory_interface_make(memory, name, flags);
@@ -192,12 +189,13 @@ static int memory_open(void *context, int flags, struct io_tunnel **opened)
 	return descriptor_take(&fd);
 }
 
+/* The program has no duplicate any more, or the system is freed, which ends the tunnel too. */
 static void memory_close(struct io_tunnel *tunnel)
 {
-	memory_of_tunnel(tunnel)->closed = true;
-	memory_of_tunnel(tunnel)->tunnel.fd = -1;
-	if (descriptor_hung_up(memory_of_tunnel(tunnel)->network_fd))
-		tunnel_close_dead(memory_of_tunnel(tunnel));
+	if (memory_of_tunnel(tunnel)->held)
+		end_tunnel(memory_of_tunnel(tunnel));
+	else
+		free_tunnel(memory_of_tunnel(tunnel));
 }
 
 /* ------------------------------------------------------------------------------ the system */
@@ -207,7 +205,7 @@ static void memory_free_kind(void *context)
 	struct memory *memory = context;
 	struct memory_tunnel *tunnel;
 
-	/* Tunnels of which duplicates are still open end too. */
+	/* The tunnels that a test has. */
 	while ((tunnel = TAILQ_FIRST(&memory->tunnels)))
 		free_tunnel(tunnel);
 	memory_free_interfaces(memory);
@@ -224,6 +222,7 @@ static const struct io_tun_operations memory_operations = {
 		},
 	.open = memory_open,
 	.close = memory_close,
+	.is_open = memory_is_open,
 	.before_read = memory_flush,
 	.after_write = memory_sort,
 	.make_room = memory_make_room,
@@ -259,7 +258,7 @@ struct io_tunnel *io_memory_first(struct memtun_io *io)
 		return NULL;
 	pthread_mutex_lock(&system->lock);
 	TAILQ_FOREACH(tunnel, &((struct memory *)system->context)->tunnels, in_memory) {
-		if (tunnel->tunnel.device.interface && !tunnel->closed)
+		if (tunnel->tunnel.device.interface && memory_is_open(&tunnel->tunnel))
 			break;
 	}
 	if (tunnel)

@@ -135,12 +135,12 @@ int io_memory_inject(struct io_tunnel *tunnel, const void *frame, size_t length)
 }
 
 /* Return how many of the last messages have together as many bytes as are unread. */
-static unsigned int count_in_socket(const struct memory_tunnel *tunnel)
+static unsigned int count_in_socket(struct memory_tunnel *tunnel)
 {
 	unsigned int place = tunnel->lengths_end, count = 0;
 	int unread = 0;
 
-	if (ioctl(tunnel->tunnel.fd, FIONREAD, &unread) < 0)
+	if (ioctl(io_tunnel_number(&tunnel->tunnel), FIONREAD, &unread) < 0)
 		return 0;
 	while (unread > 0 && count < tunnel->lengths_count) {
 		place = (place + IO_MEMORY_IN_SOCKET - 1) % IO_MEMORY_IN_SOCKET;

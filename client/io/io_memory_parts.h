@@ -23,7 +23,6 @@ struct memory_tunnel {
 	int network_fd;            /* -1: the tunnel has ended, and stays for a test */
 	bool held;                 /* a test has it, so it stays until the system is freed */
 	struct tun_interface last; /* copy of the interface, after the tunnel has ended */
-	bool closed;               /* the program has closed every number in the table */
 	struct io_frames waiting;  /* for the program; the socket had no room */
 	struct io_frames written;  /* by the program, and not taken yet */
 	TAILQ_HEAD(, io_sorter) sorters;

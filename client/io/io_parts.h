@@ -45,10 +45,12 @@ struct io_open {
 	ssize_t (*write)(void *state, int fd, const struct iovec *parts, int count);
 	int (*ioctl)(void *state, int fd, unsigned long request, void *argument);
 	void (*close)(void *state);
+	bool (*is_open)(void *state);
 	void *state;
 	unsigned int refused; /* MEMTUN_IO_READ, MEMTUN_IO_WRITE: not open for that */
-	unsigned int numbers; /* descriptors in the table that lead here */
-	ino_t inode;          /* the socket's; 0: not a socket, so duplicates can't be told */
+	/* Descriptors in the table that lead here; 0: is_open says that there are others. */
+	unsigned int numbers;
+	ino_t inode; /* the socket's; 0: not a socket, so duplicates can't be told */
 };
 
 /* How calls are to fail: the next `next` of them, and besides every `every`th. */
@@ -120,9 +122,16 @@ int io_remember(struct memtun_io *io, int fd, struct io_open *open);
 
 /*
  * Take the number out of the table if it is there. The last number of a device closes and frees the
- * device. The caller has the lock.
+ * device, unless a duplicate is open that the table does not have. The caller has the lock.
  */
 void io_forget(struct memtun_io *io, int fd);
+
+/* Close and free the devices whose last duplicate was closed without this library. The caller has the
+ * lock. */
+void io_end_closed(struct memtun_io *io);
+
+/* Return a descriptor of this process for the socket with that inode; -1 if there is none. */
+int io_number_of(ino_t inode);
 
 /* Return the inode of a socket; 0 for any other file. */
 ino_t io_inode(int fd);

@@ -4,10 +4,12 @@
  *
  * The program may duplicate and close descriptors without this library. A number that isn't in the
  * table is therefore looked for among the open devices by its socket's inode, and a number that is
- * in the table may belong to another file by now.
+ * in the table may belong to another file by now. Before the last number of a device is taken out, this
+ * file looks for a duplicate that the program has not used yet.
  */
 #include "client/io/io_parts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,6 +23,55 @@ ino_t io_inode(int fd)
 	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
 }
 
+int io_number_of(ino_t inode)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int found = -1;
+
+	if (!directory)
+		return -1;
+	while (found < 0 && (entry = readdir(directory))) {
+		char *end;
+		long number = strtol(entry->d_name, &end, 10);
+
+		if (end != entry->d_name && !*end && io_inode((int)number) == inode)
+			found = (int)number;
+	}
+	closedir(directory);
+	return found;
+}
+
+static void io_end(struct io_open *open)
+{
+	LIST_REMOVE(open, in_io);
+	if (open->close)
+		open->close(open->state);
+	free(open);
+}
+
+/* Find out whether a device without numbers is open nonetheless. A duplicate here gets its number. */
+static bool io_lives_on(struct memtun_io *io, struct io_open *open)
+{
+	int number;
+
+	if (open->is_open)
+		return open->is_open(open->state);
+	number = open->inode ? io_number_of(open->inode) : -1;
+	return number >= 0 && io_remember(io, number, open) == 0;
+}
+
+void io_end_closed(struct memtun_io *io)
+{
+	struct io_open *open = LIST_FIRST(&io->opens), *next;
+
+	for (; open; open = next) {
+		next = LIST_NEXT(open, in_io);
+		if (open->numbers == 0 && !io_lives_on(io, open))
+			io_end(open);
+	}
+}
+
 void io_forget(struct memtun_io *io, int fd)
 {
 	struct io_open *open = io_peek(io, fd);
@@ -28,12 +79,8 @@ void io_forget(struct memtun_io *io, int fd)
 	if (!open)
 		return;
 	atomic_store_explicit(io_slot(io, fd), NULL, memory_order_release);
-	if (--open->numbers)
-		return;
-	LIST_REMOVE(open, in_io);
-	if (open->close)
-		open->close(open->state);
-	free(open);
+	if (--open->numbers == 0 && !io_lives_on(io, open))
+		io_end(open);
 }
 
 int io_remember(struct memtun_io *io, int fd, struct io_open *open)
@@ -87,6 +134,6 @@ struct io_open *io_find(struct memtun_io *io, int fd)
 	pthread_mutex_lock(&io->lock);
 	io_forget(io, fd);
 	pthread_mutex_unlock(&io->lock);
-	errno = EBADF;
-	return NULL;
+	/* dup2(2) may have put a duplicate of another device there. */
+	return io_adopt(io, fd);
 }

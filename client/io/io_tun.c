@@ -181,6 +181,7 @@ static int tun_open(void *context, int flags, void **state)
 	tunnel->device.operations = &system->operations->device;
 	tunnel->system = system;
 	tunnel->fd = fd;
+	tunnel->inode = io_inode(fd);
 	tunnel->error_when_empty = EAGAIN;
 	tunnel->send_size = IO_TUN_SEND_SIZE;
 	*state = tunnel;
@@ -197,12 +198,32 @@ static void tun_close(void *state)
 	pthread_mutex_unlock(&system->lock);
 }
 
+static bool tun_is_open(void *state)
+{
+	struct io_tunnel *tunnel = state;
+	bool is_open;
+
+	pthread_mutex_lock(&tunnel->system->lock);
+	is_open = tunnel->system->operations->is_open ? tunnel->system->operations->is_open(tunnel)
+						      : io_number_of(tunnel->inode) >= 0;
+	pthread_mutex_unlock(&tunnel->system->lock);
+	return is_open;
+}
+
+int io_tunnel_number(struct io_tunnel *tunnel)
+{
+	if (io_inode(tunnel->fd) != tunnel->inode)
+		tunnel->fd = io_number_of(tunnel->inode);
+	return tunnel->fd;
+}
+
 static const struct memtun_io_device tun_operations = {
 	.open = tun_open,
 	.read = tun_read,
 	.write = tun_write,
 	.ioctl = tun_ioctl,
 	.close = tun_close,
+	.is_open = tun_is_open,
 };
 
 struct io_tunnel *io_tunnel_find(struct memtun_io *io, int fd)

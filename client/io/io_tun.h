@@ -28,7 +28,8 @@ struct io_tun;
 struct io_tunnel {
 	struct tun_device device;
 	struct io_tun *system;
-	int fd;                  /* the number of the program's last ioctl, or of the open */
+	int fd;                  /* the program's last known number: see io_tunnel_number() */
+	ino_t inode;             /* of the program's socket */
 	int error_when_empty;    /* errno of a non-blocking read without a frame */
 	size_t send_size;        /* bytes; longer writes are ENOBUFS */
 	atomic_bool has_waiting; /* before_read is to be called */
@@ -42,6 +43,9 @@ struct io_tun_operations {
 	int (*open)(void *context, int flags, struct io_tunnel **tunnel);
 	/* The program has closed the tunnel, or the system is freed: free it, now or later. */
 	void (*close)(struct io_tunnel *tunnel);
+	/* Return whether any duplicate of the program's descriptor is open, also in another process or
+	 * in a message. NULL: only this process's descriptors count. */
+	bool (*is_open)(struct io_tunnel *tunnel);
 	/* Move waiting frames into the socket. NULL: no frame ever waits. */
 	void (*before_read)(struct io_tunnel *tunnel);
 	/* A frame was written by memtun_io_write() or memtun_io_writev(). May be NULL. */
@@ -77,6 +81,10 @@ static inline void *io_tunnel_context(const struct io_tunnel *tunnel)
 
 /* Return what memtun_io_new_tun() made; NULL if the system is of another kind. */
 struct io_tun *io_tun_of(struct memtun_io *io);
+
+/* Return a number of the program for the tunnel; -1 if this process has none. The caller has the
+ * lock. */
+int io_tunnel_number(struct io_tunnel *tunnel);
 
 /* Return the tunnel behind a descriptor. NULL with EBADF (not open) or ENOTTY (not a tunnel). */
 struct io_tunnel *io_tunnel_find(struct memtun_io *io, int fd);

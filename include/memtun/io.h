@@ -10,6 +10,7 @@
 #ifndef MEMTUN_IO_H
 #define MEMTUN_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -88,8 +89,8 @@ void memtun_io_permit(struct memtun_io *io, unsigned int calls);
 /*
  * A device. Each function returns what the system call is to return, or -1 with errno. `state` is
  * the value that open stored in *state; `fd` is the descriptor that the program used. `count` is
- * never negative, and the parts together never have more than SSIZE_MAX bytes. open and close must
- * not call into the system.
+ * never negative, and the parts together never have more than SSIZE_MAX bytes. open, close and
+ * is_open must not call into the system.
  */
 struct memtun_io_device {
 	/* Return a new descriptor, which the program owns. `flags` are the program's. */
@@ -101,6 +102,10 @@ struct memtun_io_device {
 	int (*ioctl)(void *state, int fd, unsigned long request, void *argument);
 	/* Free `state`: the last duplicate was closed, or the system is freed. May be NULL. */
 	void (*close)(void *state);
+	/* Return whether a duplicate of the descriptor is open that the system does not know, maybe in
+	 * another process. NULL: the system looks for the inode of the descriptor's socket among this
+	 * process's descriptors; a duplicate of any other file is not found. */
+	bool (*is_open)(void *state);
 };
 
 /*

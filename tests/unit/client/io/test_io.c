@@ -309,6 +309,106 @@ static void a_duplicate_is_as_good_as_the_first(void **state)
 	assert_not_ours(*state, copy);
 }
 
+/* Return the descriptor after it was in a message, and nowhere else. */
+static int move_through_message(struct memtun_io *io, int fd)
+{
+	char room[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = room,
+		.msg_controllen = sizeof(room),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(ends[0], &message, 0), 1);
+	assert_int_equal(memtun_io_close(io, fd), 0);
+	assert_int_equal(recvmsg(ends[1], &message, 0), 1);
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	close(ends[0]);
+	close(ends[1]);
+	return fd;
+}
+
+static void a_descriptor_that_was_in_a_message_only_is_known_again(void **state)
+{
+	int fd = attach(*state, "moved", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
+	char bytes[60];
+
+	fd = move_through_message(*state, fd);
+	assert_int_equal(memtun_io_write(*state, fd, packet4, sizeof(packet4)), 20);
+	assert_written(*state, fd, packet4, sizeof(packet4));
+	assert_int_equal(io_memory_inject(io_memory_find(*state, fd), packet6, 40), 1);
+	assert_int_equal(io_memory_count_unread(io_memory_find(*state, fd)), 1);
+	assert_int_equal(memtun_io_read(*state, fd, bytes, sizeof(bytes)), 40);
+	assert_int_equal(memtun_io_close(*state, fd), 0);
+	/* Its name is free. */
+	fd = attach(*state, "moved", IFF_TUN | IFF_TUN_EXCL, O_RDWR);
+	assert_int_equal(memtun_io_close(*state, fd), 0);
+}
+
+static void a_duplicate_put_over_another_tunnel_is_the_new_one(void **state)
+{
+	int first = attach(*state, "first", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
+	int second = attach(*state, "second", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
+	struct ifreq request = {0};
+
+	assert_int_equal(dup2(second, first), first);
+	assert_int_equal(memtun_io_write(*state, first, packet4, sizeof(packet4)), 20);
+	assert_written(*state, second, packet4, sizeof(packet4));
+	assert_int_equal(memtun_io_close(*state, second), 0);
+	assert_int_equal(memtun_io_ioctl(*state, first, TUNGETIFF, &request), 0);
+	assert_string_equal(request.ifr_name, "second");
+	assert_int_equal(memtun_io_close(*state, first), 0);
+}
+
+static void the_unread_frames_of_a_duplicate_are_counted_after_its_original_was_closed(void **state)
+{
+	int fd = attach(*state, "", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
+	struct io_tunnel *tunnel = io_memory_find(*state, fd);
+	int copy = dup(fd), other;
+
+	assert_int_equal(memtun_io_close(*state, fd), 0);
+	/* The number is another file's now. */
+	other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(other, fd);
+	assert_int_equal(io_memory_inject(tunnel, packet4, 20), 1);
+	assert_int_equal(io_memory_count_unread(tunnel), 1);
+	assert_int_equal(memtun_io_close(*state, copy), 0);
+	close(other);
+}
+
+static void reads_and_writes_leave_a_number_alone_that_is_another_file_now(void **state)
+{
+	int fd = attach(*state, "", IFF_TUN | IFF_NO_PI, O_RDWR | O_NONBLOCK);
+	struct iovec part = {(void *)packet4, 20};
+	int ends[2], file;
+	char byte;
+
+	close(fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	file = ends[0];
+	if (file != fd)
+		file = dup2(ends[0], fd);
+	assert_int_equal(send(ends[1], "x", 1, 0), 1);
+	assert_fails(memtun_io_write(*state, file, packet4, 20), EBADF);
+	assert_fails(memtun_io_writev(*state, file, &part, 1), EBADF);
+	assert_fails(memtun_io_read(*state, file, &byte, 1), EBADF);
+	assert_int_equal(recv(file, &byte, 1, MSG_DONTWAIT), 1);
+	assert_fails(recv(ends[1], &byte, 1, MSG_DONTWAIT), EAGAIN);
+	if (file != ends[0])
+		close(file);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void the_program_keeps_what_the_system_leaves_behind(void **state)
 {
 	struct memtun_io *io = memtun_io_memory_new();
@@ -865,6 +965,10 @@ static const struct CMUnitTest tests[] = {
 	IN_MEMORY(foreign_and_closed_descriptors_are_bad),
 	IN_MEMORY(a_number_closed_behind_our_back_is_bad),
 	IN_MEMORY(a_duplicate_is_as_good_as_the_first),
+	IN_MEMORY(a_descriptor_that_was_in_a_message_only_is_known_again),
+	IN_MEMORY(a_duplicate_put_over_another_tunnel_is_the_new_one),
+	IN_MEMORY(the_unread_frames_of_a_duplicate_are_counted_after_its_original_was_closed),
+	IN_MEMORY(reads_and_writes_leave_a_number_alone_that_is_another_file_now),
 	IN_MEMORY(the_program_keeps_what_the_system_leaves_behind),
 	IN_MEMORY(what_is_not_permitted_is_refused),
 	IN_MEMORY(the_next_calls_fail_and_then_no_more),

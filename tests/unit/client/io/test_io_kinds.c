@@ -289,6 +289,28 @@ static void the_descriptor_is_a_real_one(void **state)
 	assert_int_equal(io_world_receive(world, bytes, sizeof(bytes)), 60);
 }
 
+static void a_duplicate_outlives_its_original(void **state)
+{
+	struct io_world *world = io_world_need(state);
+	struct ifreq request = {0};
+	unsigned char bytes[100];
+	int copy;
+
+	io_world_attach(world, "", IFF_TAP | IFF_NO_PI, O_RDWR);
+	copy = fcntl(world->fd, F_DUPFD_CLOEXEC, 100);
+	assert_int_equal(memtun_io_close(world->io, world->fd), 0);
+	world->fd = copy;
+	assert_int_equal(memtun_io_write(world->io, copy, ethernet, 60), 60);
+	assert_int_equal(io_world_receive(world, bytes, sizeof(bytes)), 60);
+	assert_int_equal(memtun_io_ioctl(world->io, copy, TUNGETIFF, &request), 0);
+	assert_string_equal(request.ifr_name, world->name);
+	/* A duplicate of the duplicate, at a number that the system knew as closed. */
+	world->fd = dup(copy);
+	assert_int_equal(memtun_io_close(world->io, copy), 0);
+	assert_int_equal(memtun_io_write(world->io, world->fd, ethernet, 60), 60);
+	assert_int_equal(io_world_receive(world, bytes, sizeof(bytes)), 60);
+}
+
 /* ------------------------------------------------------------------------------ waiting */
 
 struct reader {
@@ -405,6 +427,7 @@ static const struct CMUnitTest tests[] = {
 	ON_KIND(a_short_read_cuts_the_frame),
 	ON_KIND(a_filter_lets_the_same_frames_in),
 	ON_KIND(the_descriptor_is_a_real_one),
+	ON_KIND(a_duplicate_outlives_its_original),
 	ON_KIND(a_blocking_read_waits_for_a_frame),
 	ON_KIND(a_descriptor_outlives_its_opener),
 };
