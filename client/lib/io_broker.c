@@ -73,19 +73,27 @@ static void request_answered(struct memtun *memtun, const struct memtun_reply *r
 		strcpy(request->name, name);
 }
 
-/* Make the request and wait for its answer. -1 with errno: the broker's, or EPIPE if the broker has
- * ended. */
+/*
+ * Return -1 with the broker's errno, or with EPIPE if the connection has ended. A broker that was killed
+ * before it read a request ends the connection with ECONNRESET.
+ */
+static int request_failed(const struct memtun *memtun, int error)
+{
+	return failed(memtun_fd(memtun) < 0 ? EPIPE : error);
+}
+
+/* Send a request and wait for its answer. -1 with the errno of request_failed(). */
 static int request_make(struct memtun *memtun, struct request *request, enum memtun_command command,
 			const char *name, const struct memtun_options *options)
 {
 	request->fd = -1;
 	if (memtun_request(memtun, command, name, options, request_answered, request) < 0)
-		return -1;
+		return request_failed(memtun, errno);
 	while (!request->done && (memtun_wait(memtun, -1) >= 0 || errno == EINTR))
 		;
 	if (!request->done || request->error) {
 		descriptor_close(&request->fd);
-		return failed(request->done ? request->error : EPIPE);
+		return request_failed(memtun, request->error);
 	}
 	return 0;
 }
@@ -186,7 +194,9 @@ static int broker_persist(struct tun_device *device, bool on)
 
 	if (!options || memtun_options_set_number(options, "persistent", on) < 0)
 		return -1;
-	return memtun_set(connection_of(device), device->interface->name, options);
+	if (memtun_set(connection_of(device), device->interface->name, options) < 0)
+		return request_failed(connection_of(device), errno);
+	return 0;
 }
 
 /* Accept only the owner that the tunnel has: the user that made it. */

@@ -63,9 +63,9 @@ for header in "$include"/memtun.h "$include"/memtun/*.h; do
 done
 
 compiled=0
-all_compile gcc c c99 c11 c17 c2x gnu11
-all_compile clang c c99 c11 c17 c2x gnu11
-all_compile g++ c++ c++11 c++14 c++17 c++20
-all_compile clang++ c++ c++11 c++14 c++17 c++20
+all_compile gcc c c99 c11 c17 c2x c23 gnu99 gnu2x
+all_compile clang c c99 c11 c17 c2x c23 gnu99 gnu2x
+all_compile g++ c++ c++11 c++14 c++17 c++20 c++2b c++23 gnu++11 gnu++2b
+all_compile clang++ c++ c++11 c++14 c++17 c++20 c++2b c++23 gnu++11 gnu++2b
 [ "$compiled" -gt 0 ] || skip "no compiler named gcc, g++, clang or clang++"
 ok "the public headers compile alone: $compiled compilers and standards${have_cmocka:+, with cmocka}"

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -414,6 +415,55 @@ static void a_descriptor_outlives_its_opener(void **state)
 	close(told[1]);
 }
 
+static void *kill_broker_when_waited_for(void *context)
+{
+	struct reader *waiting = context;
+
+	while (!is_asleep(atomic_load(&waiting->thread)))
+		usleep(1000);
+	kill(waiting->world->broker, SIGKILL);
+	return NULL;
+}
+
+static void an_ioctl_on_a_killed_broker_is_epipe(void **state)
+{
+	struct reader waiting = {.world = io_world_need(state), .thread = gettid()};
+	struct memtun_io *io = waiting.world->io;
+	pthread_t killer;
+	int status;
+
+	if (KIND != IO_BROKER)
+		test_skip("only a broker can be killed");
+	io_world_attach(waiting.world, "", IFF_TAP | IFF_NO_PI, O_RDWR);
+	/* A broker that is stopped does not read the request, so its end is ECONNRESET. */
+	assert_int_equal(kill(waiting.world->broker, SIGSTOP), 0);
+	assert_int_equal(waitpid(waiting.world->broker, &status, WUNTRACED), waiting.world->broker);
+	assert_int_equal(pthread_create(&killer, NULL, kill_broker_when_waited_for, &waiting), 0);
+	assert_int_equal(memtun_io_ioctl(io, waiting.world->fd, TUNSETPERSIST, 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(pthread_join(killer, NULL), 0);
+	assert_int_equal(memtun_io_ioctl(io, waiting.world->fd, TUNSETPERSIST, 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(memtun_io_open(io, MEMTUN_IO_TUN, O_RDWR), -1);
+	assert_int_equal(errno, EPIPE);
+}
+
+static void opening_on_a_killed_broker_is_epipe(void **state)
+{
+	struct reader waiting = {.world = io_world_need(state), .thread = gettid()};
+	pthread_t killer;
+	int status;
+
+	if (KIND != IO_BROKER)
+		test_skip("only a broker can be killed");
+	assert_int_equal(kill(waiting.world->broker, SIGSTOP), 0);
+	assert_int_equal(waitpid(waiting.world->broker, &status, WUNTRACED), waiting.world->broker);
+	assert_int_equal(pthread_create(&killer, NULL, kill_broker_when_waited_for, &waiting), 0);
+	assert_int_equal(memtun_io_open(waiting.world->io, MEMTUN_IO_TUN, O_RDWR), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(pthread_join(killer, NULL), 0);
+}
+
 #define ON_KIND(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -430,6 +480,8 @@ static const struct CMUnitTest tests[] = {
 	ON_KIND(a_duplicate_outlives_its_original),
 	ON_KIND(a_blocking_read_waits_for_a_frame),
 	ON_KIND(a_descriptor_outlives_its_opener),
+	ON_KIND(an_ioctl_on_a_killed_broker_is_epipe),
+	ON_KIND(opening_on_a_killed_broker_is_epipe),
 };
 
 int main(void)
