@@ -280,6 +280,11 @@ int memtun_io_register_device(struct memtun_io *io, const char *path,
 	return failed(EEXIST);
 }
 
+int memtun_io_register_tun(struct memtun_io *io, const char *path)
+{
+	return io->register_tun(io, path);
+}
+
 int memtun_io_unregister_device(struct memtun_io *io, const char *path)
 {
 	struct io_device *device;

@@ -27,15 +27,22 @@ static const struct memtun_io_device kernel_device = {
 	.ioctl = kernel_ioctl,
 };
 
+static int kernel_register(struct memtun_io *io, const char *path)
+{
+	static char kernel_path[] = MEMTUN_IO_TUN;
+
+	return memtun_io_register_device(io, path, &kernel_device, kernel_path);
+}
+
 struct memtun_io *memtun_io_kernel_new(void)
 {
-	static char path[] = MEMTUN_IO_TUN;
 	struct memtun_io *io = io_new(NULL, NULL);
 
 	if (!io)
 		return NULL;
 	io->passes_unknown = true;
-	if (memtun_io_register_device(io, MEMTUN_IO_TUN, &kernel_device, path) < 0) {
+	io->register_tun = kernel_register;
+	if (kernel_register(io, MEMTUN_IO_TUN) < 0) {
 		memtun_io_free(io);
 		return NULL;
 	}

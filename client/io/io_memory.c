@@ -87,6 +87,8 @@ static void free_tunnel(struct memory_tunnel *tunnel)
 	TAILQ_REMOVE(&memory_of(tunnel)->tunnels, tunnel, in_memory);
 	end_tunnel(tunnel);
 	memory_drop_frames(&tunnel->written);
+	for (unsigned int i = 0; i < IO_CALLS; i++)
+		tunnel_faults_clear(&tunnel->tunnel.faults, (enum memtun_io_call)(1u << i));
 	free(tunnel);
 }
 
@@ -134,17 +136,24 @@ static int memory_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 	return 0;
 }
 
+void memory_drop_unread(struct memory_tunnel *tunnel)
+{
+	const int number = io_tunnel_number(&tunnel->tunnel);
+	unsigned char byte;
+
+	drop_waiting(tunnel);
+	while (number >= 0 && recv(number, &byte, 1, MSG_DONTWAIT) > 0)
+		;
+}
+
 static int memory_enable(struct tun_device *device, bool on)
 {
 	struct memory_tunnel *tunnel = container_of(device, struct memory_tunnel, tunnel.device);
-	unsigned char byte;
 
 	if (on)
 		return 0;
 	/* A disabled queue loses its backlog. */
-	drop_waiting(tunnel);
-	while (recv(tunnel->tunnel.fd, &byte, 1, MSG_DONTWAIT) > 0)
-		;
+	memory_drop_unread(tunnel);
 	return 0;
 }
 

@@ -83,6 +83,18 @@ struct io_sorter {
  */
 void io_memory_add_sorter(struct io_tunnel *tunnel, struct io_sorter *sorter);
 
+/*
+ * Return a copy of a frame that stays where it is: the one that the program will read after `index`
+ * others, or of those that it wrote. The caller frees the copy. NULL with EAGAIN (there are not so
+ * many) or ENOMEM.
+ */
+struct io_frame *io_memory_peek_unread(struct io_tunnel *tunnel, unsigned int index);
+struct io_frame *io_memory_peek_written(struct io_tunnel *tunnel, unsigned int index);
+
+/* Drop the frames that the program has yet to read, or those that it wrote. */
+void io_memory_clear_unread(struct io_tunnel *tunnel);
+void io_memory_clear_written(struct io_tunnel *tunnel);
+
 /* Return how many frames the program has yet to read; how many that it wrote were not taken yet. */
 unsigned int io_memory_count_unread(struct io_tunnel *tunnel);
 unsigned int io_memory_count_written(struct io_tunnel *tunnel);

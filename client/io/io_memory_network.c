@@ -160,6 +160,79 @@ unsigned int io_memory_count_unread(struct io_tunnel *tunnel)
 	return count;
 }
 
+/* Return a copy of the frame with that number in the list; NULL with EAGAIN or ENOMEM. */
+static struct io_frame *copy_listed(const struct io_frames *frames, unsigned int index)
+{
+	const struct io_frame *frame;
+	struct io_frame *copy;
+
+	STAILQ_FOREACH(frame, frames, next) {
+		if (index-- == 0)
+			break;
+	}
+	if (!frame) {
+		errno = EAGAIN;
+		return NULL;
+	}
+	copy = malloc(sizeof(*copy) + frame->length);
+	if (copy)
+		memcpy(copy, frame, sizeof(*copy) + frame->length);
+	return copy;
+}
+
+/*
+ * Return a copy of a message in the program's socket. With SO_PEEK_OFF each MSG_PEEK goes on where the
+ * one before ended.
+ */
+static struct io_frame *copy_in_socket(struct memory_tunnel *tunnel, unsigned int index)
+{
+	const struct tun_interface *interface = tunnel->tunnel.device.interface;
+	const int number = io_tunnel_number(&tunnel->tunnel), from_start = 0, off = -1;
+	struct io_frame *frame = malloc(sizeof(*frame) + MESSAGE_MAX);
+	ssize_t got = -1;
+
+	if (!frame)
+		return NULL;
+	if (setsockopt(number, SOL_SOCKET, SO_PEEK_OFF, &from_start, sizeof(from_start)) < 0) {
+		free(frame);
+		return NULL;
+	}
+	for (unsigned int i = 0; i <= index; i++)
+		got = recv(number, frame->bytes, MESSAGE_MAX, MSG_PEEK | MSG_DONTWAIT);
+	setsockopt(number, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+	if (got <= 0) {
+		free(frame);
+		errno = EAGAIN;
+		return NULL;
+	}
+	frame->time = 0;
+	frame->length = (size_t)got;
+	frame->header_size =
+		interface && interface->header_size < frame->length ? interface->header_size : 0;
+	return frame;
+}
+
+struct io_frame *io_memory_peek_unread(struct io_tunnel *tunnel, unsigned int index)
+{
+	struct memory_tunnel *self = memory_of_tunnel(tunnel);
+	struct io_frame *frame;
+	unsigned int in_socket;
+
+	pthread_mutex_lock(&tunnel->system->lock);
+	in_socket = count_in_socket(self);
+	frame = index < in_socket ? copy_in_socket(self, index)
+				  : copy_listed(&self->waiting, index - in_socket);
+	pthread_mutex_unlock(&tunnel->system->lock);
+	return frame;
+}
+
+void io_memory_clear_unread(struct io_tunnel *tunnel)
+{
+	pthread_mutex_lock(&tunnel->system->lock);
+	memory_drop_unread(memory_of_tunnel(tunnel));
+	pthread_mutex_unlock(&tunnel->system->lock);
+}
+
 /* ------------------------------------------------------------------------------ from it */
 
 /*
@@ -391,4 +464,27 @@ unsigned int io_memory_count_written(struct io_tunnel *tunnel)
 	count = self->written_count;
 	pthread_mutex_unlock(&tunnel->system->lock);
 	return count;
+}
+
+struct io_frame *io_memory_peek_written(struct io_tunnel *tunnel, unsigned int index)
+{
+	struct memory_tunnel *self = memory_of_tunnel(tunnel);
+	struct io_frame *frame;
+
+	pthread_mutex_lock(&tunnel->system->lock);
+	collect(self, UINT32_MAX);
+	frame = copy_listed(&self->written, index);
+	pthread_mutex_unlock(&tunnel->system->lock);
+	return frame;
+}
+
+void io_memory_clear_written(struct io_tunnel *tunnel)
+{
+	struct memory_tunnel *self = memory_of_tunnel(tunnel);
+
+	pthread_mutex_lock(&tunnel->system->lock);
+	collect(self, UINT32_MAX);
+	memory_drop_frames(&self->written);
+	self->written_count = 0;
+	pthread_mutex_unlock(&tunnel->system->lock);
 }

@@ -69,6 +69,11 @@ int memory_interface_admit(const struct tun_interface *interface, unsigned int f
 void memory_interface_free(struct tun_interface *interface);
 void memory_free_interfaces(struct memory *memory);
 
+/* --- io_memory.c; the caller has the lock --- */
+
+/* Drop the frames that the program has yet to read. */
+void memory_drop_unread(struct memory_tunnel *tunnel);
+
 /* --- io_memory_network.c; the caller has the lock --- */
 
 /* Move waiting frames into the socket as far as there is room, and run the sorters. */

@@ -7,6 +7,7 @@
  *	io_table.c             which descriptor is which open device
  *	io_checks.c            permissions and faults
  *	io_tun.c               /dev/net/tun where a tunnel is a socket: io_tun.h
+ *	io_tunnel_faults.c     faults of one tunnel
  *	tun_device.c           its ioctls
  *	tun_interface.c        the interface behind it: settings, and rules for written frames
  *	io_memory.c            the memory kind: socketpairs and the life of a tunnel
@@ -15,6 +16,7 @@
  *	io_broker.c            the broker kind, in libmemtun
  *	io_kernel.c            the kernel kind
  *	testing.c              the public functions for tests: memtun/testing.h
+ *	testing_tunnel.c       those for what a tunnel is, and for its faults
  *	testing_udp.c          those for UDP datagrams
  *
  * The fast path, memtun_io_read() and memtun_io_write(), looks a number up in a table and calls the
@@ -68,6 +70,7 @@ struct memtun_io {
 	atomic_uint checks; /* bits of calls that are not permitted, or that may have to fail */
 	unsigned int permitted;
 	struct io_fault faults[IO_CALLS];
+	int (*register_tun)(struct memtun_io *io, const char *path); /* MEMTUN_IO_TUN at any path */
 	bool passes_unknown; /* descriptors that aren't in the table are the kernel's */
 	void (*free_kind)(void *kind);
 	void *kind;

@@ -51,6 +51,19 @@ static ssize_t write_failed(struct io_tunnel *tunnel, int fd, const struct iovec
 	}
 }
 
+/* Return 0 if no fault of the tunnel is due for the call; -1 with the fault's errno. */
+static inline int tunnel_check(struct io_tunnel *tunnel, enum memtun_io_call call)
+{
+	int error;
+
+	if (!tunnel_faults_have(&tunnel->faults, call))
+		return 0;
+	pthread_mutex_lock(&tunnel->system->lock);
+	error = tunnel_faults_take(&tunnel->faults, call);
+	pthread_mutex_unlock(&tunnel->system->lock);
+	return error ? failed(error) : 0;
+}
+
 static ssize_t tun_write(void *state, int fd, const struct iovec *parts, int count)
 {
 	struct io_tunnel *tunnel = state;
@@ -59,6 +72,8 @@ static ssize_t tun_write(void *state, int fd, const struct iovec *parts, int cou
 	size_t length = count == 1 ? parts->iov_len : (size_t)io_total(parts, count);
 	ssize_t sent;
 
+	if (tunnel_check(tunnel, MEMTUN_IO_WRITE) < 0)
+		return -1;
 	if (!interface)
 		return failed(EBADFD);
 	if (!tun_interface_accepts(interface, parts, count, length))
@@ -123,6 +138,8 @@ static ssize_t tun_read(void *state, int fd, const struct iovec *parts, int coun
 	size_t limit = count == 1 ? parts->iov_len : (size_t)io_total(parts, count);
 	ssize_t got;
 
+	if (tunnel_check(tunnel, MEMTUN_IO_READ) < 0)
+		return -1;
 	if (!interface)
 		return failed(EBADFD);
 	if (limit == 0)
@@ -152,6 +169,8 @@ static int tun_ioctl(void *state, int fd, unsigned long request, void *argument)
 	struct io_tunnel *tunnel = state;
 	int result;
 
+	if (tunnel_check(tunnel, MEMTUN_IO_IOCTL) < 0)
+		return -1;
 	switch (request) {
 	/* The kernel handles these before the device. */
 	case FIONBIO:
@@ -182,8 +201,10 @@ static int tun_open(void *context, int flags, void **state)
 	tunnel->system = system;
 	tunnel->fd = fd;
 	tunnel->inode = io_inode(fd);
-	tunnel->error_when_empty = EAGAIN;
-	tunnel->send_size = IO_TUN_SEND_SIZE;
+	tunnel->open_flags = flags;
+	tunnel_faults_init(&tunnel->faults);
+	tunnel->error_when_empty = system->error_when_empty;
+	tunnel->send_size = system->send_size;
 	*state = tunnel;
 	return fd;
 }
@@ -260,6 +281,11 @@ struct io_tun *io_tun_of(struct memtun_io *io)
 	return io->free_kind == tun_free ? io->kind : NULL;
 }
 
+static int tun_register(struct memtun_io *io, const char *path)
+{
+	return memtun_io_register_device(io, path, &tun_operations, io_tun_of(io));
+}
+
 struct memtun_io *memtun_io_new_tun(const struct io_tun_operations *operations, void *context)
 {
 	struct io_tun *system = calloc(1, sizeof(*system));
@@ -271,7 +297,10 @@ struct memtun_io *memtun_io_new_tun(const struct io_tun_operations *operations, 
 	}
 	system->operations = operations;
 	system->context = context;
+	system->send_size = IO_TUN_SEND_SIZE;
+	system->error_when_empty = EAGAIN;
 	pthread_mutex_init(&system->lock, NULL);
+	io->register_tun = tun_register;
 	if (memtun_io_register_device(io, MEMTUN_IO_TUN, &tun_operations, system) < 0) {
 		memtun_io_free(io);
 		return NULL;

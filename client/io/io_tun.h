@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "client/io/io_parts.h"
+#include "client/io/io_tunnel_faults.h"
 #include "client/io/tun_device.h"
 #include "common/frame/frame_format.h"
 
@@ -28,12 +29,14 @@ struct io_tun;
 struct io_tunnel {
 	struct tun_device device;
 	struct io_tun *system;
-	int fd;                  /* the program's last known number: see io_tunnel_number() */
-	ino_t inode;             /* of the program's socket */
-	int error_when_empty;    /* errno of a non-blocking read without a frame */
-	size_t send_size;        /* bytes; longer writes are ENOBUFS */
-	atomic_bool has_waiting; /* before_read is to be called */
-	atomic_bool is_sorted;   /* after_write is to be called */
+	int fd;                      /* the program's last known number: see io_tunnel_number() */
+	ino_t inode;                 /* of the program's socket */
+	int open_flags;              /* of memtun_io_open() */
+	struct tunnel_faults faults; /* empty but in memory */
+	int error_when_empty;        /* errno of a non-blocking read without a frame */
+	size_t send_size;            /* bytes; longer writes are ENOBUFS */
+	atomic_bool has_waiting;     /* before_read is to be called */
+	atomic_bool is_sorted;       /* after_write is to be called */
 };
 
 struct io_tun_operations {
@@ -61,6 +64,9 @@ struct io_tun {
 	const struct io_tun_operations *operations;
 	void *context;
 	pthread_mutex_t lock; /* for all operations but free */
+	/* What a new tunnel has for the members of the same names. */
+	size_t send_size;
+	int error_when_empty;
 };
 
 /*

@@ -88,6 +88,21 @@ unsigned int memtun_testing_count_unread(struct memtun_testing_tunnel *tunnel)
 	return tunnel ? io_memory_count_unread(testing_tunnel(tunnel)) : 0;
 }
 
+struct memtun_testing_frame *memtun_testing_peek_unread(struct memtun_testing_tunnel *tunnel,
+							unsigned int index)
+{
+	if (tunnel)
+		return testing_public_frame(io_memory_peek_unread(testing_tunnel(tunnel), index));
+	errno = ENODEV;
+	return NULL;
+}
+
+void memtun_testing_clear_unread(struct memtun_testing_tunnel *tunnel)
+{
+	if (tunnel)
+		io_memory_clear_unread(testing_tunnel(tunnel));
+}
+
 /* --------------------------------------------------------------------------- from the program */
 
 struct memtun_testing_frame *memtun_testing_take_frame(struct memtun_testing_tunnel *tunnel)
@@ -101,6 +116,21 @@ struct memtun_testing_frame *memtun_testing_take_frame(struct memtun_testing_tun
 unsigned int memtun_testing_count_written(struct memtun_testing_tunnel *tunnel)
 {
 	return tunnel ? io_memory_count_written(testing_tunnel(tunnel)) : 0;
+}
+
+struct memtun_testing_frame *memtun_testing_peek_written(struct memtun_testing_tunnel *tunnel,
+							 unsigned int index)
+{
+	if (tunnel)
+		return testing_public_frame(io_memory_peek_written(testing_tunnel(tunnel), index));
+	errno = ENODEV;
+	return NULL;
+}
+
+void memtun_testing_clear_written(struct memtun_testing_tunnel *tunnel)
+{
+	if (tunnel)
+		io_memory_clear_written(testing_tunnel(tunnel));
 }
 
 const void *memtun_testing_frame_bytes(const struct memtun_testing_frame *frame, size_t *length)

@@ -96,6 +96,8 @@ static int set_interface(struct tun_device *device, unsigned long argument, stru
 	if (device->interface)
 		return failed(EEXIST);
 	request->ifr_name[IFNAMSIZ - 1] = '\0';
+	memcpy(device->requested_name, request->ifr_name, IFNAMSIZ);
+	device->requested_flags = (unsigned short)request->ifr_flags;
 	if (device->operations->attach(device, request->ifr_name,
 				       (unsigned short)request->ifr_flags) < 0)
 		return -1;

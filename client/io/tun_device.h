@@ -23,6 +23,8 @@ struct tun_device {
 	struct tun_interface *interface; /* NULL before TUNSETIFF */
 	bool detached;                   /* by TUNSETQUEUE; `interface` stays */
 	int send_buffer;                 /* while it is detached; else the interface's counts */
+	char requested_name[IFNAMSIZ];   /* in TUNSETIFF; may be a template or empty */
+	unsigned int requested_flags;    /* in TUNSETIFF */
 	pid_t process;                   /* whose memory the arguments point into; 0: this one */
 };
 

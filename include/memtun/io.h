@@ -117,6 +117,12 @@ int memtun_io_register_device(struct memtun_io *io, const char *path,
 			      const struct memtun_io_device *operations, void *context);
 
 /*
+ * Register the device that is at MEMTUN_IO_TUN in a new system at one more path, or there again after
+ * it was unregistered. Return 0; -1 with EEXIST (the path has a device) or ENOMEM.
+ */
+int memtun_io_register_tun(struct memtun_io *io, const char *path);
+
+/*
  * Remove the device from the path. Its descriptors stay open. Return 0; -1 with ENOENT if the path
  * has no device.
  */

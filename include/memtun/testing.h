@@ -50,6 +50,20 @@ struct memtun_testing_tunnel *memtun_testing_tunnel(struct memtun_io *io, int fd
 /* Return MEMTUN_TUN or MEMTUN_TAP; -1 with ENODEV before TUNSETIFF. */
 int memtun_testing_mode(const struct memtun_testing_tunnel *tunnel);
 
+/*
+ * Return the name of the tunnel's interface, and the name that the program asked for with TUNSETIFF,
+ * which may be a template such as tun%d, or empty. The tunnel owns both. NULL with ENODEV before
+ * TUNSETIFF.
+ */
+const char *memtun_testing_name(const struct memtun_testing_tunnel *tunnel);
+const char *memtun_testing_requested_name(const struct memtun_testing_tunnel *tunnel);
+
+/* Return the flags, such as IFF_TUN | IFF_NO_PI, of TUNSETIFF; -1 with ENODEV before TUNSETIFF. */
+int memtun_testing_flags(const struct memtun_testing_tunnel *tunnel);
+
+/* Return the flags, such as O_RDWR | O_NONBLOCK, of the tunnel's memtun_io_open(); -1 with ENODEV. */
+int memtun_testing_open_flags(const struct memtun_testing_tunnel *tunnel);
+
 /* --- to the program --- */
 
 /*
@@ -77,6 +91,17 @@ int memtun_testing_add_frame(struct memtun_testing_tunnel *tunnel, const void *f
 /* Return how many frames the program has yet to read. */
 unsigned int memtun_testing_count_unread(struct memtun_testing_tunnel *tunnel);
 
+/*
+ * Return a copy of the frame that the program will read after `index` others. The frame stays to be
+ * read. The caller frees the copy with memtun_testing_frame_free(). NULL with EAGAIN (there are not so
+ * many), ENODEV or ENOMEM.
+ */
+struct memtun_testing_frame *memtun_testing_peek_unread(struct memtun_testing_tunnel *tunnel,
+							unsigned int index);
+
+/* Drop the frames that the program has yet to read. */
+void memtun_testing_clear_unread(struct memtun_testing_tunnel *tunnel);
+
 /* --- from the program --- */
 
 /*
@@ -87,6 +112,17 @@ struct memtun_testing_frame *memtun_testing_take_frame(struct memtun_testing_tun
 
 /* Return how many frames the program wrote that were not taken yet. */
 unsigned int memtun_testing_count_written(struct memtun_testing_tunnel *tunnel);
+
+/*
+ * Return a copy of a frame that the program wrote, after `index` older ones. The frame stays to be
+ * taken. The caller frees the copy with memtun_testing_frame_free(). NULL with EAGAIN (there are not so
+ * many), ENODEV or ENOMEM.
+ */
+struct memtun_testing_frame *memtun_testing_peek_written(struct memtun_testing_tunnel *tunnel,
+							 unsigned int index);
+
+/* Drop the frames that the program wrote and that were not taken yet. */
+void memtun_testing_clear_written(struct memtun_testing_tunnel *tunnel);
 
 /*
  * Return the frame from its Ethernet header on a TAP, from its IP header on a TUN. *length becomes
@@ -141,7 +177,25 @@ struct memtun_testing_frame *memtun_testing_take_udp(struct memtun_testing_tunne
 						     const char *host, uint16_t port,
 						     const void **payload, size_t *length);
 
-/* --- faults --- */
+/* --- faults of one tunnel --- */
+
+/*
+ * Make `count` more calls of each kind in `calls`, bits of enum memtun_io_call, fail on this tunnel
+ * with the errno `error`, after those that are to fail already. A failing read leaves its frame to be
+ * read, a failing write has written no frame, and a failing ioctl has changed nothing. Return 0; -1
+ * with ENODEV, ENOMEM, or EINVAL (MEMTUN_IO_OPEN, which is of the system).
+ */
+int memtun_testing_add_fault(struct memtun_testing_tunnel *tunnel, unsigned int calls,
+			     unsigned int count, int error);
+
+/* Return how many calls of the kind, one bit, are still to fail on this tunnel. */
+unsigned int memtun_testing_count_faults(struct memtun_testing_tunnel *tunnel,
+					 enum memtun_io_call call);
+
+/* End the faults of each kind in `calls` on this tunnel. */
+void memtun_testing_clear_faults(struct memtun_testing_tunnel *tunnel, unsigned int calls);
+
+/* --- faults of the system: of all its tunnels, and of its open; they come first --- */
 
 /*
  * Make the next `count` calls of each kind in `calls`, bits of enum memtun_io_call, fail with the
@@ -169,6 +223,13 @@ int memtun_testing_set_send_buffer(struct memtun_testing_tunnel *tunnel, size_t 
  * with ENODEV.
  */
 int memtun_testing_set_error_when_empty(struct memtun_testing_tunnel *tunnel, int error);
+
+/*
+ * Set the same for the tunnels that are opened from now on. Return 0; -1 with EOPNOTSUPP if the system
+ * is the kernel's.
+ */
+int memtun_testing_set_default_send_buffer(struct memtun_io *io, size_t size);
+int memtun_testing_set_default_error_when_empty(struct memtun_io *io, int error);
 
 /* --- for messages --- */
 
