@@ -278,5 +278,6 @@ int main(int argc, char **argv)
 	loop_reserve_descriptors(daemon.broker->engine->loop, daemon.inherited.files.rlim_max);
 	status = daemon_run(&daemon, &settings);
 	daemon_stop(&daemon);
+	log_close();
 	return status;
 }

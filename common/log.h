@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: lines with a level on standard error, and a rate limit for lines that a peer can cause.
+ * The log: lines with a level on standard error, one log for the process. Writing a line never
+ * waits: a line that standard error does not take at once is dropped and counted. Of each level
+ * above debug at most ten lines per second are written, whatever causes them, so that no peer fills
+ * a disk. Both counts are logged as soon as that is possible.
  */
 #ifndef MEMTUN_LOG_H
 #define MEMTUN_LOG_H
-
-#include <stdint.h>
 
 enum log_level {
 	LOG_LEVEL_ERROR,
@@ -17,19 +18,13 @@ enum log_level {
 /* Set the program's name, which begins each line, and the last level that is written. */
 void log_open(const char *program, enum log_level max);
 
-/* Return the level of that name (error, warning, info, debug); -1 with EINVAL. */
+/* Return the level with that name (error, warning, info, debug), or -1 with EINVAL. */
 int log_level_parse(const char *name);
 
+/* Write a line. errno stays as it is. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A rate limit of ten lines a second. It logs how many lines it suppressed. Starts as {0}. */
-struct log_ratelimit {
-	int64_t since;
-	unsigned int written;
-	unsigned int suppressed;
-};
-
-void log_ratelimited(struct log_ratelimit *ratelimit, enum log_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* Log the counts of lines that were not written. */
+void log_close(void);
 
 #endif

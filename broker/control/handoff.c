@@ -10,6 +10,7 @@
 #include "broker/tunnel/queue.h"
 #include "broker/tunnel/tunnel.h"
 #include "common/descriptor.h"
+#include "common/log.h"
 #include "memtun/transport.h"
 #include "common/spec.h"
 
@@ -25,8 +26,7 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 
 	if (!tunnel_open(listener->control->tunnels, &handoff->options, uid, &queue, &client_fd,
 			 &fault)) {
-		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
-				"client %d gets no tunnel: %s", pid, fault.text);
+		log_line(LOG_LEVEL_WARNING, "client %d gets no tunnel: %s", pid, fault.text);
 		return;
 	}
 	transport = memtun_transport_new(socket, &handlers, NULL);
@@ -39,14 +39,12 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 	/* A new socket has room for a byte. The client can read it even after the broker has closed
 	 * its end. */
 	if (memtun_transport_queued_bytes(transport))
-		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "client %d gets no tunnel",
-				pid);
+		log_line(LOG_LEVEL_WARNING, "client %d gets no tunnel", pid);
 	memtun_transport_free(transport);
 	return;
 
 fail:
-	log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "client %d gets no tunnel: %s",
-			pid, strerror(errno));
+	log_line(LOG_LEVEL_WARNING, "client %d gets no tunnel: %s", pid, strerror(errno));
 	memtun_transport_free(transport);
 }
 

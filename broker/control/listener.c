@@ -8,6 +8,7 @@
 #include "broker/control/control.h"
 #include "broker/engine/engine.h"
 #include "common/descriptor.h"
+#include "common/log.h"
 #include "common/user.h"
 #include "broker/control/session.h"
 #include "broker/control/session_room.h"
@@ -26,8 +27,7 @@ static void listener_refuse(struct listener *listener, int fd, uid_t uid)
 	struct message request = {.type = MEMTUN_CMD_HELLO};
 	struct fault fault = {0};
 
-	log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING, "refused a client of user %u",
-			uid);
+	log_line(LOG_LEVEL_WARNING, "refused a client of user %u", uid);
 	if (user_is_unmapped(uid))
 		fault_set(&fault, EPERM,
 			  "the broker's user namespace does not map this user (user %u there)",
@@ -46,8 +46,7 @@ static void listener_admit(struct listener *listener, int fd)
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
-				"cannot tell who connects: %s", strerror(errno));
+		log_line(LOG_LEVEL_WARNING, "cannot tell who connects: %s", strerror(errno));
 		return;
 	}
 	if (!user_is(peer.uid, 0) && !user_is(peer.uid, listener->control->uid)) {
@@ -92,8 +91,7 @@ static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
 			continue;
 		if (errno == EMFILE && session_room_make(control))
 			continue;
-		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
-				"cannot accept a client: %s", strerror(errno));
+		log_line(LOG_LEVEL_WARNING, "cannot accept a client: %s", strerror(errno));
 		listener_wait(listener);
 		return;
 	}
@@ -135,8 +133,7 @@ void listener_accept_session(struct listener *listener, int fd, uid_t uid, pid_t
 	descriptor_owned owned = fd;
 
 	if (!session_new(listener->control, fd, uid, pid)) {
-		log_ratelimited(&listener->ratelimit, LOG_LEVEL_WARNING,
-				"cannot serve client %d: %s", pid, strerror(errno));
+		log_line(LOG_LEVEL_WARNING, "cannot serve client %d: %s", pid, strerror(errno));
 		return;
 	}
 	descriptor_take(&owned);

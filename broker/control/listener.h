@@ -13,7 +13,6 @@
 #include <sys/types.h>
 
 #include "common/control_socket.h"
-#include "common/log.h"
 
 struct control;
 struct listener;
@@ -28,7 +27,6 @@ struct listener {
 	void *context;
 	ev_io io;
 	ev_timer timer;
-	struct log_ratelimit ratelimit;
 };
 
 /* Take ownership of *socket and accept clients. Cannot fail. */

@@ -14,6 +14,7 @@
 #include "broker/control/request.h"
 #include "broker/control/session_room.h"
 #include "common/descriptor.h"
+#include "common/log.h"
 #include "memtun/transport.h"
 
 /* Records to make per iteration of the loop, so that a long list does not delay other clients. */
@@ -337,19 +338,17 @@ static void session_notice(struct memtun_transport *transport,
 	switch (notice->kind) {
 	case MEMTUN_TRANSPORT_NOTICE_FDS_LOST:
 	case MEMTUN_TRANSPORT_NOTICE_FDS_SURPLUS:
-		log_ratelimited(
-			&session->ratelimit, LOG_LEVEL_WARNING,
-			"client %d sent descriptors, which were closed: requests carry none",
-			session->pid);
+		log_line(LOG_LEVEL_WARNING,
+			 "client %d sent descriptors, which were closed: requests carry none",
+			 session->pid);
 		break;
 	case MEMTUN_TRANSPORT_NOTICE_ANCILLARY:
-		log_ratelimited(&session->ratelimit, LOG_LEVEL_INFO,
-				"client %d sent ancillary data of level %d, type %d", session->pid,
-				notice->level, notice->type);
+		log_line(LOG_LEVEL_INFO, "client %d sent ancillary data of level %d, type %d",
+			 session->pid, notice->level, notice->type);
 		break;
 	case MEMTUN_TRANSPORT_NOTICE_RETRY:
-		log_ratelimited(&session->ratelimit, LOG_LEVEL_WARNING, "client %d has to wait: %s",
-				session->pid, strerror(notice->error));
+		log_line(LOG_LEVEL_WARNING, "client %d has to wait: %s", session->pid,
+			 strerror(notice->error));
 		break;
 	}
 }

@@ -16,7 +16,6 @@
 
 #include "broker/engine/events.h"
 #include "broker/engine/liveness.h"
-#include "common/log.h"
 #include "common/message.h"
 
 struct account;
@@ -41,10 +40,9 @@ struct session {
 	int64_t since;           /* CLOCK_MONOTONIC, nanoseconds: when the client connected */
 	bool greeted;
 	struct event_subscriber subscriber;
-	bool subscribed;  /* to events */
-	bool events_lost; /* events were lost, and the client does not know yet */
-	bool ended;       /* an answer could not be sent: the session can't go on */
-	struct log_ratelimit ratelimit;
+	bool subscribed;     /* to events */
+	bool events_lost;    /* events were lost, and the client does not know yet */
+	bool ended;          /* an answer could not be sent: the session can't go on */
 	struct polled stall; /* listed while the session is not read, if control->stall_limit */
 	int64_t progress;    /* when the client last read something, as of the last poll */
 	size_t unread;       /* bytes that waited for the client then */
