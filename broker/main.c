@@ -27,12 +27,14 @@
 #include "broker/system/identity.h"
 #include "broker/system/kernel_device.h"
 #include "broker/system/loop_reserve.h"
+#include "broker/system/signals.h"
 #include "broker/tunnel/tunnel.h"
 #include "common/clock.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "common/exit_status.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/user.h"
 
 /* How long a client may read nothing, where it can keep its own connection open by sending its
@@ -48,22 +50,10 @@ struct daemon {
 	char directory[CONTROL_ADDRESS_SIZE]; /* of a private broker's socket; "" : none */
 	char address[CONTROL_ADDRESS_SIZE];
 	char child_address[CONTROL_ADDRESS_SIZE];
-	ev_signal signals[3];
+	struct signals signals;
 };
 
 /* ------------------------------------------------------------------------------ preparing */
-
-/* Open /dev/null on closed 0-2, or log lines would go into a socket of the broker. */
-static void standard_descriptors_fill(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
 
 /* Raise the limit of descriptors as far as the system allows: each queue needs one. */
 static int raise_limit(struct rlimit *files)
@@ -136,6 +126,8 @@ static void daemon_stop(struct daemon *daemon)
 {
 	for (int i = 0; i < SETTINGS_HANDOFFS_MAX && daemon->handoffs[i]; i++)
 		handoff_free(daemon->handoffs[i]);
+	if (daemon->signals.loop)
+		signals_stop(&daemon->signals);
 	if (daemon->listener.control)
 		listener_stop(&daemon->listener);
 	broker_free(daemon->broker);
@@ -146,35 +138,33 @@ static void daemon_stop(struct daemon *daemon)
 /* ------------------------------------------------------------------------------ running */
 
 /*
- * End the broker on TERM, INT and HUP. While a command runs, relay TERM and HUP to it instead. INT
- * is not relayed, as the terminal sends it to both.
+ * End the broker. While a command runs, relay the signal to it instead, unless the command has
+ * received it too. INT and QUIT are never relayed, as system(3) has it.
  */
-static void signal_came(struct ev_loop *loop, ev_signal *signal, int events)
+static void signal_came(struct signals *signals, int number, bool to_group)
 {
-	struct daemon *daemon = signal->data;
+	struct daemon *daemon = signals->context;
 
-	(void)events;
 	if (daemon->child.pid <= 0)
-		ev_break(loop, EVBREAK_ALL);
-	else if (signal->signum != SIGINT)
-		child_signal(&daemon->child, signal->signum);
+		ev_break(signals->loop, EVBREAK_ALL);
+	else if (!to_group && number != SIGINT && number != SIGQUIT)
+		child_signal(&daemon->child, number);
 }
 
-static void signals_start(struct daemon *daemon)
+static int daemon_take_signals(struct daemon *daemon, bool has_command)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	sigset_t set;
 
-	for (int i = 0; i < 3; i++) {
-		struct sigaction action;
-
-		/* A SIGHUP that nohup(1) ignores stays ignored. */
-		if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &action) == 0 &&
-		    action.sa_handler == SIG_IGN)
-			continue;
-		ev_signal_init(&daemon->signals[i], signal_came, numbers[i]);
-		daemon->signals[i].data = daemon;
-		ev_signal_start(daemon->broker->engine->loop, &daemon->signals[i]);
-	}
+	sigemptyset(&set);
+	/* Without a command to relay them to, the last three do what they do in any program. */
+	for (int i = 0; i < (has_command ? 6 : 3); i++)
+		sigaddset(&set, numbers[i]);
+	/* A SIGHUP that nohup(1) ignores stays ignored. */
+	if (sigismember(&daemon->inherited.signals.ignored, SIGHUP) == 1)
+		sigdelset(&set, SIGHUP);
+	return signals_start(&daemon->signals, daemon->broker->engine->loop, &set, signal_came,
+			     daemon);
 }
 
 static int report_ready(int fd)
@@ -183,8 +173,7 @@ static int report_ready(int fd)
 		return 0;
 	if (write(fd, "\n", 1) != 1 || close(fd) < 0)
 		return -1;
-	standard_descriptors_fill(); /* FD may be 0, 1 or 2 */
-	return 0;
+	return process_fill_descriptors(); /* FD may be 0, 1 or 2 */
 }
 
 /* Give the command the socket's absolute path, if that fits: it may change its directory. */
@@ -212,7 +201,10 @@ static int daemon_run(struct daemon *daemon, const struct settings *settings)
 		return fault.error == EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	child_address_set(daemon);
-	signals_start(daemon);
+	if (daemon_take_signals(daemon, settings->command) < 0) {
+		log_line(LOG_LEVEL_ERROR, "cannot take signals: %s", strerror(errno));
+		return settings->command ? EXIT_OURS : EXIT_FAILURE;
+	}
 	if (report_ready(settings->ready_fd) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot write to --ready-fd %d: %s", settings->ready_fd,
 			 strerror(errno));
@@ -240,20 +232,21 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	standard_descriptors_fill();
 	/* Backlogs come and go by the megabyte. To return their memory to the kernel and ask for it
 	 * again would cost more than to copy the frames. */
 	mallopt(M_TRIM_THRESHOLD, 2 * LANE_BYTES_MAX);
 	log_open("memtund", settings.level);
+	if (process_begin(&daemon.inherited.signals) < 0) {
+		log_line(LOG_LEVEL_ERROR, "cannot open /dev/null: %s", strerror(errno));
+		return settings.command ? EXIT_OURS : EXIT_FAILURE;
+	}
 	if (settings.kernel && !confine_can_keep()) {
 		log_line(LOG_LEVEL_ERROR,
 			 "--kernel needs CAP_NET_ADMIN, which this process hasn't");
 		return settings.command ? EXIT_OURS : EXIT_FAILURE;
 	}
 	/* The broker outlives the reader of its log. */
-	daemon.inherited.broken_pipe = signal(SIGPIPE, SIG_IGN);
-	/* A shell starts background jobs with SIGINT ignored. */
-	daemon.inherited.interrupt = signal(SIGINT, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
 	if (raise_limit(&daemon.inherited.files) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
 			 strerror(errno));

@@ -282,7 +282,7 @@ static int connect_to(const char *address, bool named, struct fault *fault)
 
 	if (control_socket_parse(address, &name, &size, fault) < 0)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	fd = descriptor_above_standard(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
 	if (fd < 0)
 		return fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
 	if (connect(fd, (const struct sockaddr *)&name, size) < 0)

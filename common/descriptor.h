@@ -10,6 +10,7 @@
 #define MEMTUN_DESCRIPTOR_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,6 +32,22 @@ static inline void descriptor_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+/*
+ * Move the descriptor above the standard ones: return it, or, if it is 0, 1 or 2, a close-on-exec
+ * duplicate in its place. Those numbers are free in a program that was started without them, and
+ * whatever prints would write into the descriptor. -1 with errno; the descriptor is closed then.
+ */
+static inline int descriptor_above_standard(int fd)
+{
+	int above;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	descriptor_close(&fd);
+	return above;
 }
 
 /* Return the descriptor, which the caller owns from now on, and set *fd to -1. */

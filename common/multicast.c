@@ -26,7 +26,8 @@ int multicast_join(const struct sockaddr_in *group, struct in_addr interface)
 		.imr_address = interface,
 	};
 	const int reuse = 1;
-	descriptor_owned fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	descriptor_owned fd = descriptor_above_standard(
+		socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) < 0)
 		return -1;
@@ -52,7 +53,8 @@ static int sender_open(const struct sockaddr_in *group, const struct multicast_o
 		.sin_addr = options->interface,
 	};
 	socklen_t length = sizeof(*own);
-	descriptor_owned fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	descriptor_owned fd = descriptor_above_standard(
+		socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
 	if (fd < 0)
 		return -1;

@@ -63,7 +63,13 @@ static void transport_take_fds(struct memtun_transport *transport, struct msghdr
 			continue;
 		}
 		memcpy(received->fds + received->count, CMSG_DATA(header), count * sizeof(int));
-		received->count += count;
+		while (count-- > 0) {
+			int *fd = &received->fds[received->count++];
+
+			*fd = descriptor_above_standard(*fd);
+			if (*fd < 0)
+				message->msg_flags |= MSG_CTRUNC;
+		}
 	}
 }
 

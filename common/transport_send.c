@@ -217,7 +217,7 @@ int memtun_transport_send_copies(struct memtun_transport *transport, const void 
 	if (!entry)
 		return -1;
 	while (entry->fd_count < count) {
-		int copy = fcntl(fds[entry->fd_count], F_DUPFD_CLOEXEC, 0);
+		int copy = fcntl(fds[entry->fd_count], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
 		if (copy < 0) {
 			entry_free(entry);

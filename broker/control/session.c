@@ -130,9 +130,8 @@ static void session_check_stall(struct polled *polled)
 	}
 	if (now - session->progress < session->control->stall_limit)
 		return;
-	log_ratelimited(&session->ratelimit, LOG_LEVEL_WARNING,
-			"client %d is disconnected: it has read nothing for %d seconds",
-			session->pid, (int)(session->control->stall_limit / CLOCK_SECOND));
+	log_line(LOG_LEVEL_WARNING, "client %d is disconnected: it has read nothing for %d seconds",
+		 session->pid, (int)(session->control->stall_limit / CLOCK_SECOND));
 	session_free(session);
 }
 

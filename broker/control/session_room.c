@@ -35,10 +35,10 @@ bool session_room_make(struct control *control)
 	}
 	if (!oldest || clock_now() - oldest->since < SPARE_TIME)
 		return false;
-	log_ratelimited(&oldest->ratelimit, LOG_LEVEL_WARNING,
-			"client %d is disconnected to make room for another; "
-			"memtun session shows which clients there are",
-			oldest->pid);
+	log_line(LOG_LEVEL_WARNING,
+		 "client %d is disconnected to make room for another; "
+		 "memtun session shows which clients there are",
+		 oldest->pid);
 	session_free(oldest);
 	return true;
 }

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "common/process.h"
+
 /* The exit status of a command that a signal has ended, less the signal's number: as shells have it. */
 #define CHILD_SIGNAL 128
 
@@ -22,15 +24,15 @@ struct child {
 
 /* The state that memtund inherited and has changed for itself: the command gets it back. */
 struct child_inherited {
-	const char *address;      /* of the broker */
-	struct rlimit files;      /* RLIMIT_NOFILE */
-	void (*broken_pipe)(int); /* what SIGPIPE did */
-	void (*interrupt)(int);   /* what SIGINT did */
+	const char *address; /* of the broker */
+	struct rlimit files; /* RLIMIT_NOFILE */
+	struct process_signals signals;
 };
 
 /*
- * Start the command, and break the loop, which must be ev_default_loop(), when it ends. -1 with an
- * errno of fork(2).
+ * Start the command, and break the loop, which must be ev_default_loop(), when it ends. Then close
+ * each descriptor that this process has inherited, except for standard error, so that a reader of a
+ * pipe sees its end once the command has closed it. -1 with an errno of fork(2).
  */
 int child_start(struct child *child, struct ev_loop *loop, char *const command[],
 		const struct child_inherited *inherited);

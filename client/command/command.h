@@ -10,6 +10,7 @@
 
 #include "client/command/request.h"
 #include "common/exit_status.h"
+#include "common/process.h"
 #include "memtun.h"
 
 struct command_option {
@@ -57,6 +58,7 @@ struct invocation {
 	int count;
 	struct given_option *given; /* the options, in their order */
 	int given_count;
+	const struct process_signals *inherited; /* for a program that the command executes */
 };
 
 #define WORDS_ANY (-1)

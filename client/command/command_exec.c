@@ -127,6 +127,7 @@ static int exec_private_broker(const struct invocation *invocation)
 	command[2] = self;
 	memcpy(command + 3, invocation->arguments + 1, count * sizeof(char *));
 	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
+	process_restore_signals(invocation->inherited);
 	execv(broker, command);
 	/* There is none beside this program: search PATH. */
 	execvp("memtund", command);
@@ -293,6 +294,7 @@ static int exec_run(const struct invocation *invocation)
 		if (!exec.command[i])
 			return command_fail(EXIT_OURS, "out of memory");
 	}
+	process_restore_signals(invocation->inherited);
 	execvp(exec.command[0], exec.command);
 	return command_fail(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "cannot run %s: %s",
 			    exec.command[0], strerror(errno));

@@ -125,11 +125,15 @@ static int invocation_run(struct invocation *invocation, int count, char **words
 
 int main(int argc, char **argv)
 {
-	struct invocation invocation = {.arguments = argv};
-	char **words = calloc((size_t)argc + 1, sizeof(*words));
+	struct process_signals inherited;
+	struct invocation invocation = {.arguments = argv, .inherited = &inherited};
+	char **words;
 	size_t room = 1;
 	int status = EXIT_REFUSED;
 
+	if (process_begin(&inherited) < 0)
+		return command_fail(status, "cannot open /dev/null: %s", strerror(errno));
+	words = calloc((size_t)argc + 1, sizeof(*words));
 	/* One word can contain several options, such as -js; each needs at least one byte. */
 	for (int i = 0; i < argc; i++)
 		room += strlen(argv[i]);

@@ -27,6 +27,7 @@
 #include "client/host/host_interface.h"
 #include "common/exit_status.h"
 #include "common/host_addresses.h"
+#include "common/process.h"
 
 /* How many frames to read before the next check for a signal. */
 #define BATCH 64
@@ -149,9 +150,13 @@ static int host_run(const char *name, int signals)
 
 int main(int argc, char **argv)
 {
-	int ready_fd, signals, flags = host_parse(argc, argv, &ready_fd);
+	struct process_signals inherited;
+	int ready_fd, signals, flags;
 	const char *name = argv[1];
 
+	if (process_begin(&inherited) < 0)
+		return host_fail(EXIT_REFUSED, "cannot open /dev/null: %s", strerror(errno));
+	flags = host_parse(argc, argv, &ready_fd);
 	if (flags < 0)
 		return host_fail(EXIT_USAGE, "memtun-host is started by: memtun host NAME ...");
 	/* poll() reports the tunnel's end. */

@@ -20,16 +20,15 @@ static int loopback_open(void *context, int flags, void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	socklen_t size = sizeof(address);
-	descriptor_owned fd = socket(AF_UNIX,
-				     SOCK_DGRAM | (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0) |
-					     (flags & O_CLOEXEC ? SOCK_CLOEXEC : 0),
-				     0);
+	descriptor_owned fd = descriptor_above_standard(socket(
+		AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0), 0));
 
 	(void)context;
 	*state = NULL;
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address.sun_family)) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
-	    connect(fd, (struct sockaddr *)&address, size) < 0)
+	    connect(fd, (struct sockaddr *)&address, size) < 0 ||
+	    (!(flags & O_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0))
 		return -1;
 	return descriptor_take(&fd);
 }

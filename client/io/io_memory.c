@@ -179,11 +179,11 @@ static int memory_open(void *context, int flags, struct io_tunnel **opened)
 
 	if (!tunnel || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
-	descriptor_owned fd = ends[0];
-	descriptor_owned network_fd = ends[1];
+	descriptor_owned fd = descriptor_above_standard(ends[0]);
+	descriptor_owned network_fd = descriptor_above_standard(ends[1]);
 
 	/* The kernel stamps each message with the time, also that of a plain write(2). */
-	if (set_buffer(fd) < 0 || set_buffer(network_fd) < 0 ||
+	if (fd < 0 || network_fd < 0 || set_buffer(fd) < 0 || set_buffer(network_fd) < 0 ||
 	    setsockopt(network_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
 	    (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) < 0) ||
 	    (!(flags & O_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0))

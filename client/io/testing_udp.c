@@ -242,9 +242,11 @@ int memtun_testing_receive_udp(struct memtun_testing_tunnel *tunnel, const char 
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
-	descriptor_owned fd = ends[0];
-	descriptor_owned own_fd = ends[1];
+	descriptor_owned fd = descriptor_above_standard(ends[0]);
+	descriptor_owned own_fd = descriptor_above_standard(ends[1]);
 
+	if (fd < 0 || own_fd < 0)
+		return -1;
 	if (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return -1;
 	receiver = calloc(1, sizeof(*receiver));

@@ -14,7 +14,7 @@ import unittest
 TOP = os.environ.get("top_builddir", ".")
 MEMTUN = os.path.join(TOP, "memtun")
 MEMTUND = os.path.join(TOP, "memtund")
-SECONDS = 20  # for what takes much less
+SECONDS = 10  # for what takes much less
 FRAME = "ffffffffffff02000000000188b500000000000000000000"
 
 
@@ -105,7 +105,163 @@ class Log(Case):
         self.assertRegex(lines[-1], r"^memtund: warning: \d+ lines of this level were suppressed$")
 
 
+def closing(*descriptors):
+    """Return a function for preexec_fn that closes the standard descriptors."""
+    return lambda: [os.close(descriptor) for descriptor in descriptors]
+
+
+class Descriptors(Case):
+    def test_output_does_not_go_into_a_socket_that_is_descriptor_1(self):
+        self.broker()
+        self.succeed("add", "port")
+        capture = self.start_ready(MEMTUN, "capture", "port", "-c", "1", stderr=subprocess.PIPE,
+                                   preexec_fn=closing(1))
+        self.succeed("inject", "port", "--hex", FRAME)
+        self.assertIn(b"standard output", capture.communicate(timeout=SECONDS)[1])
+        self.assertEqual(capture.returncode, 1)
+        for options in ([], ["-j"]):
+            monitor = self.start_ready(MEMTUN, "monitor", *options, stderr=subprocess.PIPE,
+                                       preexec_fn=closing(1))
+            self.succeed("set", "port", "mtu", "1400")
+            self.assertNotIn(b"answered", monitor.communicate(timeout=SECONDS)[1])
+            self.assertEqual(monitor.returncode, 1)
+
+    def test_input_is_not_read_from_a_socket_that_is_descriptor_0(self):
+        self.broker()
+        self.succeed("add", "port")
+        done = self.run_memtun("inject", "port", "--pcap", "-", preexec_fn=closing(0))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Bad file descriptor", done.stderr)
+
+    def test_no_socket_is_a_standard_descriptor(self):
+        broker = self.broker(preexec_fn=closing(0, 1, 2))
+        programs = [broker]
+        self.succeed("add", "port")
+        if os.path.exists(os.path.join(TOP, "memtun-host")):
+            programs.append(self.start_ready(MEMTUN, "host", "other", "address", "10.0.0.1/24",
+                                             preexec_fn=closing(0, 1, 2)))
+        monitor = self.start_ready(MEMTUN, "monitor", preexec_fn=closing(0, 1, 2))
+        capture = self.start_ready(MEMTUN, "capture", "port", preexec_fn=closing(0, 1, 2))
+        programs += [monitor, capture]
+        for process in programs:
+            for number in range(3):
+                link = f"/proc/{process.pid}/fd/{number}"
+                self.assertEqual(os.readlink(link), "/dev/null", process.args)
+
+    def test_a_command_s_standard_descriptors_that_were_closed_stay_closed(self):
+        self.broker()
+        for words in ((MEMTUN, "exec", "-t", "tap0"), (MEMTUND,)):
+            how = {"env": {"PATH": os.environ["PATH"]}} if words == (MEMTUND,) else {}
+            command = ["/bin/sh", "-c", "[ -e /proc/$$/fd/0 ] || [ -e /proc/$$/fd/1 ]"]
+            process = self.start(*words, "--", *command, preexec_fn=closing(0, 1), **how)
+            self.assertEqual(process.wait(SECONDS), 1)
+
+    def test_memtund_closes_what_only_its_command_needs(self):
+        read, write = os.pipe()
+        other_read, other_write = os.pipe()
+        process = self.start(MEMTUND, "--", "/bin/sh", "-c",
+                             f"exec 1>&- {other_write}>&-; read -r line", stdin=subprocess.PIPE,
+                             stdout=write, pass_fds=[other_write])
+        os.close(write)
+        os.close(other_write)
+        for end in (read, other_read):
+            self.assertTrue(select.select([end], [], [], SECONDS)[0], "the pipe stays open")
+            self.assertEqual(os.read(end, 1), b"")
+            os.close(end)
+        self.assertIsNone(process.poll())
+        process.stdin.close()
+        process.stdin = None
+        self.assertEqual(process.wait(SECONDS), 1)
+
+
+def blocking(*numbers):
+    return lambda: signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+
+def ignoring(*numbers):
+    return lambda: [signal.signal(number, signal.SIG_IGN) for number in numbers]
+
+
+# Prints "ready", and then the number of each signal that it receives until one ends it.
+RECEIVE = """import os, signal, sys
+for name in ("TERM", "HUP", "INT", "QUIT", "USR1", "USR2"):
+    signal.signal(getattr(signal, "SIG" + name), lambda number, frame, name=name:
+                  os.write(1, (name + "\\n").encode()))
+print("ready", flush=True)
+sys.stdin.read()
+sys.exit(7)
+"""
+
+
+class Signals(Case):
+    def test_memtund_sees_its_command_end_though_sigchld_was_blocked(self):
+        process = self.start(MEMTUND, "--", "/bin/sh", "-c", "exit 9",
+                             preexec_fn=blocking(signal.SIGCHLD))
+        self.assertEqual(process.wait(SECONDS), 9)
+
+    def test_memtund_ends_by_a_signal_that_was_blocked(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            broker = self.broker(preexec_fn=blocking(number))
+            broker.send_signal(number)
+            self.assertEqual(broker.wait(SECONDS), 0)
+
+    def test_commands_end_by_a_signal_that_was_blocked(self):
+        self.broker()
+        self.succeed("add", "port")
+        commands = [("monitor",), ("capture", "port")]
+        if os.path.exists(os.path.join(TOP, "memtun-host")):
+            commands.append(("host", "other", "address", "10.0.0.1/24"))
+        for words in commands:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                process = self.start_ready(MEMTUN, *words, preexec_fn=blocking(number))
+                process.send_signal(number)
+                self.assertIn(process.wait(SECONDS), (0, -number), words)
+
+    def test_a_command_has_the_signals_that_memtund_and_exec_were_started_with(self):
+        numbers = (signal.SIGTERM, signal.SIGPIPE, signal.SIGUSR1, signal.SIGCHLD, signal.SIGHUP)
+        look = ["/bin/sed", "-n", "/^Sig\\(Blk\\|Ign\\)/p", "/proc/self/status"]
+        for prepare in (lambda: None, blocking(*numbers), ignoring(*numbers)):
+            # Python itself ignores SIGPIPE, so the shell is asked what it has.
+            expected = subprocess.run(look, stdout=subprocess.PIPE, preexec_fn=prepare, check=True)
+            for words in ((MEMTUND,), (MEMTUN, "exec")):
+                found = subprocess.run([*words, "--", *look], stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, preexec_fn=prepare,
+                                       env={"PATH": os.environ["PATH"]}, check=True,
+                                       timeout=SECONDS)
+                self.assertEqual(found.stdout, expected.stdout, words)
+
+    def command(self, **how):
+        """Start memtund with a command that prints the signals that it receives."""
+        how.setdefault("env", {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": self.directory})
+        process = self.start(MEMTUND, "--", sys.executable, "-c", RECEIVE, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True, **how)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        return process
+
+    def finish(self, process):
+        """Let the command end, and return what it still printed."""
+        rest = process.communicate(timeout=SECONDS)[0]
+        self.assertEqual(process.returncode, 7)
+        self.assertEqual(os.listdir(self.directory), [])
+        return rest
+
+    def test_term_hup_usr1_and_usr2_are_relayed_to_the_command(self):
+        process = self.command()
+        for name in ("TERM", "HUP", "USR1", "USR2"):
+            process.send_signal(getattr(signal, "SIG" + name))
+            self.assertEqual(process.stdout.readline(), name + "\n")
+        self.assertEqual(self.finish(process), "")
+
+    def test_quit_and_int_do_not_end_memtund_and_are_not_relayed(self):
+        process = self.command()
+        process.send_signal(signal.SIGQUIT)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGUSR1)
+        self.assertEqual(process.stdout.readline(), "USR1\n")
+        self.assertEqual(self.finish(process), "")
+
+
 if __name__ == "__main__":
     # However it goes wrong, it ends.
-    signal.alarm(8 * SECONDS)
+    signal.alarm(12 * SECONDS)
     sys.exit(not unittest.main(exit=False).result.wasSuccessful())

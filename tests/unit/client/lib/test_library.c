@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,6 +29,7 @@
 #include "common/control_socket.h"
 #include "broker/control/listener.h"
 #include "memtun.h"
+#include "memtun/io.h"
 #include "common/message.h"
 #include "client/lib/options.h"
 #include "broker/switch/port.h"
@@ -151,6 +153,42 @@ static void a_tunnel_is_opened_and_passes_frames(void **state)
 	memtun_options_free(options);
 	close(one);
 	close(two);
+}
+
+/* Return the smallest number of a descriptor that the library uses, in a program without 0 to 2. */
+static int smallest_descriptor(const char *address)
+{
+	struct memtun *memtun = memtun_new();
+	struct memtun_io *io = memtun_io_memory_new();
+	int fds[5], smallest = INT_MAX;
+
+	close(0);
+	close(1);
+	close(2);
+	if (memtun_connect(memtun, address) < 0)
+		return -1;
+	fds[0] = memtun_fd(memtun);
+	fds[1] = memtun_open(memtun, "tap0", NULL);
+	fds[2] = memtun_capture(memtun, "tap0", false, 0, false);
+	fds[3] = memtun_inject(memtun, "tap0", MEMTUN_TO_CLIENT);
+	fds[4] = memtun_io_open(io, "/dev/net/tun", O_RDWR);
+	for (int i = 0; i < 5; i++)
+		smallest = fds[i] < smallest ? fds[i] : smallest;
+	return smallest;
+}
+
+static void no_descriptor_is_a_standard_one(void **state)
+{
+	const struct other *other = *state;
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(smallest_descriptor(other->address));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_in_range(WEXITSTATUS(status), 3, 100);
 }
 
 static void without_a_name_the_mode_gives_one(void **state)
@@ -1025,6 +1063,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_OTHER(a_tunnel_is_opened_and_passes_frames),
 		WITH_OTHER(without_a_name_the_mode_gives_one),
+		WITH_OTHER(no_descriptor_is_a_standard_one),
 		WITH_OTHER(every_call_does_what_it_says),
 		WITH_OTHER(an_uplink_is_made_shown_and_deleted),
 		WITH_OTHER(the_addresses_that_a_bridge_has_learned_are_told),
