@@ -21,7 +21,7 @@
 #include "common/frame/frame_format.h"
 #include "memtun.h"
 
-/* The longest frame that the broker takes, 68 KiB, behind its header. */
+/* The longest frame that the broker takes, behind its header. */
 #define RECORD_MAX (sizeof(struct memtun_capture_header) + FRAME_MAX)
 
 struct capture {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC1003,SC2016,SC2119,SC2317 # scripts in quotes are meant; turns_until calls what it is given
-# memtun bridge show: the tree, JSON, the graph, and that many of everything work.
+# memtun bridge show: the tree, JSON and the graph, also of thousands of ports and addresses.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
@@ -10,7 +10,7 @@ broker_start
 
 # --- one of each ---
 
-# Below the ports that the system gives out itself (from 32768).
+# Below the ephemeral ports of the system, which begin at 32768.
 port=$((10000 + $$ % 20000))
 ends_with 0 memtun bridge show
 is "$output" "" "the tree of no bridges"
@@ -20,12 +20,12 @@ ends_with 0 memtun add vpn mode tun bridge lab
 ends_with 0 memtun uplink add lan bridge lab type mcast group 230.0.0.1 port $port
 ends_with 0 memtun bridge add all hub
 ends_with 0 memtun add first bridge all
-# From 02:..:01 on no VLAN, and from 02:..:02 on VLAN 5.
+# One frame is from 02:..:01 without a VLAN, the other from 02:..:02 on VLAN 5.
 ends_with 0 memtun inject web --as-client \
 	--hex ffffffffffff02000000000188b500000000000000000000
 ends_with 0 memtun inject web --as-client \
 	--hex ffffffffffff0200000000028100000588b5000000000000
-# Both are learned when their bridge has them.
+# The bridge has learned both addresses when it counts two.
 learned() {
 	[ "$(memtun -j bridge show lab | "${PYTHON:-python3}" -c 'import json, sys
 print(json.load(sys.stdin)[0]["addresses"])')" = 2 ]
@@ -52,7 +52,7 @@ assert rest == [
     (1, "vpn", "tunnel", "tun", "closed"),
     (1, "lan", "mcast", "tap", "up", "230.0.0.1", "port", sys.argv[2]),
 ], rest
-# Below their port.
+# The addresses are below their port.
 web = found.index(rest[3])
 assert sorted(at) == [web + 1, web + 2], found
 END
@@ -94,7 +94,7 @@ ends_with 2 memtun -j bridge show --dot
 ends_with 2 memtun bridge add x --dot
 ends_with 2 memtun show --dot
 says "show has no option '--dot'"
-# What may stand in a name, and in a path.
+# Characters that are special in the graph, but allowed in a name and in a path.
 name='a"b\N&gt;\'
 path=$scratch/'s "q\G} -- x
 '
@@ -106,7 +106,7 @@ ends_with 0 memtun bridge show --dot
 "${PYTHON:-python3}" - "$scratch/output" "$name" "$path" "$odd" <<'END' || fail "the graph: $output"
 import re, sys
 text, name, path, odd = open(sys.argv[1]).read(), *sys.argv[2:]
-# Of Graphviz's language: quoted strings, identifiers and what stands between them.
+# The tokens of Graphviz's language: quoted strings, identifiers and punctuation.
 tokens = re.findall(r'"(?:\\.|[^"\\])*"|[A-Za-z0-9_.]+|--|[][{};,=]|\S', text, re.S)
 assert "".join(tokens) == re.sub(r'("(?:\\.|[^"\\])*")|\s+', lambda m: m[1] or "", text)
 assert tokens[:3] == ["graph", "memtun", "{"] and tokens[-1] == "}", tokens
@@ -125,9 +125,9 @@ while inner:
             attributes[pairs[0]], pairs = pairs[2], pairs[4:]
     if len(statement) == 1:
         label = re.sub(r'\\(.)', lambda m: "\n" if m[1] == "n" else m[1], attributes["label"][1:-1])
-        # Any other escape would stand for something.
+        # Other escapes have a meaning.
         assert not re.search(r'(?<!\\)(?:\\\\)*\\[^n"\\]', attributes["label"]), attributes
-        # Nor an entity but that of the & itself.
+        # The only entity is that of the & itself.
         assert not re.search(r'&(?!amp;)', label), label
         nodes[statement[0]] = label.replace("&amp;", "&")
     else:
@@ -163,7 +163,7 @@ done
 for bridge in 10 11 12 13 14 15 16 17 18 19; do
 	ends_with 0 memtun bridge add "b$bridge"
 done
-# 3000 senders at one port, in a file as tcpdump writes it.
+# A pcap file of frames from 3000 senders.
 "${PYTHON:-python3}" - "$scratch/many.pcap" <<'END'
 import struct, sys
 with open(sys.argv[1], "wb") as file:

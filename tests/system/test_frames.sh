@@ -46,7 +46,7 @@ capture vm -c 0
 capture vm -w
 capture vm --loud
 END
-ok "what makes no command is a usage error"
+ok "a wrong command line is a usage error"
 
 for command in "inject vm --hex 00" "expect vm udp" "wait vm open" "capture vm"; do
 	ends_with 3 memtun --socket "$scratch/none" $command
@@ -64,9 +64,9 @@ for command in "inject left --hex 00" "expect left udp" "capture left" "wait lef
 	says "peer"
 done
 ends_with 0 memtun del left
-ok "what isn't there, or is wired to a peer, is refused"
+ok "a tunnel that does not exist, or has a peer, is refused"
 
-# --- a client: writes what it reads, as hex, to a file, one line a frame ---
+# --- a client: writes each frame that it reads as a line of hex to a file ---
 
 cat >"$scratch/client.py" <<'END'
 import os, sys
@@ -75,13 +75,13 @@ with open(path, "w", buffering=1) as out:
     while frame := os.read(fd, 70000):
         out.write(frame.hex() + "\n")
 END
-# client_start NAME SPEC: reads that tunnel into $scratch/NAME.
+# client_start NAME SPEC: starts a client that reads the tunnel into $scratch/NAME.
 client_start() {
 	memtun exec -t "$2" -- "$python" "$scratch/client.py" "{$1}" "$scratch/$1" &
 	started="$started $!"
 	ends_with 0 memtun wait "$1" open --timeout 20
 }
-# has_read NAME NUMBER: its client has read so many frames, and has written them down.
+# has_read NAME NUMBER: the client has written this number of frames to its file.
 has_read() {
 	ends_with 0 memtun wait "$1" drained --timeout 20
 	[ -e "$scratch/$1" ] && [ "$(wc -l <"$scratch/$1")" = "$2" ]
@@ -100,7 +100,7 @@ wait "$waiter"
 is $? 0 "the status of who waited for the open"
 ends_with 0 memtun wait vm drained --timeout 20
 ends_with 124 memtun wait vm closed --timeout 0.05
-ok "wait sees a tunnel open and close, and its own time go by"
+ok "wait sees a tunnel open and close, and ends at its timeout"
 
 # --- inject: one frame ---
 
@@ -146,7 +146,7 @@ assert vm[2] == b"\xff\xff\xff" + bytes(9) + b"\x88\xb5"
 datagram(ip[0], ("10.0.0.2", 53), ("10.0.0.1", 7))
 datagram(ip[1], ("fd00::8", 9), ("fd00::7", 7))
 END
-ok "inject puts datagrams and bytes before a client, as Ethernet and as IP"
+ok "inject sends datagrams and bytes to a client, as Ethernet and as IP"
 
 while read -r status words; do
 	ends_with "$status" memtun inject $words
@@ -167,7 +167,7 @@ done <<'END'
 1 vm --pcap /nonexistent
 1 vm --pcap /dev/null
 END
-ok "what makes no frame is said in one line"
+ok "an error in a frame is one line"
 
 # --- inject: a file ---
 
@@ -208,12 +208,12 @@ ends_with 0 memtun set ip mtu 1000
 ends_with 1 memtun inject ip --hex "45$("$python" -c 'print("00" * 1000)')"
 says "a packet of 1001 bytes is too long for ip, whose mtu is 1000"
 ends_with 0 memtun set ip mtu 1500
-ok "inject plays a file, no faster than it is told to, and loses nothing"
+ok "inject replays a file, no faster than --rate, without a loss"
 
 # --- expect ---
 
 mkfifo "$scratch/looks"
-# looks PID: it has its connection, and the socket that frames come from.
+# looks PID: the process has its connection and the socket that it reads frames from.
 looks() {
 	ends_with 0 memtun show
 	[ "$(ls -l "/proc/$1/fd" | grep -c ' socket:')" -ge 2 ]
@@ -261,11 +261,11 @@ ends_with 2 memtun expect vm 'udp und port'
 says "und"
 ends_with 2 memtun expect vm ip 'port nonsense'
 says "nonsense"
-ok "expect tells which filter matched what, and why none did"
+ok "expect prints the filter and the frame that matched, or why none did"
 
 # --- capture ---
 
-# begun FILE: there is something in it, so frames are captured.
+# begun FILE: the file is not empty, so the capture has begun.
 begun() {
 	ends_with 0 memtun show
 	[ -s "$1" ]
@@ -280,7 +280,7 @@ capture_start() {
 	started="$started $capture"
 	turns_until begun "$file"
 }
-# capture_ends FRAMES: by itself; it says how many.
+# capture_ends FRAMES: the capture ends without a signal, after this number of frames.
 capture_ends() {
 	wait "$capture"
 	is $? 0 "capture's status"
@@ -293,7 +293,7 @@ ends_with 0 memtun inject vm --as-client --udp 10.0.0.1:7 out
 ends_with 0 memtun inject vm --udp 10.0.0.2:7 in
 client_start third third:bridge=lab
 ends_with 0 memtun inject third --as-client --udp 10.0.0.3:7 out
-# What a client has read was captured before.
+# A frame is captured before the client reads it.
 turns_until has_read other 2
 kill -INT "$capture"
 capture_ends 6
@@ -318,7 +318,7 @@ has "$(cat "$scratch/captured")" "10.0.0.1 UDP 21345 > 7"
 capture_start vm again.pcapng -c 6
 ends_with 0 memtun inject vm --pcap "$scratch/lab.pcapng"
 capture_ends 6
-ok "capture ends as it is told to, and what it writes can be injected"
+ok "capture ends after -c or a signal, and its file can be injected"
 
 ends_with 2 memtun capture vm -w "$scratch/none" udp und
 says "und"
@@ -331,7 +331,7 @@ if [ -w /dev/full ]; then
 fi
 ok "a capture that can't begin says why"
 
-# --- what holds up a reader holds up nobody else ---
+# --- a slow reader of a capture slows no port ---
 
 mkfifo "$scratch/pipe"
 "$python" -c 'import os, signal, sys
@@ -344,14 +344,14 @@ started="$started $reader"
 memtun capture vm -w "$scratch/pipe" 2>"$scratch/capture-errors" &
 capture=$!
 started="$started $capture"
-# One that stands doesn't end before it goes on.
+# A stopped process doesn't end before it continues.
 trap 'kill -CONT "$reader" 2>/dev/null; scratch_end' EXIT
 stands() {
 	ends_with 0 memtun show
 	grep -q '^State:.T' "/proc/$reader/status" && looks "$capture"
 }
 turns_until stands
-# More than its pipe, its socket and the 8192 records that wait for it in the broker.
+# More frames than fit into the pipe, the socket and the broker's limit of 8192 records.
 for _ in 1 2 3 4 5; do
 	ends_with 0 memtun inject vm --pcap "$scratch/many.pcap"
 	ends_with 0 memtun wait vm drained --timeout 20
@@ -360,8 +360,8 @@ ends_with 0 memtun -j -s show vm
 is "$(json 'd[0]["to-client-offered"] - d[0]["to-client-frames"]')" 0 "what vm did not get"
 kill -CONT "$reader"
 sent=15000
-# A frame that there is room for again tells what was missed before it; one more, that all was
-# written which came before.
+# The first frame for which there is room again says how many were missed before it. One more frame
+# shows that everything before it was written.
 room_again() {
 	ends_with 0 memtun inject vm --udp 10.0.0.1:7 room
 	sent=$((sent + 1))
@@ -383,9 +383,9 @@ frames=$(sed 's/ frames.*//' "$scratch/capture-errors")
 missed=$(sed -n 's/.* captured, \([0-9]*\) missed$/\1/p' "$scratch/capture-errors")
 [ "$missed" -gt 1000 ] || fail "only $missed frames were missed"
 is $((frames + missed)) $sent "frames that were captured or missed"
-ok "a capture whose reader stands still misses frames, counts them, and slows nobody"
+ok "a capture with a stopped reader misses frames, counts them, and slows no port"
 
-# A pipe that is open, and that nobody reads.
+# A pipe that is open, but has no reader.
 mkfifo "$scratch/unread"
 exec 8<>"$scratch/unread"
 memtun capture vm -w "$scratch/unread" 2>"$scratch/capture-errors" 8<&- &
@@ -403,9 +403,9 @@ turns_until ended_by_force
 wait "$capture"
 is $? 143 "the status of a capture that was ended before it had written all"
 exec 8<&-
-ok "a capture that nobody reads can be ended"
+ok "a capture without a reader can be ended"
 
-# --- the end of what is looked at ---
+# --- the end of the captured port ---
 
 capture_start lab end.pcapng
 ends_with 0 memtun bridge del lab
@@ -425,22 +425,22 @@ has "$(cat "$scratch/capture-errors")" "0 frames captured, 0 missed"
 has "$(cat "$scratch/capture-errors")" "memtun: "
 wait "$expect"
 is $? 4 "expect's status when the broker ends"
-ok "a capture tells the broker's end from that, and to expect it is the tunnel's"
+ok "a capture distinguishes the end of the broker from that; expect does not"
 
-# --- the files, as others read them ---
+# --- the files, as tshark reads them ---
 
 if ! command -v tshark >/dev/null; then
 	ok "no tshark here: what it reads in the files was not checked"
 	exit 0
 fi
-# fields FILE NAME...: of each frame, sorted, in one line.
+# fields FILE NAME...: prints these fields of each frame in one line, sorted.
 fields() {
 	file=$scratch/$1
 	shift
 	HOME=$scratch/home tshark -r "$file" -T fields $(printf ' -e %s' "$@") 2>"$scratch/errors" |
 		sort | tr '\t\n' ' ;'
 }
-# A frame of a bridge is seen where it comes in (1) and wherever it goes out (2).
+# A frame on a bridge is captured where it comes in (1) and where it goes out (2).
 seen="10.0.0.1 other 0x00000002;10.0.0.1 vm 0x00000001;10.0.0.2 vm 0x00000002;"
 seen="${seen}10.0.0.3 other 0x00000002;10.0.0.3 third 0x00000001;10.0.0.3 vm 0x00000002;"
 is "$(fields lab.pcapng ip.dst frame.interface_name frame.packet_flags_direction)" "$seen" \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2086,SC3045 # words are meant
-# memtun host, an ordinary user's: what it refuses, what it answers, what it survives, how it ends.
+# memtun host, run by an ordinary user: its refusals, its answers, garbage and floods, and its end.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 # --- usage ---
@@ -25,7 +25,7 @@ vm address 10.0.0.1/24 --ready-fd first
 vm address 10.0.0.1/24 --ready-fd 77
 END
 
-# refuses WHY WORD...: they are a host's, and wrong.
+# refuses WHY WORD...: `memtun host vm WORD...` is a usage error with that message.
 refuses() {
 	why=$1
 	shift
@@ -63,7 +63,7 @@ done
 refuses "the IPv6 gateway is neither" address fd00::11/124 gateway fd00::1
 refuses "the host's own address" address 10.0.0.1/24 gateway 10.0.0.1
 refuses "the host's own address" address fd00::1/64 gateway fd00::1
-ok "what makes no host is a usage error that says why"
+ok "wrong addresses are a usage error that says why"
 
 ends_with 3 memtun --socket "$scratch/none" host vm address 10.0.0.1/24
 says "starts one"
@@ -80,7 +80,7 @@ broker=$!
 started="$started $broker"
 read -r _ <"$scratch/ready" || fail "memtund did not start"
 
-# unfit WHY WORD...: no host can be on that tunnel.
+# unfit WHY WORD...: `memtun host vm WORD...` is refused because of the tunnel.
 unfit() {
 	why=$1
 	shift
@@ -99,7 +99,7 @@ ends_with 0 $as_user memtun add vm mode tun pi
 unfit "vm: host can't use a tunnel with pi" address 10.0.0.1/24
 unfit "mode" address 10.0.0.1/24 mode tap
 ends_with 0 memtun del vm
-ok "a tunnel that a host can't use is refused, also one that was there before"
+ok "a tunnel that a host can't use is refused, also one that exists already"
 
 mkdir "$scratch/alone"
 cp "$scratch/bin/memtun" "$scratch/alone"
@@ -132,8 +132,8 @@ ok "memtun-host is not for people, and says what goes wrong as it starts"
 
 # --- answers ---
 
-# host_start WORD...: $host, which answers. As it ends lwIP still has fragments, and their addresses
-# within packets, where LeakSanitizer doesn't look.
+# host_start WORD...: starts $host and waits until it answers. At its end lwIP still has fragments,
+# whose addresses are inside packets, where LeakSanitizer doesn't look.
 host_start() {
 	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 $as_user memtun host "$@" --ready-fd 3 \
 		3>"$scratch/host-ready" 2>"$scratch/host-errors" &
@@ -141,13 +141,13 @@ host_start() {
 	started="$started $host"
 	read -r _ <"$scratch/host-ready" || fail "no host: $(cat "$scratch/host-errors")"
 }
-# host_ends STATUS [WORDS]: by itself, and that is all it has said.
+# host_ends STATUS [MESSAGE]: the host ends with that status and only that message.
 host_ends() {
 	wait "$host"
 	is $? "$1" "the host's status"
 	is "$(cat "$scratch/host-errors")" "$2" "what the host has said"
 }
-# peer SPEC MODE CHECK...: host_peer.py's checks, all of them good.
+# peer SPEC MODE CHECK...: these checks of host_peer.py succeed.
 peer() {
 	spec=$1
 	shift
@@ -156,22 +156,22 @@ peer() {
 }
 addresses="address 10.0.0.1/24 gateway 10.0.0.3 address fd00::1/64 gateway fd00::3"
 
-# Blocking: the checks send faster than a busy machine's host reads, and count on what they send.
+# With overflow block, because the checks send faster than a host on a busy machine reads.
 host_start vm bridge lab overflow block $addresses
 peer pc:bridge=lab tap arp neighbour ping udp tcp
 ok "it answers ARP, neighbour discovery and ping, and echoes UDP and TCP"
 peer pc:bridge=lab tap udp_unanswered udp_lengths priority_tag card
-ok "it doesn't answer what a host or a network card wouldn't"
+ok "it ignores the frames that a host or a network card would"
 peer pc:bridge=lab tap gateway
-ok "it goes to its gateways with what is far, and only with that"
+ok "packets outside its prefixes go to its gateways, and no others"
 ends_with 1 $as_user memtun host vm $addresses
 says "vm"
-ok "a tunnel that another host has is refused"
+ok "a tunnel that another host has open is refused"
 
-# --- survives ---
+# --- garbage and floods ---
 
 peer pc:bridge=lab tap tcp_slow connections syn_flood unresolved
-ok "who doesn't read, doesn't go on, or isn't there costs it no more than is bounded"
+ok "peers that don't read, don't continue or don't exist use bounded memory"
 peer pc:bridge=lab tap garbage
 ok "it survives garbage"
 kill "$host"
@@ -179,7 +179,7 @@ host_ends 0 ""
 ends_with 0 memtun wait vm closed --timeout 20
 ok "a signal ends it"
 
-# On a wire of two, which has no bridge to wonder about addresses.
+# With a peer instead of a bridge, so that no bridge learns the addresses.
 for mode in tap tun; do
 	host_start "wire$mode" mode $mode peer "pc$mode" $addresses
 	peer "pc$mode" $mode unread garbage
@@ -194,14 +194,14 @@ host_start ip address 10.0.0.1/32 address fd00::1/48
 peer pc:mode=tun,bridge=wan tun ping udp udp_unanswered udp_lengths tcp tcp_slow connections syn_flood
 ends_with 0 memtun del ip
 host_ends 4 "memtun: ip: the tunnel has ended"
-ok "on a TUN that was there before it is the same, without neighbours"
+ok "it answers on a TUN that exists already, without neighbours"
 
 host_start ip mode tun bridge ether address 10.0.0.1/24 address fd00::1/64
 ends_with 0 memtun -j show ip
 is "$(json 'd[0]["address"]')" "10.0.0.1/24+fd00::1/64" "what its adapter answers for"
 kill "$host"
 host_ends 0 ""
-ok "a TUN's adapter is told of its addresses"
+ok "a TUN's adapter gets its addresses"
 
 host_start vm bridge lab address 10.0.0.1/30
 peer pc:bridge=lab tap arp card
@@ -215,7 +215,7 @@ host_start vm bridge lab address 10.0.0.4/31 mtu 9000
 peer pc:bridge=lab,mtu=9000 tap point_to_point
 kill "$host"
 host_ends 0 ""
-ok "one family is enough, and prefixes from a pair to a part of 64 bits"
+ok "one family is enough, with prefixes from 31 to a part of 64 bits"
 
 host_start 'vm%d' bridge lab $addresses
 ends_with 0 memtun wait vm0 open --timeout 20

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC2119,SC3045 # scripts in quotes and words are meant
-# The memtun command: what it prints, what it answers, and what exec hands over.
+# The memtun command: its output, its exit statuses, and the descriptors of exec.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
@@ -133,7 +133,7 @@ END
 ends_with 1 memtun add "with space"
 says "with space"
 ends_with 0 memtun del taken
-ok "what the broker refuses is said in one line, with status 1"
+ok "a refusal of the broker is one line, with status 1"
 
 # --- exec ---
 
@@ -157,7 +157,7 @@ is "$(json 'd[0]["mode"], d[0]["state"], d[0]["persistent"]')" "tun open False" 
 turns_until sh -c '[ "$(memtun -j show)" = "[]" ]'
 ok "exec hands over descriptors from 3 up, their names and numbers, and nothing else"
 
-# Each descriptor gets a frame as long as its number says; the counters say which tunnel it was.
+# Each descriptor gets a frame of 100 times its number in bytes, which the tunnel's counter shows.
 ends_with 0 memtun exec -t z -t a -t m -- sh -c '
 	for fd in 3 4 5; do head -c "${fd}00" /dev/zero >&$fd; done
 	turns=0
@@ -190,7 +190,7 @@ ok "exec's own failures are 125, 126 and 127, and leave no tunnel"
 
 # --- exec without a broker ---
 
-# The user's own broker would do as well, and be found.
+# If the user runs a broker, exec finds that one.
 if [ ! -e "/tmp/memtun-$(id -u)/control" ] && [ ! -e /run/memtun/control ]; then
 	mkdir "$scratch/runtime"
 	ends_with 9 env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/runtime" memtun exec -t a:peer=b -t b -- \

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC2116,SC2119,SC2317 # scripts in quotes and words are meant; turns_until calls what it is given
-# How memtun's command line is read, and its help: each command's own, its example, options before
-# and behind the NAME, other names of commands, and suggestions. All of it is run twice: as it is,
-# and with POSIXLY_CORRECT, which stops getopt(3) at the first word unless it is told otherwise.
-# All of it is about a hundred commands, twice.
+# The command line of memtun: the help and the example of each command, options before and behind the
+# NAME, aliases of commands, and suggestions. The test runs twice, the second time with
+# POSIXLY_CORRECT, with which getopt(3) by default ends the options at the first word.
+# The test runs several hundred commands.
 TEST_SECONDS=120
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
@@ -116,7 +116,7 @@ ok "a misspelled word gets the nearest one as a suggestion, if there is one"
 
 # --- options, wherever they are ---
 
-# has_ended PID: also if it still has to be waited for.
+# has_ended PID: the process is a zombie or doesn't exist.
 has_ended() {
 	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
 }
@@ -131,7 +131,7 @@ for words in "$at show" "show $at" "show $at vm" "show vm $at" "show --socket=$s
 	"top -n 1 $at -b -d 0.1" "exec $at -t vm true" "exec -t vm $at true" "exec -t vm $at -- true" \
 	"uplink show $at"; do
 	case $words in
-	# It waits for a frame.
+	# A capture waits for a frame.
 	capture*)
 		memtun $words >"$scratch/captured" 2>"$scratch/errors" &
 		capture=$!
@@ -170,7 +170,7 @@ says "there is no tunnel '-j'"
 
 # --- exec ---
 
-# A program of each name that memtun must not run.
+# Programs that memtun must not run.
 mkdir "$scratch/traps"
 for trap in -j --socket --json -s; do
 	printf '#!/bin/sh\necho trapped\n' >"$scratch/traps/$trap"
@@ -234,12 +234,12 @@ examples() {
 	ends_with 0 memtun help $1
 	sed '1,/^Example/d; s/^  //' "$scratch/output"
 }
-# example COMMAND: its one example ends by itself.
+# example COMMAND: runs the example of the command, which ends with status 0.
 example() {
 	line=$(examples "$1")
 	ends_with 0 sh -c "$line"
 }
-# frames_until_done COMMAND FRAME...: its example ends once the frame was seen; it may be late.
+# frames_until_done COMMAND INJECT-ARGUMENT...: injects until the example of the command ends.
 frames_until_done() {
 	line=$(examples "$1")
 	shift
@@ -257,7 +257,7 @@ frames_until_done() {
 for command in add set show "bridge add" "bridge show" "uplink add" "uplink show" \
 	"session show" exec inject wait top help; do
 	case $command in
-	# The tunnel's example put it on a bridge that this one makes.
+	# Until here the bridge exists because the example of add put vm0 on it.
 	"bridge add") ends_with 0 memtun set vm0 nobridge ;;
 	"bridge show") ends_with 0 memtun set vm0 bridge lab ;;
 	esac
@@ -266,7 +266,7 @@ done
 frames_until_done expect vm0 --as-client --udp 10.0.0.1:67 x
 frames_until_done capture vm0 --as-client --udp 10.0.0.1:67 x
 [ -s "$scratch/lab.pcapng" ] || fail "capture's example made no file"
-# runs_on COMMAND: starts its example, which doesn't end, and goes on once that is ready.
+# runs_on COMMAND: starts the example of the command, which doesn't end, and waits until it is ready.
 runs_on() {
 	watches "$scratch/seen" sh -c "exec $(examples "$1") \"\$@\"" sh
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""memtun top: its tables, and its screen on a terminal that this test plays."""
+"""memtun top: its tables, and its screen on a terminal that this test emulates."""
 import fcntl
 import json
 import os
@@ -24,7 +24,7 @@ FRAME = "ffffffffffff02000000000188b500000000000000000000"
 
 
 class Terminal:
-    """A screen of the type `linux`, as far as curses needs it."""
+    """A screen of the terminal type `linux`, as far as curses needs it."""
 
     def __init__(self, lines, columns):
         self.resize(lines, columns)
@@ -127,7 +127,7 @@ class Terminal:
 
 
 class OnScreen:
-    """A memtun top that is being looked at."""
+    """A running memtun top and its terminal."""
 
     def __init__(self, environment, *options, lines=24, columns=100, kind="linux"):
         self.master, self.slave = pty.openpty()
@@ -158,7 +158,7 @@ class OnScreen:
         self.terminal.feed(text)
 
     def until(self, condition):
-        """Reads until the lines on the screen are such; returns them."""
+        """Read until the lines on the screen fulfil the condition; return them."""
         end = time.monotonic() + SECONDS
         while not condition(self.terminal.text()):
             if time.monotonic() > end or self.process.poll() is not None:
@@ -167,7 +167,7 @@ class OnScreen:
         return self.terminal.text()
 
     def ends(self):
-        """Waits for its end, reading on; its status and what it said."""
+        """Read until the end of the process; return its status and its errors."""
         end = time.monotonic() + SECONDS
         while self.process.poll() is None and time.monotonic() < end:
             self.read(0.1)
@@ -178,7 +178,7 @@ class OnScreen:
         return status, said
 
     def is_sane(self):
-        """Is the terminal as it was, with its cursor?"""
+        """Is the terminal restored, with its cursor?"""
         shown = self.raw.rfind("\x1b[?25h"), self.raw.rfind("\x1b[?25l")
         return termios.tcgetattr(self.slave) == self.before and shown[0] > shown[1]
 
@@ -220,7 +220,7 @@ class TopCase(unittest.TestCase):
         return result.stdout
 
     def send(self):
-        """A frame from `from` to everybody on its bridge."""
+        """Send a frame from `from` to all ports on its bridge."""
         self.done("inject", "from", "--as-client", "--hex", FRAME)
 
     def look(self, *options, **more):
@@ -246,7 +246,7 @@ class Tables(TopCase):
         self.assertEqual(len(lines), 3)
         for line in lines:
             ports = {port["name"]: port for port in json.loads(line)}
-            # Frames between peers don't pass the broker: it has no figures.
+            # Frames between peers don't pass through the broker, so it has no counters.
             self.assertEqual(set(ports), {"from", "to", "lan"})
             rate = ports["from"]["from-client-frames-rate"]
             self.assertGreater(rate, 0)
@@ -258,7 +258,7 @@ class Tables(TopCase):
             self.assertEqual(ports["to"]["to-client-frames-rate"], 0)
             self.assertEqual(ports["to"]["to-client-queued"], 0)
             self.assertEqual(ports["lan"]["from-client-frames-rate"], 0)
-            # By rate: who sends comes first.
+            # Sorted by rate, the sender comes first.
             self.assertEqual(json.loads(line)[0]["name"], "from")
 
     def test_a_table_is_of_one_interval(self):
@@ -268,7 +268,7 @@ class Tables(TopCase):
         lines = self.done("top", "-b", "-n", "1", "-d", "0.5").splitlines()
         self.assertGreaterEqual(time.monotonic() - begun, 0.5)
         self.assertEqual(lines[0].split()[:3], ["NAME", "BRIDGE", "FROM/S"])
-        # What was counted before is in no rate.
+        # Frames before the first sample are in no rate.
         self.assertEqual(lines[1].split(), ["from", "lab"] + ["0"] * 7)
         self.assertEqual(lines[2:], [""])
 
@@ -290,7 +290,7 @@ class Tables(TopCase):
         self.assertEqual(result.returncode, 3)
 
     def ends(self, end):
-        """Ends it while it runs; its status and what it said."""
+        """End the process while it runs; return its status and its errors."""
         top = subprocess.Popen([MEMTUN, "-j", "top", "-b", "-d", "0.1"], env=self.environment,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(top.stdout.readline(), "[]\n")
@@ -317,7 +317,7 @@ class Tables(TopCase):
 class Screen(TopCase):
     def setUp(self):
         super().setUp()
-        # Where it was built without, or has no terminals.
+        # memtun was built without ncurses, or there are no terminals.
         on = OnScreen(self.environment, "-n", "1")
         status, said = on.ends()
         on.close()
@@ -347,7 +347,7 @@ class Screen(TopCase):
         on = self.look()
 
         def first(name):
-            # A rate is there for one interval only.
+            # A rate lasts for one interval only.
             for _ in range(1000):
                 self.send()
                 on.read(0)
@@ -358,7 +358,7 @@ class Screen(TopCase):
         on.press("n")
         on.until(lambda lines: " by name," in lines[0] and lines[2].startswith("a "))
         on.press("d")
-        # What is sent to it is dropped, as it isn't open.
+        # Frames to it are dropped, because it isn't open.
         on.until(lambda lines: " by drops," in lines[0])
         first("a")
         on.press("r")
@@ -392,7 +392,7 @@ class Screen(TopCase):
         self.assertEqual(shows(960, 5)[2], names[960] + " lab         0")  # cut at the edge
         on.press("\x1b[1~")
         shows(0, 5)
-        # Room for nothing is no reason to fall over.
+        # A screen without room for a row is no error.
         on.resize(2, 1)
         on.until(lambda lines: lines[0] == "m")
         on.resize(13, 100)
@@ -430,6 +430,6 @@ class Screen(TopCase):
 
 
 if __name__ == "__main__":
-    # However it goes wrong, it ends.
+    # End the process after a failure, too.
     signal.alarm(4 * SECONDS)
     sys.exit(not unittest.main(exit=False).result.wasSuccessful())

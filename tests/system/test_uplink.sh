@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC3045 # words and scripts in quotes are meant
-# Uplinks from the command line: made, shown, watched, waited for and captured. What they carry to
-# which peer is for the tests of their types to say; here they are multicast LANs on 127.0.0.1.
+# Uplinks from the command line: add, show, monitor, wait and capture. The uplinks here are multicast
+# LANs on 127.0.0.1. Each type of uplink has a test of its own for the frames that it carries.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
 
-# Another process may use the same numbers; it would hear our frames, and we its.
+# A random port, because another process with the same port would receive the frames.
 port=$((20000 + $$ % 20000))
 lan="bridge lab type mcast group 230.0.0.1 port $port"
 
@@ -61,7 +61,7 @@ for command in "uplink del none" "uplink show none"; do
 	ends_with 1 memtun $command
 	says "there is no uplink 'none'"
 done
-ok "what an uplink can't be made of is refused with words that name it"
+ok "a wrong key or value of an uplink is refused by its name"
 
 # --- add, show, del ---
 
@@ -87,7 +87,7 @@ is "$(json 'd[0]["name"], d[0]["type"], d[0]["bridge"], d[0]["state"], d[0]["gro
 is "$(json '[k for k in d[0] if "-client-" in k]')" "[]" "counters that nobody asked for"
 ok "an uplink is made and shown"
 
-# The frame goes to the LAN by one uplink, and comes from it by the other.
+# One uplink sends the frame to the LAN, and the other receives it.
 frame=ffffffffffff02000000000188b5000000000000000000000000
 ends_with 0 memtun add pc bridge lab
 ends_with 0 memtun add sink bridge other mtu 68
@@ -123,7 +123,7 @@ ok "an uplink's counters, and its drops by reason"
 
 # --- down ---
 
-# A path that nobody listens at, with all that a path may have in it.
+# A path without a listener, with all kinds of characters that a path may contain.
 path="$scratch/a \"b\\c"
 run memtun uplink add weak bridge lab type bess path "$path"
 case $errors in
@@ -141,7 +141,7 @@ case $errors in
 	has "$output" "$(printf '%s\n' "$path" | sed 's/\\/\\\\/')"
 	has "$output" "No such file"
 	ends_with 0 memtun uplink del weak
-	# A path is from where the command is, not the broker.
+	# A path is relative to the working directory of the command, not of the broker.
 	mkdir "$scratch/here"
 	run sh -c 'cd "$1" && memtun uplink add weak bridge lab type bess path peer' - "$scratch/here"
 	is "$status" 0 "the status of an uplink with a relative path"
@@ -211,11 +211,11 @@ assert (mine[0]["state"], mine[1]["state"]) == ("up", "down"), mine
 assert mine[0]["type"] == "mcast" and mine[0]["port"] == int(sys.argv[2]), mine
 END
 has "$(cat "$scratch/lines")" " uplink-added late tap bridge lab type mcast 230.0.0.1 port $port"
-ok "monitor tells of uplinks, and wait waits for them"
+ok "monitor prints events of uplinks, and wait waits for them"
 
 # --- captures ---
 
-# The link types of a pcapng file's interfaces by name, and those of its frames.
+# Prints the link types of a pcapng file's interfaces by name, and those of its frames.
 link_types() {
 	"${PYTHON:-python3}" - "$1" <<'END'
 import struct, sys
@@ -238,7 +238,7 @@ print(*(f"{name}:{link}" for name, link in links), "|",
 END
 }
 
-# capture_of NAME FRAMES COMMAND...: what is captured while the command runs.
+# capture_of NAME FRAMES COMMAND...: captures this number of frames while the command runs.
 capture_of() {
 	name=$1
 	frames=$2
@@ -258,7 +258,7 @@ is "$(capture_of lan 1 memtun inject pc --as-client --hex $frame)" "lan:1 | lan:
 	"the capture of an uplink"
 ends_with 0 memtun del pc
 ends_with 0 memtun uplink del lan
-# IPv4, 20 bytes, from 10.0.0.1 to 255.255.255.255.
+# An IPv4 header of 20 bytes, from 10.0.0.1 to 255.255.255.255.
 packet=45000014000000004011706a0a000001ffffffff
 ends_with 0 memtun add vpn mode tun bridge net
 ends_with 0 memtun add vpn2 mode tun bridge net
@@ -275,4 +275,4 @@ is "$(capture_of net 1 memtun inject vpn --as-client --hex $packet)" \
 	"vpn:1 vpn2:1 pc:1 | vpn:1:34" "the capture of a bridge of Ethernet that TUNs are on"
 is "$(capture_of vpn 1 memtun inject vpn --as-client --hex $packet)" "vpn:101 | vpn:101:20" \
 	"the capture of a TUN there"
-ok "captures of uplinks, and of bridges by what their frames are"
+ok "captures of uplinks, and of bridges in both modes"

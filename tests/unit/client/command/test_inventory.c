@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What bridges join, as a broker of this file's lists it: one that changes its mind meanwhile. */
+/* The inventory of bridges and ports. This file emulates a broker whose lists change meanwhile. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -9,10 +9,10 @@
 #include "client/command/inventory.h"
 #include "client/lib/record.h"
 
-static unsigned int lists;    /* that were asked for */
-static unsigned int changing; /* so many of the first ones changed while they were made */
-static unsigned int ports;    /* that there are */
-static unsigned int failing;  /* the list that fails, 0: none */
+static unsigned int lists;    /* requested so far */
+static unsigned int changing; /* how many of the first lists changed while they were made */
+static unsigned int ports;    /* number of ports */
+static unsigned int failing;  /* number of the list that fails, 0: none */
 static bool nameless;         /* there is a bridge and a tunnel without a name */
 static bool interrupted;
 
@@ -31,7 +31,7 @@ static void tell(memtun_record_function *function, void *context, uint32_t id, c
 	struct memtun_record record = {0};
 	char own_name[MEMTUN_NAME_SIZE], own_bridge[MEMTUN_NAME_SIZE];
 
-	/* A record's strings are good as long as its function runs. */
+	/* The strings of a record are valid while its function runs. */
 	attribute_set_put_number(&record.set, MEMTUN_A_ID, id);
 	if (name) {
 		snprintf(own_name, sizeof(own_name), "%s", name);
@@ -125,7 +125,7 @@ static void each_bridge_has_its_ports(void **state)
 	assert_string_equal(name(inventory.bridges.records[1]), "zoo");
 	found = inventory_ports(&inventory, "lab", &count);
 	assert_int_equal(count, 2);
-	/* As they were made, of whatever kind. */
+	/* In the order of their ids, of both kinds. */
 	assert_int_equal(attribute_set_number(&found[0]->set, MEMTUN_A_ID), 2);
 	found = inventory_ports(&inventory, "zoo", &count);
 	assert_int_equal(count, 2);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where options are found on a command line, with POSIXLY_CORRECT in the environment and without. */
+/*
+ * Where options are found on a command line, with POSIXLY_CORRECT in the environment and without.
+ */
 #include "tests/unit/runner.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is written as pcapng, byte for byte as the draft has it, and how a write goes wrong. */
+/* pcapng blocks, byte by byte as the draft has them, and errors of writes. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -59,7 +59,7 @@ static void a_section_says_who_wrote_it(void **state)
 	assert_memory_equal(bytes, "\x0a\x0d\x0d\x0a", 4);
 	memcpy(&length, bytes + 4, 4);
 	assert_int_equal(length, total);
-	/* The magic, version 1.0, and a length that isn't known. */
+	/* The magic, version 1.0, and an unknown length. */
 	assert_memory_equal(bytes + 8, "\x4d\x3c\x2b\x1a\1\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff",
 			    16);
 	assert_memory_equal(bytes + 24, "\4\0", 2);
@@ -146,7 +146,7 @@ static void statistics_count_frames_and_missed_ones(void **state)
 
 /* ------------------------------------------------------------------------------ writing */
 
-/* A pipe of one page: a frame that is longer is written in pieces, as its reader makes room. */
+/* A pipe of one page: a longer frame is written in pieces, as its reader makes room. */
 static void *frame_write(void *context)
 {
 	static unsigned char data[60001];
@@ -173,7 +173,7 @@ static void a_pipe_takes_a_frame_in_pieces(void **state)
 	pipe_open(ends);
 	assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0);
 	assert_int_equal(pthread_create(&writer, NULL, frame_write, &ends[1]), 0);
-	/* An odd number at a time, so that no piece ends where a part does. */
+	/* An odd number of bytes, so that no piece ends where a part does. */
 	while ((read_now = read(ends[0], bytes + length, 997)) > 0)
 		length += (size_t)read_now;
 	assert_int_equal(read_now, 0);

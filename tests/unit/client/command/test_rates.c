@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rates from two samples, which a broker of this file's answers. */
+/* Rates from two samples. This file emulates the broker. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "client/command/rates.h"
 #include "client/lib/record.h"
 
-/* The time, seconds; the linker puts this in for the C library's. */
+/* The time in seconds. The linker replaces the C library's function by this one. */
 static time_t seconds;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
@@ -21,7 +21,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	return 0;
 }
 
-/* What is asked for: answered by sample(). */
+/* The requests, which sample() answers. */
 static struct {
 	memtun_reply_function *function;
 	void *context;
@@ -79,7 +79,7 @@ static void answer_port(unsigned int request, const struct port *port)
 	asked[request].function(NULL, &reply, asked[request].context);
 }
 
-/* Takes a sample of these ports, up to one without a name. */
+/* Take a sample of these ports, up to one without a name. */
 static void sample(struct rates *rates, const struct port *ports, int error)
 {
 	struct memtun_reply end = {.fd = -1, .error = error, .text = "it broke"};
@@ -128,7 +128,7 @@ static void a_rate_is_what_was_counted_between_two_samples(void **state)
 	assert_string_equal(rates.rows[0].bridge, "lab");
 	assert_true(rates.rows[0].to.frames == 0.25);
 	assert_true(rates.rows[0].from.frames == 0);
-	/* It is where it is now. */
+	/* The row has the bridge of the later sample. */
 	assert_string_equal(rates.rows[1].bridge, "");
 	assert_true(rates.rows[1].from.frames == 5);
 	assert_true(rates.rows[1].from.bytes == 500);
@@ -145,7 +145,7 @@ static void ports_come_and_go(void **state)
 	};
 	const struct port second[] = {
 		{.id = 2, .name = "stays", .from_frames = 60},
-		/* The name of one that has gone, and still another port. */
+		/* A new port with the name of a deleted one. */
 		{.id = 5, .name = "gone", .from_frames = 30},
 		{.id = 6, .name = "wired", .has_no_counters = true},
 		{0},
@@ -168,7 +168,7 @@ static void ports_come_and_go(void **state)
 	sample(&rates, none, 0);
 	assert_int_equal(rates.row_count, 0);
 	rates_sort(&rates, RATES_BY_RATE);
-	/* All are new. */
+	/* All ports are new. */
 	seconds = 40;
 	sample(&rates, second, 0);
 	assert_int_equal(rates.row_count, 2);
@@ -246,7 +246,10 @@ static void many_ports_are_sampled(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < 1000; i++) {
 		snprintf(names[i], sizeof(names[i]), "p%03u", i);
-		/* Tunnels and uplinks share ids, and come one kind after the other. */
+		/*
+		 * Tunnels and uplinks share one sequence of ids, and are listed one kind after the
+		 * other.
+		 */
 		ports[i] = (struct port){.id = i + 1, .name = names[i], .is_uplink = i % 3 == 0};
 	}
 	assert_int_equal(rates_init(&rates), 0);
