@@ -4,9 +4,9 @@
 # in build/. bash sources this file in the source directory. It runs nothing by itself.
 
 # Needed to build everything and run the tests. gcc only recommends libc6-dev.
-build_packages="gcc libc6-dev make autoconf automake libtool pkg-config
-	libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev
-	libcmocka-dev libseccomp-dev liblwip-dev libpcap-dev libvdeplug-dev libncurses-dev mandoc python3"
+library_packages="libc6-dev libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev libpcap-dev
+	libcmocka-dev libseccomp-dev liblwip-dev libvdeplug-dev libncurses-dev"
+build_packages="gcc make autoconf automake libtool pkg-config mandoc python3 $library_packages"
 
 # Peers of some tests, which are skipped where these packages are missing.
 peer_packages="python3-twisted qemu-system-x86 ipxe-qemu
