@@ -67,13 +67,13 @@ EOF
 user_broker_start
 mkfifo "$scratch/served" "$scratch/recording"
 
-# on_wire FIELD...: what tshark says of the VXLAN packets, a line each.
+# on_wire FIELD...: the outer fields of the VXLAN packets as tshark prints them, a line each.
 on_wire() {
 	fields=
 	for field in "$@"; do
 		fields="$fields -e $field"
 	done
-	env HOME="$scratch/home" tshark -r "$scratch/packets" -Y vxlan -T fields $fields 2>/dev/null
+	env HOME="$scratch/home" tshark -r "$scratch/packets" -Y vxlan -T fields -E occurrence=f $fields 2>/dev/null
 }
 
 # goes_through NAME OURS THEIRS: the words for our uplink, and those for the kernel's device.
