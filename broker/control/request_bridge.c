@@ -6,6 +6,7 @@
 
 #include "broker/control/control.h"
 #include "broker/control/request_parts.h"
+#include "broker/engine/engine.h"
 #include "broker/switch/address_table.h"
 #include "broker/switch/bridge.h"
 #include "broker/switch/bridges.h"
@@ -33,6 +34,8 @@ enum request_result request_bridge_add(struct session *session, struct fault *fa
 		fault_set(fault, EINVAL, "a bridge's name has no %%d");
 	else if (bridges_find(session->control->bridges, name))
 		fault_set(fault, EBUSY, "bridge '%s' exists", name);
+	else if (engine_check_room(session->control->engine, fault) < 0)
+		return REQUEST_FAILED;
 	else if (!bridges_add(session->control->bridges, name, is_hub, true))
 		fault_set(fault, ENOMEM, "cannot make bridge '%s': out of memory", name);
 	else

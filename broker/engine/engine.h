@@ -17,6 +17,7 @@
 #include "broker/system/socket_diag.h"
 
 struct batch;
+struct fault;
 struct packet_io;
 
 struct engine {
@@ -27,9 +28,11 @@ struct engine {
 	struct liveness liveness;
 	struct event_sink events;
 	struct accounts accounts; /* of the clients */
-	uint64_t identity; /* a hash that tells this broker from others: see identity.h */
+	uint64_t identity;        /* a hash that tells this broker from others: see identity.h */
 	uint32_t last_id;
-	unsigned int generation;  /* counts the objects that were added and deleted */
+	unsigned int generation; /* counts the objects that were added and deleted */
+	uint32_t objects;        /* the tunnels, uplinks and bridges that there are */
+	uint32_t objects_max;
 	bool default_buffer_fits; /* a new socket's send buffer is SOCKETPAIR_BUFFER already */
 };
 
@@ -41,6 +44,22 @@ int engine_init(struct engine *engine, struct ev_loop *loop);
 
 /* Free what the engine owns, the loop included. */
 void engine_end(struct engine *engine);
+
+/* Check that one more object may be made. -1 with ENOSPC, the fault filled. */
+int engine_check_room(const struct engine *engine, struct fault *fault);
+
+/* Count an object that was added, or deleted. */
+static inline void engine_object_added(struct engine *engine)
+{
+	engine->objects++;
+	engine->generation++;
+}
+
+static inline void engine_object_deleted(struct engine *engine)
+{
+	engine->objects--;
+	engine->generation++;
+}
 
 /* Return an id for a new object. No id is used twice. */
 static inline uint32_t engine_next_id(struct engine *engine)

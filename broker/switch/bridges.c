@@ -59,7 +59,7 @@ struct bridge *bridges_add(struct bridges *bridges, const char *name, bool hub, 
 	bridge->persistent = persistent;
 	RB_INSERT(bridge_name_tree, &bridges->by_name, bridge);
 	RB_INSERT(bridge_id_tree, &bridges->by_id, bridge);
-	engine->generation++;
+	engine_object_added(engine);
 	bridge_publish(engine, bridge, MEMTUN_EVENT_BRIDGE_ADDED);
 	return bridge;
 }
@@ -75,7 +75,7 @@ void bridges_delete(struct bridges *bridges, struct bridge *bridge)
 	capture_end_bridge(bridge);
 	RB_REMOVE(bridge_name_tree, &bridges->by_name, bridge);
 	RB_REMOVE(bridge_id_tree, &bridges->by_id, bridge);
-	bridges->engine->generation++;
+	engine_object_deleted(bridges->engine);
 	bridge_publish(bridges->engine, bridge, MEMTUN_EVENT_BRIDGE_DELETED);
 	bridge_free(bridge);
 }

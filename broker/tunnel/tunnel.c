@@ -73,7 +73,7 @@ struct tunnel *tunnel_new(struct tunnels *tunnels, const struct tunnel_kind *kin
 	tunnel->multi_queue = attribute_set_number(options, MEMTUN_A_MULTI_QUEUE);
 	port_names_add(tunnels->names, &tunnel->port);
 	port_ids_add(&tunnels->by_id, &tunnel->port);
-	tunnel->port.engine->generation++;
+	engine_object_added(tunnel->port.engine);
 	return tunnel;
 }
 
@@ -89,7 +89,7 @@ void tunnel_free(struct tunnel *tunnel)
 	port_leave(&tunnel->port);
 	port_names_remove(tunnels->names, &tunnel->port);
 	port_ids_remove(&tunnels->by_id, &tunnel->port);
-	tunnel->port.engine->generation++;
+	engine_object_deleted(tunnel->port.engine);
 	port_end(&tunnel->port);
 	free(tunnel);
 }
@@ -165,7 +165,8 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 	struct tunnel *tunnel;
 	const char *name;
 
-	if (kind->check && kind->check(tunnels, options, fault) < 0)
+	if (engine_check_room(tunnels->bridges->engine, fault) < 0 ||
+	    (kind->check && kind->check(tunnels, options, fault) < 0))
 		return NULL;
 	name = tunnel_choose_name(tunnels, kind, attribute_set_string(options, MEMTUN_A_NAME), uid,
 				  expanded, fault);

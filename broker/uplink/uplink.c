@@ -8,6 +8,7 @@
 
 #include "broker/adapter/adapter.h"
 #include "broker/engine/engine.h"
+#include "broker/switch/bridges.h"
 #include "broker/switch/bridge.h"
 #include "broker/switch/capture.h"
 #include "common/clock.h"
@@ -286,7 +287,8 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	struct uplink *uplink;
 	bool opened;
 
-	if (port_names_check(uplinks->names, name, uid, fault) < 0)
+	if (engine_check_room(uplinks->bridges->engine, fault) < 0 ||
+	    port_names_check(uplinks->names, name, uid, fault) < 0)
 		return NULL;
 	uplink = uplink_new(uplinks, options, uid, fault);
 	if (!uplink)
@@ -309,7 +311,7 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	port_ids_add(&uplinks->by_id, &uplink->port);
 	if (uplink->up)
 		bridge_announce(uplink->port.bridge);
-	uplink->port.engine->generation++;
+	engine_object_added(uplink->port.engine);
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_ADDED);
 	return uplink;
 }
@@ -324,7 +326,7 @@ void uplink_delete(struct uplink *uplink)
 	port_leave(&uplink->port);
 	port_names_remove(uplinks->names, &uplink->port);
 	port_ids_remove(&uplinks->by_id, &uplink->port);
-	uplink->port.engine->generation++;
+	engine_object_deleted(uplink->port.engine);
 	uplink_free(uplink);
 }
 

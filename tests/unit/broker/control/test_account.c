@@ -272,6 +272,32 @@ static void bytes_in_a_sessions_captures_are_bounded(void **state)
 	assert_int_equal(accounts->used[ACCOUNT_BYTES], 0);
 }
 
+static void tunnels_uplinks_and_bridges_are_bounded_together(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct answer answer;
+	unsigned int records = 0;
+
+	fixture->broker->engine->objects_max = 10;
+	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=b");
+	client_send(&fixture->client, MEMTUN_CMD_TUNNEL_ADD, 0, "name=t%d,count=100");
+	do {
+		assert_true(client_receive(&fixture->client, &answer));
+		records++;
+	} while (answer.error == 0);
+	assert_int_equal(answer.error, ENOSPC);
+	assert_int_equal(records, 9 + 1);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=c"), ENOSPC);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_OPEN, "name=x"), ENOSPC);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_ADD,
+				 "name=u,bridge=b,type=udp,local=127.0.0.1:1,remote=127.0.0.1:9"),
+			 ENOSPC);
+	/* What exists can be opened, and what is deleted makes room. */
+	close(tunnel_opened(fixture, "name=t0"));
+	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=t1");
+	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=c");
+}
+
 /* ------------------------------------------------------------------------------ room */
 
 static void clients_above_the_maximum_are_spare(void **state)
@@ -382,6 +408,7 @@ int main(void)
 		WITH_BROKER(a_sessions_injectors_are_bounded),
 		WITH_BROKER(subscribers_are_bounded),
 		WITH_BROKER(bytes_in_a_sessions_captures_are_bounded),
+		WITH_BROKER(tunnels_uplinks_and_bridges_are_bounded_together),
 		WITH_BROKER(clients_above_the_maximum_are_spare),
 		WITH_BROKER(tunnels_leave_a_reserve_of_descriptors),
 		WITH_BROKER(a_client_that_reads_nothing_is_disconnected_after_the_limit),
