@@ -78,6 +78,15 @@ static int set_log_level(struct settings *settings, const char *value)
 	return -1;
 }
 
+/* Print a text that was asked for, and return the exit status. */
+static int print(const char *text)
+{
+	if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "memtund: cannot write the output: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 /* Take one option; -1: go on. */
 static int settings_take(struct settings *settings, int option)
 {
@@ -95,11 +104,9 @@ static int settings_take(struct settings *settings, int option)
 	case 'l':
 		return set_log_level(settings, optarg);
 	case 'h':
-		fputs(usage, stdout);
-		return EXIT_SUCCESS;
+		return print(usage);
 	case 'V':
-		puts("memtund " PACKAGE_VERSION);
-		return EXIT_SUCCESS;
+		return print("memtund " PACKAGE_VERSION "\n");
 	default:
 		fputs("memtund: see memtund --help\n", stderr);
 		return EXIT_USAGE;

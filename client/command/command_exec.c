@@ -159,27 +159,40 @@ static int exec_open_all(const struct invocation *invocation, struct exec *exec)
 
 /* ------------------------------------------------------------------------------ descriptors */
 
+/* Move the tunnel's descriptor to the number, or with -1 to any free one. -1 with errno. */
+static int opened_move(struct opened *opened, int number)
+{
+	int fd = number < 0 ? fcntl(opened->fd, F_DUPFD_CLOEXEC, FIRST_FD)
+			    : dup2(opened->fd, number);
+
+	if (fd < 0)
+		return -1;
+	close(opened->fd);
+	opened->fd = fd;
+	return 0;
+}
+
 /*
  * Move the descriptors to the numbers from 3 up, in their order, and let the program inherit them.
+ * Only a later tunnel's descriptor that has the number of an earlier one is moved twice, so this
+ * needs one free number, however small the limit of descriptors is.
  */
 static int exec_move(struct exec *exec)
 {
-	/* First move all of them above these numbers, so that none overwrites another. */
 	for (int i = 0; i < exec->count; i++) {
-		int fd = fcntl(exec->tunnels[i].fd, F_DUPFD_CLOEXEC, FIRST_FD + exec->count);
+		int number = FIRST_FD + i, result = 0;
 
-		if (fd < 0)
+		for (int k = i + 1; k < exec->count && result == 0; k++) {
+			if (exec->tunnels[k].fd == number)
+				result = opened_move(&exec->tunnels[k], -1);
+		}
+		if (result == 0 && exec->tunnels[i].fd == number)
+			result = fcntl(number, F_SETFD, 0);
+		else if (result == 0)
+			result = opened_move(&exec->tunnels[i], number);
+		if (result < 0)
 			return command_fail(EXIT_OURS, "cannot move a descriptor: %s",
 					    strerror(errno));
-		close(exec->tunnels[i].fd);
-		exec->tunnels[i].fd = fd;
-	}
-	for (int i = 0; i < exec->count; i++) {
-		if (dup2(exec->tunnels[i].fd, FIRST_FD + i) < 0)
-			return command_fail(EXIT_OURS, "cannot move a descriptor: %s",
-					    strerror(errno));
-		close(exec->tunnels[i].fd);
-		exec->tunnels[i].fd = FIRST_FD + i;
 	}
 	return 0;
 }
@@ -193,12 +206,40 @@ static void variable_name(const char *name, char variable[], size_t size)
 	variable[used] = '\0';
 }
 
+/* Return whether the program will have the descriptor that memtun was started with. */
+static bool is_inherited(const struct exec *exec, int fd)
+{
+	return (fd < FIRST_FD || fd >= FIRST_FD + exec->count) && fcntl(fd, F_GETFD) == 0;
+}
+
+/*
+ * Remove each MEMTUN_FD_ variable of an outer exec whose descriptor the program will not have,
+ * because it is closed or replaced.
+ */
+static void exec_clean_variables(const struct exec *exec)
+{
+	static const char prefix[] = "MEMTUN_FD_";
+
+	for (char **variable = environ; variable && *variable;) {
+		const char *value = strchr(*variable, '=');
+		memory_owned char *name = NULL;
+
+		if (strncmp(*variable, prefix, strlen(prefix)) == 0 && value &&
+		    !is_inherited(exec, atoi(value + 1)))
+			name = strndup(*variable, (size_t)(value - *variable));
+		/* unsetenv(3) moves the next variable to this place. */
+		if (!name || unsetenv(name) < 0)
+			variable++;
+	}
+}
+
 static int exec_set_variables(struct exec *exec)
 {
 	char names[TUNNELS_MAX * MEMTUN_NAME_SIZE] = "";
 	char number[16];
 	size_t used = 0;
 
+	exec_clean_variables(exec);
 	for (int i = 0; i < exec->count; i++) {
 		char mine[32], other[32];
 
@@ -220,7 +261,8 @@ static int exec_set_variables(struct exec *exec)
 	if (setenv("LISTEN_FDS", number, 1) < 0 || setenv("LISTEN_FDNAMES", names, 1) < 0)
 		return command_fail(EXIT_OURS, "out of memory");
 	snprintf(number, sizeof(number), "%d", (int)getpid());
-	if (setenv("LISTEN_PID", number, 1) < 0)
+	/* systemd's LISTEN_PIDFDID would say that the descriptors are those of another process. */
+	if (setenv("LISTEN_PID", number, 1) < 0 || unsetenv("LISTEN_PIDFDID") < 0)
 		return command_fail(EXIT_OURS, "out of memory");
 	return 0;
 }

@@ -22,6 +22,7 @@ static size_t first_row; /* the first row on the screen */
 
 int top_screen_open(const char **why)
 {
+	bool can_move;
 	int found;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
@@ -33,7 +34,12 @@ int top_screen_open(const char **why)
 		*why = "the terminal's type, $TERM, is not known";
 		return -1;
 	}
+	can_move = cursor_address != NULL;
 	del_curterm(cur_term);
+	if (!can_move) {
+		*why = "the terminal's type, $TERM, cannot move the cursor";
+		return -1;
+	}
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal) {
 		*why = "the terminal can't be used";

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What memtund, memtun and memtun-host make of the descriptors, signals and limits of their start."""
+import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -259,6 +261,70 @@ class Signals(Case):
         process.send_signal(signal.SIGUSR1)
         self.assertEqual(process.stdout.readline(), "USR1\n")
         self.assertEqual(self.finish(process), "")
+
+
+class Exec(Case):
+    def test_many_tunnels_need_few_descriptors(self):
+        self.broker()
+        for count, limit in ((100, 110), (20, 30)):
+            tunnels = [word for i in range(count) for word in ("-t", f"n{i}")]
+            done = self.succeed("exec", *tunnels, "--", "/bin/sh", "-c",
+                                "echo $LISTEN_FDS; ls /proc/$$/fd | sort -n | tail -n +4",
+                                preexec_fn=lambda limit=limit: resource.setrlimit(
+                                    resource.RLIMIT_NOFILE, (limit, limit)))
+            lines = [int(line) for line in done.split()]
+            self.assertEqual(lines[:count + 1], [count, *range(3, 3 + count)])
+
+    def test_each_descriptor_is_its_tunnel_s_whatever_was_inherited(self):
+        self.broker()
+        tunnels = ["a", "b", "c"]
+        for inherited in ([], [3], [4], [3, 4, 5], [5, 7]):
+            null = os.open("/dev/null", os.O_RDWR)
+            high = os.dup2(null, 40)
+
+            def prepare(numbers=inherited):
+                for number in range(3, 40):
+                    if number in numbers:
+                        os.dup2(40, number)
+                    else:
+                        try:
+                            os.close(number)
+                        except OSError:
+                            pass
+
+            send = "import os, struct\n" \
+                   "for i, name in enumerate('abc'):\n" \
+                   "    for _ in range(i + 1):\n" \
+                   "        os.write(3 + i, bytes(12) + b'\\x88\\xb5' + bytes(46))\n"
+            self.succeed("exec", *[w for t in tunnels for w in ("-t", t + ":persistent")], "--",
+                         sys.executable, "-c", send, preexec_fn=prepare, close_fds=False)
+            for i, name in enumerate(tunnels):
+                shown, = json.loads(self.succeed("show", "-s", "-j", name))
+                self.assertEqual(shown["from-client-frames"], i + 1)
+                self.succeed("del", name)
+            os.close(null)
+            os.close(high)
+
+    def test_variables_of_an_outer_exec_that_are_no_longer_true_are_gone(self):
+        self.broker()
+        inner = [MEMTUN, "exec", "-t", "b", "--", "/bin/sh", "-c", "env | grep -E '_FD|LISTEN_PID'"]
+        done = self.succeed("exec", "-t", "a", "-t", "c", "--", *inner,
+                            env={**self.environment, "LISTEN_PIDFDID": "7", "MEMTUN_FD_old": "99"})
+        lines = sorted(line for line in done.split() if not line.startswith("LISTEN_PID="))
+        self.assertEqual(lines, ["LISTEN_FDNAMES=b", "LISTEN_FDS=1", "MEMTUN_FD_b=3",
+                                 "MEMTUN_FD_c=4"])
+
+
+class Output(Case):
+    def test_help_and_version_to_a_full_device_fail(self):
+        for program in (MEMTUN, MEMTUND):
+            for option in ("--help", "--version"):
+                with open("/dev/full", "w", encoding="utf-8") as full:
+                    done = subprocess.run([program, option], stdout=full, stderr=subprocess.PIPE,
+                                          text=True, timeout=SECONDS, check=False)
+                self.assertEqual((done.returncode, done.stderr), (
+                    1, f"{os.path.basename(program)}: cannot write the output: "
+                       "No space left on device\n"))
 
 
 if __name__ == "__main__":

@@ -428,6 +428,11 @@ class Screen(TopCase):
         self.assertEqual(on.ends(), (1, "memtun: the terminal's type, $TERM, is not known; "
                                         "top -b prints tables\n"))
 
+    def test_a_terminal_that_cannot_move_the_cursor_is_told(self):
+        on = self.look(kind="dumb")
+        self.assertEqual(on.ends(), (1, "memtun: the terminal's type, $TERM, cannot move the "
+                                        "cursor; top -b prints tables\n"))
+
 
 if __name__ == "__main__":
     # End the process after a failure, too.
