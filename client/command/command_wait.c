@@ -22,9 +22,11 @@ struct wait {
 	int timeout; /* milliseconds, -1: none */
 };
 
-/* The state of the port at the last check. */
+/* What events have said, and the state of the port at the last check. */
 struct waiting {
-	const char *name;
+	const char *name, *state;
+	bool reached; /* an event said that the port was in the state, whatever it is in now */
+	bool deleted;
 	bool exists;
 	bool has_counters;
 	bool open;                     /* or up */
@@ -50,11 +52,24 @@ static void waiting_record(const struct memtun_record *record, void *context)
 	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
 }
 
-/* Ignore the event itself: each one makes waiting_run() check the port again. */
+/* Note what the event says, because the state may be another one again by now. */
 static void event_came(const struct memtun_record *record, void *context)
 {
-	(void)record;
-	(void)context;
+	const char *event = memtun_record_string(record, "event");
+	const char *name = memtun_record_string(record, "name");
+	const char *state = memtun_record_string(record, "state");
+	struct waiting *waiting = context;
+
+	if (!event || !name || strcmp(name, waiting->name) != 0)
+		return;
+	/* What is deleted is in its last state, but an uplink that was up is not up any more. */
+	if (strcmp(event, "deleted") == 0) {
+		waiting->deleted = true;
+		state = "closed";
+	} else if (strcmp(event, "uplink-deleted") == 0) {
+		state = "down";
+	}
+	waiting->reached |= state && strcmp(state, waiting->state) == 0;
 }
 
 static bool is_uplink_state(const char *state)
@@ -66,15 +81,15 @@ static bool is_uplink_state(const char *state)
  * Check the port: 1 if it is in that state, 0 if it isn't yet, -1 with *status if it can't be,
  * after a message, or with memtun_error() and -1 as *status.
  */
-static int waiting_check(struct memtun *memtun, struct waiting *waiting, const char *state,
-			 int *status)
+static int waiting_check(struct memtun *memtun, struct waiting *waiting, int *status)
 {
-	const char *name = waiting->name;
+	const char *name = waiting->name, *state = waiting->state;
 	bool uplink = is_uplink_state(state);
 	listing_ask *ask = uplink ? memtun_uplink_show : memtun_show;
 	listing_ask *ask_other = uplink ? memtun_show : memtun_uplink_show;
 
-	*waiting = (struct waiting){.name = name};
+	waiting->exists = waiting->open = false;
+	waiting->reason[0] = '\0';
 	if (ask(memtun, name, true, waiting_record, waiting) < 0 && errno != ENOENT) {
 		*status = -1;
 		return -1;
@@ -90,7 +105,7 @@ static int waiting_check(struct memtun *memtun, struct waiting *waiting, const c
 		return waiting->open;
 	if (strcmp(state, "closed") == 0 || strcmp(state, "down") == 0)
 		return !waiting->open;
-	if (!waiting->exists) {
+	if (!waiting->exists || waiting->deleted) {
 		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
 		return -1;
 	}
@@ -109,22 +124,25 @@ static int waiting_run(struct memtun *memtun, void *context)
 	const struct wait *wait = context;
 	int64_t until = wait->timeout < 0 ? -1 : clock_now() + wait->timeout * CLOCK_MILLISECOND;
 	bool by_event = strcmp(wait->state, "drained") != 0;
-	struct waiting waiting = {.name = wait->name};
+	struct waiting waiting = {.name = wait->name, .state = wait->state};
 	int status = 0, checked;
 
-	if (memtun_subscribe(memtun, event_came, NULL) < 0)
+	if (memtun_subscribe(memtun, event_came, &waiting) < 0)
 		return -1;
-	while ((checked = waiting_check(memtun, &waiting, wait->state, &status)) == 0) {
+	while ((checked = waiting_check(memtun, &waiting, &status)) == 0) {
 		int rest = clock_poll_timeout(until);
+		bool is_over = rest == 0;
 
-		if (rest == 0)
-			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s",
-					    wait->name, wait->state, waiting.reason[0] ? ": " : "",
-					    waiting.reason);
 		if (!by_event && (rest < 0 || rest > DRAINED_INTERVAL))
 			rest = DRAINED_INTERVAL;
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
 			return -1;
+		if (waiting.reached)
+			return 0;
+		if (is_over)
+			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s",
+					    wait->name, wait->state, waiting.reason[0] ? ": " : "",
+					    waiting.reason);
 	}
 	return status;
 }
