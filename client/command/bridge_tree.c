@@ -119,6 +119,7 @@ static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct in
 		       const struct memtun_record *bridge)
 {
 	const char *name = memtun_record_string(bridge, "name");
+	const char *hub = memtun_record_string(bridge, "hub");
 	struct memtun_record **ports = inventory_ports(inventory, name, &tree->port_count);
 	memory_owned struct port_row *rows = calloc(tree->port_count + 1, sizeof(*rows));
 
@@ -128,7 +129,7 @@ static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct in
 		tree->failed = true;
 		return 0;
 	}
-	if (!tree->json && strcmp(memtun_record_string(bridge, "hub"), "on") == 0)
+	if (!tree->json && hub && strcmp(hub, "on") == 0)
 		tree_set(tree, tree->bridge, "type", "hub");
 	for (size_t i = 0; i < tree->port_count; i++)
 		tree_port(tree, &rows[i], ports[i]);

@@ -36,6 +36,7 @@ struct listing {
 
 void listing_write_drops(FILE *to, const struct memtun_record *record)
 {
+	const char *name = memtun_record_string(record, "name");
 	const char *key = NULL;
 
 	while ((key = memtun_record_next(record, key))) {
@@ -43,7 +44,7 @@ void listing_write_drops(FILE *to, const struct memtun_record *record)
 
 		if (strstr(key, "-dropped-") && memtun_record_number(record, key, &number) == 0 &&
 		    number)
-			fprintf(to, "%s: %s %s\n", memtun_record_string(record, "name"), key,
+			fprintf(to, "%s: %s %s\n", name ? name : "-", key,
 				memtun_record_string(record, key));
 	}
 }
