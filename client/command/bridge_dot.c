@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/command/bridge_view.h"
+#include "client/command/output.h"
 #include "client/command/uplink_joined.h"
 
 /* Print the text as a part of a quoted string. */
@@ -15,10 +16,10 @@ static void dot_escaped(const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
+			fputc('\\', output);
+		fputc(*text, output);
 		if (*text == '&')
-			fputs("amp;", stdout);
+			fputs("amp;", output);
 	}
 }
 
@@ -28,9 +29,9 @@ static void dot_escaped(const char *text)
  */
 static void dot_node(const char *kind, const char *name)
 {
-	printf("\"%s ", kind);
+	fprintf(output, "\"%s ", kind);
 	dot_escaped(name);
-	putchar('"');
+	fputc('"', output);
 }
 
 static const char *or_nothing(const char *text)
@@ -44,13 +45,13 @@ static void dot_bridge(const struct memtun_record *bridge)
 	const char *mode = memtun_record_string(bridge, "mode");
 	const char *hub = memtun_record_string(bridge, "hub");
 
-	putchar('\t');
+	fputc('\t', output);
 	dot_node("bridge", name);
-	printf(" [shape=box, style=bold, label=\"");
+	fprintf(output, " [shape=box, style=bold, label=\"");
 	dot_escaped(name);
 	/* A bridge without ports has no mode yet. */
-	printf("\\n%s%s%s\"];\n", or_nothing(mode), mode ? " " : "",
-	       hub && strcmp(hub, "on") == 0 ? "hub" : "bridge");
+	fprintf(output, "\\n%s%s%s\"];\n", or_nothing(mode), mode ? " " : "",
+		hub && strcmp(hub, "on") == 0 ? "hub" : "bridge");
 }
 
 /* Print the node of what an uplink is joined to, and the edge to it. */
@@ -60,15 +61,15 @@ static void dot_outside(const struct memtun_record *uplink, const char *style)
 	const char *type = memtun_record_string(uplink, "type");
 
 	uplink_joined(uplink, joined);
-	putchar('\t');
+	fputc('\t', output);
 	dot_node(type, joined);
-	printf(" [shape=plaintext, label=\"");
+	fprintf(output, " [shape=plaintext, label=\"");
 	dot_escaped(joined);
-	printf("\"];\n\t");
+	fprintf(output, "\"];\n\t");
 	dot_node("port", memtun_record_string(uplink, "name"));
-	printf(" -- ");
+	fprintf(output, " -- ");
 	dot_node(type, joined);
-	printf(" [style=%s];\n", style);
+	fprintf(output, " [style=%s];\n", style);
 }
 
 static void dot_port(const struct memtun_record *bridge, const struct memtun_record *port)
@@ -79,23 +80,23 @@ static void dot_port(const struct memtun_record *bridge, const struct memtun_rec
 	bool works = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
 	const char *style = works ? "solid" : "dashed";
 
-	putchar('\t');
+	fputc('\t', output);
 	dot_node("port", name);
-	printf(" [shape=ellipse, style=%s, label=\"", style);
+	fprintf(output, " [shape=ellipse, style=%s, label=\"", style);
 	dot_escaped(name);
-	printf("\\n%s %s\"];\n\t", type ? type : or_nothing(memtun_record_string(port, "mode")),
-	       state);
+	fprintf(output, "\\n%s %s\"];\n\t",
+		type ? type : or_nothing(memtun_record_string(port, "mode")), state);
 	dot_node("bridge", memtun_record_string(bridge, "name"));
-	printf(" -- ");
+	fprintf(output, " -- ");
 	dot_node("port", name);
-	printf(" [style=%s];\n", style);
+	fprintf(output, " [style=%s];\n", style);
 	if (type)
 		dot_outside(port, style);
 }
 
 int bridge_dot_print(const struct inventory *inventory)
 {
-	puts("graph memtun {\n\trankdir=LR;");
+	fputs("graph memtun {\n\trankdir=LR;\n", output);
 	for (size_t i = 0; i < inventory->bridges.count; i++) {
 		const struct memtun_record *bridge = inventory->bridges.records[i];
 		size_t count;
@@ -106,6 +107,6 @@ int bridge_dot_print(const struct inventory *inventory)
 		for (size_t port = 0; port < count; port++)
 			dot_port(bridge, ports[port]);
 	}
-	puts("}");
+	fputs("}\n", output);
 	return 0;
 }

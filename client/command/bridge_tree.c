@@ -12,6 +12,7 @@
 #include "client/command/bridge_view.h"
 #include "client/command/listing.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
 #include "common/clock.h"
@@ -164,6 +165,6 @@ int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun
 	if (status || !statistics || tree.json)
 		return status;
 	for (size_t i = 0; i < inventory->ports.count; i++)
-		listing_write_drops(stdout, inventory->ports.records[i]);
+		listing_write_drops(output, inventory->ports.records[i]);
 	return 0;
 }

@@ -11,14 +11,21 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/output.h"
 #include "client/command/pcapng.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_describe.h"
 
+static bool is_standard_output(const struct capture_file *file)
+{
+	return !file->path || strcmp(file->path, "-") == 0;
+}
+
 static int file_fail(const struct capture_file *file)
 {
 	return command_fail(EXIT_REFUSED, "cannot write %s: %s",
-			    file->path ? file->path : "standard output", strerror(errno));
+			    is_standard_output(file) ? "standard output" : file->path,
+			    strerror(errno));
 }
 
 int capture_file_open(struct capture_file *file, const char *path)
@@ -31,6 +38,11 @@ int capture_file_open(struct capture_file *file, const char *path)
 	else
 		file->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	return file->fd < 0 || pcapng_write_section(file->fd) < 0 ? file_fail(file) : 0;
+}
+
+struct pollfd capture_file_watch(const struct capture_file *file)
+{
+	return is_standard_output(file) ? output_watch() : (struct pollfd){.fd = -1};
 }
 
 void capture_file_close(struct capture_file *file)
@@ -68,9 +80,9 @@ struct capture_interface *capture_file_find(const struct capture_file *file, uin
 
 /* ------------------------------------------------------------------------------ frames */
 
-static int print_frame(const struct capture_interface *interface,
-		       const struct memtun_capture_header *header, const void *data,
-		       uint32_t length)
+static void print_frame(const struct capture_interface *interface,
+			const struct memtun_capture_header *header, const void *data,
+			uint32_t length)
 {
 	time_t seconds = (time_t)(header->time / 1000000000);
 	char line[FRAME_DESCRIPTION_SIZE];
@@ -80,9 +92,9 @@ static int print_frame(const struct capture_interface *interface,
 	if (localtime_r(&seconds, &parts))
 		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
 	frame_describe(line, sizeof(line), interface->mode, data, length);
-	printf("%s.%09" PRIu64 " %s %s %s\n", clock, header->time % 1000000000, interface->name,
-	       header->direction == MEMTUN_FROM_CLIENT ? "from-client" : "to-client", line);
-	return fflush(stdout) == EOF ? -1 : 0;
+	fprintf(output, "%s.%09" PRIu64 " %s %s %s\n", clock, header->time % 1000000000,
+		interface->name,
+		header->direction == MEMTUN_FROM_CLIENT ? "from-client" : "to-client", line);
 }
 
 int capture_file_write(struct capture_file *file, struct capture_interface *interface,
@@ -99,9 +111,12 @@ int capture_file_write(struct capture_file *file, struct capture_interface *inte
 		.length = length,
 	};
 
-	if ((file->path ? pcapng_write_frame(file->fd, &frame)
-			: print_frame(interface, header, data, length)) < 0)
+	if (!file->path)
+		print_frame(interface, header, data, length);
+	else if (pcapng_write_frame(file->fd, &frame) < 0)
 		return file_fail(file);
+	if (!file->path && output_flush() < 0)
+		return EXIT_REFUSED;
 	file->missed = header->missed;
 	file->frames++;
 	interface->captured++;
@@ -127,6 +142,6 @@ int capture_file_end(struct capture_file *file, uint64_t missed)
 					    i == 0 ? missed : 0) < 0)
 			return file_fail(file);
 	}
-	fprintf(stderr, "%" PRIu64 " frames captured, %" PRIu64 " missed\n", file->frames, missed);
+	command_note("%" PRIu64 " frames captured, %" PRIu64 " missed", file->frames, missed);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef MEMTUN_CAPTURE_FILE_H
 #define MEMTUN_CAPTURE_FILE_H
 
+#include <poll.h>
 #include <stdint.h>
 
 #include "memtun.h"
@@ -47,6 +48,9 @@ int capture_file_write(struct capture_file *file, struct capture_interface *inte
 
 /* Write the totals: how many frames were captured, and how many were missed. */
 int capture_file_end(struct capture_file *file, uint64_t missed);
+
+/* Return the entry for poll(2) that reports the end of the file's reader, as output_watch() does. */
+struct pollfd capture_file_watch(const struct capture_file *file);
 
 void capture_file_close(struct capture_file *file);
 

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "client/command/suggestion.h"
 
 /* Return the last word of the command's name: "add" of "bridge add". */
@@ -38,16 +40,42 @@ const struct command *command_find(const struct command *const table[], const st
 	return NULL;
 }
 
+/* Write one line to standard error, in one piece if the descriptor takes it. */
+static void line_print(const char *before, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
+static void line_print(const char *before, const char *format, va_list arguments)
+{
+	char *text = NULL;
+	int length = vasprintf(&text, format, arguments);
+	struct iovec parts[] = {
+		{(void *)(uintptr_t)before, strlen(before)},
+		{text, length < 0 ? 0 : (size_t)length},
+		{(char[]){'\n'}, 1},
+	};
+
+	if (length < 0)
+		return;
+	output_write(STDERR_FILENO, parts, 3);
+	free(text);
+}
+
 int command_fail(int status, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	fputs("memtun: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	line_print("memtun: ", format, arguments);
 	va_end(arguments);
 	return status;
+}
+
+void command_note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	line_print("", format, arguments);
+	va_end(arguments);
 }
 
 int command_connected(const struct invocation *invocation, connected_function *function,

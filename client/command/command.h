@@ -96,6 +96,9 @@ const struct command *command_find(const struct command *const table[], const st
 /* Print the message to standard error with "memtun: " before it, and return the status. */
 int command_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Print the line to standard error. */
+void command_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Use the connection. Return the exit status, or -1 with memtun_error(). */
 typedef int connected_function(struct memtun *memtun, void *context);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memtun capture: the frames of a port or of all ports of a bridge. It ends when the port or the
- * bridge is deleted, after -c FRAMES, or by a signal.
+ * bridge is deleted, after -c FRAMES, by a signal, or when the reader of standard output ends.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "client/command/capture_file.h"
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "client/command/stop.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_format.h"
@@ -162,7 +164,10 @@ static int capture_frames(struct capture *capture)
 {
 	_Alignas(8) static unsigned char record[RECORD_MAX];
 	const struct memtun_capture_header *header = (const void *)record;
-	struct pollfd poll_fd = {.fd = capture->fd, .events = POLLIN};
+	struct pollfd fds[2] = {
+		{.fd = capture->fd, .events = POLLIN},
+		capture_file_watch(&capture->file),
+	};
 	bool has_ended = false;
 	int status = 0;
 
@@ -178,7 +183,11 @@ static int capture_frames(struct capture *capture)
 		else if (length >= 0 || errno != EAGAIN)
 			has_ended = true;
 		else
-			stop_poll(&poll_fd, 1, -1);
+			stop_poll(fds, 2, -1);
+		if (output_has_no_reader(&fds[1])) {
+			output_break();
+			return EXIT_REFUSED;
+		}
 	}
 	if (status == 0)
 		status = capture_file_end(&capture->file, capture->missed);
@@ -216,6 +225,9 @@ static int capture_parse(struct capture *capture, const struct invocation *invoc
 	if (options_number(invocation, "-c", 1, UINT64_MAX / 2, &capture->max) ||
 	    options_ready_fd(invocation, &capture->ready_fd))
 		return EXIT_USAGE;
+	if (capture->path && strcmp(capture->path, "-") == 0 && isatty(STDOUT_FILENO))
+		return command_fail(EXIT_USAGE,
+				    "-w - writes a binary file, and standard output is a terminal");
 	if (invocation->count == 1)
 		return 0;
 	capture->filter = words_join(invocation->count - 1, invocation->words + 1);

@@ -11,6 +11,7 @@
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "common/descriptor.h"
 #include "common/frame/frame_describe.h"
 #include "memtun/connector.h"
@@ -54,10 +55,10 @@ static void print_packet(const struct memtun_packet *packet)
 	char line[FRAME_DESCRIPTION_SIZE];
 
 	frame_describe(line, sizeof(line), packet->mode, packet->data, packet->length);
-	puts(line);
+	fprintf(output, "%s\n", line);
 	for (size_t i = 0; i < packet->length; i++)
-		printf("%02x%s", packet->data[i],
-		       i + 1 == packet->length || i % 32 == 31 ? "\n" : "");
+		fprintf(output, "%02x%s", packet->data[i],
+			i + 1 == packet->length || i % 32 == 31 ? "\n" : "");
 }
 
 /* Wait for the frame and print it. Return the exit status. */
@@ -70,7 +71,7 @@ static int expect_match(struct expect *expect, struct memtun_connector *connecto
 	index = memtun_connector_expect(connector, expect->patterns, count, expect->timeout,
 					expect->limit);
 	if (index >= 0) {
-		printf("%d\n", index);
+		fprintf(output, "%d\n", index);
 		for (size_t i = 0; (packet = memtun_connector_match(connector, i)); i++)
 			print_packet(packet);
 		return 0;

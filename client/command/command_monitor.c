@@ -4,14 +4,17 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
+#include "common/clock.h"
 #include "memtun.h"
 
 struct monitor {
@@ -41,15 +44,32 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		return;
 	}
 	memtun_record_number(record, "time", &time);
-	printf("%" PRIu64 ".%06" PRIu64 " %s %s%s%s%s%s%s%s", time / 1000000000,
-	       time / 1000 % 1000000, or_nothing(memtun_record_string(record, "event")),
-	       or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
-	       bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
-	       or_nothing(peer));
+	fprintf(output, "%" PRIu64 ".%06" PRIu64 " %s %s%s%s%s%s%s%s", time / 1000000000,
+		time / 1000 % 1000000, or_nothing(memtun_record_string(record, "event")),
+		or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
+		bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
+		or_nothing(peer));
 	if (type)
-		printf(" type %s %s", type, uplink_joined(record, joined));
-	printf("%s%s\n", reason ? ": " : "", or_nothing(reason));
-	monitor->failed |= fflush(stdout) == EOF;
+		fprintf(output, " type %s %s", type, uplink_joined(record, joined));
+	fprintf(output, "%s%s\n", reason ? ": " : "", or_nothing(reason));
+	monitor->failed |= output_flush() < 0;
+}
+
+/* Wait for the broker, and for the end of the reader of standard output. */
+static int monitor_wait(struct monitor *monitor, struct memtun *memtun)
+{
+	struct pollfd fds[2] = {
+		{.fd = memtun_fd(memtun), .events = memtun_events(memtun)},
+		output_watch(),
+	};
+
+	poll(fds, 2, clock_poll_timeout(memtun_deadline(memtun)));
+	if (output_has_no_reader(&fds[1])) {
+		output_break();
+		monitor->failed = true;
+		return 0;
+	}
+	return memtun_dispatch(memtun);
 }
 
 static int monitor_subscribe(struct memtun *memtun, void *context)
@@ -61,7 +81,7 @@ static int monitor_subscribe(struct memtun *memtun, void *context)
 		return -1;
 	status = command_ready(monitor->ready_fd);
 	while (status == 0 && !monitor->failed) {
-		if (memtun_wait(memtun, -1) < 0 && errno != EINTR)
+		if (monitor_wait(monitor, memtun) < 0)
 			return -1;
 	}
 	return monitor->failed ? EXIT_REFUSED : status;

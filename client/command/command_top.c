@@ -12,6 +12,7 @@
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "client/command/rates.h"
 #include "client/command/stop.h"
 #include "client/command/table.h"
@@ -178,8 +179,10 @@ static int top_print(const struct top *top)
 	if (result == 0 && top->json)
 		result = table_print_array_line(table);
 	else if (result == 0)
-		/* A reader sees the end of a table by an empty line. */
-		result = table_print(table) < 0 || putchar('\n') < 0 || fflush(stdout) < 0 ? -1 : 0;
+		result = table_print(table);
+	/* A reader sees the end of a table by an empty line. */
+	if (result == 0 && !top->json)
+		fputc('\n', output);
 	table_free(table);
 	return result;
 }
@@ -192,7 +195,7 @@ static int top_fail(struct top *top, const char *what, const char *why)
 	return -1;
 }
 
-/* Show the rates of a new sample. */
+/* Show the rates of a new sample. 1: the output can't be written, which main() reports. */
 static int top_sampled(struct top *top)
 {
 	if (top->rates.failed)
@@ -205,7 +208,7 @@ static int top_sampled(struct top *top)
 		top_screen_draw(&top->rates, top->order, top->interval);
 	else if (top_print(top) < 0)
 		return top_fail(top, "cannot print the table: ", strerror(errno));
-	return 0;
+	return output_flush() < 0 ? 1 : 0;
 }
 
 /* Handle the keys that were pressed. 1: quit. */
@@ -227,23 +230,29 @@ static int top_read_keys(struct top *top)
 /* Wait for the broker, a key, a signal or the due time, and handle it. 1: quit. */
 static int top_wait(struct top *top, int64_t due)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{.fd = memtun_fd(top->memtun), .events = memtun_events(top->memtun)},
 		{.fd = top->batch ? -1 : STDIN_FILENO, .events = POLLIN},
+		output_watch(),
 	};
 	bool asked = top->rates.asked > 0;
+	int result = 0;
 	int64_t until = clock_earlier(asked ? -1 : due, memtun_deadline(top->memtun));
 
-	if (stop_poll(fds, 2, until) < 0 && errno != EINTR)
+	if (stop_poll(fds, 3, until) < 0 && errno != EINTR)
 		return top_fail(top, "cannot wait: ", strerror(errno));
 	if (stop_requested())
 		return 1;
+	if (top->batch && output_has_no_reader(&fds[2])) {
+		output_break();
+		return 1;
+	}
 	if (memtun_dispatch(top->memtun) < 0)
 		return top_fail(top, "", memtun_error(top->memtun));
-	if (asked && top->rates.asked == 0 && top_sampled(top) < 0)
-		return -1;
-	if (top->batch)
-		return 0;
+	if (asked && top->rates.asked == 0)
+		result = top_sampled(top);
+	if (top->batch || result != 0)
+		return result;
 	/* A terminal that has hung up stays readable without a key. */
 	return fds[1].revents & (POLLHUP | POLLERR | POLLNVAL) ? 1 : top_read_keys(top);
 }

@@ -9,6 +9,7 @@
 #include "client/command/commands.h"
 #include "client/command/keys.h"
 #include "client/command/listing.h"
+#include "client/command/output.h"
 #include "memtun.h"
 
 /* ------------------------------------------------------------------------------ add */
@@ -19,7 +20,7 @@ static void tunnel_made(const struct memtun_record *record, const char *asked_na
 	const char *name = memtun_record_string(record, "name");
 
 	if (strchr(asked_name, '%') && name)
-		puts(name);
+		fprintf(output, "%s\n", name);
 }
 
 const struct command command_add = {

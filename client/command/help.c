@@ -8,6 +8,7 @@
 #include "client/command/commands.h"
 #include "client/command/keys.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 
 #define TERM_SIZE 48
 
@@ -99,7 +100,7 @@ static void keys_print(const struct command *command)
 	for (size_t i = 0; member(command, i); i++)
 		of_commands |= member(command, i)->keys;
 	put_keys(&section, of_commands);
-	section.to = stdout;
+	section.to = output;
 	put_keys(&section, of_commands);
 }
 
@@ -111,8 +112,8 @@ static void usage_print(const struct command *command, const char *before)
 	do {
 		int length = (int)strcspn(form, "\n");
 
-		printf("%s memtun %s%s%s%.*s\n", before, command->name,
-		       command->options ? " [OPTION]..." : "", length ? " " : "", length, form);
+		fprintf(output, "%s memtun %s%s%s%.*s\n", before, command->name,
+			command->options ? " [OPTION]..." : "", length ? " " : "", length, form);
 		before = "      ";
 		form += length;
 	} while (*form++ == '\n');
@@ -122,18 +123,19 @@ void help_print(const struct command *command)
 {
 	for (size_t i = 0; member(command, i); i++)
 		usage_print(member(command, i), i == 0 ? "Usage:" : "      ");
-	printf("%c%s.\n", toupper((unsigned char)command->summary[0]), command->summary + 1);
+	fprintf(output, "%c%s.\n", toupper((unsigned char)command->summary[0]),
+		command->summary + 1);
 	if (command->about)
-		puts(command->about);
+		fprintf(output, "%s\n", command->about);
 	if (command->aliases[0])
-		printf("Other names of this command: %s%s%s.\n", command->aliases[0],
-		       command->aliases[1] ? ", " : "",
-		       command->aliases[1] ? command->aliases[1] : "");
-	options_print(stdout, command);
+		fprintf(output, "Other names of this command: %s%s%s.\n", command->aliases[0],
+			command->aliases[1] ? ", " : "",
+			command->aliases[1] ? command->aliases[1] : "");
+	options_print(output, command);
 	keys_print(command);
-	printf("\nExample%s:\n", command->group ? "s" : "");
+	fprintf(output, "\nExample%s:\n", command->group ? "s" : "");
 	for (size_t i = 0; member(command, i); i++)
-		printf("  %s\n", member(command, i)->example);
+		fprintf(output, "  %s\n", member(command, i)->example);
 }
 
 void help_print_commands(FILE *to)
@@ -164,7 +166,7 @@ static int help_run(const struct invocation *invocation)
 	const struct command *command = NULL;
 
 	if (invocation->count == 0) {
-		help_print_commands(stdout);
+		help_print_commands(output);
 		return EXIT_SUCCESS;
 	}
 	command = command_find(commands, NULL, invocation->words[0]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
 
@@ -98,7 +99,7 @@ int listing_run(const struct invocation *invocation, listing_ask *ask, const cha
 		status = command_connected(invocation, listing_ask_and_print, &listing);
 	table_free(listing.table);
 	if (listing.drops && fclose(listing.drops) == 0 && status == 0)
-		fputs(drops, stdout);
+		fputs(drops, output);
 	free(drops);
 	return status;
 }

@@ -11,6 +11,7 @@
 #include "client/command/commands.h"
 #include "client/command/help.h"
 #include "client/command/options_parse.h"
+#include "client/command/output.h"
 #include "config.h"
 
 const struct command *const commands[] = {
@@ -74,11 +75,11 @@ static int words_check(const struct invocation *invocation)
 static bool is_explained(const struct invocation *invocation)
 {
 	if (options_has(invocation, "--version"))
-		puts("memtun " PACKAGE_VERSION);
+		fputs("memtun " PACKAGE_VERSION "\n", output);
 	else if (!options_has(invocation, "--help"))
 		return false;
 	else if (invocation->command == &memtun_itself)
-		help_print_commands(stdout);
+		help_print_commands(output);
 	else
 		help_print(invocation->command);
 	return true;
@@ -118,7 +119,7 @@ static int invocation_run(struct invocation *invocation, int count, char **words
 		help_print_commands(stderr);
 		status = EXIT_USAGE;
 	}
-	if (fflush(stdout) == EOF || ferror(stdout))
+	if (output_flush() < 0)
 		status = command_fail(EXIT_REFUSED, "cannot write the output: %s", strerror(errno));
 	return status;
 }
@@ -139,7 +140,7 @@ int main(int argc, char **argv)
 		room += strlen(argv[i]);
 	invocation.words = words;
 	invocation.given = calloc(room, sizeof(*invocation.given));
-	if (words && invocation.given)
+	if (words && invocation.given && output_open() == 0)
 		status = invocation_run(&invocation, argc, argv);
 	else
 		command_fail(status, "out of memory");

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/command/pcapng.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
+#include "client/command/output.h"
 #include "config.h"
 
 /*
@@ -66,25 +65,6 @@ static void block_put_option(struct block *block, uint16_t code, const void *val
 	block->count += words;
 }
 
-static int write_all(int fd, struct iovec *parts, int count)
-{
-	while (count) {
-		ssize_t written = writev(fd, parts, count);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -1;
-		for (; count && (size_t)written >= parts->iov_len; parts++, count--)
-			written -= (ssize_t)parts->iov_len;
-		if (count) {
-			parts->iov_base = (char *)parts->iov_base + written;
-			parts->iov_len -= (size_t)written;
-		}
-	}
-	return 0;
-}
-
 static int block_write(int fd, struct block *block)
 {
 	struct iovec part = {block->words, 0};
@@ -92,7 +72,7 @@ static int block_write(int fd, struct block *block)
 	block->words[1] = (uint32_t)(block->count + 1) * 4;
 	block_put(block, block->words[1]);
 	part.iov_len = block->count * 4;
-	return write_all(fd, &part, 1);
+	return output_write(fd, &part, 1);
 }
 
 int pcapng_write_section(int fd)
@@ -155,7 +135,7 @@ int pcapng_write_frame(int fd, const struct pcapng_frame *frame)
 	parts[1] = (struct iovec){(void *)(uintptr_t)frame->data, frame->length};
 	parts[2] = (struct iovec){(void *)(uintptr_t)padding, padded - frame->length};
 	parts[3] = (struct iovec){tail.words, tail.count * 4};
-	return write_all(fd, parts, 4);
+	return output_write(fd, parts, 4);
 }
 
 int pcapng_write_statistics(int fd, uint32_t interface, uint64_t time, uint64_t captured,

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/command/output.h"
 #include "common/attribute_set.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 
 /* All keys of records, and more columns than any command adds. */
 #define COLUMNS_MAX (MEMTUN_A_END + 24)
@@ -187,10 +189,17 @@ int table_print(struct table *table)
 	memory_owned char *text = NULL;
 	char *array;
 
-	if (!table->json)
-		return scols_print_table(table->scols) < 0 ? -1 : 0;
-	array = table_array(table, &text);
-	return !array || puts(array) < 0 ? -1 : 0;
+	if (table->json) {
+		array = table_array(table, &text);
+	} else {
+		scols_print_table_to_string(table->scols, &text);
+		array = text;
+	}
+	if (!array)
+		return failed(ENOMEM);
+	if (array[0])
+		fprintf(output, "%s\n", array);
+	return 0;
 }
 
 /*
@@ -219,7 +228,8 @@ int table_print_array_line(struct table *table)
 	if (!array)
 		return -1;
 	text_join_lines(array);
-	return puts(array) < 0 || fflush(stdout) < 0 ? -1 : 0;
+	fprintf(output, "%s\n", array);
+	return 0;
 }
 
 int table_print_line(const struct memtun_record *record)
@@ -236,7 +246,8 @@ int table_print_line(const struct memtun_record *record)
 		array += strspn(array, "[ ");
 		end = strrchr(array, ']');
 		*end = '\0';
-		result = puts(array) < 0 || fflush(stdout) < 0 ? -1 : 0;
+		fprintf(output, "%s\n", array);
+		result = output_flush();
 	}
 	table_free(table);
 	return result;
