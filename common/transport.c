@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The transport: bytes and descriptors over a UNIX socket, with a bounded send queue. This file
- * makes and frees it, and does its part of the caller's loop. transport_send.c and
- * transport_receive.c are its two sides.
+ * makes and frees a transport. It tells the caller's event loop what to wait for, and dispatches
+ * the events. transport_send.c and transport_receive.c are the transport's two sides.
  */
 #include "memtun/transport.h"
 
@@ -177,7 +177,8 @@ int64_t memtun_transport_deadline(const struct memtun_transport *transport)
 {
 	if (transport->closed)
 		return -1;
-	/* The end must be told, and the socket may never become readable. */
+	/* The next dispatch has to report the end, and is due now, because the socket may never
+	 * become readable. */
 	if (transport_is_complete(transport) ||
 	    (transport->write_error &&
 	     (!transport->reading || transport->receive_backoff.until < 0)))
@@ -215,7 +216,8 @@ static void transport_report_drained(struct memtun_transport *transport)
 		transport->handlers->drained(transport, transport->context);
 }
 
-/* Read up to TRANSPORT_TURN times. False: nothing more can be read for now. */
+/* Read up to TRANSPORT_TURN times. Return whether more may follow: all these reads got data, or a
+ * transient error delays the next one. */
 static bool transport_read_turn(struct memtun_transport *transport)
 {
 	for (int i = 0; i < TRANSPORT_TURN && !transport->closed && transport->reading &&

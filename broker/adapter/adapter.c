@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making and freeing an adapter, packets that wait for a neighbour's MAC address, and the queue of
- * frames to send to the bridge.
+ * This file makes and frees adapters. It keeps the packets that wait for a neighbour's MAC address,
+ * queues the frames to send to the bridge, and announces the adapter's addresses and multicast
+ * groups.
  *
- * While the bridge forwards a batch, each port is marked with its frames of that batch, so an
- * adapter must not send then. It queues its frames, and the bridge has them sent afterwards.
+ * An adapter must not send while the bridge forwards a batch, because each port then has a mask of
+ * that batch's frames. The adapter queues its frames, and the bridge calls adapter_flush()
+ * afterwards.
  */
 #include "broker/adapter/adapter_parts.h"
 
@@ -159,7 +161,7 @@ void adapter_free(struct adapter *adapter)
 	ev_timer_stop(adapter->engine->loop, &adapter->timer);
 	while ((pending_frame = TAILQ_FIRST(&adapter->waiting)))
 		waiting_drop(adapter, pending_frame);
-	/* The bridge flushes adapters before it does anything else. */
+	/* The bridge flushes its adapters after each batch, so no frame is queued here. */
 	assert(TAILQ_EMPTY(&adapter->outgoing));
 	batch_free(adapter->bounce);
 	free(adapter);
@@ -258,7 +260,7 @@ void adapter_announce(struct adapter *adapter)
 	ev_timer_start(loop, &adapter->timer);
 }
 
-/* Add the group of an IPv6 address, unless it is among the last ones already. */
+/* Add the solicited-node group of an IPv6 address to the array, unless it is there already. */
 static void groups_add(struct address groups[], unsigned int *count, const struct address *address)
 {
 	const struct address group = neighbour_group(address);
@@ -351,7 +353,8 @@ void adapter_report_groups(struct adapter *adapter, const struct address *group)
 {
 	bool general = !group->words[0] && !group->words[1];
 
-	/* As for replies: a querier is not paused. */
+	/* While the port is paused, send no report, for the reason in adapter_reply(). A querier
+	 * repeats its query. */
 	if (adapter->operations->is_paused(adapter->port))
 		return;
 	if (general || adapter_has_group(adapter, group))
@@ -395,8 +398,8 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 /* Send a batch of the queued frames. */
 static void adapter_flush_batch(struct adapter *adapter)
 {
-	/* With no other port on the bridge, still send client packets, so that their drop is
-	 * counted. */
+	/* If the bridge has no other port, send only the packets of the client, so that the bridge
+	 * counts them as dropped. */
 	bool heard = !adapter->operations->is_alone(adapter->port);
 	struct pending_frame *pending_frames[BATCH_FRAMES];
 	struct batch batch;

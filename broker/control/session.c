@@ -17,7 +17,8 @@
 #include "common/log.h"
 #include "memtun/transport.h"
 
-/* Records to make per iteration of the loop, so that a long list does not delay other clients. */
+/* The maximum number of steps of a request in one iteration of the loop, so that a long list does
+ * not delay other clients. */
 #define STEPS_A_TURN 64
 
 static void session_run(struct session *session);
@@ -99,8 +100,8 @@ void session_send(struct session *session, int fd)
 		descriptor_take(&owned);
 		return;
 	}
-	/* The client has closed its end. Carry out the requests that it had sent before; then the
-	 * transport reports the end. */
+	/* The client has closed its end. The session goes on: it carries out the requests that the
+	 * client sent before, and then the transport reports the end. */
 	if (errno == EPIPE)
 		return;
 	/* Without its answer the client would wait for ever, so close the connection. */
@@ -115,8 +116,9 @@ static void session_answer(struct session *session, const struct fault *fault)
 }
 
 /*
- * Disconnect the client if it has read nothing for too long. Descriptors that wait in a socket that
- * is not read may include the client's own end, and then the end of its process is no event.
+ * Disconnect a client that has read nothing for too long. Such a client may have sent the
+ * descriptor of its own connection to the broker. Until the broker receives that descriptor, it
+ * keeps the connection open, and the broker gets no hang-up when the client's process ends.
  */
 static void session_check_stall(struct polled *polled)
 {
@@ -173,7 +175,8 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 static void session_finish(struct session *session, const struct fault *fault)
 {
 	struct message_builder *builder = &session->control->builder;
-	/* Only a list has a cursor. A batch adds objects itself, so it does not report changes. */
+	/* Tell the client if objects have changed since its list began (NLM_F_DUMP_INTR). A batch
+	 * has no cursor: it adds objects itself, so it reports no change. */
 	bool interrupted = session->cursor && (session->request.flags & NLM_F_DUMP) &&
 			   session->generation != session->control->engine->generation;
 
@@ -190,7 +193,8 @@ static void session_finish(struct session *session, const struct fault *fault)
 	session->record = NULL;
 }
 
-/* Make records until the transport is paused or the request is complete. */
+/* Run steps of the request until it is complete, the transport is paused, or STEPS_A_TURN steps are
+ * done. */
 static void session_run(struct session *session)
 {
 	struct fault fault = {0};
@@ -210,8 +214,8 @@ static void session_run(struct session *session)
 static void session_publish(struct event_subscriber *subscriber, const struct attribute_set *set)
 {
 	struct session *session = container_of(subscriber, struct session, subscriber);
-	/* Use a builder of its own, because an event may be published while an answer is being
-	 * built. */
+	/* Build the event apart from control->builder, because an event may be published while an
+	 * answer is being built there. */
 	struct message_builder builder;
 	size_t length;
 
@@ -260,7 +264,8 @@ static void session_tell_lost(struct session *session)
 
 /* ------------------------------------------------------------------------------ the transport's */
 
-/* Check the record as it was received, and parse it. -1 with the fault filled. */
+/* Check that the record was received whole and without descriptors, and parse it. -1 with the fault
+ * filled. */
 static int session_check(struct session *session, size_t length, unsigned int flags,
 			 struct fault *fault)
 {

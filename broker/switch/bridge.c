@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch is forwarded in two steps: each port that frames go to is marked with their bits, then
- * each marked port gets one send. Adapters must not send while ports are marked, so they queue their
- * frames, and the bridge has them sent afterwards.
+ * The bridge forwards a batch in two steps. First it finds the port of each frame and sets the
+ * frame's bit in that port's `pending` mask. Then it calls bridge_send() once for each port that
+ * has bits. Adapters must not send in between, because their frames would be bits of another batch
+ * in the same masks. They queue their frames, and bridge_flush() sends them afterwards.
  */
 #include "broker/switch/bridge.h"
 
@@ -71,7 +72,8 @@ int bridge_prepare_join(struct bridge *bridge, struct port *port, struct adapter
 			*adapter = bridge_new_adapter(port);
 		return bridge->mode == MEMTUN_TAP && !*adapter ? -1 : 0;
 	}
-	/* The first TAP among TUNs: now each of them needs an adapter. */
+	/* If the port is the first TAP of the bridge, each TUN on the bridge needs an adapter from
+	 * now on. */
 	LIST_FOREACH(member, &bridge->ports, in_bridge) {
 		if (bridge->mode == MEMTUN_TAP)
 			break;
@@ -99,7 +101,8 @@ void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapt
 	bool became_ethernet = bridge->mode != MEMTUN_TAP && port->mode == MEMTUN_TAP;
 	struct port *member;
 
-	/* A bridge of TUNs becomes one of Ethernet: the IP addresses that it has learned are void. */
+	/* The IP bridge becomes an Ethernet bridge, which has no use for the IP addresses that it
+	 * has learned. */
 	if (bridge->mode == MEMTUN_TUN && port->mode == MEMTUN_TAP && bridge->addresses) {
 		LIST_FOREACH(member, &bridge->ports, in_bridge) {
 			address_table_forget(bridge->addresses, member);
@@ -174,7 +177,8 @@ static struct port *bridge_find(struct port *source, const struct frame_addresse
 {
 	struct address_table *table = source->bridge->addresses;
 
-	/* Hosts of several ports can have the same address in fe80::/10: it is a link's own. */
+	/* A link-local address (fe80::/10) is unique on one link only, so hosts behind different
+	 * ports can have the same one. Do not learn it. */
 	if (address_is_host(&addresses->from) && !address_is_link_local(&addresses->from))
 		address_table_learn(table, &addresses->from, source, now);
 	if (!address_is_host(&addresses->to))
@@ -183,8 +187,9 @@ static struct port *bridge_find(struct port *source, const struct frame_addresse
 }
 
 /*
- * Learn from each frame, and mark the port that it goes to or add its bit to *flood. Returns how
- * many frames have their destination behind the port that they came from.
+ * Learn the source address of each frame. Add the frame's bit to the port of its destination, or to
+ * *flood if that port is not known. Return the number of frames whose destination is behind the
+ * port that they came from.
  */
 static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
 				 uint32_t mask, uint32_t *flood, int64_t now)
@@ -231,7 +236,8 @@ static void count_no_destination(struct port *source, unsigned int frames)
 	port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION, frames);
 }
 
-/* Forward frames that have the bridge's mode. */
+/* Forward frames of the bridge's mode: Ethernet frames on an Ethernet bridge, IP packets on an IP
+ * bridge. */
 static void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
 {
 	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
@@ -252,7 +258,8 @@ static void bridge_switch(struct port *source, struct batch *batch, uint32_t mas
 		flood = mask;
 	if (flood)
 		bridge_flood(source, &touched, flood);
-	/* The bits of a mask are sent from the lowest up, so each port gets its frames in order. */
+	/* A port's frames stay in order, because each send goes through its mask from the lowest
+	 * bit up. */
 	while ((port = SLIST_FIRST(&touched))) {
 		uint32_t pending = port->pending;
 
@@ -262,7 +269,8 @@ static void bridge_switch(struct port *source, struct batch *batch, uint32_t mas
 	}
 }
 
-/* Have all adapters send the frames that they have queued, replies to each other included. */
+/* Make the adapters send their queued frames until none is left. A frame of one adapter may make
+ * another one queue a reply. */
 static void bridge_flush(struct bridge *bridge)
 {
 	struct port *port;

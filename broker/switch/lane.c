@@ -151,7 +151,7 @@ bool lane_check(struct lane *lane, struct frame *frame, const void *headers)
 	enum memtun_attribute reason;
 
 	if (!lane->port)
-		return false; /* discarded, as by the kernel before TUNSETIFF */
+		return false; /* frames are discarded until the queue has a tunnel */
 	reason = frame_fault(lane->port->mode, frame);
 	if (!reason &&
 	    frame_format_decode(&lane->format, headers, frame->length, &frame->offload) == 0)

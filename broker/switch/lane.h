@@ -41,30 +41,33 @@ enum lane_received {
 
 /* One kind of descriptor. */
 struct lane_link {
-	/* Read frames into the engine's batch, and set the bits of valid frames in *mask. Count the
-	 * others as dropped. *count is the number of entries of the batch in use. */
+	/* Read frames into the engine's batch, and set *count to the number of entries that were
+	 * used. Set the bits of valid frames in *mask, and count the other frames as dropped. */
 	enum lane_received (*receive)(struct lane *lane, unsigned int *count, uint32_t *mask);
 
-	/* Send frames, and count each as delivered or refused. Returns how many were sent or
-	 * refused; the others have to wait. */
+	/* Send frames, and count each one as delivered or dropped. Return how many were counted;
+	 * the others have to wait. */
 	unsigned int (*send)(struct lane *lane, struct frame *const frames[], unsigned int count);
 };
 
 extern const struct lane_link lane_packet_link; /* SEQPACKET, DGRAM, UDP */
-extern const struct lane_link lane_stream_link; /* STREAM: frames after their lengths */
+extern const struct lane_link lane_stream_link; /* STREAM: a 4-byte length before each frame */
 extern const struct lane_link lane_device_link; /* the kernel's TUN and TAP */
 
 /* The callbacks of a lane's owner. */
 struct lane_owner {
-	/* Close the lane. The other end is closed, and its frames were forwarded. */
+	/*
+	 * Close the lane: the other end is closed, and the frames that it had sent were forwarded.
+	 */
 	void (*ended)(struct lane *lane);
 };
 
-/* For check(): ignore the datagram without counting it, for example the lane's own. */
+/* A result of check(): ignore the datagram without counting it. An example is the lane's own
+ * datagram to a multicast group. */
 #define LANE_NOT_COUNTED MEMTUN_A_END
 
-/* The encapsulation of frames in datagrams, for a lane_packet_link whose datagrams may come from
- * several senders: the header of each datagram, and the check of its sender. */
+/* How frames are put into datagrams if several senders can reach the socket: the header of each
+ * datagram, and the check of its sender. For lanes with lane_packet_link only. */
 struct lane_envelope {
 	size_t header_size; /* bytes before the frame, at most FRAME_FORMAT_MAX */
 
@@ -82,7 +85,7 @@ struct lane_envelope {
 
 struct lane {
 	ev_io io;
-	int error; /* after the end: its errno, or 0 */
+	int error; /* after the end: the errno that caused it, or 0 */
 	uint32_t
 		overrun; /* datagrams that the kernel has dropped so far because the socket was full */
 	const struct lane_link *link;
@@ -91,14 +94,14 @@ struct lane {
 	const struct sockaddr_storage
 		*to; /* the receiver of each datagram; NULL: the socket is connected */
 	struct engine *engine;
-	struct port *
-		port; /* NULL: not attached yet; frames are discarded, as by the kernel before TUNSETIFF */
+	struct port *port; /* NULL: the queue has no tunnel yet, and its frames are discarded */
 	struct frame_format format;
-	ino_t inode;            /* of a datagram socket, to ask sock_diag about its peer; else 0 */
-	struct polled polled;   /* listed while the loop would not report the other end's close */
-	bool paused;            /* a full backlog pauses its port */
-	bool peer_closed;       /* a send failed because the other end is closed */
-	uint8_t batch_hint;     /* frames to ask for, as many as came lately */
+	ino_t inode; /* of a datagram socket, to ask sock_diag about its peer; else 0 */
+	struct polled
+		polled;     /* listed while the loop cannot report that the other end was closed */
+	bool paused;        /* reading is paused, because a full backlog pauses the port */
+	bool peer_closed;   /* the lane ends in the next iteration: see lane_close_later() */
+	uint8_t batch_hint; /* frames to ask for in the next read: one more than came last, or 32 */
 	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that were sent */
 	struct stream *stream;  /* STREAM: the received part of a frame */
 	struct backlog backlog;
@@ -116,7 +119,8 @@ int lane_open(struct lane *lane, const struct lane_link *link, int fd);
  * closed. */
 void lane_close(struct lane *lane);
 
-/* Close an open lane as lane_close() does, but return its descriptor, which is the caller's. */
+/* Close an open lane without closing its descriptor, and count its backlog as dropped. Return the
+ * descriptor, which the caller owns from then on. */
 int lane_release(struct lane *lane);
 
 static inline bool lane_is_open(const struct lane *lane)
@@ -124,7 +128,7 @@ static inline bool lane_is_open(const struct lane *lane)
 	return lane->io.fd >= 0;
 }
 
-/* Make the port the lane's, or none if it is NULL. Drops the backlog. */
+/* Set the lane's port; NULL detaches the lane. Drop the backlog. */
 void lane_set_port(struct lane *lane, struct port *port);
 
 /* Send the batch's frames whose bits are set in mask, which came from `source`. A full backlog may
@@ -137,7 +141,7 @@ void lane_drain(struct lane *lane);
 /*
  * Check whether the other end is closed. If it is, forward the frames that it had sent, end the
  * lane, and return true. Call this where the loop may not have reported the close yet: while the
- * lane is paused, for a datagram socket, or for a request in the same iteration of the loop.
+ * lane is paused, for a datagram socket, or before a request is carried out that depends on it.
  */
 bool lane_close_dead(struct lane *lane);
 
@@ -145,19 +149,19 @@ bool lane_close_dead(struct lane *lane);
  * had sent. */
 void lane_close_later(struct lane *lane);
 
-/* Resume the sources that the lane pauses, if its backlog is at most half full or its port no
- * longer blocks. */
+/* Resume the sources that the lane pauses, if its backlog is at most half full or its port's
+ * overflow is no longer `block`. */
 void lane_resume_sources(struct lane *lane);
 
 /* Resume or pause reading from the lane, as its port is resumed or paused. */
 void lane_set_reading(struct lane *lane, bool reading);
 
-/* For the files of the lane: watch the descriptor for the events that are needed now; send the
- * backlog as far as there is room. */
+/* For the lane's own files. lane_update_io() watches the descriptor for the events that are needed
+ * now. lane_flush() sends the backlog until the descriptor has no room. */
 void lane_update_io(struct lane *lane);
 void lane_flush(struct lane *lane);
 
-/* For the links: add one to a counter of the port, if the lane has one. */
+/* For the links: add 1 to a counter of the port. Do nothing if the lane has no port. */
 void lane_count(struct lane *lane, enum memtun_attribute counter);
 
 /* For the links: return whether the frame and its headers are valid; count the frame as dropped if

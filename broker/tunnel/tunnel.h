@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tunnel: a TUN or TAP endpoint with a name. It is a port of its bridge. What carries its frames
- * is its kind: queues of the broker (memory_tunnel.c), a socket pair that it shares with a peer
+ * A tunnel: a TUN or TAP endpoint with a name, and a port of its bridge. Its kind says what carries
+ * its frames: queues of the broker (memory_tunnel.c), a socket pair that it shares with a peer
  * (pair.c), or an interface of the kernel (kernel_tunnel.c).
  */
 #ifndef MEMTUN_TUNNEL_H
@@ -32,13 +32,13 @@ struct tunnels {
 	struct port_names *names;
 	struct port_id_tree by_id;
 	struct queue_tree queues;
-	bool kernel_allowed; /* tunnels of the kernel can be made: the broker has the right to */
+	bool kernel_allowed; /* clients may make tunnels with backend kernel */
 };
 
-/* The limit of the kernel, MAX_TAP_QUEUES. */
+/* The maximum number of queues of a tunnel: MAX_TAP_QUEUES of the kernel's tun.c. */
 #define TUNNEL_QUEUES_MAX 256
 
-/* The default mtu, bytes of packet: Ethernet's. */
+/* The default mtu of a tunnel, in bytes of packet: the MTU of Ethernet. */
 #define TUNNEL_MTU 1500
 
 /* What differs between the kinds of tunnel. A function that is NULL has nothing to do. */
@@ -47,7 +47,7 @@ struct tunnel_kind {
 	int (*check)(const struct tunnels *tunnels, const struct attribute_set *options,
 		     struct fault *fault);
 
-	/* Write a template's lowest free name. -1 with ENFILE. */
+	/* Write the name that the template makes with the lowest free number. -1 with ENFILE. */
 	int (*expand)(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE]);
 
 	/* Make what carries the frames of a new tunnel. -1 with the fault filled. */
@@ -57,30 +57,35 @@ struct tunnel_kind {
 	/* Check that one more client may open the tunnel. -1 with the fault filled. */
 	int (*check_room)(const struct tunnel *tunnel, struct fault *fault);
 
-	/*
-	 * Open the tunnel. *client_fd is the caller's; *queue, NULL before, is set where the frames
-	 * pass through the broker. -1 with the fault filled.
-	 */
+	/* Open the tunnel. The caller owns *client_fd. *queue stays NULL if the frames do not pass
+	 * through the broker. -1 with the fault filled. */
 	int (*open)(struct tunnel *tunnel, struct queue **queue, int *client_fd,
 		    struct fault *fault);
 
-	/* Check that the options of an existing tunnel may be changed so. -1, the fault filled. */
+	/*
+	 * Check that these options of an existing tunnel may be changed. -1 with the fault filled.
+	 */
 	int (*check_change)(const struct tunnel *tunnel, const struct attribute_set *options,
 			    struct fault *fault);
 
-	/* Return whether the tunnel is to be deleted, now that it has no queue. NULL: it never is. */
+	/*
+	 * Return whether the tunnel is to be deleted because no queue is left. NULL: it never is.
+	 */
 	bool (*is_unused)(const struct tunnel *tunnel);
 
-	/* Close what clients have left, and return whether that has deleted the tunnel. */
+	/* Close the queues whose clients have gone. Return whether the tunnel was deleted, because
+	 * it is unused now or its interface has gone. */
 	bool (*delete_if_dead)(struct tunnel *tunnel);
 
-	/* Update what is to be described, and return whether that has deleted the tunnel. */
+	/* Called before the tunnel is described. Return whether the tunnel was deleted, because its
+	 * interface has gone. */
 	bool (*refresh)(struct tunnel *tunnel);
 
 	/* Return how many clients have the tunnel open. NULL: describe() puts the number. */
 	unsigned int (*open_count)(const struct tunnel *tunnel);
 
-	/* Describe the kind's own attributes, and remove those that such a tunnel hasn't. */
+	/* Put the kind's own attributes into the set, and remove those that a tunnel of this kind
+	 * does not have. */
 	void (*describe)(const struct tunnel *tunnel, struct attribute_set *set);
 
 	/* Return the other tunnel that is deleted with this one, or NULL. */
@@ -89,10 +94,13 @@ struct tunnel_kind {
 	/* Free what create() has made. */
 	void (*destroy)(struct tunnel *tunnel);
 
-	/* For messages, where the frames don't pass through the broker: "go to the kernel". */
+	/* What messages say of a tunnel whose frames bypass the broker: "go to the kernel". NULL:
+	 * they pass through it. */
 	const char *frames_bypass;
 
-	/* For messages, where no queue can be attached: "has a peer". */
+	/*
+	 * Why no queue can be attached to such a tunnel, for messages: "has a peer". NULL: one can.
+	 */
 	const char *only_opened_as;
 };
 
@@ -119,7 +127,7 @@ extern const struct port_operations tunnel_port_operations;
 /* Return the tunnel of that name, or NULL. */
 struct tunnel *tunnel_find(const struct tunnels *tunnels, const char *name);
 
-/* Return the tunnel with the lowest id above `id`, or NULL: the order of lists. */
+/* Return the tunnel with the lowest id above `id`, or NULL. Lists have this order. */
 struct tunnel *tunnel_next(const struct tunnels *tunnels, uint32_t id);
 
 /* Allocate a tunnel of that kind and register it. NULL with ENOMEM. */
@@ -145,23 +153,24 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *options, uid_t uid,
 			   struct queue **queue, int *client_fd, struct fault *fault);
 
-/* Attach a queue that was opened without a name, as tunnel_open() attaches a new one. */
+/* Attach a queue that has no tunnel yet, as tunnel_open() attaches a new one. */
 struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set *options,
 			     uid_t uid, struct queue *queue, struct fault *fault);
 
 /* Change the options of OPTION_TUNNEL_SET: all of them, or none. -1 with the fault filled. */
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault);
 
-/* Close what clients have left; true if that has deleted the tunnel. */
+/* Close the queues whose clients have gone. Return whether the tunnel was deleted. */
 bool tunnel_delete_if_dead(struct tunnel *tunnel);
 
-/* Update what tunnel_describe() describes; true if that has deleted the tunnel. */
+/* Call this before tunnel_describe(). Return whether the tunnel was deleted, because its interface
+ * has gone. */
 bool tunnel_refresh(struct tunnel *tunnel);
 
 /* Delete the tunnel with its queues, and its peer. */
 void tunnel_delete(struct tunnel *tunnel);
 
-/* Publish an event of the tunnel; queue_id: of the queue that it is about, 0 for none. */
+/* Publish an event of the tunnel. queue_id is the id of the queue that the event is about, or 0. */
 void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id);
 
 /* Delete the tunnel if it has no queue and is not persistent. */

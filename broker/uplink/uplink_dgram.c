@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink by UNIX datagrams, as QEMU, vfkit and libkrun have it. Both sides bind a path, and each
- * connects to the other's path, so that no other process can send any more. Frames that other
- * processes sent before are recognised by the sender's name and dropped. The peer's path is the
- * option `remote`, or else the path of the first sender.
+ * An uplink over UNIX datagrams, as QEMU, vfkit and libkrun use them. Each side binds a path and
+ * connects to the path of the other side. From then on the kernel lets no other process send to the
+ * socket. Frames that other processes sent before are recognised by their sender's address and
+ * dropped. The peer's path is the option `remote`, or else the path of the first sender.
  *
  * The uplink's own path stays bound until the uplink is deleted, so that the peer can leave and
- * come back. The socket belongs to the lane while the two are connected. Otherwise it waits for the
- * peer. The kernel doesn't report that the peer has closed its socket, so the lane asks once a
- * second.
+ * come back. While the two sides are connected, the lane owns the socket. Otherwise struct dgram
+ * owns it and waits for the peer. The kernel does not report that the peer has closed its socket,
+ * so the lane polls for that once a second.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -27,7 +27,8 @@
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
 
-/* The maximum that passt takes, as in uplink_local.c. */
+/* The largest packet in bytes, as in uplink_local.c: passt takes frames of up to 65535 bytes with
+ * their Ethernet header and VLAN tag. */
 #define DGRAM_MTU (65535 - 18)
 
 /* Seconds between two tries to connect to a peer that isn't there. */
@@ -97,14 +98,16 @@ static void dgram_end(struct uplink *uplink)
 
 /* ------------------------------------------------------------------------------ the peer */
 
-/* Compare sizes too: for a path of 108 bytes the kernel adds a NUL to the size. */
+/* Compare the sizes too, because an abstract name can be the beginning of another. The storage is
+ * larger than a struct sockaddr_un, because the kernel adds a NUL to a path of 108 bytes. */
 static bool name_is(const struct sockaddr_storage *one, socklen_t one_size,
 		    const struct sockaddr_storage *other, socklen_t other_size)
 {
 	return one_size == other_size && memcmp(one, other, one_size) == 0;
 }
 
-/* Frames that came before the sockets were connected may be from any process. */
+/* Accept the peer's datagrams only. Those that came before the sockets were connected may be from
+ * any process. */
 static enum memtun_attribute dgram_check(struct lane *lane, const struct sockaddr_storage *from,
 					 socklen_t from_length, const unsigned char *header)
 {
@@ -118,8 +121,8 @@ static enum memtun_attribute dgram_check(struct lane *lane, const struct sockadd
 
 static const struct lane_envelope dgram_envelope = {.check = dgram_check};
 
-/* Note the connected peer's name. -1 with errno: EINVAL, the peer is the socket itself, by another
- * path to its file. */
+/* Store the address of the connected peer. -1 with errno, which is EINVAL if the socket is
+ * connected to itself by another path to its file. */
 static int dgram_note_peer(struct dgram *dgram)
 {
 	struct sockaddr_storage own;
@@ -134,7 +137,7 @@ static int dgram_note_peer(struct dgram *dgram)
 	return failed(EINVAL);
 }
 
-/* Disconnect the socket. What waits there to be read is lost. */
+/* Disconnect the socket. The kernel then discards the frames that were not read. */
 static void dgram_disconnect(const struct dgram *dgram)
 {
 	const struct sockaddr none = {.sa_family = AF_UNSPEC};
@@ -170,14 +173,15 @@ static int dgram_start_lane(struct dgram *dgram)
 	return 0;
 }
 
-/* Does the error mean that the peer isn't there, or (EPERM) still connected to another socket, for
- * example of a deleted uplink? */
+/* Return whether the error means that the peer is absent. EPERM means that the peer is still
+ * connected to another socket, for example that of a deleted uplink. */
 static bool error_is_absence(int error)
 {
 	return error == ENOENT || error == ECONNREFUSED || error == EPERM;
 }
 
-/* Connect to the peer. False: it isn't there, or a first sender that can't be connected to. */
+/* Connect to the peer, and open the lane or report why it cannot be opened. Return false if the
+ * peer is absent, or is a first sender that cannot be connected to. */
 static bool dgram_try_peer(struct dgram *dgram, const void *peer, socklen_t size)
 {
 	bool connected = dgram_connect(dgram, peer, size) == 0;
@@ -191,8 +195,8 @@ static bool dgram_try_peer(struct dgram *dgram, const void *peer, socklen_t size
 	return true;
 }
 
-/* A frame has come. It stays in the socket for the lane if it is from the peer, else it is
- * dropped. */
+/* A frame has come. Connect to the peer, and leave the frame in the socket for the lane, which
+ * checks the sender. If the peer cannot be connected to, drop the frame. */
 static void dgram_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct dgram *dgram = io->data;

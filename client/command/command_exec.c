@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun exec: opens tunnels, moves their descriptors to the numbers from 3 up, and becomes the
- * program. When the program ends, its descriptors are closed and tunnels that don't stay are
- * deleted.
+ * memtun exec opens tunnels, moves their descriptors to the numbers from 3 up, and executes the
+ * program in its own process. When the program ends, its descriptors are closed, and the broker
+ * deletes the tunnels that are not persistent.
  *
- * If no broker runs and none was named, it first becomes `memtund -- memtun exec ...`.
+ * If no broker runs and none was named, memtun exec first executes `memtund -- memtun exec ...`.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -53,7 +53,8 @@ static int exec_add_spec(struct exec *exec, const char *spec)
 	if (length >= sizeof(opened->asked))
 		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
 				    spec);
-	/* A name may contain these, but here they are a colon that is missing. */
+	/* A name may contain ',' and '=', but here they mean that the colon before the options is
+	 * missing. */
 	if (strcspn(spec, ",=") < length)
 		return command_fail(EXIT_OURS,
 				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'", spec);
@@ -129,7 +130,7 @@ static int exec_private_broker(const struct invocation *invocation)
 	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
 	process_restore_signals(invocation->inherited);
 	execv(broker, command);
-	/* There is none beside this program: search PATH. */
+	/* The directory of this program has no memtund, so search PATH. */
 	execvp("memtund", command);
 	free(command);
 	return command_fail(EXIT_OURS, "no broker is running, and memtund can't be started: %s",
@@ -267,9 +268,8 @@ static int exec_set_variables(struct exec *exec)
 	return 0;
 }
 
-/*
- * Return the descriptor of the {NAME} that the text begins with, and set *end behind it. -1: none.
- */
+/* If the text begins with the {NAME} of a tunnel, return the tunnel's descriptor and set *end to
+ * the text after the '}'. Return -1 if not. */
 static int placeholder(const struct exec *exec, const char *text, const char **end)
 {
 	const char *close_brace = text[0] == '{' ? strchr(text, '}') : NULL;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory kind: no broker, no thread, no event loop. Each open makes a SEQPACKET socketpair. The
- * program owns one end; this file owns the other, the network's, and the life of the tunnel.
+ * The I/O system in memory, which needs no broker, thread or event loop. Each open makes a
+ * SEQPACKET socket pair. The program owns one end. This file owns the other end, which stands for
+ * the network, and decides when a tunnel ends.
  *
  * A tunnel lives as long as any duplicate of the program's descriptor, even one in another process.
- * The network's end shows whether all are closed. If the library was not told of the last one, the
- * tunnel ends at the next open, close or TUNSETIFF.
+ * The network's end shows when all duplicates are closed. If the last one was not closed by
+ * memtun_io_close(), the tunnel ends at the next open, close or TUNSETIFF.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -57,10 +58,8 @@ static void detach(struct memory_tunnel *tunnel)
 		memory_interface_free(interface);
 }
 
-/*
- * End the tunnel: close its socket and leave its interface. If a test has the tunnel, keep the
- * frames that the program wrote.
- */
+/* End the tunnel: close its socket and leave its interface. If a test holds the tunnel, keep the
+ * frames that the program wrote. */
 static void end_tunnel(struct memory_tunnel *tunnel)
 {
 	struct tun_device *device = &tunnel->tunnel.device;
@@ -73,7 +72,8 @@ static void end_tunnel(struct memory_tunnel *tunnel)
 		memory_sort(&tunnel->tunnel);
 	memory_end_sorters(tunnel);
 	drop_waiting(tunnel);
-	/* The headers of kept frames are still read by the interface's settings. */
+	/* Keep a copy of the interface, whose settings tell how to read the headers of the kept
+	 * frames. */
 	if (device->interface)
 		tunnel->last = *device->interface;
 	detach(tunnel);
@@ -99,7 +99,8 @@ static bool memory_is_open(struct io_tunnel *tunnel)
 	return self->network_fd >= 0 && !descriptor_hung_up(self->network_fd);
 }
 
-/* End the tunnels whose last duplicate was closed without this library. The table still has them. */
+/* End the tunnels whose last duplicate was not closed by memtun_io_close(). They are still in the
+ * table of descriptors. */
 static void end_dead(struct memory *memory)
 {
 	struct memory_tunnel *tunnel;
@@ -116,7 +117,7 @@ static int memory_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 	struct memory *memory = memory_of(tunnel);
 	struct tun_interface *interface;
 
-	/* As in the kernel, fragments need NAPI and Ethernet. */
+	/* As in the kernel, IFF_NAPI_FRAGS needs IFF_NAPI and IFF_TAP. */
 	if (flags & IFF_NAPI_FRAGS &&
 	    (!(flags & IFF_NAPI) || (flags & (IFF_TUN | IFF_TAP)) != IFF_TAP))
 		return failed(EINVAL);
@@ -152,7 +153,7 @@ static int memory_enable(struct tun_device *device, bool on)
 
 	if (on)
 		return 0;
-	/* A disabled queue loses its backlog. */
+	/* As in the kernel, a queue that is disabled loses the frames that were not read yet. */
 	memory_drop_unread(tunnel);
 	return 0;
 }
@@ -182,7 +183,8 @@ static int memory_open(void *context, int flags, struct io_tunnel **opened)
 	descriptor_owned fd = descriptor_above_standard(ends[0]);
 	descriptor_owned network_fd = descriptor_above_standard(ends[1]);
 
-	/* The kernel stamps each message with the time, also that of a plain write(2). */
+	/* The kernel stamps each message with the time, even if the program wrote it by a plain
+	 * write(2). */
 	if (fd < 0 || network_fd < 0 || set_buffer(fd) < 0 || set_buffer(network_fd) < 0 ||
 	    setsockopt(network_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
 	    (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) < 0) ||
@@ -198,7 +200,8 @@ static int memory_open(void *context, int flags, struct io_tunnel **opened)
 	return descriptor_take(&fd);
 }
 
-/* The program has no duplicate any more, or the system is freed, which ends the tunnel too. */
+/* End the tunnel, and free it unless a test holds it. The program has no duplicate left, or the
+ * system is being freed. */
 static void memory_close(struct io_tunnel *tunnel)
 {
 	if (memory_of_tunnel(tunnel)->held)
@@ -214,7 +217,7 @@ static void memory_free_kind(void *context)
 	struct memory *memory = context;
 	struct memory_tunnel *tunnel;
 
-	/* The tunnels that a test has. */
+	/* Free the tunnels that tests hold. */
 	while ((tunnel = TAILQ_FIRST(&memory->tunnels)))
 		free_tunnel(tunnel);
 	memory_free_interfaces(memory);

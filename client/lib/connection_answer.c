@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records from the broker: each is a part of the answer to the oldest request, or an event. A
- * descriptor goes to the function of the request that asked for it, or is closed.
+ * This file handles the records from the broker. Each is a part of the answer to the oldest
+ * request, or an event. A descriptor goes to the function of the request that asked for it, or is
+ * closed.
  */
 #include "client/lib/connection.h"
 
@@ -170,7 +171,8 @@ static void connection_record(struct memtun *memtun, const struct message *messa
 			      unsigned int flags)
 {
 	struct memtun_record record = {.set = message->set};
-	/* A function that asked for no descriptor would not close one. */
+	/* Ignore the descriptors of a request that asked for none, because its function would not
+	 * close them. */
 	bool brings_fds = STAILQ_FIRST(&memtun->pending)->brings_fds;
 	uint64_t count = brings_fds ? attribute_set_number(&message->set, MEMTUN_A_FDS) : 0;
 	int fd = -1;
@@ -228,7 +230,8 @@ static void connection_fd(struct memtun_transport *transport, int fd, void *cont
 	struct memtun *memtun = context;
 
 	(void)transport;
-	/* One message's descriptors fit, and are used or closed before the next message. */
+	/* The array has room for the descriptors of one message. They are used or closed before the
+	 * next one. */
 	if (memtun->fd_count < MEMTUN_TRANSPORT_FDS_MAX)
 		memtun->fds[memtun->fd_count++] = fd;
 	else
@@ -245,7 +248,7 @@ static void connection_data(struct memtun_transport *transport, const void *data
 
 	if (memtun->end)
 		return;
-	/* An error's body is not a list of attributes. */
+	/* message_parse() fails for an error, because its body is not a list of attributes. */
 	is_error = length >= sizeof(struct nlmsghdr) &&
 		   ((const struct nlmsghdr *)data)->nlmsg_type == NLMSG_ERROR;
 	if (message_parse(&message, data, length, MESSAGE_LENIENT, &fault) < 0 && !is_error)
@@ -258,7 +261,8 @@ static void connection_data(struct memtun_transport *transport, const void *data
 	else
 		connection_answer(memtun, &message, data, length, flags);
 	connection_close_fds(memtun);
-	/* The blocking call has its answer, and another read would find nothing: save it. */
+	/* The blocking call has its answer. Stop reading, because the next recvmsg(2) would find
+	 * nothing. */
 	if (memtun->blocking && STAILQ_EMPTY(&memtun->pending))
 		memtun_transport_set_reading(transport, false);
 }
