@@ -83,13 +83,31 @@ static void lock_release(int *lock, const char *address)
 	descriptor_close(lock);
 }
 
+/*
+ * Open the directory of the path, and store the last part of the path in *last. The owner of the
+ * directory may replace it by a link to another one at any moment. So what is checked and then
+ * removed is found through this descriptor, not twice through the path. -1 with errno.
+ */
+static int directory_open(const char *path, const char **last)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[CONTROL_ADDRESS_SIZE];
+
+	*last = slash ? slash + 1 : path;
+	if (slash)
+		snprintf(directory, sizeof(directory), "%.*s", (int)(*last - path), path);
+	return open(slash ? directory : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int type)
 {
-	const char *path = name->sun_path;
+	descriptor_owned directory = -1;
 	descriptor_owned probe = -1;
 	struct stat status;
+	const char *last;
 
-	if (lstat(path, &status) < 0)
+	directory = directory_open(name->sun_path, &last);
+	if (directory < 0 || fstatat(directory, last, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -1;
 	if (!S_ISSOCK(status.st_mode)) {
 		errno = EEXIST;
@@ -100,7 +118,7 @@ int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int typ
 		return -1;
 	if (connect(probe, (const struct sockaddr *)name, size) < 0) {
 		if (errno == ECONNREFUSED)
-			return unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+			return unlinkat(directory, last, 0) == 0 || errno == ENOENT ? 0 : -1;
 		/* EAGAIN: the listener's backlog is full. EPERM: the datagram socket has a peer.
 		 * EPROTOTYPE: the socket is of another type. */
 		if (errno != EAGAIN && errno != EPERM && errno != EPROTOTYPE)
@@ -108,6 +126,18 @@ int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int typ
 	}
 	errno = EADDRINUSE;
 	return -1;
+}
+
+void control_socket_remove(const char *path, dev_t device, ino_t file)
+{
+	descriptor_owned directory = -1;
+	struct stat status;
+	const char *last;
+
+	directory = directory_open(path, &last);
+	if (directory >= 0 && fstatat(directory, last, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    status.st_ino == file && status.st_dev == device)
+		unlinkat(directory, last, 0);
 }
 
 /* Remove a dead broker's socket. The caller has the lock. */

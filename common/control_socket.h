@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "common/attribute_set.h"
@@ -34,9 +35,13 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 /*
  * Remove the socket at a path if no process has it open any more. type: SOCK_SEQPACKET, SOCK_STREAM
  * or SOCK_DGRAM. Return 0, also if nothing is there. -1 with EADDRINUSE (a process has the socket),
- * EEXIST (the file is no socket), or the errno of lstat(2), socket(2), connect(2) or unlink(2).
+ * EEXIST (the file is no socket), or the errno of open(2), fstatat(2), socket(2), connect(2) or
+ * unlinkat(2).
  */
 int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int type);
+
+/* Remove the file at a path, if it is still the one with that device and inode number. */
+void control_socket_remove(const char *path, dev_t device, ino_t file);
 
 /*
  * Listen. The type is SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (a

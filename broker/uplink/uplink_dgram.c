@@ -86,14 +86,13 @@ static int dgram_bind(struct dgram *dgram)
 static void dgram_end(struct uplink *uplink)
 {
 	struct dgram *dgram = container_of(uplink, struct dgram, uplink);
-	struct stat status;
 
 	if (dgram->fd < 0)
 		return;
-	if (dgram->file && lstat(dgram->local.sun_path, &status) == 0 &&
-	    status.st_ino == dgram->file && status.st_dev == dgram->device)
-		unlink(dgram->local.sun_path);
+	/* First, because the removal needs a descriptor. */
 	descriptor_close(&dgram->fd);
+	if (dgram->file)
+		control_socket_remove(dgram->local.sun_path, dgram->device, dgram->file);
 }
 
 /* ------------------------------------------------------------------------------ the peer */

@@ -344,6 +344,65 @@ static void a_client_finds_the_default_place(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+static struct place *swapped;
+
+int __real_connect(int fd, const struct sockaddr *name, socklen_t size);
+int __wrap_connect(int fd, const struct sockaddr *name, socklen_t size);
+
+/* After the connection is refused, replace the directory by a link to `victim`, as its owner may. */
+int __wrap_connect(int fd, const struct sockaddr *name, socklen_t size)
+{
+	int result = __real_connect(fd, name, size);
+	int error = errno;
+	char moved[64], victim[64];
+
+	if (swapped) {
+		snprintf(moved, sizeof(moved), "%s/moved", swapped->directory);
+		snprintf(victim, sizeof(victim), "%s/victim", swapped->directory);
+		snprintf(swapped->lock, sizeof(swapped->lock), "%s/attacker", swapped->directory);
+		assert_int_equal(rename(swapped->lock, moved), 0);
+		assert_int_equal(symlink(victim, swapped->lock), 0);
+	}
+	swapped = NULL;
+	errno = error;
+	return result;
+}
+
+static void a_directory_that_is_replaced_costs_no_file_elsewhere(void **state)
+{
+	struct place *place = *state;
+	struct sockaddr_un name;
+	struct fault fault;
+	socklen_t size;
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/victim", place->directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/victim/name", place->directory);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/attacker", place->directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/attacker/name", place->directory);
+	assert_int_equal(control_socket_parse(path, &name, &size, &fault), 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
+	close(fd);
+	swapped = place;
+	assert_int_equal(control_socket_clear(&name, size, SOCK_DGRAM), 0);
+	assert_null(swapped);
+	snprintf(path, sizeof(path), "%s/victim/name", place->directory);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/victim", place->directory);
+	assert_int_equal(rmdir(path), 0);
+	snprintf(path, sizeof(path), "%s/attacker", place->directory);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/moved", place->directory);
+	assert_int_equal(rmdir(path), 0);
+}
+
 #define AT_PLACE(test) cmocka_unit_test_setup_teardown(test, place_make, place_remove)
 
 int main(void)
@@ -364,6 +423,7 @@ int main(void)
 		AT_PLACE(a_directory_that_is_not_this_users_alone_is_passed_over),
 		AT_PLACE(what_the_environment_says_comes_first),
 		AT_PLACE(a_client_finds_the_default_place),
+		AT_PLACE(a_directory_that_is_replaced_costs_no_file_elsewhere),
 	};
 
 	return RUN_TESTS(tests);
