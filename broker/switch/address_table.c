@@ -158,6 +158,7 @@ bool address_table_next(struct address_table *table, uint32_t *cursor, int64_t n
 
 unsigned int address_table_count(struct address_table *table, int64_t now)
 {
-	table_remove(table, NULL, now - ADDRESS_AGEING);
+	if (table->count)
+		table_remove(table, NULL, now - ADDRESS_AGEING);
 	return table->count;
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "broker/engine/backpressure.h"
+#include "broker/switch/port_names.h"
 #include "common/attribute_set.h"
 #include "memtun/protocol.h"
 
@@ -68,6 +69,7 @@ struct port {
 	struct adapter *adapter;               /* of a TUN on an Ethernet bridge, else NULL */
 	struct adapter_config *adapter_config; /* NULL: no addresses are configured */
 	RB_ENTRY(port) by_name;
+	struct name_number numbers[2]; /* the first run of digits in the name, and the last */
 	RB_ENTRY(port) by_id;
 	LIST_ENTRY(port) in_bridge;
 	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/switch/port.h"
+#include "common/failed.h"
 #include "common/tunnel_name.h"
 
 static int port_compare_name(struct port *one, struct port *other)
@@ -24,25 +25,199 @@ RB_GENERATE_INTERNAL(port_id_tree, port, by_id, port_compare_id, __attribute__((
 /* The tree macros take no const tree, but looking up changes nothing. */
 #define TREE(tree) ((void *)(uintptr_t)(tree))
 
+/* ------------------------------------------------------------------------------ numbers */
+
+/* The digits of the highest number that a template is expanded with, which fits 32 bits. */
+#define NUMBER_DIGITS_MAX 9
+
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+static bool text_has_digit(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (is_digit(text[i]))
+			return true;
+	}
+	return false;
+}
+
+static const char *number_suffix(const struct name_number *number)
+{
+	return number->name + number->before + number->digits;
+}
+
+/* Compare the texts around the numbers, and how many digits they have. */
+static int number_compare_group(const struct name_number *one, const struct name_number *other)
+{
+	int difference;
+
+	if (one->before != other->before)
+		return one->before < other->before ? -1 : 1;
+	if (one->digits != other->digits)
+		return one->digits < other->digits ? -1 : 1;
+	difference = memcmp(one->name, other->name, one->before);
+	return difference ? difference : strcmp(number_suffix(one), number_suffix(other));
+}
+
+static int number_compare(struct name_number *one, struct name_number *other)
+{
+	int difference = number_compare_group(one, other);
+
+	if (difference)
+		return difference;
+	return one->value < other->value ? -1 : one->value > other->value;
+}
+
+RB_GENERATE_INTERNAL(name_number_tree, name_number, by_number, number_compare,
+		     __attribute__((unused)) static)
+
+/* Make it the run of digits in the name that begins after `before` bytes. */
+static void number_init(struct name_number *number, const char *name, size_t before)
+{
+	size_t at = before;
+
+	*number = (struct name_number){.name = name, .before = (uint8_t)before};
+	for (; is_digit(name[at]); at++)
+		number->value = number->value * 10 + (uint64_t)(name[at] - '0');
+	number->digits = (uint8_t)(at - before);
+	number->end = number->value;
+}
+
+/* Return the interval with the highest numbers that begins at or below this one, or NULL. */
+static struct name_number *interval_find(const struct port_names *names, struct name_number *key)
+{
+	struct name_number_tree *tree = TREE(&names->numbers);
+	struct name_number *found = RB_NFIND(name_number_tree, tree, key);
+
+	if (found && number_compare(found, key) == 0)
+		return found;
+	found = found ? RB_PREV(name_number_tree, tree, found) : RB_MAX(name_number_tree, tree);
+	return found && number_compare_group(found, key) == 0 ? found : NULL;
+}
+
+/* Return the first number of an interval that follows this number directly, or NULL. */
+static struct name_number *interval_after(const struct port_names *names,
+					  const struct name_number *number)
+{
+	struct name_number key = *number;
+
+	key.value++;
+	return RB_FIND(name_number_tree, TREE(&names->numbers), &key);
+}
+
+/* Add a number, which joins the intervals before and behind it. */
+static void number_add(struct port_names *names, struct name_number *number)
+{
+	struct name_number *before = interval_find(names, number);
+	struct name_number *after = interval_after(names, number);
+
+	if (after) {
+		number->end = after->end;
+		RB_REMOVE(name_number_tree, &names->numbers, after);
+	}
+	if (before && before->end + 1 == number->value)
+		before->end = number->end;
+	else
+		RB_INSERT(name_number_tree, &names->numbers, number);
+}
+
+/* Return the number that follows this one and is taken by a port. */
+static struct name_number *number_after(const struct port_names *names,
+					const struct name_number *number)
+{
+	char name[MEMTUN_NAME_SIZE];
+	struct port *port;
+	size_t at = (size_t)number->before + number->digits;
+
+	strlcpy(name, number->name, sizeof(name));
+	while (name[--at] == '9')
+		name[at] = '0';
+	name[at]++;
+	port = port_names_find(names, name);
+	return port->numbers[0].before == number->before ? &port->numbers[0] : &port->numbers[1];
+}
+
+/* Remove a number. What is behind it in its interval becomes an interval of its own. */
+static void number_remove(struct port_names *names, struct name_number *number)
+{
+	struct name_number *interval = interval_find(names, number);
+	uint64_t end = interval->end;
+	struct name_number *next;
+
+	if (interval == number)
+		RB_REMOVE(name_number_tree, &names->numbers, number);
+	else
+		interval->end = number->value - 1;
+	if (number->value == end)
+		return;
+	next = number_after(names, number);
+	next->end = end;
+	RB_INSERT(name_number_tree, &names->numbers, next);
+}
+
+static void numbers_add(struct port_names *names, struct port *port)
+{
+	size_t length = strlen(port->name);
+	size_t first = strcspn(port->name, "0123456789");
+	size_t last = length;
+
+	/* The last run ends behind the last digit, and begins behind the last byte before it that is
+	 * none. */
+	while (last > first && !is_digit(port->name[last - 1]))
+		last--;
+	while (last > first && is_digit(port->name[last - 1]))
+		last--;
+	number_init(&port->numbers[0], port->name, first);
+	number_init(&port->numbers[1], port->name, last == first ? length : last);
+	for (int i = 0; i < 2; i++) {
+		if (port->numbers[i].digits)
+			number_add(names, &port->numbers[i]);
+	}
+}
+
+static void numbers_remove(struct port_names *names, struct port *port)
+{
+	for (int i = 0; i < 2; i++) {
+		if (port->numbers[i].digits)
+			number_remove(names, &port->numbers[i]);
+	}
+}
+
+/*
+ * Return the lowest free number from `low` up, or a number with more digits than `low` if none with
+ * as many is free. The name has `low` after that many bytes.
+ */
+static uint64_t number_find_free(const struct port_names *names, const char *name, size_t before,
+				 unsigned int low)
+{
+	struct name_number *interval;
+	struct name_number key;
+	uint64_t begin;
+
+	/* A digit of the template before the number belongs to the run. */
+	while (before > 0 && is_digit(name[before - 1]))
+		before--;
+	number_init(&key, name, before);
+	begin = key.value - low;
+	interval = interval_find(names, &key);
+	return interval && interval->end >= key.value ? interval->end + 1 - begin : low;
+}
+
 /* ------------------------------------------------------------------------------ names */
 
 void port_names_add(struct port_names *names, struct port *port)
 {
 	RB_INSERT(port_name_tree, &names->tree, port);
+	numbers_add(names, port);
 }
 
 void port_names_remove(struct port_names *names, struct port *port)
 {
+	numbers_remove(names, port);
 	RB_REMOVE(port_name_tree, &names->tree, port);
-	for (unsigned int i = 0; i < PORT_NAME_TEMPLATES; i++) {
-		const char *template = names->templates[i].text;
-		unsigned int *below = &names->templates[i].below;
-		unsigned int number;
-
-		if (template[0] && tunnel_name_matches(port->name, template, &number) &&
-		    number < *below)
-			*below = number;
-	}
 }
 
 struct port *port_names_find(const struct port_names *names, const char *name)
@@ -66,33 +241,43 @@ int port_names_check(struct port_names *names, const char *name, uid_t uid, stru
 
 /* ------------------------------------------------------------------------------ templates */
 
-/* Return the number from which on the template may have free names. */
-static unsigned int *template_below(struct port_names *names, const char *template)
+/* Write the template's lowest free name by trying each number. -1 with ENFILE. */
+static int expand_by_trying(const struct port_names *names, const char *template,
+			    char name[MEMTUN_NAME_SIZE])
 {
-	unsigned int i;
-
-	for (i = 0; i < PORT_NAME_TEMPLATES; i++) {
-		if (strcmp(names->templates[i].text, template) == 0)
-			return &names->templates[i].below;
+	for (unsigned int number = 0; tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, number);
+	     number++) {
+		if (!port_names_find(names, name))
+			return 0;
 	}
-	i = names->next;
-	names->next = (i + 1) % PORT_NAME_TEMPLATES;
-	strlcpy(names->templates[i].text, template, MEMTUN_NAME_SIZE);
-	names->templates[i].below = 0;
-	return &names->templates[i].below;
+	return failed(ENFILE);
 }
 
 int port_names_expand(struct port_names *names, const char *template, char name[MEMTUN_NAME_SIZE])
 {
-	unsigned int *below = template_below(names, template);
+	size_t percent = strcspn(template, "%");
+	const char *suffix = template + percent + strlen("%d");
+	unsigned int low = 0;
 
-	while (tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, *below)) {
-		if (!port_names_find(names, name))
+	/* Such a template takes a part of a run of digits, or a run that is not in the tree. */
+	if (is_digit(suffix[0]) ||
+	    (text_has_digit(template, percent) && text_has_digit(suffix, strlen(suffix))))
+		return expand_by_trying(names, template, name);
+	/* The numbers with one digit, then those with two, and so on. */
+	for (unsigned int digits = 1; digits <= NUMBER_DIGITS_MAX; digits++) {
+		unsigned int high = low ? low * 10 - 1 : 9;
+		uint64_t number;
+
+		if (!tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, low))
+			break;
+		number = number_find_free(names, name, percent, low);
+		if (number <= high) {
+			tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, (unsigned int)number);
 			return 0;
-		++*below;
+		}
+		low = high + 1;
 	}
-	errno = ENFILE;
-	return -1;
+	return failed(ENFILE);
 }
 
 /* ------------------------------------------------------------------------------ ids */

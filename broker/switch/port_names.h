@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The names of all ports, tunnels and uplinks alike, in one tree. Templates are expanded here:
- * `tap%d` is the lowest name that no port has. For the templates that were used last the tree
- * remembers where to begin, so that the cost of a name doesn't grow with the number of ports.
+ * `tap%d` is the lowest name that no port has.
+ *
+ * So that the cost of a template does not grow with the number of ports, a second tree has the
+ * numbers in names: of each name the first and the last run of digits. The tree keeps consecutive
+ * numbers between the same texts as one interval, so the lowest free number is behind the interval
+ * that has the lowest number. Only where a digit follows the %d of a template, or digits are on both
+ * sides of it, is each number tried.
  */
 #ifndef MEMTUN_PORT_NAMES_H
 #define MEMTUN_PORT_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/tree.h>
 #include <sys/types.h>
@@ -19,16 +25,20 @@ struct port;
 RB_HEAD(port_name_tree, port);
 RB_HEAD(port_id_tree, port);
 
-/* The templates that are remembered: `tap%d`, `tun%d` and two more. */
-#define PORT_NAME_TEMPLATES 4
+RB_HEAD(name_number_tree, name_number);
+
+/* A run of digits in a name. */
+struct name_number {
+	RB_ENTRY(name_number) by_number; /* if it is the first number of its interval */
+	const char *name;
+	uint64_t value;
+	uint64_t end;           /* the last number of its interval */
+	uint8_t before, digits; /* bytes before the run and in it; no digits: there is no run */
+};
 
 struct port_names {
 	struct port_name_tree tree;
-	struct {
-		char text[MEMTUN_NAME_SIZE];
-		unsigned int below; /* none of its names below this number is free */
-	} templates[PORT_NAME_TEMPLATES];
-	unsigned int next; /* the entry that a new template replaces */
+	struct name_number_tree numbers; /* the first of each interval */
 };
 
 /* Add a port, whose name must be free; and remove it. */

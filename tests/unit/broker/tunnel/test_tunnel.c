@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "broker/tunnel/tunnel.h"
+#include "common/clock.h"
+#include "common/tunnel_name.h"
 
 #define OTHER_UID 1001
 
@@ -47,6 +49,66 @@ static void a_template_is_the_lowest_free_number(void **state)
 	assert_opens_as(*state, "name=tap%d", "tap4", NULL);
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
+}
+
+static void a_template_finds_the_lowest_number_wherever_it_stands(void **state)
+{
+	static const char *const templates[] = {"t%d", "t1%d", "t%d.5",  "4t%d",
+						"%d",  "t%d2", "a1b%dc3"};
+	const size_t count = sizeof(templates) / sizeof(templates[0]);
+	unsigned int random = 1;
+
+	/* Add and delete at random, and compare with trying each number. */
+	for (int i = 0; i < 3000; i++) {
+		const char *template;
+		char name[16], option[40];
+		int number = 0;
+
+		random = random * 1103515245 + 12345;
+		template = templates[(random >> 16) % count];
+		do {
+			tunnel_name_expand(name, sizeof(name), template, (unsigned int)number++);
+		} while (exists(*state, name));
+		snprintf(option, sizeof(option), "name=%s", template);
+		done(*state, MEMTUN_CMD_TUNNEL_ADD, option);
+		assert_true(exists(*state, name));
+		random = random * 1103515245 + 12345;
+		template = templates[(random >> 16) % count];
+		tunnel_name_expand(name, sizeof(name), template, (random >> 8) % 120);
+		snprintf(option, sizeof(option), "name=%s", name);
+		if (exists(*state, name))
+			done(*state, MEMTUN_CMD_TUNNEL_DELETE, option);
+		else if (i % 3 == 0)
+			done(*state, MEMTUN_CMD_TUNNEL_ADD, option);
+	}
+}
+
+static void a_template_is_as_cheap_among_many_names(void **state)
+{
+	char option[40];
+	int64_t min = -1;
+
+	for (int i = 0; i < 40000; i++) {
+		snprintf(option, sizeof(option), "name=%s%d", i % 2 ? "tap" : "vm", i / 2);
+		done(*state, MEMTUN_CMD_TUNNEL_ADD, option);
+	}
+	for (int i = 0; i < 6; i++) {
+		static const char *const others[] = {"name=a%d", "name=b%d", "name=c%d",
+						     "name=d%d"};
+		int64_t begin;
+
+		for (int other = 0; other < 4; other++)
+			done(*state, MEMTUN_CMD_TUNNEL_ADD, others[other]);
+		done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=tap0");
+		done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap0");
+		begin = clock_now();
+		done(*state, MEMTUN_CMD_TUNNEL_ADD, i % 2 ? "name=tap%d" : "name=vm%d");
+		begin = clock_now() - begin;
+		if (min < 0 || begin < min)
+			min = begin;
+	}
+	/* Trying each number would take 5 ms and more, in this test's broker. */
+	assert_true(min < CLOCK_SECOND / 1000);
 }
 
 static void templates_do_not_disturb_each_other(void **state)
@@ -626,6 +688,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_template_is_the_lowest_free_number),
+		WITH_BROKER(a_template_finds_the_lowest_number_wherever_it_stands),
+		WITH_BROKER(a_template_is_as_cheap_among_many_names),
 		WITH_BROKER(templates_do_not_disturb_each_other),
 		WITH_BROKER(a_template_skips_names_that_are_taken),
 		WITH_BROKER(a_template_that_is_full_is_refused),
