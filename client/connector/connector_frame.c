@@ -164,6 +164,7 @@ static int frame_read(struct memtun_connector *connector, struct connector_frame
 	if ((size_t)length <= header_size)
 		return 0;
 	frame->packet = (struct memtun_packet){
+		.size = sizeof(frame->packet),
 		.data = frame->bytes,
 		.length = (size_t)length - header_size,
 		.time = clock_now(),

@@ -139,19 +139,24 @@ ssize_t memtun_io_writev(struct memtun_io *io, int fd, const struct iovec *parts
 
 /* ------------------------------------------------------------------------------ the other calls */
 
+int memtun_io_ioctl_pointer(struct memtun_io *io, int fd, unsigned long request, void *argument)
+{
+	struct io_open *open = io_open_of(io, fd);
+
+	if (!open || io_check(io, MEMTUN_IO_IOCTL) < 0)
+		return -1;
+	return open->ioctl(open->state, fd, request, argument);
+}
+
 int memtun_io_ioctl(struct memtun_io *io, int fd, unsigned long request, ...)
 {
-	struct io_open *open;
 	va_list arguments;
 	void *argument;
 
 	va_start(arguments, request);
 	argument = va_arg(arguments, void *);
 	va_end(arguments);
-	open = io_open_of(io, fd);
-	if (!open || io_check(io, MEMTUN_IO_IOCTL) < 0)
-		return -1;
-	return open->ioctl(open->state, fd, request, argument);
+	return memtun_io_ioctl_pointer(io, fd, request, argument);
 }
 
 int memtun_io_close(struct memtun_io *io, int fd)
@@ -230,7 +235,7 @@ static int io_open_device(struct memtun_io *io, const struct io_device *device, 
 	return fd;
 }
 
-int memtun_io_open(struct memtun_io *io, const char *path, int flags, ...)
+int memtun_io_open_path(struct memtun_io *io, const char *path, int flags)
 {
 	const struct io_device *device;
 	int fd = -1;
@@ -250,6 +255,11 @@ int memtun_io_open(struct memtun_io *io, const char *path, int flags, ...)
 		fd = io_open_device(io, device, flags);
 	pthread_mutex_unlock(&io->lock);
 	return fd;
+}
+
+int memtun_io_open(struct memtun_io *io, const char *path, int flags, ...)
+{
+	return memtun_io_open_path(io, path, flags);
 }
 
 /* ------------------------------------------------------------------------------ the system */

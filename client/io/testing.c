@@ -113,6 +113,25 @@ struct memtun_testing_frame *memtun_testing_take_frame(struct memtun_testing_tun
 	return NULL;
 }
 
+ssize_t memtun_testing_take(struct memtun_testing_tunnel *tunnel, void *bytes, size_t size,
+			    size_t *header_length)
+{
+	struct memtun_testing_frame *frame = memtun_testing_peek_written(tunnel, 0);
+	const struct io_frame *self = testing_frame(frame);
+	size_t length;
+
+	if (!frame)
+		return -1;
+	length = self->length;
+	if (length <= size) {
+		memcpy(bytes, self->bytes, length);
+		*header_length = self->header_size;
+		memtun_testing_frame_free(memtun_testing_take_frame(tunnel));
+	}
+	memtun_testing_frame_free(frame);
+	return length <= size ? (ssize_t)length : failed(EMSGSIZE);
+}
+
 unsigned int memtun_testing_count_written(struct memtun_testing_tunnel *tunnel)
 {
 	return tunnel ? io_memory_count_written(testing_tunnel(tunnel)) : 0;

@@ -316,3 +316,35 @@ int memtun_testing_send_udp(struct memtun_testing_tunnel *tunnel, const void *pa
 	free(packet);
 	return result;
 }
+
+/* Make a socket address of a numeric one. -1 with EINVAL. */
+static int address_of(struct sockaddr_storage *address, const char *host, uint16_t port)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
+
+	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, host, &in6->sin6_addr) != 1)
+		return failed(EINVAL);
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	return 0;
+}
+
+int memtun_testing_send_udp_to(struct memtun_testing_tunnel *tunnel, const void *payload,
+			       size_t length, const char *from_host, uint16_t from_port,
+			       const char *to_host, uint16_t to_port)
+{
+	struct sockaddr_storage from = {0}, to = {0};
+
+	if (address_of(&to, to_host, to_port) < 0 ||
+	    (from_host && address_of(&from, from_host, from_port) < 0))
+		return -1;
+	if (from_host && from.ss_family != to.ss_family)
+		return failed(EINVAL);
+	return memtun_testing_send_udp(tunnel, payload, length, (struct sockaddr *)&to, &from);
+}

@@ -90,6 +90,7 @@ int memtun_connector_own_address(const struct memtun_connector *connector,
  * or _close().
  */
 struct memtun_packet {
+	size_t size; /* of this structure, bytes: a later version has more members at its end */
 	const uint8_t *data;
 	size_t length;         /* bytes, 69,632 at most */
 	int64_t time;          /* when it was read: CLOCK_MONOTONIC, nanoseconds */

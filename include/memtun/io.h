@@ -54,6 +54,9 @@ void memtun_io_free(struct memtun_io *io);
  */
 int memtun_io_open(struct memtun_io *io, const char *path, int flags, ...);
 
+/* Do the same, for languages that cannot call a function with variable arguments. */
+int memtun_io_open_path(struct memtun_io *io, const char *path, int flags);
+
 /*
  * Read or write one frame, or make an ioctl. The system also knows duplicates of a descriptor. A
  * kernel system passes descriptors that it does not know on to the kernel. -1 with errno: EBADF
@@ -65,6 +68,10 @@ ssize_t memtun_io_write(struct memtun_io *io, int fd, const void *bytes, size_t 
 ssize_t memtun_io_readv(struct memtun_io *io, int fd, const struct iovec *parts, int count);
 ssize_t memtun_io_writev(struct memtun_io *io, int fd, const struct iovec *parts, int count);
 int memtun_io_ioctl(struct memtun_io *io, int fd, unsigned long request, ...);
+
+/* Make the ioctl, for languages that cannot call a function with variable arguments. `argument` is the
+ * pointer, or the number as a pointer. */
+int memtun_io_ioctl_pointer(struct memtun_io *io, int fd, unsigned long request, void *argument);
 
 /*
  * Close the descriptor. Closing the last duplicate closes the device. Return 0; -1 with EBADF, or

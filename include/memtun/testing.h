@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <memtun/io.h>
 #include <memtun/protocol.h>
@@ -110,6 +111,14 @@ void memtun_testing_clear_unread(struct memtun_testing_tunnel *tunnel);
  */
 struct memtun_testing_frame *memtun_testing_take_frame(struct memtun_testing_tunnel *tunnel);
 
+/*
+ * Take the oldest frame, with its headers before it, into `bytes`, which has room for `size` bytes.
+ * Return the length of both; *header_length becomes the length of the headers. -1 with errno: EMSGSIZE
+ * (the room is too small, and the frame stays), EAGAIN, ENODEV or ENOMEM.
+ */
+ssize_t memtun_testing_take(struct memtun_testing_tunnel *tunnel, void *bytes, size_t size,
+			    size_t *header_length);
+
 /* Return how many frames the program wrote that were not taken yet. */
 unsigned int memtun_testing_count_written(struct memtun_testing_tunnel *tunnel);
 
@@ -155,6 +164,15 @@ void memtun_testing_frame_free(struct memtun_testing_frame *frame);
 int memtun_testing_send_udp(struct memtun_testing_tunnel *tunnel, const void *payload,
 			    size_t length, const struct sockaddr *to,
 			    struct sockaddr_storage *from);
+
+/*
+ * Do the same with numeric addresses and ports in host byte order, as the functions below take them.
+ * from_host NULL: the sender is 10.1.2.3 or fd00::1:2:3, port 21345. EINVAL also: a host is not an
+ * address.
+ */
+int memtun_testing_send_udp_to(struct memtun_testing_tunnel *tunnel, const void *payload,
+			       size_t length, const char *from_host, uint16_t from_port,
+			       const char *to_host, uint16_t to_port);
 
 /*
  * Return a new descriptor that yields the payloads of the datagrams that the program sends to that

@@ -227,6 +227,25 @@ for word in $testing $asserts; do
 done
 ok "each function is in the synopsis, and each function and constant in the text"
 
+# man(1) finds a function by its name, on the page that explains it.
+mkdir -p "$scratch/man/man3"
+cp "$top_srcdir"/man/*.3 "$scratch/man/man3"
+"$top_srcdir/man/links.sh" add "$scratch/man/man3" "$top_srcdir"/man/*.3
+functions=$(sed -nE "s/^$tab(memtun_[a-z_0-9]+);\$/\1/p" "$top_srcdir/client/lib/memtun.map" \
+	"$top_srcdir"/client/*/memtun-*.map | grep -vE '^memtun_io_(interface_init|new_tun|loopback)$')
+functions="$functions $(sed -nE 's/.*(memtun_(transport|connector)_[a-z_]+)\(.*/\1/p' \
+	"$transport" "$top_srcdir/include/memtun/connector.h" | sort -u)"
+for function in $functions; do
+	(cd "$scratch/man" && mandoc -Tascii "man3/$function.3") 2>/dev/null |
+		grep -q 'SYNOPSIS\|S.*Y.*N.*O.*P.*S.*I.*S' || fail "man $function shows no page"
+done
+"$top_srcdir/man/links.sh" remove "$scratch/man/man3" "$top_srcdir"/man/*.3
+is "$(ls "$scratch/man/man3" | tr '\n' ' ')" \
+	"memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 " \
+	"the pages after the links are removed"
+grep -q 'links.sh add' "$top_srcdir/man/Makefile.inc" || fail "the links are not installed"
+ok "each function has a page of its name"
+
 # NAME = NUMBER, as both have it.
 numbers=$(sed -nE "s/^$tab(MEMTUN_[A-Z_]+ = (0x)?[0-9a-f]+),.*/\1/p" "$protocol" |
 	grep -v '_UNSPEC' | tr ' ' '~')

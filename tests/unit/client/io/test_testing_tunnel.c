@@ -210,6 +210,57 @@ static void a_system_has_defaults_for_new_tunnels(void **state)
 	memtun_io_free(kernel);
 }
 
+static void a_call_without_variable_arguments_is_the_same(void **state)
+{
+	const struct memtun_fixture *fixture = *state;
+	struct ifreq request = {.ifr_flags = IFF_TAP, .ifr_name = "twin"};
+	int fd = memtun_io_open_path(fixture->io, MEMTUN_IO_TUN, O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(memtun_io_ioctl_pointer(fixture->io, fd, TUNSETIFF, &request), 0);
+	assert_string_equal(memtun_testing_name(memtun_testing_tunnel(fixture->io, fd)), "twin");
+	assert_int_equal(memtun_io_ioctl_pointer(fixture->io, fd, TUNSETPERSIST, (void *)1), 0);
+	assert_fails(memtun_io_ioctl_pointer(fixture->io, -1, TUNSETIFF, &request), EBADF);
+	assert_fails(memtun_io_open_path(fixture->io, "/dev/nothing", O_RDWR), ENOSYS);
+	assert_int_equal(memtun_io_close(fixture->io, fd), 0);
+}
+
+static void one_call_takes_a_frame_with_its_headers(void **state)
+{
+	const struct memtun_fixture *fixture = *state;
+	int fd = open_at(fixture->io, MEMTUN_IO_TUN, "", IFF_TUN);
+	struct memtun_testing_tunnel *tunnel = memtun_testing_tunnel(fixture->io, fd);
+	unsigned char written[24] = {0, 0, 8, 0}, bytes[24];
+	size_t header_length;
+
+	memcpy(written + 4, packets[0], 20);
+	assert_int_equal(memtun_io_write(fixture->io, fd, written, 24), 24);
+	assert_fails(memtun_testing_take(tunnel, bytes, 23, &header_length), EMSGSIZE);
+	assert_int_equal(memtun_testing_take(tunnel, bytes, 24, &header_length), 24);
+	assert_int_equal(header_length, 4);
+	assert_memory_equal(bytes, written, 24);
+	assert_fails(memtun_testing_take(tunnel, bytes, 24, &header_length), EAGAIN);
+	assert_fails(memtun_testing_take(NULL, bytes, 24, &header_length), ENODEV);
+	memtun_io_close(fixture->io, fd);
+}
+
+static void a_datagram_has_addresses_as_text(void **state)
+{
+	const struct memtun_fixture *fixture = *state;
+	struct memtun_testing_tunnel *tunnel = fixture->tunnel;
+	unsigned char bytes[100];
+
+	assert_int_equal(
+		memtun_testing_send_udp_to(tunnel, "hello", 5, "10.0.0.9", 99, "10.0.0.2", 7), 1);
+	assert_int_equal(memtun_io_read(fixture->io, fixture->fd, bytes, sizeof(bytes)), 33);
+	assert_memory_equal(bytes + 12, "\x0a\x00\x00\x09\x0a\x00\x00\x02\x00\x63\x00\x07", 12);
+	assert_int_equal(memtun_testing_send_udp_to(tunnel, "hello", 5, NULL, 0, "fd00::2", 7), 1);
+	assert_int_equal(memtun_io_read(fixture->io, fixture->fd, bytes, sizeof(bytes)), 53);
+	assert_fails(memtun_testing_send_udp_to(tunnel, "", 0, "fd00::1", 1, "10.0.0.2", 7),
+		     EINVAL);
+	assert_fails(memtun_testing_send_udp_to(tunnel, "", 0, NULL, 0, "ten", 7), EINVAL);
+}
+
 #define TUN(name) cmocka_unit_test_setup_teardown(name, memtun_set_up_tun, memtun_tear_down)
 
 int main(void)
@@ -223,6 +274,9 @@ int main(void)
 		TUN(frames_that_wait_in_the_library_are_looked_at_too),
 		TUN(written_frames_are_looked_at_and_cleared),
 		TUN(a_system_has_defaults_for_new_tunnels),
+		TUN(a_call_without_variable_arguments_is_the_same),
+		TUN(one_call_takes_a_frame_with_its_headers),
+		TUN(a_datagram_has_addresses_as_text),
 	};
 
 	return RUN_TESTS(tests);
