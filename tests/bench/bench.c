@@ -29,9 +29,11 @@ struct group {
 };
 
 static const struct group groups[] = {
-	{"open", figures_open},       {"requests", figures_requests}, {"memory", figures_memory},
-	{"frames", figures_frames},   {"bridge", figures_bridge},     {"ports", figures_ports},
-	{"latency", figures_latency}, {"flood", figures_flood},       {"peers", figures_peers},
+	{"open", figures_open},       {"requests", figures_requests},
+	{"objects", figures_objects}, {"memory", figures_memory},
+	{"frames", figures_frames},   {"bridge", figures_bridge},
+	{"ports", figures_ports},     {"latency", figures_latency},
+	{"flood", figures_flood},     {"peers", figures_peers},
 	{"io", figures_io},
 };
 

@@ -13,5 +13,6 @@ void figures_peers(void);    /* between peers */
 void figures_io(void);       /* the I/O system in memory */
 void figures_memory(void);   /* of idle tunnels */
 void figures_requests(void); /* of many clients */
+void figures_objects(void);  /* of many tunnels */
 
 #endif
