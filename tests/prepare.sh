@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2086 # lists of packages are split on purpose
 # Functions that ./check, ./demo and .ci/run share: Debian's packages, steps with a log, and the build
-# in build/. bash sources this file in the source directory. It runs nothing by itself.
+# in build/. bash sources this file in the source directory.
+. tests/environment.sh || exit 1
 
 # Needed to build everything and run the tests. gcc only recommends libc6-dev.
 library_packages="libc6-dev libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev libpcap-dev

@@ -6,6 +6,7 @@
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 cp "$top_builddir/tests/system/load" "$scratch/bin/" 2>/dev/null || skip "load is not built"
+chmod 755 "$scratch/bin/load"
 # shellcheck disable=SC2086 # words are meant
 ends_with 0 $as_user memtund -- load
 echo "$output"

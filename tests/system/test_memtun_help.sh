@@ -2,23 +2,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC2116,SC2119,SC2317 # scripts in quotes and words are meant; turns_until calls what it is given
 # The command line of memtun: the help and the example of each command, options before and behind the
-# NAME, aliases of commands, and suggestions. The test runs twice, the second time with
-# POSIXLY_CORRECT, with which getopt(3) by default ends the options at the first word.
-# The test runs several hundred commands.
-TEST_SECONDS=120
+# NAME, aliases of commands, and suggestions. test_options_parse and test_suggestion have the rules.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
-
-if [ -z "$TEST_POSIXLY" ]; then
-	for TEST_POSIXLY in no yes; do
-		export TEST_POSIXLY
-		[ $TEST_POSIXLY = no ] || export POSIXLY_CORRECT=1
-		/bin/sh "$0" || fail "with POSIXLY_CORRECT: $TEST_POSIXLY"
-		ok "the same with POSIXLY_CORRECT: $TEST_POSIXLY"
-	done
-	exit 0
-fi
 
 # --- help ---
 
@@ -124,6 +111,9 @@ has_ended() {
 broker_start
 ends_with 0 memtun add vm bridge lab
 unset MEMTUN_SOCKET
+# With this, getopt(3) stops at the first word unless it is told otherwise.
+POSIXLY_CORRECT=1
+export POSIXLY_CORRECT
 at="--socket $scratch/control"
 for words in "$at show" "show $at" "show $at vm" "show vm $at" "show --socket=$scratch/control vm" \
 	"bridge $at show lab" "bridge show lab $at" "bridge show $at lab" "bridge $at" "ls vm $at" \
@@ -201,6 +191,7 @@ done
 ends_with 0 memtun exec -- -j
 is "$output" trapped "what -- makes of a program called -j"
 ok "exec needs no --, and runs no option of memtun as a program"
+unset POSIXLY_CORRECT
 
 # --- other names ---
 
