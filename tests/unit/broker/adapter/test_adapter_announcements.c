@@ -8,11 +8,13 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "broker/adapter/adapter_parts.h"
+#include "broker/adapter/multicast_listener.h"
 #include "common/frame/checksum.h"
 
 static const unsigned char all_routers[ETH_ALEN] = {0x33, 0x33, 0, 0, 0, 0x16};
@@ -297,6 +299,30 @@ static void invalid_queries_are_not_answered(void **state)
 	link_close(&link);
 }
 
+static void no_query_is_read_beyond_its_end(void **state)
+{
+	unsigned int valid = 0;
+
+	(void)state;
+	srand(5);
+	for (int i = 0; i < 20000; i++) {
+		unsigned char bytes[200], *own;
+		size_t length = query_make(bytes, "fe80::5", "::");
+		struct address group;
+
+		for (int j = rand() % 3; j > 0; j--)
+			bytes[12 + rand() % ((int)length - 12)] = (unsigned char)rand();
+		if (i % 2)
+			length -= (size_t)rand() % (length - 14 + 1);
+		own = malloc(length);
+		assert_non_null(own);
+		memcpy(own, bytes, length);
+		valid += multicast_query_read(&group, own, length);
+		free(own);
+	}
+	assert_true(valid > 1000);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -311,6 +337,7 @@ int main(void)
 		WITH_BROKER(the_group_of_a_learned_address_is_reported),
 		WITH_BROKER(each_query_is_answered_with_the_groups),
 		WITH_BROKER(invalid_queries_are_not_answered),
+		cmocka_unit_test(no_query_is_read_beyond_its_end),
 	};
 
 	return RUN_TESTS(tests);
