@@ -207,7 +207,8 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 /*
  * Return a descriptor to which each write gives one frame. The caller owns it. The frames go to the
  * tunnel's client (MEMTUN_TO_CLIENT), or enter as if the client had sent them (MEMTUN_FROM_CLIENT).
- * A write waits until there is room. EINVAL also if the tunnel has a peer.
+ * A write waits until there is room. After shutdown(SHUT_WR) a read gives a struct
+ * memtun_inject_result. EINVAL also if the tunnel has a peer.
  */
 int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction);
 

@@ -93,6 +93,11 @@ static inline void port_count(struct port *port, enum memtun_attribute counter, 
 	port->counters[counter - PORT_FIRST_COUNTER] += number;
 }
 
+static inline uint64_t port_counter(const struct port *port, enum memtun_attribute counter)
+{
+	return port->counters[counter - PORT_FIRST_COUNTER];
+}
+
 /* Initialize zeroed memory. The options' mtu, queue and overflow replace the defaults; mode and mtu
  * have been set. */
 void port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,

@@ -49,6 +49,7 @@ static void injector_count_fault(struct injector *injector, enum memtun_attribut
 {
 	struct port *port = &injector->tunnel->port;
 
+	injector->result.dropped_refused++;
 	if (injector->direction == MEMTUN_FROM_CLIENT) {
 		port_count(port, reason, 1);
 		return;
@@ -85,6 +86,7 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
 		if (length == 0 && descriptor_at_end(injector->io.fd))
 			return false;
+		injector->result.frames++;
 		batch_set_read(batch, *count, (uint32_t)length);
 		reason = injector_frame_fault(injector, &batch->frames[*count]);
 		if (reason)
@@ -95,6 +97,30 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 	return true;
 }
 
+/* Add the port's counters of drops to the result, or subtract what they were before. */
+static void injector_add_drops(struct injector *injector, bool subtract)
+{
+	const struct port *port = &injector->tunnel->port;
+	struct memtun_inject_result *result = &injector->result;
+	const struct {
+		enum memtun_attribute counter;
+		uint64_t *number;
+	} drops[] = {
+		{MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, &result->dropped_no_client},
+		{MEMTUN_A_TO_CLIENT_DROPPED_MTU, &result->dropped_mtu},
+		{MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP, &result->dropped_not_ip},
+		{MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION,
+		 &result->dropped_needs_segmentation},
+		{MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, &result->dropped_refused},
+	};
+
+	for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++) {
+		uint64_t number = port_counter(port, drops[i].counter);
+
+		*drops[i].number += subtract ? -number : number;
+	}
+}
+
 /* Send frames to the client, as if they came from its bridge. */
 static void injector_deliver(struct injector *injector, struct batch *batch, uint32_t mask)
 {
@@ -103,7 +129,17 @@ static void injector_deliver(struct injector *injector, struct batch *batch, uin
 	/* Captures of a bridge have Ethernet frames; behind an adapter these are packets. */
 	if (port->bridge && !port->adapter)
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
+	injector_add_drops(injector, true);
 	port->operations->send(port, &injector->source, batch, mask);
+	injector_add_drops(injector, false);
+}
+
+/* Tell a client that has shut down its sending side what became of its frames. */
+static void injector_send_result(const struct injector *injector)
+{
+	/* A client that does not read it has closed its end. */
+	send(injector->io.fd, &injector->result, sizeof(injector->result),
+	     MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
@@ -122,8 +158,10 @@ static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 	else if (mask)
 		port_forward(&tunnel->port, batch, mask);
 	batch_clear(batch, count);
-	if (!there)
-		injector_free(injector);
+	if (there)
+		return;
+	injector_send_result(injector);
+	injector_free(injector);
 }
 
 struct injector *injector_new(struct tunnel *tunnel, struct account *account,

@@ -24,6 +24,7 @@ struct injector {
 	struct tunnel *tunnel;
 	ev_io io;
 	enum memtun_direction direction;
+	struct memtun_inject_result result; /* so far */
 };
 
 /* Make an injector. *client_fd, where the client writes, is the caller's. NULL with errno. */

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <net/ethernet.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct inject {
 	enum memtun_direction direction;
 	enum memtun_mode mode;
 	uint64_t mtu; /* of frames to the client */
+	bool allow_truncated, allow_drop;
 	int fd;
 };
 
@@ -170,8 +172,29 @@ static void show_progress(pcap_t *file, long size, uint64_t frames, bool last)
 		last ? "\n" : "");
 }
 
+/*
+ * Inject a frame of the file without the frame check sequence that the file's link type announces
+ * (pcap-savefile(5): a number of 16-bit words). A frame is cut if its file has fewer bytes than the
+ * frame had (a snapshot length).
+ */
+static int inject_packet(const struct inject *inject, const struct pcap_pkthdr *header,
+			 const void *data, int link, uint64_t number)
+{
+	uint32_t check =
+		LT_FCS_LENGTH_PRESENT((uint32_t)link) ? 2 * LT_FCS_LENGTH((uint32_t)link) : 0;
+	uint32_t whole = header->len > check ? header->len - check : 0;
+
+	if (header->caplen < whole && !inject->allow_truncated)
+		return command_fail(EXIT_REFUSED,
+				    "%s: frame %" PRIu64 " is cut: %u of %u bytes are there; "
+				    "--allow-truncated injects these",
+				    inject->file, number, header->caplen, whole);
+	return inject_frame(inject, data, header->caplen < whole ? header->caplen : whole);
+}
+
 static int inject_all(const struct inject *inject, pcap_t *file, long size)
 {
+	int link = pcap_datalink_ext(file);
 	int64_t started = clock_now();
 	struct pcap_pkthdr *header;
 	const unsigned char *data;
@@ -181,8 +204,7 @@ static int inject_all(const struct inject *inject, pcap_t *file, long size)
 	while ((read = pcap_next_ex(file, &header, &data)) == 1 && status == 0) {
 		if (inject->rate)
 			wait_turn(started, frames, inject->rate);
-		status = inject_frame(inject, data, header->caplen);
-		frames++;
+		status = inject_packet(inject, header, data, link, ++frames);
 		show_progress(file, size, frames, false);
 	}
 	show_progress(file, size, frames, true);
@@ -201,7 +223,10 @@ static int inject_file(const struct inject *inject)
 	int status;
 
 	if (!file)
-		return command_fail(EXIT_REFUSED, "%s", text);
+		/* The text has the name only if the file can't be opened. */
+		return command_fail(EXIT_REFUSED, "%s%s%s",
+				    strstr(text, inject->file) ? "" : inject->file,
+				    strstr(text, inject->file) ? "" : ": ", text);
 	link = pcap_datalink_val_to_name(pcap_datalink(file));
 	stream = pcap_file(file);
 	if (stream) {
@@ -235,6 +260,8 @@ static int inject_parse(struct inject *inject, const struct invocation *invocati
 		.file = options_value(invocation, "--pcap"),
 		.direction = options_has(invocation, "--as-client") ? MEMTUN_FROM_CLIENT
 								    : MEMTUN_TO_CLIENT,
+		.allow_truncated = options_has(invocation, "--allow-truncated"),
+		.allow_drop = options_has(invocation, "--allow-drop"),
 		.fd = -1,
 	};
 	if (!!inject->to + !!inject->hex + !!inject->file != 1)
@@ -244,6 +271,8 @@ static int inject_parse(struct inject *inject, const struct invocation *invocati
 				    "--udp HOST:PORT takes a TEXT, and nothing else does");
 	if (options_has(invocation, "--rate") && !inject->file)
 		return command_fail(EXIT_USAGE, "--rate goes with --pcap");
+	if (inject->allow_truncated && !inject->file)
+		return command_fail(EXIT_USAGE, "--allow-truncated goes with --pcap");
 	return options_number(invocation, "--rate", 1, 100000000, &inject->rate);
 }
 
@@ -252,6 +281,46 @@ static void mtu_record(const struct memtun_record *record, void *context)
 	struct inject *inject = context;
 
 	memtun_record_number(record, "mtu", &inject->mtu);
+}
+
+/* Add "NUMBER REASON" to the list of reasons. */
+static void reason_add(char *text, size_t size, uint64_t number, const char *reason)
+{
+	size_t length = strlen(text);
+
+	if (number)
+		snprintf(text + length, size - length, "%s%" PRIu64 " %s", length ? ", " : "",
+			 number, reason);
+}
+
+/* Wait until the broker has read all frames, and tell which of them the tunnel dropped. */
+static int inject_finish(const struct inject *inject)
+{
+	struct memtun_inject_result result;
+	char reasons[160] = "";
+	ssize_t length;
+
+	if (shutdown(inject->fd, SHUT_WR) < 0)
+		return command_fail(EXIT_REFUSED, "cannot end the injection: %s", strerror(errno));
+	do {
+		length = recv(inject->fd, &result, sizeof(result), 0);
+	} while (length < 0 && errno == EINTR);
+	if (length != sizeof(result))
+		return command_fail(EXIT_REFUSED, "%s was deleted, with frames that were not read",
+				    inject->name);
+	reason_add(reasons, sizeof(reasons), result.dropped_no_client, "no-client");
+	reason_add(reasons, sizeof(reasons), result.dropped_mtu, "mtu");
+	reason_add(reasons, sizeof(reasons), result.dropped_not_ip, "not-ip");
+	reason_add(reasons, sizeof(reasons), result.dropped_needs_segmentation,
+		   "needs-segmentation");
+	reason_add(reasons, sizeof(reasons), result.dropped_refused, "refused");
+	if (!reasons[0] || inject->allow_drop)
+		return 0;
+	return command_fail(EXIT_REFUSED,
+			    "%s dropped frames of the %" PRIu64
+			    " injected: %s; --allow-drop accepts "
+			    "that",
+			    inject->name, result.frames, reasons);
 }
 
 static int inject_send(struct memtun *memtun, void *context)
@@ -267,6 +336,8 @@ static int inject_send(struct memtun *memtun, void *context)
 	status = inject->to    ? inject_udp(inject)
 		 : inject->hex ? inject_hex(inject)
 			       : inject_file(inject);
+	if (status == 0)
+		status = inject_finish(inject);
 	descriptor_close(&inject->fd);
 	return status;
 }
@@ -281,10 +352,12 @@ static int inject_run(const struct invocation *invocation)
 
 static const struct command_option inject_options[] = {
 	{"--udp", 0, "HOST:PORT", "a UDP datagram to this address, with the bytes of TEXT"},
-	{"--from", 0, "HOST:PORT", "the datagram's source; default: 10.1.2.3:21345"},
+	{"--from", 0, "HOST:PORT", "its source; default: 10.1.2.3:21345"},
 	{"--hex", 0, "BYTES", "a frame in hexadecimal digits"},
-	{"--pcap", 0, "FILE", "all frames of a pcap or pcapng file; - is standard input"},
+	{"--pcap", 0, "FILE", "all frames of a pcap or pcapng file; -: standard input"},
 	{"--rate", 0, "FRAMES", "with --pcap: frames per second; default: no limit"},
+	{"--allow-truncated", 0, NULL, "with --pcap: inject what there is of cut frames"},
+	{"--allow-drop", 0, NULL, "succeed also if the tunnel drops frames"},
 	{"--as-client", 0, NULL, "inject as if the tunnel's client had sent the frames"},
 	{0},
 };

@@ -218,4 +218,17 @@ struct memtun_capture_header {
 	uint16_t mode;      /* enum memtun_mode of the frame; on a bridge, of the bridge */
 };
 
+/*
+ * What an injector's descriptor yields after shutdown(SHUT_WR): the number of frames, and of those
+ * that the tunnel dropped at once. The names are those of the tunnel's counters. Host byte order.
+ */
+struct memtun_inject_result {
+	uint64_t frames;
+	uint64_t dropped_no_client;
+	uint64_t dropped_mtu;
+	uint64_t dropped_not_ip;
+	uint64_t dropped_needs_segmentation;
+	uint64_t dropped_refused; /* also records that are no valid frames */
+};
+
 #endif

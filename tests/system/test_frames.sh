@@ -203,12 +203,49 @@ ends_with 1 memtun inject ip --pcap "$scratch/many.pcap"
 says "many.pcap has link type EN10MB, and ip is a tun"
 ends_with 1 memtun inject vm --pcap "$scratch/cut.pcap"
 says "cut.pcap"
+ok "inject replays a file, no faster than --rate, without a loss"
+
+# Two frames of 60 bytes, of which the file has 60 and 40 bytes; and two with an FCS.
+"$python" - "$scratch" <<'END'
+import struct, sys
+frame = bytes(6) + b"\x02" + bytes(5) + b"\x88\xb5" + bytes(range(46))
+def pcap(name, link, records):
+    with open(f"{sys.argv[1]}/{name}", "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 96, link))
+        for data, length in records:
+            out.write(struct.pack("<IIII", 0, 0, len(data), length) + data)
+pcap("snapped.pcap", 1, [(frame, 60), (frame[:40], 60)])
+pcap("checked.pcap", 1 | 1 << 26 | 2 << 28, [(frame + b"fcs!", 64), (frame + b"fc", 64)])
+END
+ends_with 1 memtun inject vm --pcap "$scratch/snapped.pcap"
+says "snapped.pcap: frame 2 is cut: 40 of 60 bytes are there"
+ends_with 0 memtun inject vm --pcap "$scratch/snapped.pcap" --allow-truncated
+ends_with 0 memtun inject vm --pcap "$scratch/checked.pcap"
+turns_until has_read vm 3017
+is "$(tail -n 5 "$scratch/vm" | awk '{ print length($0) / 2 }' | tr '\n' ' ')" "60 60 40 60 60 " \
+	"the lengths of the frames"
+ends_with 1 memtun inject vm --pcap /dev/null
+says "/dev/null: "
+ok "cut frames are refused or allowed, and an FCS is not injected"
+
+ends_with 0 memtun add idle
+ends_with 1 memtun inject idle --udp 10.0.0.1:7 x
+says "idle dropped frames of the 1 injected: 1 no-client; --allow-drop accepts that"
+ends_with 0 memtun inject idle --udp 10.0.0.1:7 x --allow-drop
+is "$errors" "" "what --allow-drop prints"
+ends_with 1 memtun inject idle --pcap "$scratch/many.pcap"
+says "idle dropped frames of the 3000 injected: 3000 no-client"
+ends_with 1 memtun inject idle --as-client --hex 00
+says "idle dropped frames of the 1 injected: 1 refused"
+ends_with 0 memtun inject idle --as-client --udp 10.0.0.1:7 x
+ok "inject fails and says why if the tunnel drops a frame"
+
 # A packet that a sender left to others to segment is captured in one piece.
 ends_with 0 memtun set ip mtu 1000
 ends_with 1 memtun inject ip --hex "45$("$python" -c 'print("00" * 1000)')"
 says "a packet of 1001 bytes is too long for ip, whose mtu is 1000"
 ends_with 0 memtun set ip mtu 1500
-ok "inject replays a file, no faster than --rate, without a loss"
+ok "inject refuses a packet that is longer than the mtu"
 
 # --- expect ---
 

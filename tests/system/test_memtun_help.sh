@@ -127,7 +127,7 @@ for words in "$at show" "show $at" "show $at vm" "show vm $at" "show --socket=$s
 		capture=$!
 		started="$started $capture"
 		ended() {
-			ends_with 0 memtun $at inject vm --udp 10.0.0.1:7 x
+			ends_with 0 memtun $at inject vm --allow-drop --udp 10.0.0.1:7 x
 			has_ended "$capture"
 		}
 		turns_until ended
@@ -145,7 +145,7 @@ for words in "-js show vm" "show -js vm" "show vm -j -s" "-j show vm --statistic
 done
 ends_with 0 memtun bridge --dot
 has "$output" "graph memtun"
-ends_with 0 memtun inject vm --udp 10.0.0.1:7 -- --text
+ends_with 0 memtun inject vm --allow-drop --udp 10.0.0.1:7 -- --text
 ends_with 0 memtun inject --udp 10.0.0.1:7 vm text --as-client
 ok "options are found before and behind the words"
 
@@ -238,7 +238,7 @@ frames_until_done() {
 	watcher=$!
 	started="$started $watcher"
 	ended() {
-		ends_with 0 memtun inject "$@"
+		ends_with 0 memtun inject --allow-drop "$@"
 		has_ended "$watcher"
 	}
 	turns_until ended "$@"
@@ -251,6 +251,13 @@ for command in add set show "bridge add" "bridge show" "uplink add" "uplink show
 	# Until here the bridge exists because the example of add put vm0 on it.
 	"bridge add") ends_with 0 memtun set vm0 nobridge ;;
 	"bridge show") ends_with 0 memtun set vm0 bridge lab ;;
+	inject)
+		memtun exec -t vm0 -- sleep "$TEST_SECONDS" &
+		client=$!
+		started="$started $client"
+		ends_with 0 memtun wait vm0 open --timeout 20
+		;;
+	wait) kill "$client" ;;
 	esac
 	example "$command"
 done

@@ -118,7 +118,7 @@ class Descriptors(Case):
         self.succeed("add", "port")
         capture = self.start_ready(MEMTUN, "capture", "port", "-c", "1", stderr=subprocess.PIPE,
                                    preexec_fn=closing(1))
-        self.succeed("inject", "port", "--hex", FRAME)
+        self.succeed("inject", "--allow-drop", "port", "--hex", FRAME)
         self.assertIn(b"standard output", capture.communicate(timeout=SECONDS)[1])
         self.assertEqual(capture.returncode, 1)
         for options in ([], ["-j"]):
