@@ -304,7 +304,30 @@ static int peer_check(int fd, const char *address, bool named, struct fault *fau
 	return fault_set(fault, EPERM, "the broker on %s is user %u's", address, peer.uid);
 }
 
-static int connect_to(const char *address, bool named, struct fault *fault)
+/* Limit how long connect(2) waits while the listener's backlog is full. */
+static int limit_set(int fd, int timeout)
+{
+	struct timeval limit = {timeout / 1000, timeout % 1000 * 1000};
+
+	/* The kernel takes 0 for no limit. */
+	if (timeout == 0)
+		limit.tv_usec = 1;
+	return timeout < 0 ? 0 : setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+/* Fill the fault for an error of connect(2). Return -1. */
+static int connect_failed(const char *address, int error, struct fault *fault)
+{
+	if (error == EAGAIN)
+		return fault_set(fault, ETIMEDOUT, "the broker on %s accepts no connection",
+				 address);
+	return fault_set(fault, error, "cannot connect to %s: %s", address,
+			 error == ENOENT || error == ECONNREFUSED
+				 ? "no broker listens there; memtund --socket starts one"
+				 : strerror(error));
+}
+
+static int connect_to(const char *address, bool named, int timeout, struct fault *fault)
 {
 	descriptor_owned fd = -1;
 	struct sockaddr_un name;
@@ -313,26 +336,23 @@ static int connect_to(const char *address, bool named, struct fault *fault)
 	if (control_socket_parse(address, &name, &size, fault) < 0)
 		return -1;
 	fd = descriptor_above_standard(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-	if (fd < 0)
+	if (fd < 0 || limit_set(fd, timeout) < 0)
 		return fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
 	if (connect(fd, (const struct sockaddr *)&name, size) < 0)
-		return fault_set(fault, errno, "cannot connect to %s: %s", address,
-				 errno == ENOENT || errno == ECONNREFUSED
-					 ? "no broker listens there; memtund --socket starts one"
-					 : strerror(errno));
+		return connect_failed(address, errno, fault);
 	if (peer_check(fd, address, named, fault) < 0)
 		return -1;
 	return descriptor_take(&fd);
 }
 
-int control_socket_connect(const char *address, struct fault *fault)
+int control_socket_connect(const char *address, int timeout, struct fault *fault)
 {
 	const char *given = address ? address : getenv("MEMTUN_SOCKET");
 	char places[3][CONTROL_ADDRESS_SIZE] = {"", "", "/run/memtun/control"};
 	int fd;
 
 	if (given && (address || given[0]))
-		return connect_to(given, true, fault);
+		return connect_to(given, true, timeout, fault);
 	place_runtime(places[0]);
 	place_temporary(places[1]);
 	for (int i = 0; i < 3; i++) {
@@ -342,7 +362,7 @@ int control_socket_connect(const char *address, struct fault *fault)
 			continue;
 		if (i == 1 && directory_check(places[i], false, fault) < 0)
 			return -1;
-		fd = connect_to(places[i], false, &passed);
+		fd = connect_to(places[i], false, timeout, &passed);
 		if (fd >= 0)
 			return fd;
 		/* EACCES: a broker of root, which doesn't admit this user. */

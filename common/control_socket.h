@@ -65,10 +65,10 @@ int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fau
 
 /*
  * Connect to the broker at the address; NULL: to the first broker that answers at a default
- * address. The caller owns the descriptor, which is close-on-exec. -1 with the fault filled:
- * ENOENT, ECONNREFUSED (no broker), EPERM (another user's), ENAMETOOLONG, and the errors of system
+ * address. timeout: how long it may take to accept the connection, milliseconds; -1: no limit. The caller owns the descriptor, which is close-on-exec. -1 with the fault filled:
+ * ENOENT, ECONNREFUSED (no broker), EPERM (another user's), ENAMETOOLONG, ETIMEDOUT, and the errors of system
  * calls.
  */
-int control_socket_connect(const char *address, struct fault *fault);
+int control_socket_connect(const char *address, int timeout, struct fault *fault);
 
 #endif

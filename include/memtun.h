@@ -90,6 +90,13 @@ void memtun_free(struct memtun *memtun);
 int memtun_connect(struct memtun *memtun, const char *address);
 
 /*
+ * Limit how long the broker may take for each part of an answer, and to accept the connection. A
+ * connection whose broker takes longer ends with ETIMEDOUT. milliseconds is -1 for no limit, which
+ * is the default. Call it before memtun_connect(), or later to change the limit.
+ */
+void memtun_set_timeout(struct memtun *memtun, int milliseconds);
+
+/*
  * Return a text about the last call on this connection that failed; "" if none has. The connection
  * owns the text, which is valid until the next call.
  */

@@ -13,7 +13,11 @@
 #include "client/command/suggestion.h"
 
 /* Return the last word of the command's name: "add" of "bridge add". */
-static const char *command_word(const struct command *command)
+static /* The default of --reply-timeout, milliseconds: longer than any turn of a busy broker. */
+#define REPLY_TIMEOUT 10000
+
+	const char *
+	command_word(const struct command *command)
 {
 	const char *blank = strrchr(command->name, ' ');
 
@@ -78,21 +82,41 @@ void command_note(const char *format, ...)
 	va_end(arguments);
 }
 
+int command_reply_timeout(const struct invocation *invocation, int *milliseconds)
+{
+	*milliseconds = REPLY_TIMEOUT;
+	return options_seconds(invocation, "--reply-timeout", milliseconds);
+}
+
 int command_connected(const struct invocation *invocation, connected_function *function,
 		      void *context)
+{
+	int timeout;
+
+	if (command_reply_timeout(invocation, &timeout))
+		return EXIT_USAGE;
+	return command_connected_within(invocation, timeout, EXIT_REFUSED, function, context);
+}
+
+int command_connected_within(const struct invocation *invocation, int timeout, int timeout_status,
+			     connected_function *function, void *context)
 {
 	struct memtun *memtun = memtun_new();
 	int status;
 
 	if (!memtun)
 		return command_fail(EXIT_REFUSED, "out of memory");
+	memtun_set_timeout(memtun, timeout);
 	if (memtun_connect(memtun, options_value(invocation, "--socket")) < 0) {
-		status = errno == ENOENT || errno == ECONNREFUSED ? EXIT_NO_BROKER : EXIT_REFUSED;
+		status = errno == ENOENT || errno == ECONNREFUSED ? EXIT_NO_BROKER
+			 : errno == ETIMEDOUT                     ? timeout_status
+								  : EXIT_REFUSED;
 		command_fail(status, "%s", memtun_error(memtun));
 	} else {
 		status = function(memtun, context);
 		if (status < 0)
-			status = command_fail(EXIT_REFUSED, "%s", memtun_error(memtun));
+			status = command_fail(errno == ETIMEDOUT ? timeout_status : EXIT_REFUSED,
+					      "%s", memtun_error(memtun));
 	}
 	memtun_free(memtun);
 	return status;

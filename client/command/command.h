@@ -110,6 +110,16 @@ int command_connected(const struct invocation *invocation, connected_function *f
 		      void *context);
 
 /*
+ * Do the same with another limit for the broker's answers than --reply-timeout, in milliseconds,
+ * and with another exit status after it.
+ */
+int command_connected_within(const struct invocation *invocation, int timeout, int timeout_status,
+			     connected_function *function, void *context);
+
+/* Store --reply-timeout or its default. Return 0, or the exit status after a message. */
+int command_reply_timeout(const struct invocation *invocation, int *milliseconds);
+
+/*
  * Write a newline to the descriptor and close it, so that a script knows when to go on. -1: none.
  */
 int command_ready(int fd);

@@ -142,10 +142,15 @@ static int exec_open_all(const struct invocation *invocation, struct exec *exec)
 	const char *socket = options_value(invocation, "--socket");
 	const char *named = getenv("MEMTUN_SOCKET");
 	struct memtun *memtun = memtun_new();
-	int status = 0;
+	int timeout, status = 0;
 
 	if (!memtun)
 		return command_fail(EXIT_OURS, "out of memory");
+	if (command_reply_timeout(invocation, &timeout)) {
+		memtun_free(memtun);
+		return EXIT_OURS;
+	}
+	memtun_set_timeout(memtun, timeout);
 	if (memtun_connect(memtun, socket) < 0) {
 		if (errno == ENOENT && !socket && !(named && named[0]))
 			status = exec_private_broker(invocation);

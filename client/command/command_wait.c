@@ -19,8 +19,19 @@
 
 struct wait {
 	const char *name, *state;
-	int timeout; /* milliseconds, -1: none */
+	int64_t until; /* CLOCK_MONOTONIC, nanoseconds; -1: no end */
 };
+
+/* The shortest time for an answer, milliseconds: --timeout 0 asks too. */
+#define ANSWER_TIMEOUT_MIN 500
+
+/* Return for how long the broker may be silent if there is an end, milliseconds. */
+static int wait_answer_timeout(const struct wait *wait)
+{
+	int rest = clock_poll_timeout(wait->until);
+
+	return rest < ANSWER_TIMEOUT_MIN ? ANSWER_TIMEOUT_MIN : rest;
+}
 
 /* What events have said, and the state of the port at the last check. */
 struct waiting {
@@ -122,7 +133,6 @@ static int waiting_check(struct memtun *memtun, struct waiting *waiting, int *st
 static int waiting_run(struct memtun *memtun, void *context)
 {
 	const struct wait *wait = context;
-	int64_t until = wait->timeout < 0 ? -1 : clock_now() + wait->timeout * CLOCK_MILLISECOND;
 	bool by_event = strcmp(wait->state, "drained") != 0;
 	struct waiting waiting = {.name = wait->name, .state = wait->state};
 	int status = 0, checked;
@@ -130,11 +140,13 @@ static int waiting_run(struct memtun *memtun, void *context)
 	if (memtun_subscribe(memtun, event_came, &waiting) < 0)
 		return -1;
 	while ((checked = waiting_check(memtun, &waiting, &status)) == 0) {
-		int rest = clock_poll_timeout(until);
+		int rest = clock_poll_timeout(wait->until);
 		bool is_over = rest == 0;
 
 		if (!by_event && (rest < 0 || rest > DRAINED_INTERVAL))
 			rest = DRAINED_INTERVAL;
+		if (wait->until >= 0)
+			memtun_set_timeout(memtun, wait_answer_timeout(wait));
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
 			return -1;
 		if (waiting.reached)
@@ -152,9 +164,10 @@ static int wait_run(const struct invocation *invocation)
 	struct wait wait = {
 		.name = invocation->words[0],
 		.state = invocation->words[1],
-		.timeout = -1,
+		.until = -1,
 	};
 	const char *state = wait.state;
+	int timeout = -1;
 
 	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
 	    strcmp(state, "drained") != 0 && !is_uplink_state(state))
@@ -162,9 +175,13 @@ static int wait_run(const struct invocation *invocation)
 				    "a tunnel is open, closed or drained, and an uplink up or "
 				    "down, not '%s'",
 				    state);
-	if (options_seconds(invocation, "--timeout", &wait.timeout))
+	if (options_seconds(invocation, "--timeout", &timeout))
 		return EXIT_USAGE;
-	return command_connected(invocation, waiting_run, &wait);
+	if (timeout < 0)
+		return command_connected(invocation, waiting_run, &wait);
+	wait.until = clock_now() + timeout * CLOCK_MILLISECOND;
+	return command_connected_within(invocation, wait_answer_timeout(&wait), EXIT_TIMEOUT,
+					waiting_run, &wait);
 }
 
 static const struct command_option wait_options[] = {

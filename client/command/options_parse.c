@@ -38,6 +38,7 @@ const struct command memtun_itself = {
 
 const struct command_option common_options[] = {
 	{"--socket", 0, "ADDRESS", "the broker's control socket: a path, or @NAME"},
+	{"--reply-timeout", 0, "S", "seconds for the broker to answer; default 10"},
 	{"--help", 'h', NULL, "print the help of memtun or of the command"},
 	{"--version", 'V', NULL, "print the version"},
 	{0},

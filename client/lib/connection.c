@@ -23,6 +23,8 @@ struct memtun *memtun_new(void)
 		return NULL;
 	STAILQ_INIT(&memtun->pending);
 	STAILQ_INIT(&memtun->events);
+	memtun->answer_timeout = -1;
+	memtun->answer_due = -1;
 	return memtun;
 }
 
@@ -69,13 +71,26 @@ static int connection_greet(struct memtun *memtun)
 	return result == 0 ? 0 : -1;
 }
 
+void memtun_set_timeout(struct memtun *memtun, int milliseconds)
+{
+	memtun->answer_timeout = milliseconds;
+	connection_expect_answer(memtun);
+}
+
+void connection_expect_answer(struct memtun *memtun)
+{
+	memtun->answer_due = memtun->answer_timeout < 0
+				     ? -1
+				     : clock_now() + memtun->answer_timeout * CLOCK_MILLISECOND;
+}
+
 int memtun_connect(struct memtun *memtun, const char *address)
 {
 	int fd;
 
 	if (memtun->transport)
 		return fault_set(&memtun->fault, EISCONN, "this connection is connected already");
-	fd = control_socket_connect(address, &memtun->fault);
+	fd = control_socket_connect(address, memtun->answer_timeout, &memtun->fault);
 	if (fd < 0)
 		return -1;
 	memtun->end = 0;
@@ -118,6 +133,13 @@ static size_t request_build(struct memtun *memtun, enum memtun_command command, 
 	return message_end(builder);
 }
 
+/* Fill the fault for a broker that takes too long. Return -1. */
+static int timeout_fault(const struct memtun *memtun, struct fault *fault)
+{
+	return fault_set(fault, ETIMEDOUT, "the broker has not answered within %g seconds",
+			 memtun->answer_timeout / 1000.);
+}
+
 int memtun_request(struct memtun *memtun, enum memtun_command command, const char *name,
 		   const struct memtun_options *options, memtun_reply_function *function,
 		   void *context)
@@ -127,6 +149,8 @@ int memtun_request(struct memtun *memtun, enum memtun_command command, const cha
 
 	if (!memtun->transport)
 		return fault_set(&memtun->fault, ENOTCONN, "not connected to a broker");
+	if (memtun->end == ETIMEDOUT)
+		return timeout_fault(memtun, &memtun->fault);
 	if (memtun->end)
 		return fault_set(&memtun->fault, EPIPE, "the broker has closed the connection");
 	if (memtun_transport_is_paused(memtun->transport))
@@ -149,6 +173,8 @@ int memtun_request(struct memtun *memtun, enum memtun_command command, const cha
 		return fault_set(&memtun->fault, error, "cannot send to the broker: %s",
 				 strerror(error));
 	}
+	if (STAILQ_EMPTY(&memtun->pending))
+		connection_expect_answer(memtun);
 	STAILQ_INSERT_TAIL(&memtun->pending, pending, link);
 	return 0;
 }
@@ -170,8 +196,10 @@ int64_t memtun_deadline(const struct memtun *memtun)
 	/* Queued events are due as soon as no blocking call runs. */
 	if (!memtun->blocking && (memtun->event_count || memtun->events_lost))
 		return 0;
-	return memtun->transport && !memtun->end ? memtun_transport_deadline(memtun->transport)
-						 : -1;
+	if (!memtun->transport || memtun->end)
+		return -1;
+	return clock_earlier(memtun_transport_deadline(memtun->transport),
+			     STAILQ_EMPTY(&memtun->pending) ? -1 : memtun->answer_due);
 }
 
 static int connection_check(struct memtun *memtun)
@@ -181,6 +209,18 @@ static int connection_check(struct memtun *memtun)
 	if (memtun->end)
 		return failed(memtun->end);
 	return 0;
+}
+
+/* End the connection if the broker has left a request without an answer for too long. */
+static void answer_check(struct memtun *memtun)
+{
+	struct fault fault;
+
+	if (STAILQ_EMPTY(&memtun->pending) || memtun->answer_due < 0 ||
+	    clock_now() < memtun->answer_due)
+		return;
+	timeout_fault(memtun, &fault);
+	connection_end(memtun, ETIMEDOUT, fault.text);
 }
 
 int memtun_dispatch(struct memtun *memtun)
@@ -195,6 +235,7 @@ int memtun_dispatch(struct memtun *memtun)
 					  memtun_transport_events(memtun->transport));
 	if (memtun->transport)
 		memtun_transport_set_reading(memtun->transport, true);
+	answer_check(memtun);
 	memtun->dispatching = false;
 	return connection_check(memtun);
 }

@@ -39,7 +39,9 @@ struct memtun {
 	bool dispatching;
 	bool interrupted; /* the last answer was a list that changed while the broker sent it */
 	uint32_t sequence;
-	int end; /* the errno that the connection ended with; 0: it hasn't ended */
+	int answer_timeout; /* milliseconds, -1: none */
+	int64_t answer_due; /* when the first pending request must have a part of its answer */
+	int end;            /* the errno that the connection ended with; 0: it hasn't ended */
 	int fds[MEMTUN_TRANSPORT_FDS_MAX];
 	size_t fd_count;
 	memtun_record_function *subscriber;
@@ -50,6 +52,9 @@ struct memtun {
 
 /* Wait until the connection is ready, and dispatch. -1 with errno: the connection has ended. */
 int connection_wait(struct memtun *memtun);
+
+/* Begin to count the time for the next part of an answer. */
+void connection_expect_answer(struct memtun *memtun);
 
 /* In connection_answer.c: the handlers for what the broker sends. */
 extern const struct memtun_transport_handlers connection_handlers;

@@ -248,6 +248,7 @@ static void connection_data(struct memtun_transport *transport, const void *data
 
 	if (memtun->end)
 		return;
+	connection_expect_answer(memtun);
 	/* message_parse() fails for an error, because its body is not a list of attributes. */
 	is_error = length >= sizeof(struct nlmsghdr) &&
 		   ((const struct nlmsghdr *)data)->nlmsg_type == NLMSG_ERROR;

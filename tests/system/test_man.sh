@@ -145,8 +145,8 @@ same() {
 echo "$names" | tr ' ' '\n' | grep . >"$scratch/help-names"
 page command >"$scratch/page-names"
 same "commands" "$scratch/help-names" "$scratch/page-names"
-common='(-h|--help|-V|--version|--socket|-j|--json|-s|--statistics)$'
-grep -vE ':(-h|--help|-V|--version|--socket|--json|--statistics)$' "$scratch/help-options" \
+common='(-h|--help|-V|--version|--socket|--reply-timeout|-j|--json|-s|--statistics)$'
+grep -vE ':(-h|--help|-V|--version|--socket|--reply-timeout|--json|--statistics)$' "$scratch/help-options" \
 	>"$scratch/help-synopsis"
 page synopsis >"$scratch/page-synopsis"
 same "options of the synopsis" "$scratch/help-synopsis" "$scratch/page-synopsis"

@@ -136,6 +136,59 @@ class Wait(Case):
                              (0, ""))
 
 
+class Silent(Case):
+    """A broker that is stopped: it accepts no connection, or stops after some answers."""
+
+    def stop_at(self, answers):
+        """Return words that lead to a broker that leaves the request after that unanswered."""
+        if os.path.exists(self.address):
+            os.unlink(self.address)
+        broker = self.play(looks=[CLOSED], answers=answers)
+        if answers is None:
+            # The backlog of 0 has room for one connection.
+            first = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            first.connect(self.address)
+            self.addCleanup(first.close)
+        else:
+            broker.start()
+
+    def test_wait_ends_in_time_at_connect_and_at_each_question(self):
+        for answers in (None, 0, 1, 2):
+            self.stop_at(answers)
+            status, errors, seconds = self.memtun("wait", "port", "open", "--timeout", "1")
+            self.assertEqual(status, 124, answers)
+            self.assertEqual(errors.count("\n"), 1)
+            self.assertLess(seconds, 4)
+
+    def test_each_command_fails_after_the_reply_timeout(self):
+        commands = (("add", "port"), ("show",), ("bridge", "show"), ("uplink", "show"), ("monitor",),
+                    ("capture", "port"), ("wait", "port", "open"), ("top", "-b"),
+                    ("inject", "port", "--hex", "00" * 20), ("expect", "port", "arp"),
+                    ("host", "port", "address", "10.0.0.1/24"))
+        for words in commands:
+            for answers in (None, 0, 1):
+                self.stop_at(answers)
+                status, errors, seconds = self.memtun(*words, "--reply-timeout", ".1")
+                self.assertEqual(status, 1, words)
+                self.assertRegex(errors, "^memtun: the broker (has not answered within 0.1 seconds"
+                                 "|on .* accepts no connection)\n$", words)
+                self.assertLess(seconds, 4, words)
+
+    def test_exec_fails_after_the_reply_timeout(self):
+        self.stop_at(1)
+        done = subprocess.run([MEMTUN, "exec", "--socket", self.address, "--reply-timeout", ".1",
+                               "true"], stderr=subprocess.PIPE, text=True, timeout=SECONDS,
+                              check=False)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("has not answered within 0.1 seconds", done.stderr)
+
+    def test_the_default_reply_timeout_is_ten_seconds(self):
+        self.stop_at(0)
+        status, errors, _ = self.memtun("show")
+        self.assertEqual((status, errors), (
+            1, "memtun: the broker has not answered within 10 seconds\n"))
+
+
 if __name__ == "__main__":
     # However it goes wrong, it ends.
     signal.alarm(6 * SECONDS)

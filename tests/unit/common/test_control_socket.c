@@ -74,7 +74,7 @@ static void a_client_reaches_a_listening_broker(void **state)
 	assert_listens(&socket, place->path);
 	assert_int_equal(stat(place->path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	fd = control_socket_connect(place->path, &fault);
+	fd = control_socket_connect(place->path, -1, &fault);
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	accepted = accept4(socket.fd, NULL, NULL, SOCK_CLOEXEC);
@@ -108,7 +108,7 @@ static void a_live_brokers_socket_is_never_taken(void **state)
 
 	assert_listens(&socket, place->path);
 	assert_int_equal(listen_error(place->path, "a broker listens"), EADDRINUSE);
-	fd = control_socket_connect(place->path, &fault);
+	fd = control_socket_connect(place->path, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -144,11 +144,11 @@ static void a_dead_brokers_socket_is_replaced(void **state)
 	descriptor_close(&dead.fd);
 	descriptor_close(&dead.lock);
 	assert_int_equal(access(place->path, F_OK), 0);
-	assert_int_equal(control_socket_connect(place->path, &fault), -1);
+	assert_int_equal(control_socket_connect(place->path, -1, &fault), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	assert_non_null(strstr(fault.text, "memtund"));
 	assert_listens(&socket, place->path);
-	fd = control_socket_connect(place->path, &fault);
+	fd = control_socket_connect(place->path, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -210,7 +210,7 @@ static void the_longest_address_will_do(void **state)
 	snprintf(name, 40, "@memtun-test-longest-%d", getpid());
 	name[strlen(name)] = 'x';
 	assert_listens(&socket, name);
-	fd = control_socket_connect(name, &fault);
+	fd = control_socket_connect(name, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -224,7 +224,7 @@ static void an_abstract_name_is_busy_while_it_is_used(void **state)
 
 	(void)state;
 	snprintf(name, sizeof(name), "@memtun-test-abstract-%d", getpid());
-	assert_int_equal(control_socket_connect(name, &fault), -1);
+	assert_int_equal(control_socket_connect(name, -1, &fault), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	assert_listens(&socket, name);
 	assert_int_equal(listen_error(name, "another program does already"), EADDRINUSE);
@@ -311,10 +311,10 @@ static void what_the_environment_says_comes_first(void **state)
 	setenv("MEMTUN_SOCKET", place->path, 1);
 	assert_int_equal(control_socket_default(address, &fault), 0);
 	assert_string_equal(address, place->path);
-	assert_int_equal(control_socket_connect(NULL, &fault), -1);
+	assert_int_equal(control_socket_connect(NULL, -1, &fault), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_listens(&socket, place->path);
-	fd = control_socket_connect(NULL, &fault);
+	fd = control_socket_connect(NULL, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -336,7 +336,7 @@ static void a_client_finds_the_default_place(void **state)
 
 	assert_int_equal(control_socket_default(address, &fault), 0);
 	assert_listens(&socket, address);
-	fd = control_socket_connect(NULL, &fault);
+	fd = control_socket_connect(NULL, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);

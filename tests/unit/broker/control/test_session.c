@@ -370,7 +370,7 @@ static void listening_connect(struct listening *listening, struct client *client
 
 	*client = (struct client){
 		.fixture = listening->fixture,
-		.fd = control_socket_connect(listening->address, &fault),
+		.fd = control_socket_connect(listening->address, -1, &fault),
 	};
 	assert_true(client->fd >= 0);
 }
