@@ -15,7 +15,7 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 		which = MEMTUN_A_BRIDGE;
 		value = "";
 	}
-	/* An uplink is named before its options, in which `name` means the interface. */
+	/* Accept `name` for `device`: an uplink is named before its options, so it means no more. */
 	if (which == MEMTUN_A_NAME && !attribute_is_option(MEMTUN_A_NAME, options))
 		which = MEMTUN_A_DEVICE;
 	if (!attribute_is_option(which, options))

@@ -34,7 +34,7 @@ const struct key keys[] = {
 	{"gateway", "G", "the gateway of the address's family", KEYS_HOST},
 	{"address", "A[/P][+A...]", "of kernel with mode tun: as of a tunnel", KEYS_UPLINK_ADD},
 	{"gateway", "G[+G...]", "of kernel with mode tun: as of a tunnel", KEYS_UPLINK_ADD},
-	{"name", "NAME", "of kernel: the interface; default: the uplink's name", KEYS_UPLINK_ADD},
+	{"device", "NAME", "of kernel: the interface; default: the uplink's name", KEYS_UPLINK_ADD},
 	{"path", "PATH", "of vde, bess, stream, dgram: the socket or switch", KEYS_UPLINK_ADD},
 	{"group", "ADDRESS", "of mcast, vxlan: the multicast group", KEYS_UPLINK_ADD},
 	{"port", "PORT", "of mcast, vxlan: the UDP port", KEYS_UPLINK_ADD},
@@ -94,7 +94,7 @@ int keys_take(struct memtun_options *options, unsigned int of_commands, int coun
 	}
 	twice = before & options->set.present[0];
 	if (twice) {
-		command_fail(0, "%s is there twice", attributes[__builtin_ctzll(twice)].word);
+		command_fail(0, "%s is given twice", attributes[__builtin_ctzll(twice)].word);
 		return -1;
 	}
 	options->set.present[0] |= before;

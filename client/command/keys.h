@@ -25,7 +25,7 @@ struct key {
 	unsigned int commands;
 };
 
-/* All keys; the last one has no name. A name may be there twice, for different commands. */
+/* All keys; the last one has no name. Two keys of different commands may have the same name. */
 extern const struct key keys[];
 
 /*

@@ -22,9 +22,8 @@ static void assert_help_has(unsigned int of_command, unsigned int options)
 	for (int i = MEMTUN_A_UNSPEC + 1; i < ATTRIBUTE_ANSWERS; i++) {
 		const char *name = attributes[i].word;
 
-		/* An uplink's interface is called `name` on the command line. */
-		if (!attribute_is_option((enum memtun_attribute)i, options) ||
-		    i == MEMTUN_A_DEVICE || i == MEMTUN_A_NAME)
+		/* The name comes before the keys. */
+		if (!attribute_is_option((enum memtun_attribute)i, options) || i == MEMTUN_A_NAME)
 			continue;
 		if (!help_has(of_command, name))
 			fail_msg("the help of command %u lacks %s", of_command, name);
