@@ -351,8 +351,8 @@ static void session_notice(struct memtun_transport *transport,
 			 session->pid, notice->level, notice->type);
 		break;
 	case MEMTUN_TRANSPORT_NOTICE_RETRY:
-		log_line(LOG_LEVEL_WARNING, "client %d has to wait: %s", session->pid,
-			 strerror(notice->error));
+		log_line(LOG_LEVEL_WARNING, "cannot read from or send to client %d for now: %s",
+			 session->pid, strerror(notice->error));
 		break;
 	}
 }

@@ -43,7 +43,8 @@ struct tunnels {
 
 /* What differs between the kinds of tunnel. A function that is NULL has nothing to do. */
 struct tunnel_kind {
-	/* Check that the options suit a tunnel of this kind. -1 with the fault filled. */
+	/* Check that the options suit a new tunnel of this kind, and that clients may make one.
+	 * -1 with the fault filled. */
 	int (*check)(const struct tunnels *tunnels, const struct attribute_set *options,
 		     struct fault *fault);
 

@@ -249,7 +249,7 @@ static int dgram_prepare(struct uplink *uplink, const struct attribute_set *opti
 		return 0;
 	if (strcmp(local, remote) == 0)
 		return fault_set(fault, EINVAL,
-				 "remote is the peer's path, so it differs from path");
+				 "remote and path are the same: remote is the path of the peer");
 	return control_socket_parse(remote, &dgram->remote, &dgram->remote_size, fault);
 }
 
@@ -272,7 +272,8 @@ static int dgram_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		error = errno;
 		if (!error_is_absence(error)) {
 			if (error == EINVAL)
-				snprintf(text, UPLINK_TEXT_SIZE, "remote %.60s is path itself",
+				snprintf(text, UPLINK_TEXT_SIZE,
+					 "remote %.60s is the same socket as path",
 					 dgram_path(dgram, MEMTUN_A_REMOTE));
 			return failed(error);
 		}

@@ -253,7 +253,7 @@ static int exec_set_variables(struct exec *exec)
 		for (int k = 0; k < i; k++) {
 			variable_name(exec->tunnels[k].name, other, sizeof(other));
 			if (strcmp(mine, other) == 0)
-				return command_fail(EXIT_OURS, "'%s' and '%s' would both be %s",
+				return command_fail(EXIT_OURS, "'%s' and '%s' would both set %s",
 						    exec->tunnels[k].name, exec->tunnels[i].name,
 						    mine);
 		}
@@ -357,8 +357,9 @@ const struct command command_exec = {
 	.summary = "run a program with tunnels as its descriptors from 3 up",
 	.usage = "[--] PROGRAM [ARGUMENT]...",
 	.about = "{NAME} in an ARGUMENT becomes the number of that tunnel's descriptor.\n"
-		 "-t may be there up to 128 times; the descriptors are in its order.\n"
-		 "Without -t one tunnel tap%d is opened, and without a broker a private one runs.",
+		 "Give -t up to 128 times; the descriptors have the same order.\n"
+		 "Without -t, one tunnel tap%d is opened.\n"
+		 "If no broker runs, a private one is started.",
 	.example = "memtun exec -t vm0:bridge=lab sh -c 'echo descriptor {vm0}'",
 	.options = exec_options,
 	.keys = KEYS_EXEC,

@@ -95,6 +95,7 @@ static int set_interface(struct tun_device *device, unsigned long argument, stru
 {
 	if (device->interface)
 		return failed(EEXIST);
+	/* As in the kernel, cut a name that is too long. */
 	request->ifr_name[IFNAMSIZ - 1] = '\0';
 	memcpy(device->requested_name, request->ifr_name, IFNAMSIZ);
 	device->requested_flags = (unsigned short)request->ifr_flags;

@@ -169,7 +169,7 @@ ok "exec's descriptors are in the order of its -t"
 
 ends_with 1 memtun show nothing
 ends_with 125 memtun exec -t a-b -t a+b -- true
-says "'a-b' and 'a+b' would both be MEMTUN_FD_a_b"
+says "'a-b' and 'a+b' would both set MEMTUN_FD_a_b"
 ends_with 125 memtun exec -t a -t a -- true
 says "a"
 ends_with 125 memtun exec -t a:mode=tin -- true

@@ -284,7 +284,7 @@ static void it_is_not_joined_to_itself(void **state)
 	const char *ours = place("ours"), *link = place("link");
 
 	assert_int_equal(symlink(ours, link), 0);
-	uplink_refused(*state, EINVAL, "is path itself",
+	uplink_refused(*state, EINVAL, "is the same socket as path",
 		       "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, link);
 	assert_false(is_there(ours));
 	unlink(link);
@@ -421,7 +421,7 @@ static void what_is_not_a_dead_socket_is_left_alone(void **state)
 	unlink(ours);
 	uplink_refused(*state, ENOTDIR, "cannot bind",
 		       "name=up,bridge=b,type=dgram,path=/dev/null/x");
-	uplink_refused(*state, EINVAL, "the peer's path",
+	uplink_refused(*state, EINVAL, "remote and path are the same",
 		       "name=up,bridge=b,type=dgram,path=%s,remote=%s", ours, ours);
 }
 
