@@ -83,7 +83,7 @@ static int print(const char *text)
 {
 	if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
 		return EXIT_SUCCESS;
-	fprintf(stderr, "memtund: cannot write the output: %s\n", strerror(errno));
+	fprintf(stderr, "memtund: cannot write standard output: %s\n", strerror(errno));
 	return EXIT_FAILURE;
 }
 

@@ -323,7 +323,7 @@ class Output(Case):
                     done = subprocess.run([program, option], stdout=full, stderr=subprocess.PIPE,
                                           text=True, timeout=SECONDS, check=False)
                 self.assertEqual((done.returncode, done.stderr), (
-                    1, f"{os.path.basename(program)}: cannot write the output: "
+                    1, f"{os.path.basename(program)}: cannot write standard output: "
                        "No space left on device\n"))
 
 
