@@ -252,7 +252,7 @@ for command in add set show "bridge add" "bridge show" "uplink add" "uplink show
 	"bridge add") ends_with 0 memtun set vm0 nobridge ;;
 	"bridge show") ends_with 0 memtun set vm0 bridge lab ;;
 	inject)
-		memtun exec -t vm0 -- sleep "$TEST_SECONDS" &
+		memtun exec -t vm0 -- sleep "${TEST_SECONDS:-60}" &
 		client=$!
 		started="$started $client"
 		ends_with 0 memtun wait vm0 open --timeout 20
