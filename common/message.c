@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/failed.h"
+#include "common/utf8.h"
 
 /* The highest number that the kernel lets an errno have (MAX_ERRNO). */
 #define ERRNO_MAX 4095
@@ -133,6 +134,8 @@ int message_parse_error(const void *record, size_t length, uint32_t *sequence, s
 		}
 		at += MNL_ALIGN(raw->nla_len);
 	}
+	/* Another user's broker may have sent what a terminal obeys. */
+	utf8_make_printable(fault->text);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Read the first character of a text that isn't empty. Return its size in bytes; 0: the bytes are
  * no character. */
@@ -72,5 +73,19 @@ void utf8_mend(char *text)
 		if (size == 0)
 			*text = '?';
 		text += size ? size : 1;
+	}
+}
+
+void utf8_make_printable(char *text)
+{
+	uint32_t value;
+
+	utf8_mend(text);
+	while (*text) {
+		size_t size = character_read(text, &value);
+
+		if (character_is_control(value))
+			memset(text, '?', size);
+		text += size;
 	}
 }

@@ -17,4 +17,7 @@ bool utf8_has_control(const char *text);
 /* Replace each byte that is not UTF-8, for example a part of a cut character, by '?'. */
 void utf8_mend(char *text);
 
+/* Replace also each byte of such a control character by '?'. */
+void utf8_make_printable(char *text);
+
 #endif

@@ -11,12 +11,14 @@
 #include "broker/control/request_parts.h"
 #include "broker/engine/account.h"
 #include "broker/engine/engine.h"
+#include "common/utf8.h"
 #include "memtun/transport.h"
 
 /* Room for the name of a program in /proc/PID/comm: 15 bytes (TASK_COMM_LEN), a newline, a NUL. */
 #define PROGRAM_SIZE 17
 
-/* Read the name of the process's program. Return NULL if the process has ended. */
+/* Read the name of the process's program. A process can give itself any bytes as a name, so make it
+ * text. Return NULL if the process has ended. */
 static const char *program_name(pid_t pid, char name[PROGRAM_SIZE])
 {
 	char path[sizeof("/proc//comm") + 3 * sizeof(pid_t)];
@@ -29,6 +31,7 @@ static const char *program_name(pid_t pid, char name[PROGRAM_SIZE])
 		return NULL;
 	if (fgets(name, PROGRAM_SIZE, file)) {
 		name[strcspn(name, "\n")] = '\0';
+		utf8_make_printable(name);
 		read = name[0] ? name : NULL;
 	}
 	fclose(file);

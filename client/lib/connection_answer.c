@@ -195,15 +195,6 @@ static void connection_record(struct memtun *memtun, const struct message *messa
 		pending_end(memtun, 0, "");
 }
 
-/* Replace control characters, which a terminal obeys: another user's broker may have sent them. */
-static void text_make_printable(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == '\x7f')
-			*text = '?';
-	}
-}
-
 static void connection_answer(struct memtun *memtun, const struct message *message,
 			      const void *data, size_t length, unsigned int flags)
 {
@@ -220,7 +211,6 @@ static void connection_answer(struct memtun *memtun, const struct message *messa
 	} else {
 		if (fault.error && fault.text[0] == '\0')
 			strlcpy(fault.text, strerror(fault.error), sizeof(fault.text));
-		text_make_printable(fault.text);
 		pending_end(memtun, fault.error, fault.text);
 	}
 }

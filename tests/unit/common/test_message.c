@@ -130,6 +130,21 @@ static void an_error_carries_its_text_and_offset(void **state)
 	assert_string_equal(read.text, "");
 }
 
+static void an_error_has_nothing_that_a_terminal_obeys(void **state)
+{
+	struct message request = {.type = MEMTUN_CMD_TUNNEL_ADD, .sequence = 42};
+	struct message_builder builder;
+	struct fault fault = {0}, read;
+	uint32_t sequence;
+
+	(void)state;
+	fault_set(&fault, EBUSY, "\x1b[31mred\xc2\x9b\n");
+	message_build_error(&builder, &request, &fault);
+	assert_int_equal(
+		message_parse_error(builder.bytes, message_end(&builder), &sequence, &read), 0);
+	assert_string_equal(read.text, "?[31mred???");
+}
+
 static void no_cut_of_an_error_is_read_beyond_its_end(void **state)
 {
 	struct message request = {.type = MEMTUN_CMD_TUNNEL_ADD, .sequence = 42};
@@ -209,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_later_versions_reply_is_read_as_far_as_it_is_known),
 		cmocka_unit_test(no_cut_of_a_message_is_a_message),
 		cmocka_unit_test(an_error_carries_its_text_and_offset),
+		cmocka_unit_test(an_error_has_nothing_that_a_terminal_obeys),
 		cmocka_unit_test(no_cut_of_an_error_is_read_beyond_its_end),
 		cmocka_unit_test(padding_is_zero),
 		cmocka_unit_test(a_message_that_is_too_long_says_so),

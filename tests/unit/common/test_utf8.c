@@ -3,6 +3,7 @@
 #include "tests/unit/runner.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/utf8.h"
 
@@ -67,11 +68,24 @@ static void terminal_controls_are_told_from_characters(void **state)
 		"\x9f\xff",
 	};
 
+	char text[16];
+
 	(void)state;
-	for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++)
+	for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++) {
 		assert_true(utf8_has_control(controls[i]));
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		strlcpy(text, controls[i], sizeof(text));
+		utf8_make_printable(text);
+		assert_false(utf8_has_control(text));
+		assert_int_equal(strlen(text), strlen(controls[i]));
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		assert_false(utf8_has_control(others[i]));
+		strlcpy(text, others[i], sizeof(text));
+		utf8_make_printable(text);
+		assert_true(utf8_is_valid(text));
+		if (utf8_is_valid(others[i]))
+			assert_string_equal(text, others[i]);
+	}
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -100,6 +101,20 @@ static void a_session_is_shown_with_what_the_broker_keeps_for_it(void **state)
 	assert_int_equal(session_number(fixture, 1, "injectors"), 0);
 	assert_int_equal(sessions_count(fixture, &id), 1);
 	assert_int_equal(session_delete(fixture, 99), ENOENT);
+}
+
+static void the_name_of_a_program_is_shown_as_text(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct answer answer;
+	char name[16];
+
+	assert_int_equal(prctl(PR_GET_NAME, name), 0);
+	assert_int_equal(prctl(PR_SET_NAME, "a\x1b[1m\xff\tz"), 0);
+	assert_int_equal(client_ask(&fixture->client, &answer, MEMTUN_CMD_SESSION_SHOW, "id=1"), 0);
+	assert_int_equal(prctl(PR_SET_NAME, name), 0);
+	assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_PROGRAM),
+			    "a?[1m??z");
 }
 
 static void bytes_that_wait_for_a_client_are_shown(void **state)
@@ -400,6 +415,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_session_is_shown_with_what_the_broker_keeps_for_it),
+		WITH_BROKER(the_name_of_a_program_is_shown_as_text),
 		WITH_BROKER(bytes_that_wait_for_a_client_are_shown),
 		WITH_BROKER(a_deleted_session_is_disconnected),
 		WITH_BROKER(a_session_that_left_captures_behind_can_be_deleted),
