@@ -32,13 +32,13 @@ static const struct command command_bridge_add = {
 static const struct command command_bridge_delete = {
 	.name = "bridge del",
 	.aliases = DELETE_ALIASES,
-	.summary = "delete a bridge; its ports stay, on no bridge",
-	.usage = "BRIDGE",
+	.summary = "delete bridges; their ports stay, on no bridge",
+	.usage = "BRIDGE...",
 	.example = "memtun bridge del lab",
 	.needs = "the name of a bridge",
 	.words_min = 1,
-	.words_max = 1,
-	.request = {MEMTUN_CMD_BRIDGE_DELETE},
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_BRIDGE_DELETE, .has_names = true},
 	.run = request_run,
 };
 

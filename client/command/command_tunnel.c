@@ -57,13 +57,13 @@ const struct command command_set = {
 const struct command command_delete = {
 	.name = "del",
 	.aliases = DELETE_ALIASES,
-	.summary = "delete a tunnel",
-	.usage = "NAME",
+	.summary = "delete tunnels",
+	.usage = "NAME...",
 	.example = "memtun del vm0",
 	.needs = "the NAME of a tunnel",
 	.words_min = 1,
-	.words_max = 1,
-	.request = {MEMTUN_CMD_TUNNEL_DELETE},
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_TUNNEL_DELETE, .has_names = true},
 	.run = request_run,
 };
 

@@ -79,13 +79,13 @@ static const struct command command_uplink_add = {
 static const struct command command_uplink_delete = {
 	.name = "uplink del",
 	.aliases = DELETE_ALIASES,
-	.summary = "delete an uplink",
-	.usage = "NAME",
+	.summary = "delete uplinks",
+	.usage = "NAME...",
 	.example = "memtun uplink del lan",
 	.needs = "the NAME of an uplink",
 	.words_min = 1,
-	.words_max = 1,
-	.request = {MEMTUN_CMD_UPLINK_DELETE},
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_UPLINK_DELETE, .has_names = true},
 	.run = request_run,
 };
 

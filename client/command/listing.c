@@ -2,12 +2,14 @@
 #include "client/command/listing.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/command/options_parse.h"
 #include "client/command/output.h"
 #include "client/command/table.h"
+#include "client/command/text_width.h"
 #include "client/command/uplink_joined.h"
 
 const struct command_option listing_options[] = {
@@ -35,6 +37,16 @@ struct listing {
 	bool failed;
 };
 
+/* Print a counter on one line, or below the name if the terminal is narrow. */
+static void drop_print(FILE *to, const char *name, const char *key, const char *number)
+{
+	int terminal = terminal_width();
+	bool fits =
+		!terminal || text_width(name) + (int)(strlen(key) + strlen(number)) + 3 <= terminal;
+
+	fprintf(to, "%s:%s%s %s\n", name, fits ? " " : "\n", key, number);
+}
+
 void listing_write_drops(FILE *to, const struct memtun_record *record)
 {
 	const char *name = memtun_record_string(record, "name");
@@ -45,9 +57,21 @@ void listing_write_drops(FILE *to, const struct memtun_record *record)
 
 		if (strstr(key, "-dropped-") && memtun_record_number(record, key, &number) == 0 &&
 		    number)
-			fprintf(to, "%s: %s %s\n", name ? name : "-", key,
-				memtun_record_string(record, key));
+			drop_print(to, name ? name : "-", key, memtun_record_string(record, key));
 	}
+}
+
+/* Set the owner's name in place of the number, if the user has one. */
+static int set_owner(struct table *table, struct table_row *row, const struct memtun_record *record)
+{
+	static struct passwd *user; /* the last one: most tunnels have one owner */
+	uint64_t owner;
+
+	if (memtun_record_number(record, "owner", &owner) < 0)
+		return 0;
+	if (!user || user->pw_uid != (uid_t)owner)
+		user = getpwuid((uid_t)owner);
+	return user ? table_set(table, row, "owner", user->pw_name) : 0;
 }
 
 static void listing_record(const struct memtun_record *record, void *context)
@@ -61,6 +85,8 @@ static void listing_record(const struct memtun_record *record, void *context)
 	else if (!listing->json && memtun_record_string(record, "type") &&
 		 table_set(listing->table, row, "joined-to", uplink_joined(record, joined)) < 0)
 		listing->failed = true;
+	if (row && !listing->json)
+		listing->failed |= set_owner(listing->table, row, record) < 0;
 	if (listing->drops)
 		listing_write_drops(listing->drops, record);
 }

@@ -3,6 +3,7 @@
  * memtun: finds the command, checks how it was called, and runs it.
  */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,8 @@ int main(int argc, char **argv)
 
 	if (process_begin(&inherited) < 0)
 		return command_fail(status, "cannot open /dev/null: %s", strerror(errno));
+	/* Only for characters: numbers have a decimal point in every locale. */
+	setlocale(LC_CTYPE, "");
 	words = calloc((size_t)argc + 1, sizeof(*words));
 	/* One word can contain several options, such as -js; each needs at least one byte. */
 	for (int i = 0; i < argc; i++)

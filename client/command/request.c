@@ -8,7 +8,9 @@
 
 struct pending {
 	const struct request *request;
-	const char *name;
+	char *const *names;
+	int name_count;
+	const char *name; /* of the request that is being made */
 	struct memtun_options *options;
 	bool is_done;
 	int status;
@@ -29,10 +31,10 @@ static void request_answered(struct memtun *memtun, const struct memtun_reply *r
 		pending->status = command_fail(EXIT_REFUSED, "%s", reply->text);
 }
 
-static int request_make(struct memtun *memtun, void *context)
+/* Send the request for pending->name, and wait for the answer. */
+static int request_send(struct memtun *memtun, struct pending *pending)
 {
-	struct pending *pending = context;
-
+	pending->is_done = false;
 	if (memtun_request(memtun, pending->request->command, pending->name, pending->options,
 			   request_answered, pending) < 0)
 		return -1;
@@ -41,17 +43,35 @@ static int request_make(struct memtun *memtun, void *context)
 		if (memtun_wait(memtun, -1) < 0 && errno != EINTR && !pending->is_done)
 			return -1;
 	}
+	return 0;
+}
+
+/* Send a request for each name. One that is refused does not prevent the others. */
+static int request_make(struct memtun *memtun, void *context)
+{
+	struct pending *pending = context;
+
+	for (int i = 0; i < pending->name_count; i++) {
+		pending->name = pending->names[i];
+		if (request_send(memtun, pending) < 0)
+			return -1;
+	}
 	return pending->status;
 }
 
 int request_run(const struct invocation *invocation)
 {
 	const struct request *request = &invocation->command->request;
-	struct pending pending = {.request = request, .name = invocation->words[0]};
+	struct pending pending = {
+		.request = request,
+		.names = invocation->words,
+		.name_count = request->has_names ? invocation->count : 1,
+	};
 	int status = EXIT_USAGE;
 
 	pending.options =
-		keys_parse(invocation->command->keys, invocation->count - 1, invocation->words + 1);
+		keys_parse(invocation->command->keys, invocation->count - pending.name_count,
+			   invocation->words + pending.name_count);
 	if (!pending.options)
 		return status;
 	status = request->prepare ? request->prepare(pending.options) : 0;

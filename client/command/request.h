@@ -6,6 +6,8 @@
 #ifndef MEMTUN_REQUEST_H
 #define MEMTUN_REQUEST_H
 
+#include <stdbool.h>
+
 #include "memtun.h"
 
 struct invocation;
@@ -19,6 +21,9 @@ struct request {
 
 	/* Tell the user about an object that was made. NULL: there is nothing to tell. */
 	void (*made)(const struct memtun_record *record, const char *asked_name);
+
+	/* Each word is a NAME of its own; there are no keys. */
+	bool has_names;
 };
 
 /* Send the request of invocation->command and wait for its answer. Return the exit status. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/command/output.h"
+#include "client/command/text_width.h"
 #include "common/attribute_set.h"
 #include "common/descriptor.h"
 #include "common/failed.h"
@@ -184,6 +185,77 @@ static char *table_array(struct table *table, char **text)
 	return begin;
 }
 
+/* Hide the column of the key, if there is one. */
+static bool table_hide(struct table *table, const char *key)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (strcmp(table->columns[i].key, key) != 0)
+			continue;
+		scols_column_set_flags(table->columns[i].scols, SCOLS_FL_HIDDEN);
+		return true;
+	}
+	return false;
+}
+
+/* Shorten the cells of texts that may be long. */
+static void table_shorten(struct table *table, int width)
+{
+	for (size_t i = 1; i < table->column_count; i++) {
+		struct column *column = &table->columns[i];
+
+		if (strcmp(column->key, "reason") == 0 || strcmp(column->key, "joined-to") == 0)
+			scols_column_set_flags(column->scols, SCOLS_FL_TRUNC);
+	}
+	scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_ALWAYS);
+	scols_table_set_termwidth(table->scols, (size_t)width);
+}
+
+/*
+ * Print the table to a text, which the caller frees. On a terminal, change the table in the order of
+ * the list until no line is wider than the terminal: hide a column, or shorten long texts.
+ */
+static void table_fit(struct table *table, char **text)
+{
+	static const char shorten[] = "";
+	static const char *const changes[] = {
+		"backend",
+		"socket",
+		"persistent",
+		"vlan",
+		"age",
+		"peer",
+		"owner",
+		"mtu",
+		"from-client-bytes",
+		"to-client-bytes",
+		"from-client-bytes-rate",
+		"to-client-bytes-rate",
+		"to-client-queued",
+		shorten,
+		"mode",
+		"bridge",
+		"type",
+		"state",
+		"from-client-frames-rate",
+		"to-client-frames-rate",
+		"from-client-frames",
+	};
+	int width = terminal_width();
+
+	scols_print_table_to_string(table->scols, text);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		if (!width || !*text || text_width(*text) <= width)
+			break;
+		if (changes[i] == shorten)
+			table_shorten(table, width);
+		else if (!table_hide(table, changes[i]))
+			continue;
+		free(*text);
+		*text = NULL;
+		scols_print_table_to_string(table->scols, text);
+	}
+}
+
 int table_print(struct table *table)
 {
 	memory_owned char *text = NULL;
@@ -192,7 +264,7 @@ int table_print(struct table *table)
 	if (table->json) {
 		array = table_array(table, &text);
 	} else {
-		scols_print_table_to_string(table->scols, &text);
+		table_fit(table, &text);
 		array = text;
 	}
 	if (!array)

@@ -10,6 +10,7 @@
 #include <term.h>
 #include <unistd.h>
 
+#include "client/command/text_width.h"
 #include "client/command/top.h"
 #include "common/clock.h"
 
@@ -89,7 +90,7 @@ static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
 	for (size_t i = 0; i < rates->row_count; i++) {
 		top_format(&rates->rows[i], cells);
 		for (int column = 0; column < TOP_COLUMNS; column++) {
-			int width = (int)strlen(cells[column]);
+			int width = text_width(cells[column]);
 
 			if (width > widths[column])
 				widths[column] = width;
@@ -97,18 +98,41 @@ static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
 	}
 }
 
-/* Draw a line, which the edge of the screen truncates. */
+/* Remove columns until the rest fits the screen: their width becomes 0. Names and drops stay. */
+static void columns_fit(int widths[TOP_COLUMNS])
+{
+	static const int removed[] = {3, 5, 6, 1, 2, 4};
+	int sum = -1;
+
+	for (int column = 0; column < TOP_COLUMNS; column++)
+		sum += widths[column] + 1;
+	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]) && sum > COLS; i++) {
+		sum -= widths[removed[i]] + 1;
+		widths[removed[i]] = 0;
+	}
+}
+
+/* Draw a text at the left or the right of the columns. The edge of the screen truncates it. */
+static void cell_draw(int y, int x, int width, bool at_left, const char *text)
+{
+	wchar_t wide[TEXT_WIDTH_MAX];
+	size_t count = text_widen(text, wide);
+	int indent = at_left ? 0 : width - wide_width(wide, count);
+
+	while (count && x + indent + wide_width(wide, count) > COLS)
+		count--;
+	if (count)
+		mvaddnwstr(y, x + indent, wide, (int)count);
+}
+
 static void line_draw(int y, const int widths[TOP_COLUMNS], const char *const cells[TOP_COLUMNS])
 {
 	int x = 0;
 
-	for (int column = 0; column < TOP_COLUMNS && x < COLS; column++) {
-		char cell[TOP_CELL_SIZE + 1];
-
-		snprintf(cell, sizeof(cell), "%*s",
-			 top_columns[column].is_text ? -widths[column] : widths[column],
-			 cells[column]);
-		mvaddnstr(y, x, cell, COLS - x);
+	for (int column = 0; column < TOP_COLUMNS; column++) {
+		if (!widths[column])
+			continue;
+		cell_draw(y, x, widths[column], top_columns[column].is_text, cells[column]);
 		x += widths[column] + 1;
 	}
 }
@@ -147,6 +171,7 @@ void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t 
 
 	scroll_bound(rates);
 	columns_measure(rates, widths);
+	columns_fit(widths);
 	erase();
 	head_draw(rates, order, interval, widths);
 	for (size_t i = 0; i < page && first_row + i < rates->row_count; i++) {

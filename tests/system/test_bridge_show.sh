@@ -36,8 +36,8 @@ ends_with 0 memtun bridge show
 import re, sys
 lines = [line.rstrip() for line in open(sys.argv[1])]
 assert lines[0].split() == ["NAME", "TYPE", "MODE", "STATE", "VLAN", "AGE", "JOINED-TO"], lines[0]
-depth = lambda line: len(re.match(r"[|` -]*", line)[0]) // 2
-found = [(depth(line), *re.sub(r"^[|` -]*", "", line).split()) for line in lines[1:]]
+depth = lambda line: len(re.match(r"[│├└─ ]*", line)[0]) // 2
+found = [(depth(line), *re.sub(r"^[│├└─ ]*", "", line).split()) for line in lines[1:]]
 addresses = sorted(f for f in found if f[2] == "address")
 assert addresses == [(2, "02:00:00:00:00:01", "address", "0", "s"),
                      (2, "02:00:00:00:00:02", "address", "5", "0", "s")] \

@@ -93,7 +93,6 @@ capture vm --loud|capture has no option '--loud'; see memtun help capture
 show --json=yes|--json takes no value
 capture vm -c|-c needs a value: FRAMES
 wait vm|wait needs a NAME and open, closed, drained, up or down; see memtun help wait
-del a b|del takes no 'b'; see memtun help del
 bridge del|bridge del needs the name of a bridge; see memtun help bridge del
 monitor now|monitor takes no 'now'; see memtun help monitor
 END
@@ -252,7 +251,7 @@ for command in add set show "bridge add" "bridge show" "uplink add" "uplink show
 	"bridge add") ends_with 0 memtun set vm0 nobridge ;;
 	"bridge show") ends_with 0 memtun set vm0 bridge lab ;;
 	inject)
-		memtun exec -t vm0 -- sleep "${TEST_SECONDS:-60}" &
+		memtun exec -t vm0 -- sleep 60 &
 		client=$!
 		started="$started $client"
 		ends_with 0 memtun wait vm0 open --timeout 20

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What memtun prints: to a pipe in non-blocking mode, to a reader that ends, and to a terminal."""
+import fcntl
 import json
 import os
 import pty
+import pwd
 import select
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -198,6 +201,51 @@ class ReaderEnds(OutputTest):
 
 
 class OnTerminal(OutputTest):
+    def printed(self, columns, *words):
+        """Return the lines that a command prints on a terminal of this width."""
+        main, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = self.start(*words, ready=False, stdout=terminal)
+        os.close(terminal)
+        data = b""
+        try:
+            while True:
+                data += os.read(main, 65536)
+        except OSError:
+            os.close(main)
+        self.assertEqual(process.wait(SECONDS), 0, process.stderr.read())
+        return data.decode().splitlines()
+
+    def test_no_line_is_wider_than_the_terminal(self):
+        self.done("add", "a-name-of-15-by", "bridge", "b-name-of-15-by")
+        self.done("add", "b\u00fccher", "bridge", "b-name-of-15-by", "mode", "tun")
+        self.done("uplink", "add", "lan", "bridge", "b-name-of-15-by", "type", "stream", "path",
+                  os.path.join(self.directory, "a-long-path" * 3))
+        self.done("inject", "a-name-of-15-by", "--allow-drop", "--hex", FRAME)
+        for words in (["show"], ["show", "-s"], ["bridge", "show"], ["bridge", "show", "-s"],
+                      ["uplink", "show"], ["uplink", "show", "-s"],
+                      ["top", "-b", "-n", "1", "-d", "0.1"]):
+            for columns in (79, 60, 50):
+                with self.subTest(words=words, columns=columns):
+                    lines = self.printed(columns, *words)
+                    self.assertLessEqual(max(map(len, lines)), columns, lines)
+                    if words[0] == "top":
+                        self.assertIn("DROPS-TO/S", lines[0])
+                    if words[0] == "show" and "-s" in words:
+                        self.assertIn("to-client-dropped-no-client 1", lines[-1])
+                    if words[0] == "show":
+                        self.assertIn("b\u00fccher", "".join(lines))
+
+    def test_an_owner_is_a_name_in_a_table_and_a_number_in_json(self):
+        self.done("add", "vm")
+        self.assertEqual(self.done("show").split()[-1], pwd.getpwuid(os.getuid()).pw_name)
+        self.assertEqual(json.loads(self.done("show", "-j"))[0]["owner"], os.getuid())
+
+    def test_columns_are_as_wide_as_their_characters(self):
+        self.done("add", "b\u00fccher")
+        heading, line = self.done("show").splitlines()
+        self.assertEqual(line.index("tap"), heading.index("MODE"))
+
     def run_on_terminal(self, *words):
         """Return the exit status and the errors of a command whose output is a terminal."""
         main, terminal = pty.openpty()

@@ -13,7 +13,7 @@ lan="bridge lab type mcast group 230.0.0.1 port $port"
 
 # --- usage ---
 
-for wrong in "uplink grow" "uplink add" "uplink del" "uplink del a b" "uplink show a b" \
+for wrong in "uplink grow" "uplink add" "uplink del" "uplink show a b" \
 	"uplink add lan type token-ring" "uplink add lan bridge" "uplink add lan port 0" \
 	"uplink add lan port 65536" "uplink add lan ttl 256" "uplink add lan vni 16777216" \
 	"uplink add lan colour green" "uplink add lan name a/b" "uplink show --dot" \
