@@ -29,8 +29,10 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 	if (length == 0 || strcmp(address, "@") == 0)
 		return fault_set(fault, EINVAL, "the socket's address is empty");
 	if (length >= sizeof(name->sun_path))
-		return fault_set(fault, ENAMETOOLONG, "the socket's address '%.40s...' is too long",
-				 address);
+		return fault_set(
+			fault, ENAMETOOLONG,
+			"the socket's address '%.40s...' has %zu bytes, and unix(7) allows %zu",
+			address, length, sizeof(name->sun_path) - 1);
 	memcpy(name->sun_path, address, length);
 	if (address[0] == '@')
 		name->sun_path[0] = '\0';
@@ -235,6 +237,12 @@ static void place_runtime(char address[CONTROL_ADDRESS_SIZE])
 		address[0] = '\0';
 }
 
+/* The directory that pam_systemd(8) makes at a login. XDG_RUNTIME_DIR is unset in cron(8), for example. */
+static void place_login(char address[CONTROL_ADDRESS_SIZE])
+{
+	snprintf(address, CONTROL_ADDRESS_SIZE, "/run/user/%u/memtun/control", geteuid());
+}
+
 static void place_temporary(char address[CONTROL_ADDRESS_SIZE])
 {
 	snprintf(address, CONTROL_ADDRESS_SIZE, "/tmp/memtun-%u/control", geteuid());
@@ -269,8 +277,11 @@ int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fau
 
 	if (given && given[0]) {
 		if (strlen(given) >= CONTROL_ADDRESS_SIZE)
-			return fault_set(fault, ENAMETOOLONG,
-					 "MEMTUN_SOCKET '%.40s...' is too long", given);
+			return fault_set(
+				fault, ENAMETOOLONG,
+				"MEMTUN_SOCKET '%.40s...' has %zu bytes, and unix(7) allows "
+				"%zu",
+				given, strlen(given), CONTROL_ADDRESS_SIZE - 1);
 		snprintf(address, CONTROL_ADDRESS_SIZE, "%s", given);
 		return 0;
 	}
@@ -348,19 +359,22 @@ static int connect_to(const char *address, bool named, int timeout, struct fault
 int control_socket_connect(const char *address, int timeout, struct fault *fault)
 {
 	const char *given = address ? address : getenv("MEMTUN_SOCKET");
-	char places[3][CONTROL_ADDRESS_SIZE] = {"", "", "/run/memtun/control"};
+	char places[4][CONTROL_ADDRESS_SIZE] = {"", "", "", "/run/memtun/control"};
 	int fd;
 
 	if (given && (address || given[0]))
 		return connect_to(given, true, timeout, fault);
 	place_runtime(places[0]);
-	place_temporary(places[1]);
-	for (int i = 0; i < 3; i++) {
+	place_login(places[1]);
+	place_temporary(places[2]);
+	if (strcmp(places[0], places[1]) == 0)
+		places[0][0] = '\0';
+	for (int i = 0; i < 4; i++) {
 		struct fault passed;
 
 		if (!places[i][0] || access(places[i], F_OK) < 0)
 			continue;
-		if (i == 1 && directory_check(places[i], false, fault) < 0)
+		if (i == 2 && directory_check(places[i], false, fault) < 0)
 			return -1;
 		fd = connect_to(places[i], false, timeout, &passed);
 		if (fd >= 0)
@@ -372,5 +386,10 @@ int control_socket_connect(const char *address, int timeout, struct fault *fault
 			return failed(passed.error);
 		}
 	}
-	return fault_set(fault, ENOENT, "no broker is running for this user; memtund starts one");
+	/* The places come last, because the text may be truncated. */
+	return fault_set(
+		fault, ENOENT,
+		"no broker is running for this user; memtund starts one (looked for %s%s%s, "
+		"%s and %s)",
+		places[0], places[0][0] ? ", " : "", places[1], places[2], places[3]);
 }

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/command/command.h"
 #include "client/command/commands.h"
@@ -28,6 +29,23 @@ static const char *or_nothing(const char *text)
 	return text ? text : "";
 }
 
+/* Print the local time of a time of CLOCK_MONOTONIC, in nanoseconds, as memtun capture does. */
+static void print_time(uint64_t time)
+{
+	struct timespec now;
+	char clock[16] = "";
+	struct tm parts;
+	int64_t real;
+	time_t seconds;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	real = (int64_t)now.tv_sec * CLOCK_SECOND + now.tv_nsec - (clock_now() - (int64_t)time);
+	seconds = (time_t)(real / CLOCK_SECOND);
+	if (localtime_r(&seconds, &parts))
+		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
+	fprintf(output, "%s.%06d", clock, (int)(real % CLOCK_SECOND / 1000));
+}
+
 static void monitor_event(const struct memtun_record *record, void *context)
 {
 	struct monitor *monitor = context;
@@ -44,8 +62,8 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		return;
 	}
 	memtun_record_number(record, "time", &time);
-	fprintf(output, "%" PRIu64 ".%06" PRIu64 " %s %s%s%s%s%s%s%s", time / 1000000000,
-		time / 1000 % 1000000, or_nothing(memtun_record_string(record, "event")),
+	print_time(time);
+	fprintf(output, " %s %s%s%s%s%s%s%s", or_nothing(memtun_record_string(record, "event")),
 		or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
 		bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
 		or_nothing(peer));

@@ -42,6 +42,10 @@ ends_with 125 memtun -j exec -- true
 says "memtun: exec takes no -j"
 ok "usage errors exit with 2 and say what is wrong"
 
+run memtun show
+if [ "$status" = 3 ]; then
+	says "looked for /run/user/$(id -u)/memtun/control, /tmp/memtun-$(id -u)/control and "
+fi
 for command in "add a" "set a mtu 1400" "del a" "show" "bridge show" "monitor"; do
 	ends_with 3 memtun --socket "$scratch/none" $command
 	says "no broker listens there"
@@ -243,6 +247,15 @@ wait "$monitor"
 is $? 1 "the monitor's status when the broker ends"
 wait "$lines"
 is $? 1 "the monitor's status when the broker ends"
+"${PYTHON:-python3}" - "$scratch/lines" <<'END' || fail "the time of: $(head -n 1 "$scratch/lines")"
+import sys, time
+printed = open(sys.argv[1]).readline().split()[0]
+hours, minutes, seconds = printed.split(":")
+now = time.localtime()
+passed = now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec - \
+    (int(hours) * 3600 + int(minutes) * 60 + int(float(seconds)))
+assert passed % 86400 < 600, printed
+END
 ok "monitor prints events, as lines or as JSON Lines"
 
 # --- output that can't be written ---
