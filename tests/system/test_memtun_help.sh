@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016,SC2086,SC2116,SC2119,SC2317 # scripts in quotes and words are meant; turns_until calls what it is given
 # The command line of memtun: the help and the example of each command, options before and behind the
 # NAME, aliases of commands, and suggestions. test_options_parse and test_suggestion have the rules.
+TEST_SECONDS=60
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
