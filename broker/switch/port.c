@@ -114,8 +114,11 @@ int port_join(struct port *port, const char *name, struct fault *fault)
 	bridge = bridges_find(bridges, name);
 	if (bridge && bridge == port->bridge)
 		return 0;
-	if (!bridge)
+	if (!bridge) {
+		if (engine_check_room(port->engine, fault) < 0)
+			return -1;
 		bridge = bridges_add(bridges, name, false, false);
+	}
 	if (!bridge || bridge_prepare_join(bridge, port, &adapter) < 0) {
 		fault_set(fault, errno, "cannot join '%s' to bridge '%s': %s", port->name, name,
 			  strerror(errno));

@@ -56,7 +56,8 @@ static int pair_create(struct tunnel *tunnel, const struct attribute_set *option
 	struct tunnel *peer;
 	struct pair *pair;
 
-	if (pair_check_peer(tunnel, name, options, fault) < 0)
+	if (pair_check_peer(tunnel, name, options, fault) < 0 ||
+	    engine_check_room(tunnel->port.engine, fault) < 0)
 		return -1;
 	pair = malloc(sizeof(*pair));
 	peer = pair ? tunnel_new(tunnel->tunnels, tunnel->kind, name, options, tunnel->port.owner)

@@ -297,11 +297,14 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 		uplink_free(uplink);
 		return NULL;
 	}
+	/* Count it now, because joining may make a bridge, for which there must be room too. */
+	engine_object_added(uplink->port.engine);
 	/* Open first, because joining may turn a bridge of TUNs into an Ethernet bridge. */
 	opened = uplink_try(uplink, fault) == 0;
 	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||
 	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
 		uplink_end(uplink);
+		engine_object_deleted(uplink->port.engine);
 		uplink_free(uplink);
 		return NULL;
 	}
@@ -311,7 +314,6 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	port_ids_add(&uplinks->by_id, &uplink->port);
 	if (uplink->up)
 		bridge_announce(uplink->port.bridge);
-	engine_object_added(uplink->port.engine);
 	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_ADDED);
 	return uplink;
 }

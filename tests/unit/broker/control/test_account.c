@@ -307,9 +307,16 @@ static void tunnels_uplinks_and_bridges_are_bounded_together(void **state)
 	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_ADD,
 				 "name=u,bridge=b,type=udp,local=127.0.0.1:1,remote=127.0.0.1:9"),
 			 ENOSPC);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_SET, "name=t0,bridge=new"), ENOSPC);
 	/* What exists can be opened, and what is deleted makes room. */
 	close(tunnel_opened(fixture, "name=t0"));
 	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=t1");
+	/* There is room for one more, and these need two. */
+	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=x,bridge=new"), ENOSPC);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=x,peer=y"), ENOSPC);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_ADD,
+				 "name=u,bridge=new,type=udp,local=127.0.0.1:1,remote=127.0.0.1:9"),
+			 ENOSPC);
 	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=c");
 }
 
