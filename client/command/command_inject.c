@@ -31,6 +31,7 @@
 struct inject {
 	const char *name;
 	const char *to, *from, *text; /* --udp */
+	struct sockaddr_storage to_address, from_address;
 	const char *hex;
 	const char *file; /* --pcap */
 	uint64_t rate;    /* frames per second, 0: no limit */
@@ -84,6 +85,8 @@ static int inject_udp(const struct inject *inject)
 {
 	unsigned char frame[FRAME_MAX];
 	struct frame_udp udp = {
+		.to = inject->to_address,
+		.from = inject->from_address,
 		.to_mac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 		.from_mac = {0x02, 0, 0, 0, 0, 0x01},
 		.vlan = -1,
@@ -91,17 +94,8 @@ static int inject_udp(const struct inject *inject)
 		.payload = inject->text,
 		.payload_length = strlen(inject->text),
 	};
-	const char *from = inject->from;
 	ssize_t length;
 
-	if (socket_address_parse_with_port(inject->to, &udp.to) < 0)
-		return command_fail(EXIT_USAGE, "--udp %s: not HOST:PORT in numbers", inject->to);
-	if (!from)
-		from = udp.to.ss_family == AF_INET ? DEFAULT_FROM_IPV4 : DEFAULT_FROM_IPV6;
-	if (socket_address_parse_with_port(from, &udp.from) < 0 ||
-	    udp.from.ss_family != udp.to.ss_family)
-		return command_fail(EXIT_USAGE,
-				    "--from %s: not HOST:PORT in numbers of the same family", from);
 	length = frame_build_udp(frame, sizeof(frame), inject->mode, &udp);
 	if (length < 0)
 		return command_fail(EXIT_REFUSED, "cannot build the datagram: %s", strerror(errno));
@@ -249,6 +243,23 @@ static int inject_file(const struct inject *inject)
 
 /* ------------------------------------------------------------------------------ the command */
 
+/* Parse the addresses of --udp. Return the exit status. */
+static int addresses_parse(struct inject *inject)
+{
+	const char *from = inject->from;
+
+	if (socket_address_parse_with_port(inject->to, &inject->to_address) < 0)
+		return command_fail(EXIT_USAGE, "--udp %s: not HOST:PORT in numbers", inject->to);
+	if (!from)
+		from = inject->to_address.ss_family == AF_INET ? DEFAULT_FROM_IPV4
+							       : DEFAULT_FROM_IPV6;
+	if (socket_address_parse_with_port(from, &inject->from_address) == 0 &&
+	    inject->from_address.ss_family == inject->to_address.ss_family)
+		return 0;
+	return command_fail(EXIT_USAGE, "--from %s: not HOST:PORT in numbers of the same family",
+			    from);
+}
+
 static int inject_parse(struct inject *inject, const struct invocation *invocation)
 {
 	*inject = (struct inject){
@@ -273,6 +284,8 @@ static int inject_parse(struct inject *inject, const struct invocation *invocati
 		return command_fail(EXIT_USAGE, "--rate goes with --pcap");
 	if (inject->allow_truncated && !inject->file)
 		return command_fail(EXIT_USAGE, "--allow-truncated goes with --pcap");
+	if (inject->to && addresses_parse(inject))
+		return EXIT_USAGE;
 	return options_number(invocation, "--rate", 1, 100000000, &inject->rate);
 }
 

@@ -13,7 +13,8 @@ has "$output" "Usage: memtun"
 ends_with 0 memtun --version
 for wrong in "" "nonsense" "--nonsense" "add" "add tap0 color green" "add tap0 mtu" "add tap0 mtu 100 mtu 100" "add tap0 pi pi" "top -n" "top -b x" \
 	"add tap0 mtu large" "add tap0 mode tin" "set tap0" "del" "show a b" "bridge grow" \
-	"bridge add" "bridge del" "bridge add a b" "monitor now" "monitor --ready-fd 77"; do
+	"bridge add" "bridge del" "bridge add a b" "monitor now" "monitor --ready-fd 77" \
+	"inject a --udp 10.0.0.1:70000 x" "inject a --udp 10.0.0.1:7 --from 10.0.0.2:0x7 x"; do
 	ends_with 2 memtun $wrong
 	is "$output" "" "what 'memtun $wrong' prints"
 	[ -n "$errors" ] || fail "memtun $wrong: nothing was said"
