@@ -14,7 +14,7 @@ int fault_set(struct fault *fault, int error, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(fault->text, sizeof(fault->text), format, arguments);
 	va_end(arguments);
-	utf8_mend(fault->text);
+	utf8_make_printable(fault->text);
 	fault->error = error;
 	errno = error;
 	return -1;
