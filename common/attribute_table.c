@@ -14,9 +14,10 @@ static const char *const type_words[] = {
 };
 static const char *const backend_words[] = {"memory", "kernel", NULL};
 static const char *const event_words[] = {
-	"added",        "changed",        "deleted", "opened",       "closed",
-	"bridge-added", "bridge-deleted", "lost",    "uplink-added", "uplink-deleted",
-	"uplink-up",    "uplink-down",    NULL,
+	"added",          "changed",        "deleted",        "opened",
+	"closed",         "bridge-added",   "bridge-deleted", "lost",
+	"uplink-added",   "uplink-deleted", "uplink-up",      "uplink-down",
+	"address-moving", "port-shut",      "port-reopened",  NULL,
 };
 
 #define U32(name, smallest, largest, uses)                                            \
@@ -103,6 +104,7 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_DEVICE] = NAME("device", OPTION_UPLINK, .may_be_template = true),
 	[MEMTUN_A_BACKEND] = WORD("backend", backend_words, TUNNEL),
 	[MEMTUN_A_PLAIN] = FLAG("plain", OPTION_REQUEST),
+	[MEMTUN_A_LOOP_GUARD] = FLAG("loop-guard", OPTION_REQUEST),
 	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
 	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),
@@ -137,6 +139,8 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_INJECTORS] = U32("injectors", 0, UINT32_MAX, 0),
 	[MEMTUN_A_SUBSCRIPTIONS] = U32("subscriptions", 0, UINT32_MAX, 0),
 	[MEMTUN_A_QUEUED_BYTES] = U64("queued-bytes"),
+	[MEMTUN_A_ADDRESS_MOVES] = U64("address-moves"),
+	[MEMTUN_A_LOOP_SHUT] = FLAG("loop-shut", 0),
 };
 
 enum memtun_attribute attribute_find(const char *word)

@@ -28,15 +28,22 @@ static struct bridge *request_bridge(struct session *session, enum memtun_attrib
 enum request_result request_bridge_add(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
-	bool is_hub = attribute_set_number(request_set(session), MEMTUN_A_HUB);
+	unsigned int options = BRIDGE_PERSISTENT;
+
+	if (attribute_set_number(request_set(session), MEMTUN_A_HUB))
+		options |= BRIDGE_HUB;
+	if (attribute_set_number(request_set(session), MEMTUN_A_LOOP_GUARD))
+		options |= BRIDGE_LOOP_GUARD;
 
 	if (tunnel_name_is_template(name))
 		fault_set(fault, EINVAL, "a bridge's name has no %%d");
+	else if (options & BRIDGE_HUB && options & BRIDGE_LOOP_GUARD)
+		fault_set(fault, EINVAL, "a hub has no loop-guard: it learns no addresses");
 	else if (bridges_find(session->control->bridges, name))
 		fault_set(fault, EBUSY, "bridge '%s' exists", name);
 	else if (engine_check_room(session->control->engine, fault) < 0)
 		return REQUEST_FAILED;
-	else if (!bridges_add(session->control->bridges, name, is_hub, true))
+	else if (!bridges_add(session->control->bridges, name, options))
 		fault_set(fault, ENOMEM, "cannot make bridge '%s': out of memory", name);
 	else
 		return REQUEST_DONE;

@@ -15,6 +15,8 @@ struct entry {
 	struct address address;
 	struct port *port;
 	int64_t seen;
+	int64_t moving_since; /* the first of the moves */
+	unsigned int moves;   /* within a second of that */
 };
 
 struct address_table {
@@ -86,32 +88,50 @@ static bool table_is_full(const struct address_table *table, const struct port *
 	return table->count >= ADDRESS_TABLE_MAX || port->addresses >= ADDRESS_TABLE_PORT_MAX;
 }
 
-void address_table_learn(struct address_table *table, const struct address *address,
-			 struct port *port, int64_t now)
+/* Return the move of the entry to another port. */
+static struct address_move entry_move(struct entry *entry, int64_t now)
+{
+	if (!entry->moves || now - entry->moving_since >= CLOCK_SECOND) {
+		entry->moving_since = now;
+		entry->moves = 0;
+	}
+	entry->moves++;
+	return (struct address_move){.from = entry->port, .count = entry->moves};
+}
+
+struct address_move address_table_learn(struct address_table *table, const struct address *address,
+					struct port *port, int64_t now)
 {
 	unsigned int bucket = table_bucket(table, address);
 	struct entry *entry = table_find(table, address, bucket);
+	struct entry learned = {.address = *address, .port = port, .seen = now};
+	struct address_move move = {0};
 
 	if (entry && entry->port == port) {
 		entry->seen = now;
-		return;
+		return move;
 	}
 	/* The address has moved. Learn it anew, because its new port may have reached its limit. */
-	if (entry)
+	if (entry) {
+		move = entry_move(entry, now);
+		learned.moving_since = entry->moving_since;
+		learned.moves = entry->moves;
 		entry_remove(table, bucket, entry);
+	}
 	if (table_is_full(table, port) && now - table->swept >= CLOCK_SECOND) {
 		table->swept = now;
 		table_remove(table, NULL, now - ADDRESS_AGEING);
 	}
 	if (table_is_full(table, port))
-		return;
+		return move;
 	entry = malloc(sizeof(*entry));
 	if (!entry)
-		return; /* then it is flooded to */
-	*entry = (struct entry){.address = *address, .port = port, .seen = now};
+		return move; /* then it is flooded to */
+	*entry = learned;
 	SLIST_INSERT_HEAD(&table->buckets[bucket], entry, link);
 	port->addresses++;
 	table->count++;
+	return move;
 }
 
 struct port *address_table_find(struct address_table *table, const struct address *address,

@@ -21,13 +21,13 @@ SLIST_HEAD(touched, port);
 
 static const struct adapter_operations bridge_adapter_operations;
 
-struct bridge *bridge_new(const char *name, uint32_t id, bool hub)
+struct bridge *bridge_new(const char *name, uint32_t id, unsigned int options)
 {
 	struct bridge *bridge = calloc(1, sizeof(*bridge));
 
 	if (!bridge)
 		return NULL;
-	if (!hub) {
+	if (!(options & BRIDGE_HUB)) {
 		bridge->addresses = address_table_new();
 		if (!bridge->addresses) {
 			free(bridge);
@@ -36,6 +36,8 @@ struct bridge *bridge_new(const char *name, uint32_t id, bool hub)
 	}
 	strlcpy(bridge->name, name, sizeof(bridge->name));
 	bridge->id = id;
+	bridge->persistent = options & BRIDGE_PERSISTENT;
+	bridge->loop_guard.shuts_ports = options & BRIDGE_LOOP_GUARD;
 	LIST_INIT(&bridge->ports);
 	return bridge;
 }
@@ -124,6 +126,7 @@ void bridge_leave(struct port *port)
 {
 	struct bridge *bridge = port->bridge;
 
+	loop_guard_leave(port);
 	if (bridge->addresses)
 		address_table_forget(bridge->addresses, port);
 	adapter_free(port->adapter);
@@ -146,6 +149,8 @@ void bridge_describe(const struct bridge *bridge, struct attribute_set *set)
 		attribute_set_put_number(set, MEMTUN_A_MODE, bridge->mode);
 	attribute_set_put_number(set, MEMTUN_A_HUB, bridge->addresses == NULL);
 	attribute_set_put_number(set, MEMTUN_A_PERSISTENT, bridge->persistent);
+	attribute_set_put_number(set, MEMTUN_A_LOOP_GUARD, bridge->loop_guard.shuts_ports);
+	attribute_set_put_number(set, MEMTUN_A_ADDRESS_MOVES, bridge->loop_guard.moves);
 	attribute_set_put_number(set, MEMTUN_A_PORTS, bridge->port_count);
 	attribute_set_put_number(
 		set, MEMTUN_A_ADDRESSES,
@@ -161,14 +166,28 @@ static void port_touch(struct touched *touched, struct port *port, uint32_t bits
 	port->pending |= bits;
 }
 
-static void bridge_flood(struct port *source, struct touched *touched, uint32_t bits)
+/* Return whether there is a port that the frames go to. */
+static bool bridge_flood(struct port *source, struct touched *touched, uint32_t bits)
 {
+	bool found = false;
 	struct port *port;
 
 	LIST_FOREACH(port, &source->bridge->ports, in_bridge) {
-		if (port != source)
-			port_touch(touched, port, bits);
+		if (port == source || loop_guard_is_shut(port))
+			continue;
+		port_touch(touched, port, bits);
+		found = true;
 	}
+	return found;
+}
+
+static void bridge_learn(struct port *source, const struct address *address, int64_t now)
+{
+	struct bridge *bridge = source->bridge;
+	struct address_move move = address_table_learn(bridge->addresses, address, source, now);
+
+	if (move.from)
+		loop_guard_count(bridge, address, &move, source, now);
 }
 
 /* Learn the source address, and return the port behind the destination. NULL: flood. */
@@ -179,8 +198,9 @@ static struct port *bridge_find(struct port *source, const struct frame_addresse
 
 	/* A link-local address (fe80::/10) is unique on one link only, so hosts behind different
 	 * ports can have the same one. Do not learn it. */
-	if (address_is_host(&addresses->from) && !address_is_link_local(&addresses->from))
-		address_table_learn(table, &addresses->from, source, now);
+	if (address_is_host(&addresses->from) && !address_is_link_local(&addresses->from) &&
+	    !loop_guard_is_shut(source))
+		bridge_learn(source, &addresses->from, now);
 	if (!address_is_host(&addresses->to))
 		return NULL;
 	return address_table_find(table, &addresses->to, now);
@@ -247,7 +267,7 @@ static void bridge_switch(struct port *source, struct batch *batch, uint32_t mas
 
 	if (!LIST_EMPTY(&bridge->captures))
 		capture_bridge(source, batch, mask, MEMTUN_FROM_CLIENT);
-	if (bridge->port_count < 2) {
+	if (bridge->port_count < 2 || loop_guard_is_shut(source)) {
 		count_no_destination(source, (unsigned int)__builtin_popcount(mask));
 		return;
 	}
@@ -256,8 +276,8 @@ static void bridge_switch(struct port *source, struct batch *batch, uint32_t mas
 			source, bridge_route(source, &touched, batch, mask, &flood, clock_now()));
 	else
 		flood = mask;
-	if (flood)
-		bridge_flood(source, &touched, flood);
+	if (flood && !bridge_flood(source, &touched, flood))
+		count_no_destination(source, (unsigned int)__builtin_popcount(flood));
 	/* A port's frames stay in order, because each send goes through its mask from the lowest
 	 * bit up. */
 	while ((port = SLIST_FIRST(&touched))) {

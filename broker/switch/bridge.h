@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
+#include "broker/switch/loop_guard.h"
 #include "broker/switch/port.h"
 #include "memtun/protocol.h"
 
@@ -31,10 +32,18 @@ struct bridge {
 	SLIST_HEAD(, port) unflushed;    /* ports whose adapters have frames to send */
 	struct captures captures;        /* of all frames at its ports */
 	struct address_table *addresses; /* NULL: a hub, which floods */
+	struct loop_guard loop_guard;
+};
+
+/* How a bridge is made, or'ed. */
+enum bridge_option {
+	BRIDGE_HUB = 1 << 0,        /* it floods */
+	BRIDGE_PERSISTENT = 1 << 1, /* it stays when its last port leaves */
+	BRIDGE_LOOP_GUARD = 1 << 2, /* it shuts ports to end a loop; not of a hub */
 };
 
 /* Allocate a bridge without ports. NULL with ENOMEM. */
-struct bridge *bridge_new(const char *name, uint32_t id, bool hub);
+struct bridge *bridge_new(const char *name, uint32_t id, unsigned int options);
 
 /* Free a bridge whose ports have left. */
 void bridge_free(struct bridge *bridge);

@@ -49,14 +49,13 @@ static void bridge_publish(struct engine *engine, const struct bridge *bridge,
 	event_publish(&engine->events, event, &set);
 }
 
-struct bridge *bridges_add(struct bridges *bridges, const char *name, bool hub, bool persistent)
+struct bridge *bridges_add(struct bridges *bridges, const char *name, unsigned int options)
 {
 	struct engine *engine = bridges->engine;
-	struct bridge *bridge = bridge_new(name, engine_next_id(engine), hub);
+	struct bridge *bridge = bridge_new(name, engine_next_id(engine), options);
 
 	if (!bridge)
 		return NULL;
-	bridge->persistent = persistent;
 	RB_INSERT(bridge_name_tree, &bridges->by_name, bridge);
 	RB_INSERT(bridge_id_tree, &bridges->by_id, bridge);
 	engine_object_added(engine);

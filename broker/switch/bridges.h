@@ -28,9 +28,8 @@ struct bridge *bridges_find(struct bridges *bridges, const char *name);
 /* Return the bridge with the lowest id above `id`, or NULL: the order of lists. */
 struct bridge *bridges_next(struct bridges *bridges, uint32_t id);
 
-/* Make a bridge of a free name. A hub floods; a persistent bridge stays when its last port leaves.
- * NULL with ENOMEM. */
-struct bridge *bridges_add(struct bridges *bridges, const char *name, bool hub, bool persistent);
+/* Make a bridge of a free name. options: enum bridge_option, or'ed. NULL with ENOMEM. */
+struct bridge *bridges_add(struct bridges *bridges, const char *name, unsigned int options);
 
 /* Delete a bridge. Its ports are then on no bridge. */
 void bridges_delete(struct bridges *bridges, struct bridge *bridge);

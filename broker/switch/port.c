@@ -10,6 +10,7 @@
 #include "broker/switch/bridge.h"
 #include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/loop_guard.h"
 #include "common/container_of.h"
 
 static void port_set_reading(struct source *source, bool reading)
@@ -117,7 +118,7 @@ int port_join(struct port *port, const char *name, struct fault *fault)
 	if (!bridge) {
 		if (engine_check_room(port->engine, fault) < 0)
 			return -1;
-		bridge = bridges_add(bridges, name, false, false);
+		bridge = bridges_add(bridges, name, 0);
 	}
 	if (!bridge || bridge_prepare_join(bridge, port, &adapter) < 0) {
 		fault_set(fault, errno, "cannot join '%s' to bridge '%s': %s", port->name, name,
@@ -161,6 +162,8 @@ void port_describe(const struct port *port, struct attribute_set *set)
 	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, port->overflow);
 	if (port->adapter)
 		attribute_set_put_string(set, MEMTUN_A_MAC, adapter_mac(port->adapter));
+	if (loop_guard_is_shut(port))
+		attribute_set_put_number(set, MEMTUN_A_LOOP_SHUT, 1);
 	if (!port->adapter_config)
 		return;
 	describe_text(set, MEMTUN_A_ADDRESS, adapter_config_addresses(port->adapter_config));

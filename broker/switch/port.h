@@ -7,6 +7,7 @@
 #ifndef MEMTUN_PORT_H
 #define MEMTUN_PORT_H
 
+#include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -77,6 +78,7 @@ struct port {
 	bool is_unflushed;
 	uint32_t pending;       /* bits of the batch's frames that go to this port */
 	unsigned int addresses; /* that its bridge has learned from it */
+	ev_timer loop_shut;     /* active while the bridge's loop guard has shut the port */
 	uint32_t id;
 	uint32_t mtu;         /* of frames to the client: bytes of packet */
 	uint32_t backlog_max; /* frames that may wait in one lane */

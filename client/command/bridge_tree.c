@@ -113,6 +113,8 @@ static void tree_port(struct tree *tree, struct port_row *port, const struct mem
 	port->row = tree_add(tree, tree->bridge, record, is_uplink ? "uplink" : "tunnel");
 	if (port->row && !tree->json)
 		tree_set(tree, port->row, "joined-to", uplink_joined(record, joined));
+	if (port->row && !tree->json && memtun_record_string(record, "loop-shut"))
+		tree_set(tree, port->row, "state", "loop-shut");
 }
 
 /* Add a bridge and everything below it. -1 with memtun_error(). */
@@ -142,6 +144,15 @@ static int tree_bridge(struct tree *tree, struct memtun *memtun, const struct in
 	return -1;
 }
 
+static void tree_write_moves(const struct memtun_record *bridge)
+{
+	uint64_t moves = 0;
+
+	if (memtun_record_number(bridge, "address-moves", &moves) == 0 && moves)
+		fprintf(output, "%s: address-moves %" PRIu64 "\n",
+			memtun_record_string(bridge, "name"), moves);
+}
+
 int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun,
 		      const struct inventory *inventory)
 {
@@ -164,6 +175,8 @@ int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun
 	table_free(tree.table);
 	if (status || !statistics || tree.json)
 		return status;
+	for (size_t i = 0; i < inventory->bridges.count; i++)
+		tree_write_moves(inventory->bridges.records[i]);
 	for (size_t i = 0; i < inventory->ports.count; i++)
 		listing_write_drops(output, inventory->ports.records[i]);
 	return 0;

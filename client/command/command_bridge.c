@@ -17,7 +17,7 @@
 static const struct command command_bridge_add = {
 	.name = "bridge add",
 	.summary = "make a bridge that stays until it is deleted",
-	.usage = "BRIDGE [KEY]",
+	.usage = "BRIDGE [KEY...]",
 	.example = "memtun bridge add lab hub",
 	.keys = KEYS_BRIDGE_ADD,
 	.needs = "the name of a bridge",

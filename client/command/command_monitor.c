@@ -52,6 +52,7 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	const char *bridge = memtun_record_string(record, "bridge");
 	const char *mode = memtun_record_string(record, "mode");
 	const char *peer = memtun_record_string(record, "peer");
+	const char *address = memtun_record_string(record, "address");
 	const char *type = memtun_record_string(record, "type");
 	const char *reason = memtun_record_string(record, "reason");
 	char joined[UPLINK_JOINED_SIZE];
@@ -63,10 +64,10 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	}
 	memtun_record_number(record, "time", &time);
 	print_time(time);
-	fprintf(output, " %s %s%s%s%s%s%s%s", or_nothing(memtun_record_string(record, "event")),
+	fprintf(output, " %s %s%s%s%s%s%s%s%s%s", or_nothing(memtun_record_string(record, "event")),
 		or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
 		bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
-		or_nothing(peer));
+		or_nothing(peer), address ? " address " : "", or_nothing(address));
 	if (type)
 		fprintf(output, " type %s %s", type, uplink_joined(record, joined));
 	fprintf(output, "%s%s\n", reason ? ": " : "", or_nothing(reason));

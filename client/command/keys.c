@@ -47,6 +47,7 @@ const struct key keys[] = {
 	 KEYS_UPLINK_ADD},
 	{"vni", "NUMBER", "of vxlan: the network, 0 to 16777215", KEYS_UPLINK_ADD},
 	{"hub", NULL, "send each frame to all other ports", KEYS_BRIDGE_ADD},
+	{"loop-guard", NULL, "shut a port that is part of a loop for 10 seconds", KEYS_BRIDGE_ADD},
 	{"pi", NULL, "struct tun_pi before each frame", KEYS_ADD | KEYS_EXEC},
 	{"vnet_hdr", NULL, "struct virtio_net_hdr before each frame", KEYS_ADD | KEYS_EXEC},
 	{"multi_queue", NULL, "the tunnel may be open up to 256 times", TUNNEL},

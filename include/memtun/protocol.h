@@ -100,6 +100,9 @@ enum memtun_event {
 	MEMTUN_EVENT_UPLINK_DELETED = 10,
 	MEMTUN_EVENT_UPLINK_UP = 11,
 	MEMTUN_EVENT_UPLINK_DOWN = 12,
+	MEMTUN_EVENT_ADDRESS_MOVING = 13,
+	MEMTUN_EVENT_PORT_SHUT = 14,
+	MEMTUN_EVENT_PORT_REOPENED = 15,
 };
 
 /* The value of MEMTUN_A_TYPE: what the uplink connects its bridge to. */
@@ -172,6 +175,7 @@ enum memtun_attribute {
 	MEMTUN_A_DEVICE = 44,  /* string: a kernel interface */
 	MEMTUN_A_BACKEND = 45, /* enum memtun_backend */
 	MEMTUN_A_PLAIN = 48,   /* flag: a capture without headers */
+	MEMTUN_A_LOOP_GUARD = 49, /* flag: the bridge shuts ports to end a loop */
 	/* The counters of a port since it was made, all u64. */
 	MEMTUN_A_FROM_CLIENT_FRAMES = 64,
 	MEMTUN_A_FROM_CLIENT_BYTES = 65,
@@ -206,6 +210,8 @@ enum memtun_attribute {
 	MEMTUN_A_INJECTORS = 94,
 	MEMTUN_A_SUBSCRIPTIONS = 95, /* to events */
 	MEMTUN_A_QUEUED_BYTES = 96,  /* u64: bytes that wait in the broker for the client */
+	MEMTUN_A_ADDRESS_MOVES = 97, /* u64: how often addresses moved between a bridge's ports */
+	MEMTUN_A_LOOP_SHUT = 98,     /* flag: the loop guard has shut the port */
 	MEMTUN_A_END
 };
 

@@ -152,6 +152,34 @@ if command -v dot >/dev/null; then
 fi
 ok "bridges are a graph, whatever their names and paths have in them"
 
+# --- a loop ---
+
+ends_with 2 memtun bridge add y hub loop-gard
+ends_with 1 memtun bridge add y hub loop-guard
+says "a hub has no loop-guard"
+ends_with 0 memtun bridge add one loop-guard
+ends_with 0 memtun add host bridge one
+for link in 1 2; do
+	ends_with 0 memtun uplink add "one$link" bridge one type udp \
+		local 127.0.0.1:$((port + link)) remote 127.0.0.1:$((port + 2 + link))
+	ends_with 0 memtun uplink add "two$link" bridge two type udp \
+		local 127.0.0.1:$((port + 2 + link)) remote 127.0.0.1:$((port + link))
+done
+ends_with 0 memtun inject host --as-client \
+	--hex ffffffffffff02000000000188b500000000000000000000
+shut() {
+	memtun bridge show one >"$scratch/output" && grep -q loop-shut "$scratch/output"
+}
+turns_until shut
+ends_with 0 memtun -j bridge show one
+is "$(json '[(r["loop-guard"], r["address-moves"] > 10) for r in d if r["object"] == "bridge"],
+	[r["loop-shut"] for r in d if r["object"] == "uplink" and r["loop-shut"]]')" \
+	"[(True, True)] [True]" "the loop in JSON"
+ends_with 0 memtun -s bridge show one
+has "$output" "one: address-moves "
+has "$(cat "$scratch/broker-log")" "as in a loop"
+ok "a loop is shown, and the guard ends it"
+
 # --- many ---
 
 kill "$broker"

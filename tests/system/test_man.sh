@@ -79,7 +79,7 @@ for name in $names; do
 	is "$status" 0 "the status of memtun help $name"
 	sed -n '/^Options:/,/^$/p' "$scratch/output" | grep -oE '^ +(-[A-Za-z], )?--?[A-Za-z-]+' |
 		tr -s ', ' '\n' | grep . | sed "s/^/$name:/" >>"$scratch/help-options"
-	sed -n '/^Keys/,/^$/s/^  \([a-z_]*\) .*/\1/p' "$scratch/output" |
+	sed -n '/^Keys/,/^$/s/^  \([a-z_-]*\) .*/\1/p' "$scratch/output" |
 		sed "s/^/$name:/" >>"$scratch/help-keys"
 done
 
