@@ -73,6 +73,23 @@ enum memtun_attribute attribute_set_next_option(const struct attribute_set *set,
 	return (enum memtun_attribute)which;
 }
 
+const char *attribute_set_list(const struct attribute_set *set, unsigned int options, char text[],
+			       size_t size)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+	size_t length = 0;
+
+	text[0] = '\0';
+	while ((which = attribute_set_next_option(set, which, options)) != MEMTUN_A_END) {
+		const char *word = attributes[which].word;
+
+		if (length + 1 + strlen(word) >= size)
+			break;
+		length += (size_t)sprintf(text + length, "%s%s", length ? "," : "", word);
+	}
+	return text;
+}
+
 static bool list_has(const enum memtun_attribute *list, enum memtun_attribute which)
 {
 	while (*list != MEMTUN_A_UNSPEC && *list != which)

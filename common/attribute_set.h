@@ -108,4 +108,9 @@ int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, 
 const char *attribute_format(const struct attribute_set *set, enum memtun_attribute which,
 			     char text[], size_t size);
 
+/* Write the words of those attributes of the set that are such options into text, with commas
+ * between them, as far as they fit. Return text. */
+const char *attribute_set_list(const struct attribute_set *set, unsigned int options, char text[],
+			       size_t size);
+
 #endif

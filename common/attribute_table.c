@@ -14,10 +14,12 @@ static const char *const type_words[] = {
 };
 static const char *const backend_words[] = {"memory", "kernel", NULL};
 static const char *const event_words[] = {
-	"added",          "changed",        "deleted",        "opened",
-	"closed",         "bridge-added",   "bridge-deleted", "lost",
-	"uplink-added",   "uplink-deleted", "uplink-up",      "uplink-down",
-	"address-moving", "port-shut",      "port-reopened",  NULL,
+	"added",          "changed",   "deleted",
+	"opened",         "closed",    "bridge-added",
+	"bridge-deleted", "lost",      "uplink-added",
+	"uplink-deleted", "uplink-up", "uplink-down",
+	"address-moving", "port-shut", "port-reopened",
+	"uplink-changed", NULL,
 };
 
 #define U32(name, smallest, largest, uses)                                            \
@@ -50,7 +52,7 @@ static const char *const event_words[] = {
 /* What a tunnel is made with, and what of that can be changed later. */
 #define TUNNEL (OPTION_TUNNEL | OPTION_TUNNEL_ADD)
 #define TUNNEL_SET (TUNNEL | OPTION_TUNNEL_SET)
-#define UPLINK_ANY (OPTION_UPLINK | OPTION_UPLINK_ANY)
+#define UPLINK_ANY (OPTION_UPLINK | OPTION_UPLINK_ANY | OPTION_UPLINK_SET)
 
 const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_VERSION] = U32("version", 0, UINT32_MAX, OPTION_HELLO),
@@ -59,8 +61,9 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_NAME] = NAME("name", OPTION_KEY | OPTION_UPLINK_ANY, .may_be_template = true),
 	[MEMTUN_A_MODE] = WORD("mode", mode_words, TUNNEL | OPTION_UPLINK),
 	[MEMTUN_A_SOCKET] = WORD("socket", socket_words, TUNNEL | OPTION_MEMORY_ONLY),
-	[MEMTUN_A_BRIDGE] = NAME("bridge", TUNNEL_SET | OPTION_UPLINK_ANY | OPTION_MEMORY_ONLY,
-				 .may_be_empty = true),
+	[MEMTUN_A_BRIDGE] = NAME(
+		"bridge", TUNNEL_SET | OPTION_UPLINK_ANY | OPTION_UPLINK_SET | OPTION_MEMORY_ONLY,
+		.may_be_empty = true),
 	[MEMTUN_A_PEER] = NAME("peer", TUNNEL | OPTION_MEMORY_ONLY, .may_be_empty = false),
 	/* The kernel's bounds for a tun device: ETH_MIN_MTU, and the longest IP packet. */
 	[MEMTUN_A_MTU] = U32("mtu", 68, 65535, TUNNEL_SET | UPLINK_ANY | OPTION_MEMORY_ONLY),
@@ -97,8 +100,10 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_PATH] = TEXT("path", OPTION_UPLINK),
 	[MEMTUN_A_REMOTE] = TEXT("remote", OPTION_UPLINK),
 	[MEMTUN_A_LOCAL] = TEXT("local", OPTION_UPLINK),
-	[MEMTUN_A_ADDRESS] = TEXT("address", TUNNEL_SET | OPTION_UPLINK | OPTION_MEMORY_ONLY),
-	[MEMTUN_A_GATEWAY] = TEXT("gateway", TUNNEL_SET | OPTION_UPLINK | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_ADDRESS] = TEXT("address", TUNNEL_SET | OPTION_UPLINK | OPTION_UPLINK_SET |
+						     OPTION_MEMORY_ONLY),
+	[MEMTUN_A_GATEWAY] = TEXT("gateway", TUNNEL_SET | OPTION_UPLINK | OPTION_UPLINK_SET |
+						     OPTION_MEMORY_ONLY),
 	/* 24 bits. */
 	[MEMTUN_A_VNI] = U32("vni", 0, 16777215, OPTION_UPLINK),
 	[MEMTUN_A_DEVICE] = NAME("device", OPTION_UPLINK, .may_be_template = true),
@@ -141,6 +146,7 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_QUEUED_BYTES] = U64("queued-bytes"),
 	[MEMTUN_A_ADDRESS_MOVES] = U64("address-moves"),
 	[MEMTUN_A_LOOP_SHUT] = FLAG("loop-shut", 0),
+	[MEMTUN_A_CHANGED] = TEXT("changed", 0),
 };
 
 enum memtun_attribute attribute_find(const char *word)

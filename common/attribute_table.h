@@ -33,6 +33,7 @@ enum attribute_option {
 	OPTION_UPLINK_ANY = 1 << 6,  /* uplinks of all types may have it */
 	OPTION_REQUEST = 1 << 7,     /* it says how a request is carried out */
 	OPTION_HELLO = 1 << 8,       /* both sides tell it in hello */
+	OPTION_UPLINK_SET = 1 << 9,  /* it can be changed while the uplink exists */
 };
 
 /* The options that memtun_options_set() takes. */

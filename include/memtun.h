@@ -167,6 +167,10 @@ int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memt
 		      memtun_record_function *function, void *context);
 
 /* Delete an uplink. */
+/* Change an uplink: bridge, mtu, queue, overflow, address or gateway. The options are the caller's.
+ * 0, or -1 with errno and memtun_error(): ENOENT, EPERM, EINVAL, EEXIST. */
+int memtun_uplink_set(struct memtun *memtun, const char *name,
+		      const struct memtun_options *options);
 int memtun_uplink_delete(struct memtun *memtun, const char *name);
 
 /* Call function for the uplink, or for each if name is NULL; with counters if `statistics`. */

@@ -44,6 +44,16 @@ enum request_result request_uplink_add(struct session *session, struct fault *fa
 	return REQUEST_ANSWERED;
 }
 
+enum request_result request_uplink_set(struct session *session, struct fault *fault)
+{
+	struct uplink *uplink = request_uplink(session, fault);
+
+	if (!uplink || port_admit(&uplink->port, session->uid, fault) < 0 ||
+	    uplink_set(uplink, request_set(session), fault) < 0)
+		return REQUEST_FAILED;
+	return REQUEST_DONE;
+}
+
 enum request_result request_uplink_delete(struct session *session, struct fault *fault)
 {
 	struct uplink *uplink = request_uplink(session, fault);

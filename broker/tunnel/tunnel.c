@@ -194,6 +194,19 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 
 /* ------------------------------------------------------------------------------ changing */
 
+/* Publish that the tunnel was changed, with the keys of the options. */
+static void tunnel_publish_change(struct tunnel *tunnel, const struct attribute_set *options)
+{
+	char changed[MEMTUN_TEXT_SIZE];
+	struct attribute_set set;
+
+	tunnel_describe(tunnel, false, &set);
+	attribute_set_put_string(
+		&set, MEMTUN_A_CHANGED,
+		attribute_set_list(options, OPTION_TUNNEL_SET, changed, sizeof(changed)));
+	event_publish(&tunnel->port.engine->events, MEMTUN_EVENT_CHANGED, &set);
+}
+
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault)
 {
 	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
@@ -215,7 +228,7 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
 		lane_resume_sources(&queue->lane);
 	}
-	tunnel_publish(tunnel, MEMTUN_EVENT_CHANGED, 0);
+	tunnel_publish_change(tunnel, options);
 	tunnel_delete_if_unused(tunnel);
 	return 0;
 }

@@ -261,17 +261,16 @@ static bool error_is_absence(int error)
 	       error == ETIMEDOUT;
 }
 
-/* Check that no other uplink joins the bridge to the same place: frames would loop forever. */
-static int uplink_check_loop(const struct uplink *uplink, struct fault *fault)
+/* Check that no other uplink joins that bridge to the same place: frames would loop forever. */
+static int uplink_check_loop(const struct uplink *uplink, const char *bridge, struct fault *fault)
 {
-	const char *bridge = attribute_set_string(&uplink->options, MEMTUN_A_BRIDGE);
 	struct uplink *other;
 
 	for (other = uplink_next(uplink->uplinks, 0); other;
 	     other = uplink_next(uplink->uplinks, other->port.id)) {
-		if (other->port.bridge && strcmp(other->port.bridge->name, bridge) == 0 &&
-		    other->kind == uplink->kind && uplink->kind->same &&
-		    uplink->kind->same(other, uplink))
+		if (other != uplink && other->port.bridge &&
+		    strcmp(other->port.bridge->name, bridge) == 0 && other->kind == uplink->kind &&
+		    uplink->kind->same && uplink->kind->same(other, uplink))
 			return fault_set(fault, EEXIST,
 					 "uplink '%s' joins bridge '%s' to the same place: "
 					 "a second way would be a loop",
@@ -293,7 +292,7 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	uplink = uplink_new(uplinks, options, uid, fault);
 	if (!uplink)
 		return NULL;
-	if (uplink_check_loop(uplink, fault) < 0) {
+	if (uplink_check_loop(uplink, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
 		uplink_free(uplink);
 		return NULL;
 	}
@@ -318,6 +317,32 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	return uplink;
 }
 
+int uplink_set(struct uplink *uplink, const struct attribute_set *options, struct fault *fault)
+{
+	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
+	struct adapter_config *config;
+	struct attribute_set set;
+	char changed[MEMTUN_TEXT_SIZE];
+
+	if (uplink_kind_check_mtu(uplink->kind, &uplink->options, options, fault) < 0 ||
+	    (bridge && uplink_check_loop(uplink, bridge, fault) < 0) ||
+	    port_read_config(&uplink->port, options, &config, fault) < 0)
+		return -1;
+	if (bridge && port_join(&uplink->port, bridge, fault) < 0) {
+		adapter_config_free(config);
+		return -1;
+	}
+	port_take_config(&uplink->port, config);
+	port_set(&uplink->port, options);
+	lane_resume_sources(&uplink->lane);
+	uplink_describe(uplink, false, &set);
+	attribute_set_put_string(
+		&set, MEMTUN_A_CHANGED,
+		attribute_set_list(options, OPTION_UPLINK_SET, changed, sizeof(changed)));
+	event_publish(&uplink->port.engine->events, MEMTUN_EVENT_UPLINK_CHANGED, &set);
+	return 0;
+}
+
 void uplink_delete(struct uplink *uplink)
 {
 	struct uplinks *uplinks = uplink->uplinks;
@@ -337,7 +362,10 @@ void uplink_delete(struct uplink *uplink)
 void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_set *set)
 {
 	*set = uplink->options;
-	attribute_set_remove(set, MEMTUN_A_BRIDGE); /* the bridge may have been deleted */
+	/* The present values are the port's. */
+	attribute_set_remove(set, MEMTUN_A_BRIDGE);
+	attribute_set_remove(set, MEMTUN_A_ADDRESS);
+	attribute_set_remove(set, MEMTUN_A_GATEWAY);
 	port_describe(&uplink->port, set);
 	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
 	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);

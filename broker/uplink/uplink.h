@@ -95,6 +95,11 @@ struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id);
  */
 struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options, uid_t uid,
 			  struct fault *fault);
+
+/* Change the options of OPTION_UPLINK_SET: all of them, or none. -1 with the fault filled. */
+int uplink_set(struct uplink *uplink, const struct attribute_set *options, struct fault *fault);
+
+/* Close the uplink, and free it. */
 void uplink_delete(struct uplink *uplink);
 
 /* For kinds: the lane that took time is open; or it can't be opened, or has ended. */

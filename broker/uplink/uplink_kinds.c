@@ -18,21 +18,41 @@ static const struct uplink_kind *const kinds[] = {
 	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
 };
 
+/* Room for "an uplink of type " and the longest type. */
+#define TAKER_SIZE 40
+
+/* Write how messages call an uplink with these options. */
+static void taker_write(const struct attribute_set *options, char taker[TAKER_SIZE])
+{
+	char type[16];
+
+	attribute_format(options, MEMTUN_A_TYPE, type, sizeof(type));
+	snprintf(taker, TAKER_SIZE, "an uplink of type %s", type);
+}
+
+int uplink_kind_check_mtu(const struct uplink_kind *kind, const struct attribute_set *uplink,
+			  const struct attribute_set *options, struct fault *fault)
+{
+	char taker[TAKER_SIZE];
+
+	if (attribute_set_number(options, MEMTUN_A_MTU) <= kind->mtu)
+		return 0;
+	taker_write(uplink, taker);
+	return fault_set(fault, EINVAL, "%s carries packets of %u bytes", taker, kind->mtu);
+}
+
 /* Check the options against those of the kind. */
 static int options_check(const struct uplink_kind *kind, const struct attribute_set *options,
 			 struct fault *fault)
 {
-	char type[16], taker[sizeof("an uplink of type ") + sizeof(type)];
+	char taker[TAKER_SIZE];
 
-	attribute_format(options, MEMTUN_A_TYPE, type, sizeof(type));
-	snprintf(taker, sizeof(taker), "an uplink of type %s", type);
+	taker_write(options, taker);
 	if (attribute_set_check(options, &kind->takes, taker, fault) < 0)
 		return -1;
 	if (attribute_set_string(options, MEMTUN_A_BRIDGE)[0] == '\0')
 		return fault_set(fault, EINVAL, "an uplink needs a bridge");
-	if (attribute_set_number(options, MEMTUN_A_MTU) > kind->mtu)
-		return fault_set(fault, EINVAL, "%s carries packets of %u bytes", taker, kind->mtu);
-	return 0;
+	return uplink_kind_check_mtu(kind, options, options, fault);
 }
 
 const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault)

@@ -13,4 +13,9 @@ struct uplink_kind;
  * fit the kind; EOPNOTSUPP, this memtund was built without it. */
 const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault);
 
+/* Check the options' mtu for an uplink that was made with the options `uplink`. -1 with the fault
+ * filled: EINVAL. */
+int uplink_kind_check_mtu(const struct uplink_kind *kind, const struct attribute_set *uplink,
+			  const struct attribute_set *options, struct fault *fault);
+
 #endif

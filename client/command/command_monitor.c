@@ -55,6 +55,7 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	const char *address = memtun_record_string(record, "address");
 	const char *type = memtun_record_string(record, "type");
 	const char *reason = memtun_record_string(record, "reason");
+	const char *changed = memtun_record_string(record, "changed");
 	char joined[UPLINK_JOINED_SIZE];
 	uint64_t time = 0;
 
@@ -70,7 +71,8 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		or_nothing(peer), address ? " address " : "", or_nothing(address));
 	if (type)
 		fprintf(output, " type %s %s", type, uplink_joined(record, joined));
-	fprintf(output, "%s%s\n", reason ? ": " : "", or_nothing(reason));
+	fprintf(output, "%s%s%s%s\n", changed ? " keys " : "", or_nothing(changed),
+		reason ? ": " : "", or_nothing(reason));
 	monitor->failed |= output_flush() < 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun uplink: add, del and show.
+ * memtun uplink: add, set, del and show.
  */
 #include <errno.h>
 #include <limits.h>
@@ -74,6 +74,21 @@ static const struct command command_uplink_add = {
 	.run = request_run,
 };
 
+/* ------------------------------------------------------------------------------ set */
+
+static const struct command command_uplink_set = {
+	.name = "uplink set",
+	.summary = "change an uplink",
+	.usage = "NAME KEY VALUE...",
+	.example = "memtun uplink set lan queue 200 overflow drop-head",
+	.keys = KEYS_UPLINK_SET,
+	.needs = "the NAME of an uplink and a KEY",
+	.words_min = 2,
+	.words_max = WORDS_ANY,
+	.request = {MEMTUN_CMD_UPLINK_SET},
+	.run = request_run,
+};
+
 /* ------------------------------------------------------------------------------ del */
 
 static const struct command command_uplink_delete = {
@@ -113,6 +128,7 @@ static const struct command command_uplink_show = {
 
 static const struct command *const group[] = {
 	&command_uplink_add,
+	&command_uplink_set,
 	&command_uplink_show,
 	&command_uplink_delete,
 	NULL,
@@ -120,6 +136,6 @@ static const struct command *const group[] = {
 
 const struct command command_uplink = {
 	.name = "uplink",
-	.summary = "make, delete and list uplinks, which join bridges to the outside",
+	.summary = "make, change and list uplinks, which join bridges to the outside",
 	.group = group,
 };

@@ -16,6 +16,7 @@ enum {
 	KEYS_HOST = 8,
 	KEYS_BRIDGE_ADD = 16,
 	KEYS_UPLINK_ADD = 32,
+	KEYS_UPLINK_SET = 64,
 };
 
 struct key {

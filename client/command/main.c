@@ -121,7 +121,8 @@ static int invocation_run(struct invocation *invocation, int count, char **words
 		status = EXIT_USAGE;
 	}
 	if (output_flush() < 0)
-		status = command_fail(EXIT_REFUSED, "cannot write the output: %s", strerror(errno));
+		status = command_fail(EXIT_REFUSED, "cannot write standard output: %s",
+				      strerror(errno));
 	return status;
 }
 

@@ -189,6 +189,11 @@ int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memt
 	return call_simple(memtun, MEMTUN_CMD_UPLINK_ADD, name, options, function, context);
 }
 
+int memtun_uplink_set(struct memtun *memtun, const char *name, const struct memtun_options *options)
+{
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_SET, name, options, NULL, NULL);
+}
+
 int memtun_uplink_delete(struct memtun *memtun, const char *name)
 {
 	return call_simple(memtun, MEMTUN_CMD_UPLINK_DELETE, name, NULL, NULL, NULL);

@@ -46,6 +46,7 @@ enum memtun_command {
 	MEMTUN_CMD_ADDRESS_SHOW = 0x22,
 	MEMTUN_CMD_SESSION_SHOW = 0x23,
 	MEMTUN_CMD_SESSION_DELETE = 0x24,
+	MEMTUN_CMD_UPLINK_SET = 0x25,
 	MEMTUN_CMD_END
 };
 
@@ -103,6 +104,7 @@ enum memtun_event {
 	MEMTUN_EVENT_ADDRESS_MOVING = 13,
 	MEMTUN_EVENT_PORT_SHUT = 14,
 	MEMTUN_EVENT_PORT_REOPENED = 15,
+	MEMTUN_EVENT_UPLINK_CHANGED = 16,
 };
 
 /* The value of MEMTUN_A_TYPE: what the uplink connects its bridge to. */
@@ -212,6 +214,7 @@ enum memtun_attribute {
 	MEMTUN_A_QUEUED_BYTES = 96,  /* u64: bytes that wait in the broker for the client */
 	MEMTUN_A_ADDRESS_MOVES = 97, /* u64: how often addresses moved between a bridge's ports */
 	MEMTUN_A_LOOP_SHUT = 98,     /* flag: the loop guard has shut the port */
+	MEMTUN_A_CHANGED = 99,       /* string: keys that were set, joined with a comma */
 	MEMTUN_A_END
 };
 

@@ -66,7 +66,7 @@ run memtun --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/output")
 for command in $commands; do
 	run memtun help "$command"
-	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|show|del) .*/${command}_\2/p" \
+	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|set|show|del) .*/${command}_\2/p" \
 		"$scratch/output")
 	names="$names ${members:-$command}"
 done
@@ -91,7 +91,7 @@ awk '
 	section == "SYNOPSIS" && /^\.Nm/ { name = "" }
 	section == "SYNOPSIS" && /^\.Cm [a-z]/ && name == "" {
 		name = $2
-		if ($3 ~ /^(add|show|del)$/)
+		if ($3 ~ /^(add|set|show|del)$/)
 			name = name "_" $3
 	}
 	section == "SYNOPSIS" {
@@ -110,7 +110,7 @@ awk '
 	section == "COMMANDS" && depth == 1 && (/^\.It Cm / || (/^\.Cm / && is_heading)) {
 		first = /^\.It/ ? 3 : 2
 		name = $first
-		if ($(first + 1) ~ /^(add|show|del)$/)
+		if ($(first + 1) ~ /^(add|set|show|del)$/)
 			name = name "_" $(first + 1)
 		print "command " name
 	}
@@ -162,10 +162,10 @@ tunnel_keys='^(add|set|exec|host):'
 grep -E "$tunnel_keys" "$scratch/help-keys" | sed 's/.*://' >"$scratch/help-tunnel"
 page key | sed -n 's/^KEYS://p' >"$scratch/page-tunnel"
 same "keys of tunnels" "$scratch/help-tunnel" "$scratch/page-tunnel"
-sed -n 's/^uplink_add://p' "$scratch/help-keys" >"$scratch/help-uplink"
+sed -nE 's/^uplink_(add|set)://p' "$scratch/help-keys" | sort -u >"$scratch/help-uplink"
 page key | sed -n 's/^Uplinks://p' >"$scratch/page-uplink"
 same "keys of uplinks" "$scratch/help-uplink" "$scratch/page-uplink"
-grep -vE "$tunnel_keys|^uplink_add:" "$scratch/help-keys" >"$scratch/help-others"
+grep -vE "$tunnel_keys|^uplink_(add|set):" "$scratch/help-keys" >"$scratch/help-others"
 page key | grep '^bridge_' >"$scratch/page-others"
 same "keys of other commands" "$scratch/help-others" "$scratch/page-others"
 # What a command explains as a word of its own, as wait its states, its help has too.

@@ -184,7 +184,7 @@ class ReaderEnds(OutputTest):
             with self.subTest(words=words):
                 status, errors = self.end_reader(*words, restore_signals=False)
                 self.assertEqual((status, errors),
-                                 (1, "memtun: cannot write the output: Broken pipe\n"))
+                                 (1, "memtun: cannot write standard output: Broken pipe\n"))
             self.done("del", "vm")
 
     def test_the_reader_of_a_file_is_not_watched(self):

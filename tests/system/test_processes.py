@@ -119,7 +119,7 @@ class Descriptors(Case):
         capture = self.start_ready(MEMTUN, "capture", "port", "-c", "1", stderr=subprocess.PIPE,
                                    preexec_fn=closing(1))
         self.succeed("inject", "--allow-drop", "port", "--hex", FRAME)
-        self.assertIn(b"cannot write the output", capture.communicate(timeout=SECONDS)[1])
+        self.assertIn(b"cannot write standard output", capture.communicate(timeout=SECONDS)[1])
         self.assertEqual(capture.returncode, 1)
         for options in ([], ["-j"]):
             monitor = self.start_ready(MEMTUN, "monitor", *options, stderr=subprocess.PIPE,

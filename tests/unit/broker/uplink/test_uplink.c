@@ -298,6 +298,75 @@ static void watchers_are_told_of_ups_and_downs(void **state)
 	link_close(&link);
 }
 
+static void assert_changed(struct client *subscriber, enum memtun_event event, const char *keys)
+{
+	struct answer answer;
+
+	assert_true(client_receive(subscriber, &answer));
+	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_EVENT), event);
+	assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_CHANGED), keys);
+}
+
+static void it_is_changed_while_it_is_up(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct client subscriber;
+	struct answer answer;
+	struct link link;
+
+	link_open(&link, fixture, "");
+	client_open(&subscriber, fixture, FIXTURE_UID, true);
+	assert_int_equal(client_ask(&subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
+	done(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,mtu=1000,queue=7,overflow=block");
+	assert_changed(&subscriber, MEMTUN_EVENT_UPLINK_CHANGED, "mtu,queue,overflow");
+	assert_int_equal(uplink_shown(fixture, "u", "mtu"), 1000);
+	assert_int_equal(uplink_shown(fixture, "u", "queue"), 7);
+	assert_int_equal(uplink_shown(fixture, "u", "overflow"), MEMTUN_BLOCK);
+	assert_true(link.uplink->up);
+	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=t,mtu=1000");
+	assert_changed(&subscriber, MEMTUN_EVENT_CHANGED, "mtu");
+	client_close(&subscriber);
+	link_close(&link);
+}
+
+static void it_moves_to_another_bridge(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct link link;
+
+	link_open(&link, fixture, "");
+	done(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,bridge=other");
+	assert_string_equal(uplink_text(fixture, "u", "bridge"), "other");
+	done(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,bridge=");
+	assert_string_equal(uplink_text(fixture, "u", "bridge"), "");
+	done(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,bridge=b");
+	assert_string_equal(uplink_text(fixture, "u", "bridge"), "b");
+	link_close(&link);
+}
+
+static void a_change_that_fails_changes_nothing(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct client stranger;
+	struct answer answer;
+	struct link link;
+
+	link_open(&link, fixture, "");
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,queue=9,mtu=65535"),
+			 EINVAL);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,queue=9,address=10.0.0.1"),
+			 EINVAL);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_SET, "name=u,type=udp"), EINVAL);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_SET, "name=none,mtu=1000"), ENOENT);
+	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_SET, "name=t,mtu=1000"), ENOENT);
+	client_open(&stranger, fixture, FIXTURE_UID + 1, true);
+	assert_int_equal(client_ask(&stranger, &answer, MEMTUN_CMD_UPLINK_SET, "name=u,queue=9"),
+			 EPERM);
+	client_close(&stranger);
+	assert_int_equal(uplink_shown(fixture, "u", "queue"), 1000);
+	link_close(&link);
+}
+
 static void why_it_is_down_is_shown_until_it_is_up(void **state)
 {
 	struct link link;
@@ -787,6 +856,9 @@ int main(void)
 		WITH_BROKER(a_second_way_from_a_bridge_to_the_same_is_refused),
 		WITH_BROKER(a_refused_uplink_leaves_its_bridge_alone),
 		WITH_BROKER(watchers_are_told_of_ups_and_downs),
+		WITH_BROKER(it_is_changed_while_it_is_up),
+		WITH_BROKER(it_moves_to_another_bridge),
+		WITH_BROKER(a_change_that_fails_changes_nothing),
 		WITH_BROKER(why_it_is_down_is_shown_until_it_is_up),
 		WITH_BROKER(it_comes_up_by_itself_and_works_again),
 		WITH_BROKER(it_tries_ever_more_rarely_until_it_has_been_up_for_a_while),
