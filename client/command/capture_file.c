@@ -142,6 +142,7 @@ int capture_file_end(struct capture_file *file, uint64_t missed)
 					    i == 0 ? missed : 0) < 0)
 			return file_fail(file);
 	}
-	command_note("%" PRIu64 " frames captured, %" PRIu64 " missed", file->frames, missed);
+	command_note("%" PRIu64 " frame%s captured, %" PRIu64 " missed", file->frames,
+		     file->frames == 1 ? "" : "s", missed);
 	return 0;
 }

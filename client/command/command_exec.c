@@ -357,6 +357,7 @@ const struct command command_exec = {
 	.summary = "run a program with tunnels as its descriptors from 3 up",
 	.usage = "[--] PROGRAM [ARGUMENT]...",
 	.about = "{NAME} in an ARGUMENT becomes the number of that tunnel's descriptor.\n"
+		 "Braces with another text stay as they are.\n"
 		 "Give -t up to 128 times; the descriptors have the same order.\n"
 		 "Without -t, one tunnel tap%d is opened.\n"
 		 "If no broker runs, a private one is started.",

@@ -330,10 +330,12 @@ static int inject_finish(const struct inject *inject)
 	if (!reasons[0] || inject->allow_drop)
 		return 0;
 	return command_fail(EXIT_REFUSED,
-			    "%s dropped frames of the %" PRIu64
-			    " injected: %s; --allow-drop accepts "
-			    "that",
-			    inject->name, result.frames, reasons);
+			    "%s dropped %" PRIu64 " of %" PRIu64
+			    " frame%s: %s; --allow-drop accepts that",
+			    inject->name,
+			    result.dropped_no_client + result.dropped_mtu + result.dropped_not_ip +
+				    result.dropped_needs_segmentation + result.dropped_refused,
+			    result.frames, result.frames == 1 ? "" : "s", reasons);
 }
 
 static int inject_send(struct memtun *memtun, void *context)

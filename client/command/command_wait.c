@@ -194,7 +194,8 @@ const struct command command_wait = {
 	.summary = "wait for a state of a tunnel or of an uplink",
 	.usage = "NAME open|closed|drained\n"
 		 "NAME up|down",
-	.about = "A tunnel is drained when its client has read all frames that there were for it.",
+	.about = "open and up also wait for a tunnel or an uplink that does not exist yet.\n"
+		 "A tunnel is drained when its client has read all frames that there were for it.",
 	.example = "memtun wait vm0 closed --timeout 10",
 	.options = wait_options,
 	.needs = "a NAME and open, closed, drained, up or down",

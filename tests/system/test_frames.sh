@@ -230,13 +230,13 @@ ok "cut frames are refused or allowed, and an FCS is not injected"
 
 ends_with 0 memtun add idle
 ends_with 1 memtun inject idle --udp 10.0.0.1:7 x
-says "idle dropped frames of the 1 injected: 1 no-client; --allow-drop accepts that"
+says "idle dropped 1 of 1 frame: 1 no-client; --allow-drop accepts that"
 ends_with 0 memtun inject idle --udp 10.0.0.1:7 x --allow-drop
 is "$errors" "" "what --allow-drop prints"
 ends_with 1 memtun inject idle --pcap "$scratch/many.pcap"
-says "idle dropped frames of the 3000 injected: 3000 no-client"
+says "idle dropped 3000 of 3000 frames: 3000 no-client"
 ends_with 1 memtun inject idle --as-client --hex 00
-says "idle dropped frames of the 1 injected: 1 refused"
+says "idle dropped 1 of 1 frame: 1 refused"
 ends_with 0 memtun inject idle --as-client --udp 10.0.0.1:7 x
 ok "inject fails and says why if the tunnel drops a frame"
 
@@ -321,7 +321,9 @@ capture_start() {
 capture_ends() {
 	wait "$capture"
 	is $? 0 "capture's status"
-	is "$(cat "$scratch/capture-errors")" "$1 frames captured, 0 missed" "what capture says"
+	frames=frames
+	[ "$1" -ne 1 ] || frames=frame
+	is "$(cat "$scratch/capture-errors")" "$1 $frames captured, 0 missed" "what capture says"
 }
 
 client_start other other:bridge=lab
