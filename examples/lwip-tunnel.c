@@ -10,11 +10,12 @@
  * A tunnel ends with a hang-up. A read of 0 bytes alone may be an empty frame. A write after the
  * end raises SIGPIPE, so the program must ignore that signal.
  */
-#define _GNU_SOURCE 1 /* POLLRDHUP */
+#define _GNU_SOURCE 1 /* POLLRDHUP, environ */
 #include "lwip-tunnel.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,19 +74,50 @@ int lwip_tunnel_option(struct lwip_tunnel *tunnel, const char *key, const char *
 	return 0;
 }
 
-int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel)
+/*
+ * Return the number of the descriptor that LISTEN_FDS gives this process, or -1. With the process ID
+ * of another process the variables were inherited, and descriptor 3 may be any file.
+ */
+static int listen_descriptor(void)
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *count = getenv("LISTEN_FDS");
 
-	/* With another process's pid the variables were inherited: descriptor 3 is another file. */
-	if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1) {
+	if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1)
+		return -1;
+	return FIRST_PASSED_DESCRIPTOR;
+}
+
+/* Return the descriptor's number in the first variable MEMTUN_FD_NAME, or -1 if there is none. */
+static int named_descriptor(void)
+{
+	static const char prefix[] = "MEMTUN_FD_";
+	const char *value, *reason;
+	long long number;
+
+	for (char **variable = environ; *variable; variable++) {
+		if (strncmp(*variable, prefix, strlen(prefix)))
+			continue;
+		value = strchr(*variable, '=');
+		number = value ? strtonum(value + 1, 0, INT_MAX, &reason) : -1;
+		return value && !reason ? (int)number : -1;
+	}
+	return -1;
+}
+
+int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel)
+{
+	int fd = listen_descriptor();
+
+	if (fd == -1)
+		fd = named_descriptor();
+	if (fd == -1) {
 		errno = ENOENT;
 		return -1;
 	}
-	if (fcntl(FIRST_PASSED_DESCRIPTOR, F_SETFD, FD_CLOEXEC) == -1)
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
 		return -1;
-	tunnel->fd = FIRST_PASSED_DESCRIPTOR;
+	tunnel->fd = fd;
 	return 0;
 }
 
@@ -103,9 +135,7 @@ static err_t frame_write(struct netif *netif, struct pbuf *frame)
 		pieces[count++] = (struct iovec){piece->payload, piece->len};
 	}
 	while (writev(tunnel->fd, pieces, count) == -1) {
-		/* Wait even if the descriptor is non-blocking: TCP handles a late frame better than
-		 * a lost
-		 *	 * one. */
+		/* Wait even if it is non-blocking: TCP handles a late frame better than none. */
 		if (errno == EAGAIN && poll(&room, 1, -1) == 1)
 			continue;
 		if (errno == EINTR)

@@ -31,8 +31,9 @@ int lwip_tunnel_init(struct lwip_tunnel *tunnel, const char *address);
 int lwip_tunnel_option(struct lwip_tunnel *tunnel, const char *key, const char *value);
 
 /*
- * Take the descriptor that was passed to this process, which `memtun exec` does as LISTEN_FDS of
- * sd_listen_fds(3) has it. -1 with ENOENT if there is none.
+ * Take the descriptor that `memtun exec` passed to this process: the first one of LISTEN_FDS (see
+ * sd_listen_fds(3)) or, if LISTEN_PID is another process's ID, the one of the first variable
+ * MEMTUN_FD_NAME. -1 with ENOENT if there is none, or EBADF if it is not open.
  */
 int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel);
 

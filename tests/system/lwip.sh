@@ -16,10 +16,11 @@ cat >"$scratch/pair.sh" <<'END'
 memtun add server mode $1 $2 || exit 1
 [ -z "$4" ] || memtun add client mode $3 $4 || exit 1
 mkfifo said || exit 1
+# timeout(1) makes a process of its own for the client, so LISTEN_PID is not the client's.
 memtun exec -t server -- lwip-http-server mode "$1" size 2 once >said &
 exec 3<said
 read -r line <&3 || exit 1
-memtun exec -t client -- lwip-http-client mode "$3" http://10.0.0.1/data || exit 1
+memtun exec -t client -- timeout 60 lwip-http-client mode "$3" http://10.0.0.1/data || exit 1
 cat <&3
 wait $! || exit 1
 rm said
