@@ -22,6 +22,11 @@ FRAME = "ffffffffffff02000000000188b500000000000000000000"
 
 class Case(unittest.TestCase):
     def setUp(self):
+        # A shell starts what it runs in the background with SIGINT and SIGQUIT ignored, and programs
+        # inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
         self.directory = tempfile.mkdtemp(prefix="memtun-test-")
         self.address = os.path.join(self.directory, "control")
         self.environment = {"PATH": os.environ["PATH"], "MEMTUN_SOCKET": self.address}

@@ -17,7 +17,9 @@
 #include "broker/control/session_room.h"
 #include "broker/engine/account.h"
 #include "common/clock.h"
+#include "tests/unit/broker/uplink/uplink_fixture.h"
 
+#define HOST "127.0.0.1"
 #define SESSION_MAX 64
 #define SUBSCRIPTIONS_TOTAL_MAX 256
 #define BYTES_MAX (UINT64_C(64) << 20)
@@ -287,6 +289,16 @@ static void bytes_in_a_sessions_captures_are_bounded(void **state)
 	assert_int_equal(accounts->used[ACCOUNT_BYTES], 0);
 }
 
+/* Ask for a UDP uplink that an ordinary user can have, and return the error. */
+static int udp_uplink_refused(struct broker_fixture *fixture, const char *bridge)
+{
+	char options[128];
+
+	snprintf(options, sizeof(options), "name=u,bridge=%s,type=udp,local=%s:%u,remote=%s:9",
+		 bridge, HOST, udp_port_find(HOST), HOST);
+	return refused(fixture, MEMTUN_CMD_UPLINK_ADD, options);
+}
+
 static void tunnels_uplinks_and_bridges_are_bounded_together(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -304,9 +316,7 @@ static void tunnels_uplinks_and_bridges_are_bounded_together(void **state)
 	assert_int_equal(records, 9 + 1);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=c"), ENOSPC);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_QUEUE_OPEN, "name=x"), ENOSPC);
-	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_ADD,
-				 "name=u,bridge=b,type=udp,local=127.0.0.1:1,remote=127.0.0.1:9"),
-			 ENOSPC);
+	assert_int_equal(udp_uplink_refused(fixture, "b"), ENOSPC);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_SET, "name=t0,bridge=new"), ENOSPC);
 	/* What exists can be opened, and what is deleted makes room. */
 	close(tunnel_opened(fixture, "name=t0"));
@@ -314,9 +324,7 @@ static void tunnels_uplinks_and_bridges_are_bounded_together(void **state)
 	/* There is room for one more, and these need two. */
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=x,bridge=new"), ENOSPC);
 	assert_int_equal(refused(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=x,peer=y"), ENOSPC);
-	assert_int_equal(refused(fixture, MEMTUN_CMD_UPLINK_ADD,
-				 "name=u,bridge=new,type=udp,local=127.0.0.1:1,remote=127.0.0.1:9"),
-			 ENOSPC);
+	assert_int_equal(udp_uplink_refused(fixture, "new"), ENOSPC);
 	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=c");
 }
 
