@@ -323,6 +323,31 @@ static char *exec_expand(const struct exec *exec, const char *argument)
 	return text;
 }
 
+/* Run the program with the placeholders replaced. Return only on failure, with the exit status. */
+static int exec_program(const struct exec *exec, const struct invocation *invocation)
+{
+	int count = 0, status = 0;
+
+	for (; exec->command[count]; count++) {
+		char *text = exec_expand(exec, exec->command[count]);
+
+		if (!text) {
+			status = command_fail(EXIT_OURS, "out of memory");
+			break;
+		}
+		exec->command[count] = text;
+	}
+	if (status == 0) {
+		process_restore_signals(invocation->inherited);
+		execvp(exec->command[0], exec->command);
+		status = command_fail(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN,
+				      "cannot run %s: %s", exec->command[0], strerror(errno));
+	}
+	while (count--)
+		free(exec->command[count]);
+	return status;
+}
+
 static int exec_run(const struct invocation *invocation)
 {
 	struct exec exec = {0};
@@ -334,17 +359,7 @@ static int exec_run(const struct invocation *invocation)
 		status = exec_set_variables(&exec);
 	if (status == 0)
 		status = exec_move(&exec);
-	if (status != 0)
-		return status;
-	for (int i = 0; exec.command[i]; i++) {
-		exec.command[i] = exec_expand(&exec, exec.command[i]);
-		if (!exec.command[i])
-			return command_fail(EXIT_OURS, "out of memory");
-	}
-	process_restore_signals(invocation->inherited);
-	execvp(exec.command[0], exec.command);
-	return command_fail(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, "cannot run %s: %s",
-			    exec.command[0], strerror(errno));
+	return status == 0 ? exec_program(&exec, invocation) : status;
 }
 
 static const struct command_option exec_options[] = {
