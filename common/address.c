@@ -86,7 +86,10 @@ bool address_multicast_mac(const struct address *address, unsigned char mac[ETH_
 
 /* ------------------------------------------------------------------------------ prefixes */
 
-/* Return the number that is all of text, from 0 to max; -1: it isn't one. */
+/*
+ * Parse text as decimal digits and nothing else: strtonum(3) would accept blanks and a sign. Return
+ * the number, or -1 if text has another character or the number is above max.
+ */
 static int number_parse(const char *text, int max)
 {
 	int number = 0;

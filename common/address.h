@@ -115,7 +115,10 @@ static inline unsigned int address_bits(const struct address *address)
 	return address->kind == ADDRESS_IPV4 ? 32 : 128;
 }
 
-/* Return the prefix length that is all of text, for that IP address; 0: it isn't 1 to all bits. */
+/*
+ * Parse text as a prefix length of an address of that kind: 1 to 32 or 128, in digits. Return 0 if
+ * it is not one.
+ */
 unsigned int address_parse_prefix_length(const char *text, const struct address *address);
 
 /* Are both of one kind, with the same first `length` bits? */

@@ -20,8 +20,8 @@ int spec_parse_options(char *text, unsigned int options, struct attribute_set *s
 		       struct fault *fault);
 
 /*
- * Parse `KEY VALUE…` words. A flag's value, on or off, may be left out. `nobridge` stands for an
- * empty bridge, and `name` for `device` if a name isn't one of the options. -1 with the fault
+ * Parse `KEY VALUE…` words. A flag's value, on or off, may be left out. `nobridge` sets an empty
+ * bridge. Where `options` has no name, the word `name` means the key `device`. -1 with the fault
  * filled: EINVAL.
  */
 int spec_parse_words(const char *const words[], int count, unsigned int options,

@@ -135,7 +135,7 @@ void transport_shut_down_when_flushed(struct memtun_transport *transport)
 	if (transport->ending != TRANSPORT_SHUTS_DOWN || transport->write_ended ||
 	    transport->write_error || !STAILQ_EMPTY(&transport->queue))
 		return;
-	/* Of a connected socket this fails only if the peer has closed, which a read reports. */
+	/* It fails only if the peer has closed the connection. The next read reports that. */
 	shutdown(transport->fd, SHUT_WR);
 	transport->write_ended = true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A figure is made of pairs of measurements, one of ours and one of the baseline. They are taken in
- * turn, so that other load on the machine falls on both. The figure's ratio is the median of the
- * pairs' ratios. A higher ratio is better, whatever the unit.
+ * The benchmark measures memtun and the baseline in turn, so that other load on the machine affects
+ * both. Each pair of measurements gives a ratio, and a figure is the median of these ratios. A higher
+ * ratio is better, whatever the unit.
  */
 #ifndef MEMTUN_BENCH_MEASURE_H
 #define MEMTUN_BENCH_MEASURE_H
