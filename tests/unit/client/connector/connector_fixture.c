@@ -10,37 +10,67 @@
 
 #include "common/frame/frame_build.h"
 
-void ends_open(struct ends *ends, int type)
+struct ends ends;
+
+void ends_open(int type)
 {
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
-	*ends = (struct ends){
+	ends = (struct ends){
 		.connector = memtun_connector_open_fd(fds[0], MEMTUN_TUN, 0),
 		.peer = fds[1],
 	};
-	assert_non_null(ends->connector);
+	assert_non_null(ends.connector);
 }
 
-void ends_open_lan(struct ends *ends)
+void ends_open_lan(void)
 {
 	uint16_t port = port_find();
 
-	*ends = (struct ends){
+	ends = (struct ends){
 		.connector = memtun_connector_open_multicast(LAN_GROUP, port, NULL, 1, 0),
 		.peer = -1,
 		.other = memtun_connector_open_multicast(LAN_GROUP, port, "127.0.0.1", 1, 0),
 	};
-	assert_non_null(ends->connector);
-	assert_non_null(ends->other);
+	assert_non_null(ends.connector);
+	assert_non_null(ends.other);
 }
 
-void ends_close(struct ends *ends)
+void ends_close(void)
 {
-	memtun_connector_close(ends->connector);
-	memtun_connector_close(ends->other);
-	if (ends->peer >= 0)
-		close(ends->peer);
+	memtun_connector_close(ends.connector);
+	memtun_connector_close(ends.other);
+	if (ends.peer >= 0)
+		close(ends.peer);
+}
+
+int ends_pair_setup(void **state)
+{
+	(void)state;
+	ends_open(SOCK_SEQPACKET);
+	return 0;
+}
+
+int ends_datagram_setup(void **state)
+{
+	(void)state;
+	ends_open(SOCK_DGRAM);
+	return 0;
+}
+
+int ends_lan_setup(void **state)
+{
+	(void)state;
+	ends_open_lan();
+	return 0;
+}
+
+int ends_teardown(void **state)
+{
+	(void)state;
+	ends_close();
+	return 0;
 }
 
 uint16_t port_find(void)
@@ -84,22 +114,22 @@ size_t udp_frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint1
 	return (size_t)length;
 }
 
-void ends_send(struct ends *ends, const uint16_t *udp_ports)
+void ends_send(const uint16_t *udp_ports)
 {
 	uint8_t frame[128];
 	ssize_t length;
 
 	for (; *udp_ports; udp_ports++) {
-		if (ends->other) {
+		if (ends.other) {
 			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TAP,
 							 *udp_ports);
 			assert_int_equal(
-				memtun_connector_write(ends->other, frame, (size_t)length, 0),
+				memtun_connector_write(ends.other, frame, (size_t)length, 0),
 				length);
 		} else {
 			length = (ssize_t)udp_frame_make(frame, sizeof(frame), MEMTUN_TUN,
 							 *udp_ports);
-			assert_int_equal(send(ends->peer, frame, (size_t)length, 0), length);
+			assert_int_equal(send(ends.peer, frame, (size_t)length, 0), length);
 		}
 	}
 }

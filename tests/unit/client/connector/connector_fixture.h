@@ -22,12 +22,25 @@ struct ends {
 	struct memtun_connector *other;
 };
 
+/* The ends of the test that runs: ON_PAIR, ON_DATAGRAMS and ON_LAN open them before a test and close
+ * them after it. */
+extern struct ends ends;
+
+int ends_pair_setup(void **state);
+int ends_datagram_setup(void **state);
+int ends_lan_setup(void **state);
+int ends_teardown(void **state);
+
+#define ON_PAIR(test) cmocka_unit_test_setup_teardown(test, ends_pair_setup, ends_teardown)
+#define ON_DATAGRAMS(test) cmocka_unit_test_setup_teardown(test, ends_datagram_setup, ends_teardown)
+#define ON_LAN(test) cmocka_unit_test_setup_teardown(test, ends_lan_setup, ends_teardown)
+
 /* Open a TUN connector on a socket pair of that type, whose other end is `peer`. */
-void ends_open(struct ends *ends, int type);
+void ends_open(int type);
 
 /* Open two members of a LAN on loopback with a free port. */
-void ends_open_lan(struct ends *ends);
-void ends_close(struct ends *ends);
+void ends_open_lan(void);
+void ends_close(void);
 
 /* Return a UDP port that is free on loopback now. */
 uint16_t port_find(void);
@@ -36,8 +49,8 @@ uint16_t port_find(void);
 size_t udp_frame_make(uint8_t *buffer, size_t size, enum memtun_mode mode, uint16_t udp_port);
 
 /* Send frames to these UDP ports from the peer or the other member. The list ends with 0. */
-void ends_send(struct ends *ends, const uint16_t *udp_ports);
-#define SEND(ends, ...) ends_send(ends, (const uint16_t[]){__VA_ARGS__, 0})
+void ends_send(const uint16_t *udp_ports);
+#define SEND(...) ends_send((const uint16_t[]){__VA_ARGS__, 0})
 
 /* Return the destination UDP port of a packet. */
 unsigned int packet_port(const struct memtun_packet *packet);

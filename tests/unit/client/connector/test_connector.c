@@ -26,42 +26,12 @@
 /* Longer than any frame. */
 static uint8_t frame[70000];
 
-static struct ends ends;
-
-static int pair_setup(void **state)
-{
-	(void)state;
-	ends_open(&ends, SOCK_SEQPACKET);
-	return 0;
-}
-
-static int datagram_setup(void **state)
-{
-	(void)state;
-	ends_open(&ends, SOCK_DGRAM);
-	return 0;
-}
-
-static int lan_setup(void **state)
-{
-	(void)state;
-	ends_open_lan(&ends);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	ends_close(&ends);
-	return 0;
-}
-
 /* --- reading --- */
 
 static void frames_are_read_one_by_one_and_in_order(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2, 3);
+	SEND(1, 2, 3);
 	for (unsigned int port = 1; port <= 3; port++)
 		assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), port);
 	assert_null(memtun_connector_read_packet(ends.connector));
@@ -74,7 +44,7 @@ static void a_packet_has_the_time_it_was_read_at(void **state)
 	int64_t before = clock_now();
 
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	packet = memtun_connector_read_packet(ends.connector);
 	assert_int_equal(packet->size, sizeof(struct memtun_packet));
 	assert_non_null(packet);
@@ -86,7 +56,7 @@ static void poll_read_tells_without_taking(void **state)
 {
 	(void)state;
 	assert_int_equal(memtun_connector_poll_read(ends.connector, 0), 0);
-	SEND(&ends, 7);
+	SEND(7);
 	assert_int_equal(memtun_connector_poll_read(ends.connector, -1), 1);
 	assert_int_equal(memtun_connector_poll_read(ends.connector, 0), 1);
 	assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), 7);
@@ -98,7 +68,7 @@ static void a_long_frame_after_a_short_one_is_whole(void **state)
 	const struct memtun_packet *packet;
 
 	(void)state;
-	SEND(&ends, 7);
+	SEND(7);
 	assert_int_equal(memtun_connector_poll_read(ends.connector, -1), 1);
 	assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), 7);
 	memset(frame, 'x', 60000);
@@ -148,7 +118,7 @@ static void empty_messages_are_no_frames_and_no_end(void **state)
 	assert_null(memtun_connector_read_packet(ends.connector));
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(send(ends.peer, "", 0, 0), 0);
-	SEND(&ends, 5);
+	SEND(5);
 	assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), 5);
 }
 
@@ -165,9 +135,9 @@ static void assert_ended(void)
 static void the_end_comes_behind_the_last_frame(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2);
+	SEND(1, 2);
 	assert_int_equal(send(ends.peer, "", 0, 0), 0);
-	SEND(&ends, 3);
+	SEND(3);
 	descriptor_close(&ends.peer);
 	for (unsigned int port = 1; port <= 3; port++)
 		assert_int_equal(packet_port(memtun_connector_blocking_read(ends.connector)), port);
@@ -177,7 +147,7 @@ static void the_end_comes_behind_the_last_frame(void **state)
 static void frames_of_a_peer_that_left_some_unread_are_read(void **state)
 {
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(memtun_connector_write(ends.connector, "unread", 6, 0), 6);
 	descriptor_close(&ends.peer);
 	assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), 1);
@@ -187,7 +157,7 @@ static void frames_of_a_peer_that_left_some_unread_are_read(void **state)
 static void a_peer_that_only_stopped_sending_is_an_end_of_reading(void **state)
 {
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(shutdown(ends.peer, SHUT_WR), 0);
 	assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), 1);
 	assert_null(memtun_connector_blocking_read(ends.connector));
@@ -537,7 +507,7 @@ static void members_of_a_lan_receive_each_others_frames_and_not_their_own(void *
 	int64_t start;
 
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(packet_port(memtun_connector_blocking_read(ends.connector)), 1);
 	start = clock_now();
 	/* The connector's own frame wakes its poll(2) early. */
@@ -594,7 +564,7 @@ static void a_lan_has_addresses_and_two_descriptors(void **state)
 	assert_int_equal(memtun_connector_own_address(ends.other, &other), 0);
 	assert_int_not_equal(own.sin_port, other.sin_port);
 	assert_int_not_equal(memtun_connector_write_fd(ends.connector), polled.fd);
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(poll(&polled, 1, 5000), 1);
 	assert_int_equal(packet_port(memtun_connector_read_packet(ends.connector)), 1);
 	assert_int_equal(poll(&polled, 1, 0), 0);
@@ -621,10 +591,6 @@ static void what_is_no_lan_is_refused(void **state)
 	assert_no_lan(LAN_GROUP, 5009, NULL, 1, MEMTUN_CONNECTOR_PI, EINVAL);
 	assert_no_lan(LAN_GROUP, 5009, "198.51.100.7", 1, 0, ENODEV);
 }
-
-#define ON_PAIR(test) cmocka_unit_test_setup_teardown(test, pair_setup, teardown)
-#define ON_DATAGRAMS(test) cmocka_unit_test_setup_teardown(test, datagram_setup, teardown)
-#define ON_LAN(test) cmocka_unit_test_setup_teardown(test, lan_setup, teardown)
 
 static const struct CMUnitTest tests[] = {
 	ON_PAIR(frames_are_read_one_by_one_and_in_order),

@@ -59,28 +59,28 @@ static int once_more(int result)
 }
 
 /* Send frames to ports 1 and 5, and find all of them, whichever allocation fails. */
-static void frames_are_found(struct ends *ends)
+static void frames_are_found(void)
 {
 	static const struct memtun_pattern port_5[] = {MEMTUN_FILTER("port 5")};
 	const struct memtun_packet *packet;
 	int frames[6] = {0};
 	int result;
 
-	SEND(ends, 5, 1, 5);
+	SEND(5, 1, 5);
 	do {
-		result = memtun_connector_expect(ends->connector, port_5, 1, 0, 0);
+		result = memtun_connector_expect(ends.connector, port_5, 1, 0, 0);
 	} while (once_more(result));
-	for (size_t i = 0; (packet = memtun_connector_match(ends->connector, i)); i++)
+	for (size_t i = 0; (packet = memtun_connector_match(ends.connector, i)); i++)
 		frames[packet_port(packet)]++;
 	assert_in_range(frames[5], 1, 2);
 	for (;;) {
-		result = memtun_connector_poll_read(ends->connector, 0);
+		result = memtun_connector_poll_read(ends.connector, 0);
 		if (result == 0)
 			break;
 		if (once_more(result))
 			continue;
 		do {
-			packet = memtun_connector_read_packet(ends->connector);
+			packet = memtun_connector_read_packet(ends.connector);
 		} while (once_more(packet ? 0 : -1));
 		frames[packet_port(packet)]++;
 	}
@@ -91,18 +91,17 @@ static void frames_are_found(struct ends *ends)
 /* Run with the allocation of that number failing. Return whether the run reached it. */
 static bool run_with_failure(int number)
 {
-	struct ends ends = {.peer = -1};
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	ends.peer = fds[1];
+	ends = (struct ends){.peer = fds[1]};
 	allocations_left = number;
 	while (!(ends.connector = memtun_connector_open_fd(fds[0], MEMTUN_TUN, 0)))
 		assert_int_equal(errno, ENOMEM);
-	frames_are_found(&ends);
+	frames_are_found();
 	number = allocations_left;
 	allocations_left = -1;
-	ends_close(&ends);
+	ends_close();
 	return number < 0;
 }
 
@@ -113,8 +112,8 @@ static void no_frame_is_lost_for_want_of_memory(void **state)
 	(void)state;
 	while (run_with_failure(number))
 		number++;
-	assert_true(number >=
-		    5); /* the connector, the filters, two buffers and the list of given frames */
+	/* The connector, the filters, two buffers, and the list of given frames. */
+	assert_true(number >= 5);
 }
 
 static void a_lan_without_memory_leaves_nothing_open(void **state)

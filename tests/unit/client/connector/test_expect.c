@@ -15,36 +15,6 @@
 					sizeof(struct memtun_pattern),                        \
 				timeout, limit)
 
-static struct ends ends;
-
-static int pair_setup(void **state)
-{
-	(void)state;
-	ends_open(&ends, SOCK_SEQPACKET);
-	return 0;
-}
-
-static int datagram_setup(void **state)
-{
-	(void)state;
-	ends_open(&ends, SOCK_DGRAM);
-	return 0;
-}
-
-static int lan_setup(void **state)
-{
-	(void)state;
-	ends_open_lan(&ends);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	ends_close(&ends);
-	return 0;
-}
-
 /* Assert the UDP ports of the matches, in order. The list ends with 0. */
 static void matches_are(const unsigned int *udp_ports)
 {
@@ -73,7 +43,7 @@ static void read_is(unsigned int udp_port)
 static void a_match_is_returned_by_the_index_of_its_pattern(void **state)
 {
 	(void)state;
-	SEND(&ends, 5);
+	SEND(5);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("tcp"), MEMTUN_FILTER("udp port 5")), 1);
 	MATCHES(5);
 	nothing_is_left();
@@ -82,14 +52,14 @@ static void a_match_is_returned_by_the_index_of_its_pattern(void **state)
 static void the_first_of_several_matching_patterns_counts(void **state)
 {
 	(void)state;
-	SEND(&ends, 5);
+	SEND(5);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_EOF, MEMTUN_FILTER("ip"), MEMTUN_FILTER("udp")), 1);
 }
 
 static void frames_before_the_match_are_discarded(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2, 3);
+	SEND(1, 2, 3);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("udp port 3")), 0);
 	MATCHES(3);
 	nothing_is_left();
@@ -98,7 +68,7 @@ static void frames_before_the_match_are_discarded(void **state)
 static void all_matches_that_are_there_are_returned(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 5, 2, 5, 3, 5);
+	SEND(1, 5, 2, 5, 3, 5);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 5")), 0);
 	MATCHES(5, 5, 5);
 }
@@ -106,11 +76,11 @@ static void all_matches_that_are_there_are_returned(void **state)
 static void frames_behind_the_match_stay_in_their_order(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 5, 2, 5, 3, 4);
+	SEND(1, 5, 2, 5, 3, 4);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 5")), 0);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 3")), 0);
 	MATCHES(3);
-	SEND(&ends, 6);
+	SEND(6);
 	read_is(4);
 	read_is(6);
 	nothing_is_left();
@@ -119,9 +89,9 @@ static void frames_behind_the_match_stay_in_their_order(void **state)
 static void frames_that_stayed_are_looked_at_again_in_their_order(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2, 3, 2, 4, 3);
+	SEND(1, 2, 3, 2, 4, 3);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 1")), 0);
-	SEND(&ends, 2, 5);
+	SEND(2, 5);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 2")), 0);
 	MATCHES(2, 2, 2);
 	read_is(3);
@@ -157,7 +127,7 @@ static void a_callback_is_a_pattern(void **state)
 	unsigned int wanted = 7;
 
 	(void)state;
-	SEND(&ends, 1, 7);
+	SEND(1, 7);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("tcp"), MEMTUN_CALLBACK(port_is, &wanted)), 1);
 	MATCHES(7);
 }
@@ -165,7 +135,7 @@ static void a_callback_is_a_pattern(void **state)
 static void an_empty_filter_matches_everything(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2);
+	SEND(1, 2);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("")), 0);
 	MATCHES(1, 2);
 }
@@ -198,7 +168,7 @@ static void a_match_is_waited_for_however_often_interrupted(void **state)
 	int index;
 
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	alarms_start(send_from_alarm);
 	index = EXPECT(-1, 0, MEMTUN_FILTER("port 9"));
 	alarms_stop();
@@ -220,7 +190,7 @@ static void the_end_is_its_pattern(void **state)
 static void the_end_without_its_pattern_is_epipe(void **state)
 {
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	descriptor_close(&ends.peer);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("tcp"), MEMTUN_TIMEOUT, MEMTUN_LIMIT), -1);
 	assert_int_equal(errno, EPIPE);
@@ -231,7 +201,7 @@ static void the_end_without_its_pattern_is_epipe(void **state)
 static void frames_before_the_end_are_looked_at_first(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 5);
+	SEND(1, 5);
 	descriptor_close(&ends.peer);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_EOF, MEMTUN_FILTER("port 5")), 1);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_EOF, MEMTUN_FILTER("port 5")), 0);
@@ -252,7 +222,7 @@ static void a_timeout_is_its_pattern_and_never_early(void **state)
 	int index;
 
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	alarms_start(NULL);
 	index = EXPECT(40, 0, MEMTUN_FILTER("tcp"), MEMTUN_TIMEOUT);
 	alarms_stop();
@@ -264,7 +234,7 @@ static void a_timeout_is_its_pattern_and_never_early(void **state)
 static void a_timeout_without_its_pattern_is_etimedout(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2);
+	SEND(1, 2);
 	assert_int_equal(EXPECT(3, 0, MEMTUN_FILTER("tcp"), MEMTUN_EOF, MEMTUN_LIMIT), -1);
 	assert_int_equal(errno, ETIMEDOUT);
 	assert_string_equal(memtun_connector_error(ends.connector),
@@ -274,14 +244,14 @@ static void a_timeout_without_its_pattern_is_etimedout(void **state)
 static void what_is_there_is_looked_at_before_a_timeout_of_0(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2, 3);
+	SEND(1, 2, 3);
 	assert_int_equal(EXPECT(0, 0, MEMTUN_TIMEOUT, MEMTUN_FILTER("port 3")), 1);
 }
 
 static void no_pattern_at_all_can_only_time_out(void **state)
 {
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(memtun_connector_expect(ends.connector, NULL, 0, 0, 0), -1);
 	assert_int_equal(errno, ETIMEDOUT);
 	nothing_is_left();
@@ -292,7 +262,7 @@ static bool never_silent(const struct memtun_packet *packet, void *context)
 {
 	(void)packet;
 	++*(size_t *)context;
-	SEND(&ends, 1);
+	SEND(1);
 	return false;
 }
 
@@ -302,7 +272,7 @@ static void a_tunnel_that_is_never_silent_times_out_all_the_same(void **state)
 	size_t frames = 0;
 
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(EXPECT(20, 0, MEMTUN_CALLBACK(never_silent, &frames), MEMTUN_TIMEOUT), 1);
 	assert_elapsed(start, 20);
 	assert_true(frames > 1);
@@ -313,7 +283,7 @@ static void a_tunnel_that_is_never_silent_times_out_all_the_same(void **state)
 static void the_limit_is_its_pattern(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2, 3);
+	SEND(1, 2, 3);
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_FILTER("tcp"), MEMTUN_LIMIT, MEMTUN_EOF), 1);
 	read_is(3);
 }
@@ -321,7 +291,7 @@ static void the_limit_is_its_pattern(void **state)
 static void the_limit_without_its_pattern_is_enomsg(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 2, 3);
+	SEND(1, 2, 3);
 	assert_int_equal(EXPECT(-1, 3, MEMTUN_FILTER("tcp"), MEMTUN_TIMEOUT, MEMTUN_EOF), -1);
 	assert_int_equal(errno, ENOMSG);
 	assert_string_equal(memtun_connector_error(ends.connector), "none of 3 frames matched");
@@ -330,7 +300,7 @@ static void the_limit_without_its_pattern_is_enomsg(void **state)
 static void the_limit_counts_matching_frames_too(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 5, 5, 5);
+	SEND(1, 5, 5, 5);
 	assert_int_equal(EXPECT(-1, 3, MEMTUN_FILTER("port 5"), MEMTUN_LIMIT), 0);
 	MATCHES(5, 5);
 	read_is(5);
@@ -339,7 +309,7 @@ static void the_limit_counts_matching_frames_too(void **state)
 static void the_limit_counts_frames_that_stayed(void **state)
 {
 	(void)state;
-	SEND(&ends, 5, 1, 2, 3);
+	SEND(5, 1, 2, 3);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 5")), 0);
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_FILTER("port 3"), MEMTUN_LIMIT), 1);
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_FILTER("port 3"), MEMTUN_LIMIT), 0);
@@ -348,7 +318,7 @@ static void the_limit_counts_frames_that_stayed(void **state)
 static void the_limit_counts_matches_that_stayed(void **state)
 {
 	(void)state;
-	SEND(&ends, 5, 2, 2, 2);
+	SEND(5, 2, 2, 2);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 5")), 0);
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_FILTER("port 2")), 0);
 	MATCHES(2, 2);
@@ -358,7 +328,7 @@ static void the_limit_counts_matches_that_stayed(void **state)
 static void a_match_on_the_limit_is_a_match(void **state)
 {
 	(void)state;
-	SEND(&ends, 1, 5);
+	SEND(1, 5);
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_LIMIT, MEMTUN_FILTER("port 5")), 1);
 	MATCHES(5);
 }
@@ -366,7 +336,7 @@ static void a_match_on_the_limit_is_a_match(void **state)
 static void a_limited_look_leaves_the_rest_in_order(void **state)
 {
 	(void)state;
-	SEND(&ends, 5, 1, 2, 3);
+	SEND(5, 1, 2, 3);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("port 5")), 0);
 	assert_int_equal(EXPECT(-1, 2, MEMTUN_FILTER("port 1")), 0);
 	MATCHES(1);
@@ -380,7 +350,7 @@ static void a_limited_look_leaves_the_rest_in_order(void **state)
 static void a_filter_that_is_none_is_named(void **state)
 {
 	(void)state;
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(EXPECT(-1, 0, MEMTUN_FILTER("udp"), MEMTUN_FILTER("no such filter")), -1);
 	assert_int_equal(errno, EINVAL);
 	assert_non_null(strstr(memtun_connector_error(ends.connector), "'no such filter'"));
@@ -414,7 +384,7 @@ static void an_expect_forgets_the_error_before_it(void **state)
 static void filters_know_a_lans_ethernet(void **state)
 {
 	(void)state;
-	SEND(&ends, 5);
+	SEND(5);
 	assert_int_equal(EXPECT(5000, 0, MEMTUN_FILTER("ether src 02:00:00:00:00:02"),
 				MEMTUN_FILTER("ether src 02:00:00:00:00:01 and udp port 5")),
 			 1);
@@ -428,14 +398,11 @@ static void own_frames_are_no_frames_read(void **state)
 
 	(void)state;
 	assert_int_equal(memtun_connector_write(ends.connector, frame, length, 0), length);
-	SEND(&ends, 1);
+	SEND(1);
 	assert_int_equal(EXPECT(0, 1, MEMTUN_FILTER("port 5"), MEMTUN_LIMIT), 1);
 	assert_int_equal(EXPECT(0, 1, MEMTUN_FILTER("port 5"), MEMTUN_TIMEOUT), 1);
 }
 
-#define ON_PAIR(test) cmocka_unit_test_setup_teardown(test, pair_setup, teardown)
-#define ON_DATAGRAMS(test) cmocka_unit_test_setup_teardown(test, datagram_setup, teardown)
-#define ON_LAN(test) cmocka_unit_test_setup_teardown(test, lan_setup, teardown)
 #define ON_EACH(test) ON_PAIR(test), ON_DATAGRAMS(test), ON_LAN(test)
 
 static const struct CMUnitTest tests[] = {
