@@ -258,23 +258,29 @@ bool exists(struct broker_fixture *fixture, const char *name)
 	return error == 0;
 }
 
-/* Store the record of a tunnel, with its counters, in *answer. */
-static void tunnel_show(struct broker_fixture *fixture, const char *name, struct answer *answer)
+void record_show(struct broker_fixture *fixture, uint16_t command, const char *name,
+		 struct answer *answer)
 {
 	char options[64];
 
 	snprintf(options, sizeof(options), "name=%s,statistics", name);
-	if (client_ask(&fixture->client, answer, MEMTUN_CMD_TUNNEL_SHOW, options) != 0)
+	if (client_ask(&fixture->client, answer, command, options) != 0)
 		fail_msg("%s: %s", name, answer->fault.text);
+}
+
+uint64_t record_shown(struct broker_fixture *fixture, uint16_t command, const char *name,
+		      const char *word)
+{
+	struct answer answer;
+
+	record_show(fixture, command, name, &answer);
+	assert_true(attribute_set_has(&answer.message.set, attribute_find(word)));
+	return attribute_set_number(&answer.message.set, attribute_find(word));
 }
 
 uint64_t shown(struct broker_fixture *fixture, const char *name, const char *word)
 {
-	struct answer answer;
-
-	tunnel_show(fixture, name, &answer);
-	assert_true(attribute_set_has(&answer.message.set, attribute_find(word)));
-	return attribute_set_number(&answer.message.set, attribute_find(word));
+	return record_shown(fixture, MEMTUN_CMD_TUNNEL_SHOW, name, word);
 }
 
 /* ------------------------------------------------------------------------------ the account */
@@ -295,7 +301,7 @@ uint64_t dropped(struct broker_fixture *fixture, const char *name)
 {
 	struct answer answer;
 
-	tunnel_show(fixture, name, &answer);
+	record_show(fixture, MEMTUN_CMD_TUNNEL_SHOW, name, &answer);
 	return answer_dropped(&answer);
 }
 
@@ -314,7 +320,7 @@ void assert_accounted(struct broker_fixture *fixture, const char *name)
 {
 	struct answer answer;
 
-	tunnel_show(fixture, name, &answer);
+	record_show(fixture, MEMTUN_CMD_TUNNEL_SHOW, name, &answer);
 	assert_answer_accounted(&answer);
 }
 

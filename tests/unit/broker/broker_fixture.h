@@ -80,12 +80,22 @@ int client_ask(struct client *client, struct answer *answer, uint16_t command, c
 
 /*
  * Send a request of the fixture's own client, and fail the test if the broker refuses it. The first
- * three return the descriptor that the answer brings; shown() returns a number of a tunnel.
+ * three return the descriptor that the answer brings.
  */
 int tunnel_opened(struct broker_fixture *fixture, const char *options);
 int capture_opened(struct broker_fixture *fixture, const char *options);
 int injector_opened(struct broker_fixture *fixture, const char *options);
 void done(struct broker_fixture *fixture, uint16_t command, const char *options);
+
+/*
+ * Ask for the record of a name with its counters by a command such as MEMTUN_CMD_UPLINK_SHOW:
+ * record_show() stores it in *answer, record_shown() returns one of its numbers, and shown() returns
+ * one of a tunnel's.
+ */
+void record_show(struct broker_fixture *fixture, uint16_t command, const char *name,
+		 struct answer *answer);
+uint64_t record_shown(struct broker_fixture *fixture, uint16_t command, const char *name,
+		      const char *word);
 uint64_t shown(struct broker_fixture *fixture, const char *name, const char *word);
 
 /* Return the error of a request, which must fail and say why. */

@@ -42,23 +42,9 @@ void uplink_refused(struct broker_fixture *fixture, int error, const char *words
 		fail_msg("%s: '%s' does not say '%s'", options, answer.fault.text, words);
 }
 
-/* Store the uplink's record in *answer. */
-static void uplink_show(struct broker_fixture *fixture, const char *name, struct answer *answer)
-{
-	char options[64];
-
-	snprintf(options, sizeof(options), "name=%s,statistics", name);
-	if (client_ask(&fixture->client, answer, MEMTUN_CMD_UPLINK_SHOW, options) != 0)
-		fail_msg("%s: %s", name, answer->fault.text);
-}
-
 uint64_t uplink_shown(struct broker_fixture *fixture, const char *name, const char *word)
 {
-	struct answer answer;
-
-	uplink_show(fixture, name, &answer);
-	assert_true(attribute_set_has(&answer.message.set, attribute_find(word)));
-	return attribute_set_number(&answer.message.set, attribute_find(word));
+	return record_shown(fixture, MEMTUN_CMD_UPLINK_SHOW, name, word);
 }
 
 const char *uplink_text(struct broker_fixture *fixture, const char *name, const char *word)
@@ -67,7 +53,7 @@ const char *uplink_text(struct broker_fixture *fixture, const char *name, const 
 	struct answer answer;
 	const char *string;
 
-	uplink_show(fixture, name, &answer);
+	record_show(fixture, MEMTUN_CMD_UPLINK_SHOW, name, &answer);
 	string = attribute_set_string(&answer.message.set, attribute_find(word));
 	strlcpy(text, string ? string : "", sizeof(text));
 	return text;
@@ -77,7 +63,7 @@ void uplink_accounted(struct broker_fixture *fixture, const char *name)
 {
 	struct answer answer;
 
-	uplink_show(fixture, name, &answer);
+	record_show(fixture, MEMTUN_CMD_UPLINK_SHOW, name, &answer);
 	assert_answer_accounted(&answer);
 }
 
