@@ -12,12 +12,11 @@
 #include "client/command/output.h"
 #include "client/command/suggestion.h"
 
-/* Return the last word of the command's name: "add" of "bridge add". */
-static /* The default of --reply-timeout, milliseconds: longer than any turn of a busy broker. */
+/* The default of --reply-timeout, milliseconds: longer than any turn of a busy broker. */
 #define REPLY_TIMEOUT 10000
 
-	const char *
-	command_word(const struct command *command)
+/* Return the last word of the command's name: "add" of "bridge add". */
+static const char *command_word(const struct command *command)
 {
 	const char *blank = strrchr(command->name, ' ');
 

@@ -34,7 +34,7 @@ struct command_option {
 		.name = "--ready-fd", .argument = "FD", .help = help_text \
 	}
 
-/* The aliases of show and of del, for tunnels, bridges and uplinks alike. */
+/* The aliases of show and of del, for tunnels, bridges, uplinks and sessions alike. */
 #define SHOW_ALIASES         \
 	{                    \
 		"list", "ls" \
