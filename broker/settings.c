@@ -55,7 +55,7 @@ static int set_handoff(struct settings *settings, const char *value)
 	return -1;
 }
 
-/* Check now that the descriptor is open: later its number may be that of another descriptor. */
+/* Check now that the descriptor is open. Later another file may have its number. */
 static int set_ready_fd(struct settings *settings, const char *value)
 {
 	const char *wrong;

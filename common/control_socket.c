@@ -237,7 +237,10 @@ static void place_runtime(char address[CONTROL_ADDRESS_SIZE])
 		address[0] = '\0';
 }
 
-/* The directory that pam_systemd(8) makes at a login. XDG_RUNTIME_DIR is unset in cron(8), for example. */
+/*
+ * pam_systemd(8) makes this directory at a login. A program that cron(8) starts, for example, has no
+ * XDG_RUNTIME_DIR, but the directory may exist.
+ */
 static void place_login(char address[CONTROL_ADDRESS_SIZE])
 {
 	snprintf(address, CONTROL_ADDRESS_SIZE, "/run/user/%u/memtun/control", geteuid());

@@ -82,10 +82,10 @@ void memtun_free(struct memtun *memtun);
 /*
  * Connect to a broker, waiting for its hello. address is a path, or @NAME for the abstract
  * namespace. With NULL, $MEMTUN_SOCKET is the only address if it is set; else the first of these at
- * which a broker listens is used: $XDG_RUNTIME_DIR/memtun/control, /tmp/memtun-UID/control,
- * /run/memtun/control. Return 0; -1 with errno: ENOENT or ECONNREFUSED (no broker), EPERM (the
- * broker is neither this user's nor root's), EPROTONOSUPPORT (the broker has another major
- * version), EPROTO, ENAMETOOLONG, EISCONN, ENOMEM.
+ * which a broker listens is used: $XDG_RUNTIME_DIR/memtun/control, /run/user/UID/memtun/control,
+ * /tmp/memtun-UID/control, /run/memtun/control. Return 0; -1 with errno: ENOENT or ECONNREFUSED (no
+ * broker), EPERM (the broker is neither this user's nor root's), EPROTONOSUPPORT (the broker has
+ * another major version), EPROTO, ENAMETOOLONG, EISCONN, ENOMEM.
  */
 int memtun_connect(struct memtun *memtun, const char *address);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop guard of a bridge: what the bridge does about addresses that move between its ports all
- * the time. In a loop of bridges each frame returns by another port than it was sent by, so its
- * source address moves each time. The guard counts moves and reports a loop. If the bridge was made
+ * The loop guard of a bridge watches addresses that move between the bridge's ports. In a loop of
+ * bridges, a frame returns by another port than the one that sent it. Its source address therefore
+ * moves each time. The guard counts moves and reports a loop. If the bridge was made
  * with `loop-guard`, the guard shuts the port to which the address has moved: the bridge drops the
  * port's frames and sends it none, until the port leaves the bridge or its time is over.
  */
@@ -20,7 +20,7 @@ struct address_move;
 struct bridge;
 
 /*
- * An address that moves more often within a second is taken for a loop. A host that is moved to
+ * If an address moves more often than this within a second, the guard takes it for a loop. A host that is moved to
  * another port moves once. In a loop of two bridges that two udp uplinks join, an address moved
  * 90,000 times a second (measured with one broadcast of 24 bytes).
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tells this broker from all others, and stays the same when it is started again: the machine,
- * the user and the path of the control socket.
+ * The identity of this broker: a hash of the machine, the user and the path of the control socket.
+ * It differs from that of any other broker, and stays the same when the broker is started again.
  */
 #ifndef MEMTUN_IDENTITY_H
 #define MEMTUN_IDENTITY_H

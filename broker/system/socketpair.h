@@ -17,8 +17,9 @@
 int socketpair_check_default_buffer(bool *fits);
 
 /*
- * Make a pair of that type, close-on-exec. ends[1] is for the client; *client_inode is its inode
- * number. The kernel refuses descriptors that are sent to ends[0], if it can. The caller owns both. -1 with errno: EMFILE, ENFILE, ENOMEM.
+ * Make a pair of that type, close-on-exec. The caller owns both ends. ends[1] is for the client, and
+ * *client_inode is its inode number. If the kernel can, it refuses descriptors that are sent to
+ * ends[0]. -1 with errno: EMFILE, ENFILE, ENOMEM.
  */
 int socketpair_open(enum memtun_socket type, bool default_buffer_fits, int ends[2],
 		    ino_t *client_inode);

@@ -110,8 +110,8 @@ int command_connected(const struct invocation *invocation, connected_function *f
 		      void *context);
 
 /*
- * Do the same with another limit for the broker's answers than --reply-timeout, in milliseconds,
- * and with another exit status after it.
+ * Do the same, but wait for the broker's answers for `timeout` milliseconds, not for
+ * --reply-timeout. After that time return timeout_status.
  */
 int command_connected_within(const struct invocation *invocation, int timeout, int timeout_status,
 			     connected_function *function, void *context);

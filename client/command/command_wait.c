@@ -36,7 +36,7 @@ static int wait_answer_timeout(const struct wait *wait)
 /* What events have said, and the state of the port at the last check. */
 struct waiting {
 	const char *name, *state;
-	bool reached; /* an event said that the port was in the state, whatever it is in now */
+	bool reached; /* an event had the state, even if the port has left it since */
 	bool deleted;
 	bool exists;
 	bool has_counters;
@@ -73,7 +73,7 @@ static void event_came(const struct memtun_record *record, void *context)
 
 	if (!event || !name || strcmp(name, waiting->name) != 0)
 		return;
-	/* What is deleted is in its last state, but an uplink that was up is not up any more. */
+	/* The event of a deletion has the object's last state. A deleted uplink counts as down. */
 	if (strcmp(event, "deleted") == 0) {
 		waiting->deleted = true;
 		state = "closed";

@@ -148,7 +148,7 @@ enum memtun_attribute {
 	MEMTUN_A_EXCLUSIVE = 15,   /* flag: a name that exists is refused */
 	MEMTUN_A_PERSISTENT = 16,  /* flag: the tunnel stays without queues */
 	MEMTUN_A_OWNER = 17,       /* uid */
-	MEMTUN_A_COUNT = 18,       /* how many queues to open */
+	MEMTUN_A_COUNT = 18,       /* how many tunnels to make */
 	MEMTUN_A_HUB = 19,         /* flag: the bridge floods and does not learn */
 	MEMTUN_A_QUEUES = 20,      /* how many queues are open */
 	MEMTUN_A_QUEUE_ID = 21,    /* the queue's id */
@@ -166,7 +166,7 @@ enum memtun_attribute {
 	MEMTUN_A_GROUP = 33,       /* string: a multicast address */
 	MEMTUN_A_PORT = 34,        /* UDP port */
 	MEMTUN_A_IFADDR = 35,      /* string: an address of the interface to use */
-	MEMTUN_A_TTL = 36,         /* IP_MULTICAST_TTL */
+	MEMTUN_A_TTL = 36,         /* IP_MULTICAST_TTL, or IP_TTL of a vxlan with a remote */
 	MEMTUN_A_LOOP = 37,        /* flag: the uplink also receives its own frames */
 	MEMTUN_A_PATH = 38,        /* string, as the next four; the path of a socket */
 	MEMTUN_A_REMOTE = 39,      /* ADDRESS:PORT, an address or a path */
