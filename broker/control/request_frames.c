@@ -53,10 +53,14 @@ static enum memtun_direction request_direction(const struct session *session)
 /* Return the uplink or tunnel that the request names, as a port. NULL with the fault filled. */
 static struct port *request_captured_port(struct session *session, struct fault *fault)
 {
-	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
-	struct uplink *uplink = name ? uplink_find(session->control->uplinks, name) : NULL;
+	const struct attribute_set *set = request_set(session);
+	const char *name = attribute_set_string(set, MEMTUN_A_NAME);
+	struct uplink *uplink = NULL;
 	struct tunnel *tunnel;
 
+	/* request_tunnel() refuses a name and an id together. */
+	if (name && !attribute_set_has(set, MEMTUN_A_ID))
+		uplink = uplink_find(session->control->uplinks, name);
 	if (uplink)
 		return port_admit(&uplink->port, session->uid, fault) < 0 ? NULL : &uplink->port;
 	tunnel = request_wired_tunnel(session, fault);

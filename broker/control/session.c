@@ -126,7 +126,8 @@ static void session_check_stall(struct polled *polled)
 	size_t unread = memtun_transport_queued_bytes(session->transport);
 	int64_t now = clock_now();
 
-	if (unread != session->unread) {
+	/* While a request takes long, a client that has read all answers waits for the next. */
+	if (unread == 0 || unread != session->unread) {
 		session->unread = unread;
 		session->progress = now;
 	}

@@ -27,8 +27,8 @@ static void port_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct port *port = container_of(timer, struct port, loop_shut);
 
+	(void)loop;
 	(void)events;
-	ev_timer_stop(loop, timer);
 	log_line(LOG_LEVEL_INFO, "bridge '%s': '%s' is open again", port->bridge->name, port->name);
 	publish_port(port, MEMTUN_EVENT_PORT_REOPENED);
 }
@@ -47,7 +47,8 @@ static void port_shut(struct port *port)
 
 void loop_guard_leave(struct port *port)
 {
-	if (!loop_guard_is_shut(port))
+	/* A timer that has expired is not active, but libev may still be about to call port_due(). */
+	if (!ev_is_active(&port->loop_shut) && !ev_is_pending(&port->loop_shut))
 		return;
 	ev_timer_stop(port->engine->loop, &port->loop_shut);
 	publish_port(port, MEMTUN_EVENT_PORT_REOPENED);

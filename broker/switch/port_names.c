@@ -216,6 +216,7 @@ void port_names_add(struct port_names *names, struct port *port)
 
 void port_names_remove(struct port_names *names, struct port *port)
 {
+	names->tried[0] = '\0'; /* the name may be one below tried_below */
 	numbers_remove(names, port);
 	RB_REMOVE(port_name_tree, &names->tree, port);
 }
@@ -242,11 +243,15 @@ int port_names_check(struct port_names *names, const char *name, uid_t uid, stru
 /* ------------------------------------------------------------------------------ templates */
 
 /* Write the template's lowest free name by trying each number. -1 with ENFILE. */
-static int expand_by_trying(const struct port_names *names, const char *template,
+static int expand_by_trying(struct port_names *names, const char *template,
 			    char name[MEMTUN_NAME_SIZE])
 {
-	for (unsigned int number = 0; tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, number);
-	     number++) {
+	if (strcmp(names->tried, template) != 0) {
+		strlcpy(names->tried, template, sizeof(names->tried));
+		names->tried_below = 0;
+	}
+	for (; tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, names->tried_below);
+	     names->tried_below++) {
 		if (!port_names_find(names, name))
 			return 0;
 	}

@@ -7,7 +7,7 @@
  * numbers in names: of each name the first and the last run of digits. The tree keeps consecutive
  * numbers between the same texts as one interval, so the lowest free number is behind the interval
  * that has the lowest number. Only where a digit follows the %d of a template, or digits are on both
- * sides of it, is each number tried.
+ * sides of it, is each number tried. For a batch of such names the search goes on where it ended.
  */
 #ifndef MEMTUN_PORT_NAMES_H
 #define MEMTUN_PORT_NAMES_H
@@ -39,6 +39,8 @@ struct name_number {
 struct port_names {
 	struct port_name_tree tree;
 	struct name_number_tree numbers; /* the first of each interval */
+	char tried[MEMTUN_NAME_SIZE]; /* the template of the last search that tried each number */
+	unsigned int tried_below;     /* its numbers below this one are taken */
 };
 
 /* Add a port, whose name must be free; and remove it. */

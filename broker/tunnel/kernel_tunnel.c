@@ -18,6 +18,7 @@
 #include "broker/tunnel/tunnel.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
+#include "common/failed.h"
 #include "common/tunnel_name.h"
 
 struct kernel_tunnel {
@@ -51,8 +52,7 @@ static int kernel_expand(struct tunnels *tunnels, const char *template, char nam
 		if (!port_names_find(tunnels->names, name) && !if_nametoindex(name))
 			return 0;
 	}
-	errno = ENFILE;
-	return -1;
+	return failed(ENFILE);
 }
 
 static int device_open(struct tunnel *tunnel, bool fresh, struct fault *fault)

@@ -116,11 +116,6 @@ const struct port_operations tunnel_port_operations = {
 
 /* ------------------------------------------------------------------------------ as a kind */
 
-static int memory_expand(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE])
-{
-	return port_names_expand(tunnels->names, template, name);
-}
-
 /* Close the queues whose clients are gone, without deleting the tunnel. */
 static void memory_close_dead(struct tunnel *tunnel)
 {
@@ -176,7 +171,6 @@ static unsigned int memory_open_count(const struct tunnel *tunnel)
 }
 
 const struct tunnel_kind memory_tunnel_kind = {
-	.expand = memory_expand,
 	.check_room = memory_check_room,
 	.open = memory_open,
 	.is_unused = memory_is_unused,

@@ -170,11 +170,6 @@ static unsigned int pair_open_count(const struct tunnel *tunnel)
 
 /* ------------------------------------------------------------------------------ the rest */
 
-static int pair_expand(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE])
-{
-	return port_names_expand(tunnels->names, template, name);
-}
-
 static int pair_check_change(const struct tunnel *tunnel, const struct attribute_set *options,
 			     struct fault *fault)
 {
@@ -199,7 +194,6 @@ static struct tunnel *pair_companion(const struct tunnel *tunnel)
 }
 
 const struct tunnel_kind pair_tunnel_kind = {
-	.expand = pair_expand,
 	.create = pair_create,
 	.open = pair_open,
 	.check_change = pair_check_change,

@@ -147,9 +147,13 @@ static const char *tunnel_choose_name(struct tunnels *tunnels, const struct tunn
 				      const char *name, uid_t uid, char expanded[MEMTUN_NAME_SIZE],
 				      struct fault *fault)
 {
+	int result;
+
 	if (!tunnel_name_is_template(name))
 		return port_names_check(tunnels->names, name, uid, fault) < 0 ? NULL : name;
-	if (kind->expand(tunnels, name, expanded) == 0)
+	result = kind->expand ? kind->expand(tunnels, name, expanded)
+			      : port_names_expand(tunnels->names, name, expanded);
+	if (result == 0)
 		return expanded;
 	fault_set(fault, ENFILE, "no number is free for '%s'", name);
 	return NULL;

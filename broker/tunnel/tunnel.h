@@ -48,7 +48,8 @@ struct tunnel_kind {
 	int (*check)(const struct tunnels *tunnels, const struct attribute_set *options,
 		     struct fault *fault);
 
-	/* Write the name that the template makes with the lowest free number. -1 with ENFILE. */
+	/* Write the name that the template makes with the lowest free number. -1 with ENFILE. NULL:
+	 * port_names_expand() does this. */
 	int (*expand)(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE]);
 
 	/* Make what carries the frames of a new tunnel. -1 with the fault filled. */

@@ -111,11 +111,22 @@ static int vde_prepare(struct uplink *uplink, const struct attribute_set *option
 			 path);
 }
 
+/* Copy the switch's directory without the scheme and without the number of a port. */
+static void vde_copy_directory(const struct uplink *uplink, char directory[MEMTUN_TEXT_SIZE])
+{
+	const char *path = vde_directory(attribute_set_string(&uplink->options, MEMTUN_A_PATH));
+
+	strlcpy(directory, path, MEMTUN_TEXT_SIZE);
+	directory[strcspn(directory, "[")] = '\0';
+}
+
 static bool vde_same(const struct uplink *one, const struct uplink *other)
 {
-	return uplink_path_same(
-		vde_directory(attribute_set_string(&one->options, MEMTUN_A_PATH)),
-		vde_directory(attribute_set_string(&other->options, MEMTUN_A_PATH)));
+	char directory[MEMTUN_TEXT_SIZE], other_directory[MEMTUN_TEXT_SIZE];
+
+	vde_copy_directory(one, directory);
+	vde_copy_directory(other, other_directory);
+	return uplink_path_same(directory, other_directory);
 }
 
 /* Check that the broker may connect to a switch there, so that most errors need no child. */

@@ -30,7 +30,8 @@ void vde_joiner_init(struct vde_joiner *joiner);
 
 /*
  * Start the child for the switch in that directory, without a scheme, and the uplink of that name.
- * The child has closed the broker's descriptors when this returns. -1 with errno: ETIMEDOUT, the child was stopped before.
+ * The child has closed the broker's descriptors when this returns. -1 with errno: ETIMEDOUT, the
+ * child was stopped before.
  */
 int vde_joiner_start(struct vde_joiner *joiner, const char *directory, const char *name);
 

@@ -190,7 +190,6 @@ static void standard_error_that_is_full_drops_and_counts(int standard_error, int
 	static struct reader reader;
 	unsigned int logged = FLOOD;
 
-	alarm(10); /* a write that waits would wait for ever */
 	reader.used = 0;
 	assert_int_equal(dup2(standard_error, STDERR_FILENO), STDERR_FILENO);
 	log_open("it", LOG_LEVEL_WARNING);
@@ -198,7 +197,10 @@ static void standard_error_that_is_full_drops_and_counts(int standard_error, int
 		now += CLOCK_SECOND;
 		log_line(LOG_LEVEL_WARNING, "%0*d", FLOOD_WIDTH, i);
 	}
-	drain(&reader, fd);
+	/* If a line is lost or a write waits for ever, the runner's time limit ends the test. */
+	do
+		drain(&reader, fd);
+	while (accounted(reader.text) < 5);
 	assert_in_range(accounted(reader.text), 5, FLOOD - 1);
 	do {
 		now += CLOCK_SECOND;
@@ -206,8 +208,9 @@ static void standard_error_that_is_full_drops_and_counts(int standard_error, int
 		log_line(LOG_LEVEL_WARNING, "again");
 		drain(&reader, fd);
 	} while (!strstr(reader.text, "again\n"));
+	while (accounted(reader.text) < logged)
+		drain(&reader, fd);
 	assert_int_equal(accounted(reader.text), logged);
-	alarm(0);
 }
 
 static void a_full_pipe_drops_lines_and_counts_them(void **state)
@@ -259,7 +262,7 @@ static void a_full_terminal_drops_lines_and_counts_them(void **state)
 
 	(void)state;
 	if (openpty(&reader, &terminal, NULL, NULL, NULL) < 0)
-		skip();
+		test_skip("no pseudo-terminal here");
 	assert_return_code(tcgetattr(terminal, &raw), errno);
 	cfmakeraw(&raw);
 	assert_return_code(tcsetattr(terminal, TCSANOW, &raw), errno);

@@ -4,6 +4,7 @@
  * its addresses, and it reports the groups of its IPv6 addresses to switches.
  */
 #include "tests/unit/broker/adapter/adapter_fixture.h"
+#include "tests/unit/broker/uplink/uplink_fixture.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -146,9 +147,8 @@ static void tuns_announce_themselves_when_an_uplink_comes_up(void **state)
 	struct link link;
 
 	link_open(&link, state, ",address=10.0.0.9/24");
-	done(*state, MEMTUN_CMD_UPLINK_ADD,
-	     "name=u,bridge=b,type=udp,local=127.0.0.1:21999,"
-	     "remote=127.0.0.1:9");
+	uplink_added(*state, "name=u,bridge=b,type=udp,local=127.0.0.1:%u,remote=127.0.0.1:9",
+		     udp_port_find("127.0.0.1"));
 	assert_announces_ipv4(&link, "10.0.0.9");
 	link_close(&link);
 }

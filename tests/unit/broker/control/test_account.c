@@ -121,6 +121,20 @@ static void the_name_of_a_program_is_shown_as_text(void **state)
 			    "a?[1m??z");
 }
 
+/* Send requests until the socket takes no more. No answer is read. */
+static void ask_unread(struct broker_fixture *fixture, struct client *client)
+{
+	for (int i = 0; i < 5000; i++) {
+		struct message_builder builder;
+
+		message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_REQUEST, 9);
+		message_put_string(&builder, MEMTUN_A_NAME, "t");
+		if (send(client->fd, builder.bytes, message_end(&builder), MSG_DONTWAIT) < 0)
+			break;
+		broker_quiesce(fixture);
+	}
+}
+
 static void bytes_that_wait_for_a_client_are_shown(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -130,15 +144,7 @@ static void bytes_that_wait_for_a_client_are_shown(void **state)
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=t");
 	client_open(&slow, fixture, FIXTURE_UID, true);
 	sessions_count(fixture, &id);
-	for (int i = 0; i < 5000; i++) {
-		struct message_builder builder;
-
-		message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_REQUEST, 9);
-		message_put_string(&builder, MEMTUN_A_NAME, "t");
-		if (send(slow.fd, builder.bytes, message_end(&builder), MSG_DONTWAIT) < 0)
-			break;
-		broker_quiesce(fixture);
-	}
+	ask_unread(fixture, &slow);
 	assert_true(session_number(fixture, id, "queued-bytes") > 0);
 	client_close(&slow);
 }
@@ -412,15 +418,7 @@ static void a_client_that_reads_nothing_is_disconnected_after_the_limit(void **s
 
 	control->stall_limit = CLOCK_SECOND / 2;
 	client_open(&deaf, fixture, FIXTURE_UID, true);
-	for (int i = 0; i < 5000; i++) {
-		struct message_builder builder;
-
-		message_begin(&builder, MEMTUN_CMD_TUNNEL_SHOW, NLM_F_REQUEST, 9);
-		message_put_string(&builder, MEMTUN_A_NAME, "t");
-		if (send(deaf.fd, builder.bytes, message_end(&builder), MSG_DONTWAIT) < 0)
-			break;
-		broker_quiesce(fixture);
-	}
+	ask_unread(fixture, &deaf);
 	assert_int_equal(control->session_count, 2);
 	assert_true(broker_wait(fixture, one_session_is_left, control, 5.));
 	/* The other client reads its answers, and is idle otherwise. */

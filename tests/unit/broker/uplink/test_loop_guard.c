@@ -223,7 +223,8 @@ static void a_shut_port_opens_when_its_time_is_over(void **state)
 	subscriber_open(&subscriber, fixture);
 	port = port_of(fixture, "vm1");
 	assert_true(ev_timer_remaining(loop, &port->loop_shut) > LOOP_GUARD_SHUT - 2);
-	/* The test does not wait for the time. */
+	/* The test does not wait for the time. libev stops a timer that has expired. */
+	ev_timer_stop(loop, &port->loop_shut);
 	ev_invoke(loop, &port->loop_shut, EV_TIMER);
 	assert_event(&subscriber, MEMTUN_EVENT_PORT_REOPENED, "vm1", NULL);
 	assert_false(is_shut(fixture, "vm1"));
@@ -247,6 +248,25 @@ static void a_shut_port_opens_when_it_leaves(void **state)
 	assert_true(frame_send(fds[1], 2, 0xff, 2));
 	assert_int_equal(three_reached(fixture, fds), 5);
 	client_close(&subscriber);
+	three_close(fds);
+}
+
+static void a_port_may_leave_when_its_time_is_just_over(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct ev_loop *loop = fixture->broker->engine->loop;
+	struct port *port;
+	int fds[3];
+
+	guarded_open(fixture, fds);
+	port = port_of(fixture, "vm1");
+	/* As when the timer has expired in the same turn of the loop: it is not active any more, and
+	 * libev is about to call its function. */
+	ev_timer_stop(loop, &port->loop_shut);
+	ev_feed_event(loop, &port->loop_shut, EV_TIMER);
+	port_leave(port);
+	assert_false(ev_is_pending(&port->loop_shut));
+	broker_quiesce(fixture);
 	three_close(fds);
 }
 
@@ -314,6 +334,7 @@ int main(void)
 		WITH_BROKER(a_shut_port_neither_sends_nor_receives),
 		WITH_BROKER(a_shut_port_opens_when_its_time_is_over),
 		WITH_BROKER(a_shut_port_opens_when_it_leaves),
+		WITH_BROKER(a_port_may_leave_when_its_time_is_just_over),
 		WITH_BROKER(a_bridge_with_a_shut_port_is_deleted),
 		WITH_BROKER(a_hub_has_no_loop_guard),
 		WITH_BROKER(the_loop_guard_ends_a_loop),

@@ -178,6 +178,16 @@ static void tunnels_and_uplinks_share_their_names(void **state)
 	link_close(&link);
 }
 
+static void a_capture_takes_a_name_or_an_id(void **state)
+{
+	struct link link;
+
+	link_open(&link, *state, "");
+	close(capture_opened(*state, "name=u"));
+	assert_int_equal(refused(*state, MEMTUN_CMD_CAPTURE, "name=u,id=1"), EINVAL);
+	link_close(&link);
+}
+
 static void only_its_owner_and_root_may_touch_it(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -852,6 +862,7 @@ int main(void)
 		WITH_BROKER(a_list_has_all_uplinks_in_their_order),
 		WITH_BROKER(what_no_uplink_can_be_is_refused),
 		WITH_BROKER(tunnels_and_uplinks_share_their_names),
+		WITH_BROKER(a_capture_takes_a_name_or_an_id),
 		WITH_BROKER(only_its_owner_and_root_may_touch_it),
 		WITH_BROKER(a_second_way_from_a_bridge_to_the_same_is_refused),
 		WITH_BROKER(a_refused_uplink_leaves_its_bridge_alone),

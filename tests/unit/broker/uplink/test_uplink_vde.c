@@ -281,6 +281,8 @@ static void a_url_of_the_switch_will_do_and_others_are_refused(void **state)
 	wait_until(&fake, is_up);
 	uplink_refused(*state, EEXIST, "joins bridge 'b' to the same place",
 		       "name=again,bridge=b,type=vde,path=%s/", fake.directory);
+	uplink_refused(*state, EEXIST, "joins bridge 'b' to the same place",
+		       "name=again,bridge=b,type=vde,path=%s/[3]", fake.directory);
 	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
 	switch_drop(&fake);
 	uplink_added(*state, "name=up,bridge=b,type=vde,path=%s[3]", fake.directory);

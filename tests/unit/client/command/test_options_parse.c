@@ -154,8 +154,10 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
-	int status = RUN_TESTS(tests);
+	int status;
 
+	unsetenv("POSIXLY_CORRECT");
+	status = RUN_TESTS(tests);
 	setenv("POSIXLY_CORRECT", "1", 1);
 	return status ? status : RUN_TESTS(tests);
 }

@@ -46,8 +46,8 @@ static void a_packet_has_the_time_it_was_read_at(void **state)
 	(void)state;
 	SEND(1);
 	packet = memtun_connector_read_packet(ends.connector);
-	assert_int_equal(packet->size, sizeof(struct memtun_packet));
 	assert_non_null(packet);
+	assert_int_equal(packet->size, sizeof(struct memtun_packet));
 	assert_true(packet->time >= before);
 	assert_true(packet->time <= clock_now());
 }

@@ -420,7 +420,7 @@ static void *kill_broker_when_waited_for(void *context)
 	struct reader *waiting = context;
 
 	while (!is_asleep(atomic_load(&waiting->thread)))
-		usleep(1000);
+		sched_yield();
 	kill(waiting->world->broker, SIGKILL);
 	return NULL;
 }
