@@ -85,7 +85,7 @@ void memtun_free(struct memtun *memtun);
  * which a broker listens is used: $XDG_RUNTIME_DIR/memtun/control, /run/user/UID/memtun/control,
  * /tmp/memtun-UID/control, /run/memtun/control. Return 0; -1 with errno: ENOENT or ECONNREFUSED (no
  * broker), EPERM (the broker is neither this user's nor root's), EPROTONOSUPPORT (the broker has
- * another major version), EPROTO, ENAMETOOLONG, EISCONN, ENOMEM.
+ * another major version), EPROTO, ENAMETOOLONG, EISCONN, ETIMEDOUT, ENOMEM.
  */
 int memtun_connect(struct memtun *memtun, const char *address);
 
@@ -129,7 +129,7 @@ int memtun_open_named(struct memtun *memtun, const char *name, const struct memt
 /* Make a tunnel that stays until it is deleted. */
 int memtun_add(struct memtun *memtun, const char *name, const struct memtun_options *options);
 
-/* Change an existing tunnel's options bridge, mtu, queue, overflow or persistent. */
+/* Change an existing tunnel's options bridge, mtu, queue, overflow, persistent, address or gateway. */
 int memtun_set(struct memtun *memtun, const char *name, const struct memtun_options *options);
 
 /* Delete a tunnel and its peer, if it has one. Their descriptors are at their end. */
@@ -166,11 +166,11 @@ int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_fu
 int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
 		      memtun_record_function *function, void *context);
 
-/* Delete an uplink. */
-/* Change an uplink: bridge, mtu, queue, overflow, address or gateway. The options are the caller's.
- * 0, or -1 with errno and memtun_error(): ENOENT, EPERM, EINVAL, EEXIST. */
+/* Change an uplink's options bridge, mtu, queue, overflow, address or gateway. */
 int memtun_uplink_set(struct memtun *memtun, const char *name,
 		      const struct memtun_options *options);
+
+/* Delete an uplink. */
 int memtun_uplink_delete(struct memtun *memtun, const char *name);
 
 /* Call function for the uplink, or for each if name is NULL; with counters if `statistics`. */
@@ -253,7 +253,7 @@ typedef void memtun_reply_function(struct memtun *memtun, const struct memtun_re
  * the answer, and once with a NULL record at its end. If the connection ends first, that call has
  * the connection's errno. Answers come in the order of requests. Return 0; -1 with errno, and
  * nothing was sent: EAGAIN (the send queue is full; try again after memtun_dispatch()), EPIPE,
- * ENOTCONN, ENOMEM, EINVAL.
+ * ETIMEDOUT (the connection has ended so), ENOTCONN, ENOMEM, EINVAL.
  */
 int memtun_request(struct memtun *memtun, enum memtun_command command, const char *name,
 		   const struct memtun_options *options, memtun_reply_function *function,

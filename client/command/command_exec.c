@@ -130,8 +130,9 @@ static int exec_private_broker(const struct invocation *invocation)
 	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
 	process_restore_signals(invocation->inherited);
 	execv(broker, command);
-	/* The directory of this program has no memtund, so search PATH. */
-	execvp("memtund", command);
+	/* If the directory of this program has no memtund, search PATH. */
+	if (errno == ENOENT)
+		execvp("memtund", command);
 	free(command);
 	return command_fail(EXIT_OURS, "no broker is running, and memtund can't be started: %s",
 			    strerror(errno));
@@ -359,7 +360,11 @@ static int exec_run(const struct invocation *invocation)
 		status = exec_set_variables(&exec);
 	if (status == 0)
 		status = exec_move(&exec);
-	return status == 0 ? exec_program(&exec, invocation) : status;
+	if (status == 0)
+		status = exec_program(&exec, invocation);
+	for (int i = 0; i < exec.count; i++)
+		descriptor_close(&exec.tunnels[i].fd);
+	return status;
 }
 
 static const struct command_option exec_options[] = {

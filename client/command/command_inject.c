@@ -351,10 +351,7 @@ static int inject_send(struct memtun *memtun, void *context)
 	status = inject->to    ? inject_udp(inject)
 		 : inject->hex ? inject_hex(inject)
 			       : inject_file(inject);
-	if (status == 0)
-		status = inject_finish(inject);
-	descriptor_close(&inject->fd);
-	return status;
+	return status == 0 ? inject_finish(inject) : status;
 }
 
 static int inject_run(const struct invocation *invocation)
@@ -362,7 +359,10 @@ static int inject_run(const struct invocation *invocation)
 	struct inject inject;
 	int status = inject_parse(&inject, invocation);
 
-	return status ? status : command_connected(invocation, inject_send, &inject);
+	if (status == 0)
+		status = command_connected(invocation, inject_send, &inject);
+	descriptor_close(&inject.fd);
+	return status;
 }
 
 static const struct command_option inject_options[] = {

@@ -29,7 +29,6 @@ struct table {
 	struct libscols_table *scols;
 	bool json;
 	bool tree;
-	bool empty;
 	size_t column_count;
 	struct column columns[COLUMNS_MAX];
 };
@@ -86,7 +85,6 @@ struct table *table_new(const char *const keys[], bool json)
 	if (!table)
 		return NULL;
 	table->json = json;
-	table->empty = true;
 	table->scols = scols_new_table();
 	if (!table->scols)
 		goto fail;
@@ -124,7 +122,6 @@ struct table_row *table_add_row(struct table *table, struct table_row *parent)
 {
 	struct libscols_line *above = table->tree ? (struct libscols_line *)parent : NULL;
 
-	table->empty = false;
 	return (struct table_row *)scols_table_new_line(table->scols, above);
 }
 
@@ -173,7 +170,7 @@ static char *table_array(struct table *table, char **text)
 {
 	char *begin, *end;
 
-	if (table->empty)
+	if (scols_table_is_empty(table->scols))
 		return *text = strdup("[]");
 	if (scols_print_table_to_string(table->scols, text) < 0)
 		return NULL;

@@ -5,7 +5,7 @@
  * directly between the program and the broker. After the end of the connection the descriptors
  * still work, but each operation that needs a request fails.
  *
- * This file uses memtun.h alone. The broker knows a tunnel's name, mode, headers and queues, and
+ * The broker knows a tunnel's name, mode, headers and queues, and
  * whether it is persistent. The other settings of an interface are kept here with the descriptor
  * and have no effect: see the table in memtun_io(3).
  */
@@ -19,6 +19,7 @@
 #include "common/descriptor.h"
 #include "common/failed.h"
 #include "client/io/io_tun.h"
+#include "client/lib/connection.h"
 #include "memtun.h"
 
 struct broker_tunnel {
@@ -89,9 +90,10 @@ static int request_make(struct memtun *memtun, struct request *request, enum mem
 	request->fd = -1;
 	if (memtun_request(memtun, command, name, options, request_answered, request) < 0)
 		return request_failed(memtun, errno);
-	while (!request->done && (memtun_wait(memtun, -1) >= 0 || errno == EINTR))
+	/* The request gets its answer also if the connection ends. */
+	while (!request->done && connection_wait(memtun) == 0)
 		;
-	if (!request->done || request->error) {
+	if (request->error) {
 		descriptor_close(&request->fd);
 		return request_failed(memtun, request->error);
 	}

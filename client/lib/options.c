@@ -23,7 +23,8 @@ const char *memtun_options_error(const struct memtun_options *options)
 	return options->fault.text;
 }
 
-void options_import(struct memtun_options *options, const struct attribute_set *set)
+/* Copy the set into the options. */
+static void options_import(struct memtun_options *options, const struct attribute_set *set)
 {
 	enum memtun_attribute which = MEMTUN_A_UNSPEC;
 

@@ -14,7 +14,4 @@ struct memtun_options {
 	struct fault fault;
 };
 
-/* Copy the set into the options. */
-void options_import(struct memtun_options *options, const struct attribute_set *set);
-
 #endif

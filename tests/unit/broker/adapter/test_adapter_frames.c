@@ -127,7 +127,12 @@ static void frames_that_are_no_packets_for_the_tun_are_counted(void **state)
 /* Put a VLAN tag into a frame, and return the frame's length. */
 static size_t frame_tag(unsigned char *frame, size_t length, uint16_t control)
 {
-	memmove(frame + 16, frame + 12, length - 12);
+	unsigned char rest[300];
+
+	/* valgrind 3.19 takes memmove(3) with _FORTIFY_SOURCE for memcpy(3), and reports an overlap. */
+	assert_in_range(length, 14, sizeof(rest));
+	memcpy(rest, frame + 12, length - 12);
+	memcpy(frame + 16, rest, length - 12);
 	frame[12] = 0x81;
 	frame[13] = 0x00;
 	frame[14] = (unsigned char)(control >> 8);
