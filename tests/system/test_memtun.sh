@@ -219,6 +219,14 @@ if [ ! -e "/tmp/memtun-$(id -u)/control" ] && [ ! -e /run/memtun/control ]; then
 	has "$output" "$scratch/runtime/memtun-*/control a:b"
 	is "$(ls "$scratch/runtime")" "" "what a private broker leaves behind"
 	ok "exec starts a private broker where there is none"
+
+	mkdir "$scratch/beside"
+	cp "$(command -v memtun)" "$scratch/beside"
+	: >"$scratch/beside/memtund"
+	ends_with 125 env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/runtime" \
+		"$scratch/beside/memtun" exec -- true
+	has "$errors" "memtund can't be started: Permission denied"
+	ok "exec does not look for another memtund if the one beside it cannot be executed"
 fi
 
 # --- monitor ---
