@@ -59,22 +59,17 @@ int spec_parse(char *text, unsigned int options, struct attribute_set *set, stru
 	return colon ? spec_parse_options(colon + 1, options, set, fault) : 0;
 }
 
-int spec_parse_words(const char *const words[], int count, unsigned int options,
-		     struct attribute_set *set, struct fault *fault)
+int spec_take(const char *const words[], int count, unsigned int options, struct attribute_set *set,
+	      struct fault *fault)
 {
-	for (int i = 0; i < count; i++) {
-		enum memtun_attribute which = attribute_find(words[i]);
-		const char *key = words[i];
-		const char *value = NULL;
-		bool is_flag =
-			strcmp(key, "nobridge") == 0 ||
-			(which != MEMTUN_A_UNSPEC && attributes[which].type == ATTRIBUTE_FLAG);
+	const char *key = words[0], *value = NULL;
+	enum memtun_attribute which = attribute_find(key);
+	bool is_flag = strcmp(key, "nobridge") == 0 ||
+		       (which != MEMTUN_A_UNSPEC && attributes[which].type == ATTRIBUTE_FLAG);
 
-		if (i + 1 < count && (!is_flag || (strcmp(words[i + 1], "on") == 0 ||
-						   strcmp(words[i + 1], "off") == 0)))
-			value = words[++i];
-		if (spec_set(set, key, value, options, fault) < 0)
-			return -1;
-	}
-	return 0;
+	if (count > 1 && (!is_flag || strcmp(words[1], "on") == 0 || strcmp(words[1], "off") == 0))
+		value = words[1];
+	if (spec_set(set, key, value, options, fault) < 0)
+		return -1;
+	return value ? 2 : 1;
 }

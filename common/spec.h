@@ -20,11 +20,12 @@ int spec_parse_options(char *text, unsigned int options, struct attribute_set *s
 		       struct fault *fault);
 
 /*
- * Parse `KEY VALUE…` words. A flag's value, on or off, may be left out. `nobridge` sets an empty
- * bridge. Where `options` has no name, the word `name` means the key `device`. -1 with the fault
- * filled: EINVAL.
+ * Parse the first of `KEY VALUE…` words, of which there is one at least. A flag's value, on or off,
+ * may be left out. `nobridge` sets an empty bridge. Where `options` has no name, the word `name`
+ * means the key `device`. The set's strings are those of words. Return how many words were parsed, 1
+ * or 2; -1 with the fault filled: EINVAL.
  */
-int spec_parse_words(const char *const words[], int count, unsigned int options,
-		     struct attribute_set *set, struct fault *fault);
+int spec_take(const char *const words[], int count, unsigned int options, struct attribute_set *set,
+	      struct fault *fault);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "client/command/command.h"
 #include "client/lib/options.h"
+#include "common/spec.h"
 
 #define OPEN (KEYS_EXEC | KEYS_HOST)
 #define TUNNEL (KEYS_ADD | OPEN)
@@ -74,35 +75,27 @@ static bool key_is_known(unsigned int of_commands, struct suggestion *suggestion
 
 static const char *key_hint(unsigned int of_commands, const char *name, char hint[SUGGESTION_SIZE])
 {
-	struct suggestion suggestion = {.given = name};
+	struct suggestion suggestion = {.given = name}, any = {.given = name};
 
-	if (key_is_known(of_commands, &suggestion) || !suggestion.nearest)
+	/* A key of another command is no misspelled one. */
+	if (key_is_known(~0U, &any))
+		return "";
+	key_is_known(of_commands, &suggestion);
+	if (!suggestion.nearest)
 		return "";
 	return suggestion_hint(&suggestion, NULL, hint);
 }
 
 int keys_take(struct memtun_options *options, unsigned int of_commands, int count, char **words)
 {
-	const char *value = count > 1 ? words[1] : NULL;
-	uint64_t before = options->set.present[0], twice;
+	int taken = spec_take((const char *const *)words, count, OPTION_ALL, &options->set,
+			      &options->fault);
 	char hint[SUGGESTION_SIZE];
-	bool is_flag, is_switched;
 
-	options->set.present[0] = 0;
-	is_flag = memtun_options_set(options, words[0], NULL) == 0;
-	is_switched = value && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0);
-	if ((!is_flag || is_switched) && memtun_options_set(options, words[0], value) < 0) {
+	if (taken < 0)
 		command_fail(0, "%s%s", memtun_options_error(options),
 			     key_hint(of_commands, words[0], hint));
-		return -1;
-	}
-	twice = before & options->set.present[0];
-	if (twice) {
-		command_fail(0, "%s is given twice", attributes[__builtin_ctzll(twice)].word);
-		return -1;
-	}
-	options->set.present[0] |= before;
-	return is_flag && !is_switched ? 1 : 2;
+	return taken;
 }
 
 struct memtun_options *keys_parse(unsigned int of_commands, int count, char **words)

@@ -30,8 +30,8 @@ struct key {
 extern const struct key keys[];
 
 /*
- * Set the option that the words begin with: a flag, or a key and its value. Return how many words
- * that are, or -1 after a message. of_commands: those whose keys a message may suggest.
+ * Set the option that the words begin with: a flag, or a key and its value. The words must outlive
+ * the options. Return how many words that are, or -1 after a message. of_commands: those whose keys a message may suggest.
  */
 int keys_take(struct memtun_options *options, unsigned int of_commands, int count, char **words);
 

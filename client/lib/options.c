@@ -45,7 +45,7 @@ int memtun_options_set(struct memtun_options *options, const char *key, const ch
 	struct attribute_set set = {0};
 
 	options->fault.text[0] = '\0';
-	if (spec_parse_words(words, value ? 2 : 1, OPTION_ALL, &set, &options->fault) < 0)
+	if (spec_take(words, value ? 2 : 1, OPTION_ALL, &set, &options->fault) < 0)
 		return -1;
 	options_import(options, &set);
 	return 0;

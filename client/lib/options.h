@@ -9,7 +9,7 @@
 #include "memtun.h"
 
 struct memtun_options {
-	struct attribute_set set; /* its strings are copies in `strings` */
+	struct attribute_set set; /* its strings are copies in `strings`, or outlive the options */
 	char strings[ATTRIBUTE_ANSWERS][MEMTUN_TEXT_SIZE];
 	struct fault fault;
 };

@@ -80,6 +80,7 @@ frobnicate|there is no command 'frobnicate'; see memtun help
 x|there is no command 'x'; see memtun help
 bridge grow|there is no command 'bridge grow'; see memtun help bridge
 add vm brigde lab|there is no option 'brigde' here; did you mean 'bridge'?
+add vm bridge lab nobridge|bridge is given twice
 set vm mut 1400|there is no option 'mut' here; did you mean 'mtu'?
 set vm colour green|there is no option 'colour' here
 uplink add lan bridge lab type udp lokal 1|there is no option 'lokal' here; did you mean 'local'?

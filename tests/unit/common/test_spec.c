@@ -7,10 +7,16 @@
 
 #include "common/spec.h"
 
-static int words_parse(const char *const words[], int count, struct attribute_set *set,
-		       struct fault *fault)
+/* Parse all words. */
+static int words_parse(const char *const words[], int count, unsigned int options,
+		       struct attribute_set *set, struct fault *fault)
 {
-	return spec_parse_words(words, count, OPTION_TUNNEL, set, fault);
+	for (int i = 0, taken; i < count; i += taken) {
+		taken = spec_take(words + i, count - i, options, set, fault);
+		if (taken < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void a_name_alone_is_a_spec(void **state)
@@ -52,7 +58,7 @@ static void no_bridge_has_a_word(void **state)
 	assert_int_equal(spec_parse(text, OPTION_TUNNEL, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "");
 	attribute_set_clear(&set);
-	assert_int_equal(words_parse(words, 3, &set, &fault), 0);
+	assert_int_equal(words_parse(words, 3, OPTION_TUNNEL, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_BRIDGE), "");
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 100);
 }
@@ -66,11 +72,11 @@ static void a_name_that_is_no_name_of_ours_is_an_interface_s(void **state)
 	struct fault fault;
 
 	(void)state;
-	assert_int_equal(spec_parse_words(words, 4, OPTION_UPLINK, &set, &fault), 0);
+	assert_int_equal(words_parse(words, 4, OPTION_UPLINK, &set, &fault), 0);
 	assert_string_equal(attribute_set_string(&set, MEMTUN_A_DEVICE), "tap7");
 	assert_null(attribute_set_string(&set, MEMTUN_A_NAME));
 	attribute_set_clear(&set);
-	assert_int_equal(spec_parse_words(both, 4, OPTION_UPLINK, &set, &fault), -1);
+	assert_int_equal(words_parse(both, 4, OPTION_UPLINK, &set, &fault), -1);
 	assert_string_equal(fault.text, "device is given twice");
 	/* Before the colon of a SPEC it is the tunnel's name. */
 	attribute_set_clear(&set);
@@ -126,11 +132,11 @@ static void a_flags_value_may_be_left_out_of_words(void **state)
 	struct fault fault;
 
 	(void)state;
-	assert_int_equal(words_parse(words, 5, &set, &fault), 0);
+	assert_int_equal(words_parse(words, 5, OPTION_TUNNEL, &set, &fault), 0);
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 1);
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_MTU), 1400);
 	attribute_set_clear(&set);
-	assert_int_equal(words_parse(given, 4, &set, &fault), 0);
+	assert_int_equal(words_parse(given, 4, OPTION_TUNNEL, &set, &fault), 0);
 	assert_true(attribute_set_has(&set, MEMTUN_A_PI));
 	assert_int_equal(attribute_set_number(&set, MEMTUN_A_PI), 0);
 }
@@ -147,7 +153,7 @@ static void words_that_are_no_options_are_told(void **state)
 		struct attribute_set set = {0};
 		struct fault fault;
 
-		assert_int_equal(words_parse(cases[i], counts[i], &set, &fault), -1);
+		assert_int_equal(words_parse(cases[i], counts[i], OPTION_TUNNEL, &set, &fault), -1);
 		assert_int_equal(errno, EINVAL);
 	}
 }
