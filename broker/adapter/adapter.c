@@ -417,7 +417,7 @@ static void adapter_flush_batch(struct adapter *adapter)
 	}
 	if (sent)
 		adapter->operations->send_to_bridge(adapter->port, &batch,
-						    UINT32_MAX >> (BATCH_FRAMES - sent));
+						    UINT64_MAX >> (BATCH_FRAMES - sent));
 	batch_clear(&batch, sent);
 	while (count)
 		pending_frame_free(pending_frames[--count]);

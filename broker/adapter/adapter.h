@@ -27,10 +27,10 @@ struct adapter_operations {
 
 	/* Send packets, which came from `source`, to the port's client. */
 	void (*send_to_port)(struct port *port, struct source *source, struct batch *batch,
-			     uint32_t mask);
+			     uint64_t mask);
 
 	/* Send frames of the port to the bridge's other ports. */
-	void (*send_to_bridge)(struct port *port, struct batch *batch, uint32_t mask);
+	void (*send_to_bridge)(struct port *port, struct batch *batch, uint64_t mask);
 
 	/* Return whether a full backlog pauses the port. */
 	bool (*is_paused)(const struct port *port);
@@ -88,12 +88,12 @@ const char *adapter_mac(const struct adapter *adapter);
  * Returns the bits of the frames that can be sent now. The other packets wait, or were dropped and
  * counted.
  */
-uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint32_t mask);
+uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask);
 
 /* Deliver frames of the bridge, which came from `source`: the IP packets for the port go to its
  * client. Replies to ARP and neighbour discovery are queued until adapter_flush(). */
 void adapter_deliver(struct adapter *adapter, struct source *source, struct batch *batch,
-		     uint32_t mask);
+		     uint64_t mask);
 
 /* Send the queued frames to the bridge. The bridge calls this while it forwards no batch. */
 void adapter_flush(struct adapter *adapter);

@@ -186,7 +186,7 @@ static bool frame_is_for(const struct adapter *adapter, const struct frame *fram
 }
 
 void adapter_deliver(struct adapter *adapter, struct source *source, struct batch *batch,
-		     uint32_t mask)
+		     uint64_t mask)
 {
 	struct frame *frames[BATCH_FRAMES];
 	struct batch views;
@@ -194,7 +194,7 @@ void adapter_deliver(struct adapter *adapter, struct source *source, struct batc
 	int64_t now = clock_now();
 
 	for (; mask; mask &= mask - 1) {
-		struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
 		if (frame_is_for(adapter, frame) && !adapter_take(adapter, frame, now) &&
 		    view_make(frame, &views.frames[count]))
@@ -207,7 +207,7 @@ void adapter_deliver(struct adapter *adapter, struct source *source, struct batc
 	if (count == 0)
 		return;
 	adapter->operations->send_to_port(adapter->port, source, &views,
-					  UINT32_MAX >> (BATCH_FRAMES - count));
+					  UINT64_MAX >> (BATCH_FRAMES - count));
 	for (unsigned int i = 0; i < count; i++)
 		view_copy_checksum_state(&views.frames[i], frames[i]);
 	batch_clear(&views, count);

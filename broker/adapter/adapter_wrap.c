@@ -147,16 +147,16 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 	return false;
 }
 
-uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint32_t mask)
+uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask)
 {
 	int64_t now = clock_now();
-	uint32_t ready = 0;
+	uint64_t ready = 0;
 
 	for (; mask; mask &= mask - 1) {
-		unsigned int i = (unsigned int)__builtin_ctz(mask);
+		unsigned int i = (unsigned int)__builtin_ctzll(mask);
 
 		if (adapter_wrap_one(adapter, &batch->frames[i], i, now))
-			ready |= UINT32_C(1) << i;
+			ready |= UINT64_C(1) << i;
 	}
 	return ready;
 }

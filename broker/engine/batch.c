@@ -11,7 +11,7 @@ struct batch *batch_new(void)
 	if (!batch)
 		return NULL;
 	/* The kernel backs a page with memory when a frame first reaches it. */
-	batch->buffers = mmap(NULL, (size_t)BATCH_FRAMES * BATCH_STRIDE, PROT_READ | PROT_WRITE,
+	batch->buffers = mmap(NULL, (size_t)BATCH_READ_MAX * BATCH_STRIDE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (batch->buffers == MAP_FAILED) {
 		free(batch);
@@ -24,7 +24,7 @@ void batch_free(struct batch *batch)
 {
 	if (!batch)
 		return;
-	munmap(batch->buffers, (size_t)BATCH_FRAMES * BATCH_STRIDE);
+	munmap(batch->buffers, (size_t)BATCH_READ_MAX * BATCH_STRIDE);
 	free(batch);
 }
 

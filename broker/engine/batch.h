@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frames that one read of a lane brings. They are forwarded together, with one send for each
- * port, and a subset of them is a mask of bits. No memory is allocated for a frame that passes.
+ * The frames that one read of a lane brings, or that one frame is cut into. They are forwarded
+ * together, with one send for each port, and a subset of them is a mask of bits. No memory is
+ * allocated for a frame that passes.
  */
 #ifndef MEMTUN_BATCH_H
 #define MEMTUN_BATCH_H
@@ -11,8 +12,11 @@
 
 #include "broker/engine/frame.h"
 
-/* Frames in a batch: recvmmsg and sendmmsg gain little beyond it, and a mask of them is one word. */
-#define BATCH_FRAMES 32
+/* Frames in a batch: a mask of them is one word. */
+#define BATCH_FRAMES 64
+
+/* Frames that one read brings: recvmmsg and sendmmsg gain little beyond it. */
+#define BATCH_READ_MAX 32
 
 /* Unused bytes before each buffer: room for headers that a frame is to get on its way. */
 #define FRAME_HEADROOM 64
@@ -23,14 +27,15 @@
 
 struct batch {
 	struct frame frames[BATCH_FRAMES];
-	unsigned char *buffers;
+	unsigned char *buffers; /* for BATCH_READ_MAX frames */
 };
 
 /* Allocate a batch and its buffers. NULL with ENOMEM. */
 struct batch *batch_new(void);
 void batch_free(struct batch *batch);
 
-/* Return the buffer that a frame is read into: FRAME_MAX bytes. The buffers follow each other. */
+/* Return the buffer that a frame is read into: FRAME_MAX bytes. The buffers follow each other. The
+ * index is below BATCH_READ_MAX. */
 static inline unsigned char *batch_buffer(const struct batch *batch, unsigned int index)
 {
 	return batch->buffers + (size_t)index * BATCH_STRIDE + FRAME_HEADROOM;

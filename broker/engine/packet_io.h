@@ -24,9 +24,9 @@ struct packet_from {
 };
 
 struct packet_io {
-	struct mmsghdr received[BATCH_FRAMES];
-	struct packet_slot receive[BATCH_FRAMES];
-	struct packet_from from[BATCH_FRAMES];
+	struct mmsghdr received[BATCH_READ_MAX];
+	struct packet_slot receive[BATCH_READ_MAX];
+	struct packet_from from[BATCH_READ_MAX];
 	struct mmsghdr sent[BATCH_FRAMES];
 	struct packet_slot send[BATCH_FRAMES];
 };

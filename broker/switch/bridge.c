@@ -159,7 +159,7 @@ void bridge_describe(const struct bridge *bridge, struct attribute_set *set)
 
 /* ------------------------------------------------------------------------------ forwarding */
 
-static void port_touch(struct touched *touched, struct port *port, uint32_t bits)
+static void port_touch(struct touched *touched, struct port *port, uint64_t bits)
 {
 	if (!port->pending)
 		SLIST_INSERT_HEAD(touched, port, in_touched);
@@ -167,7 +167,7 @@ static void port_touch(struct touched *touched, struct port *port, uint32_t bits
 }
 
 /* Return whether there is a port that the frames go to. */
-static bool bridge_flood(struct port *source, struct touched *touched, uint32_t bits)
+static bool bridge_flood(struct port *source, struct touched *touched, uint64_t bits)
 {
 	bool found = false;
 	struct port *port;
@@ -212,7 +212,7 @@ static struct port *bridge_find(struct port *source, const struct frame_addresse
  * port that they came from.
  */
 static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
-				 uint32_t mask, uint32_t *flood, int64_t now)
+				 uint64_t mask, uint64_t *flood, int64_t now)
 {
 	struct bridge *bridge = source->bridge;
 	struct frame_addresses last = {0};
@@ -220,7 +220,7 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 	unsigned int nowhere = 0;
 
 	for (; mask; mask &= mask - 1) {
-		unsigned int i = (unsigned int)__builtin_ctz(mask);
+		unsigned int i = (unsigned int)__builtin_ctzll(mask);
 		struct frame_addresses addresses;
 
 		frame_addresses_read(&addresses, bridge->mode, &batch->frames[i]);
@@ -231,17 +231,17 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 			last = addresses;
 		}
 		if (!port)
-			*flood |= UINT32_C(1) << i;
+			*flood |= UINT64_C(1) << i;
 		else if (port == source)
 			nowhere++;
 		else
-			port_touch(touched, port, UINT32_C(1) << i);
+			port_touch(touched, port, UINT64_C(1) << i);
 	}
 	return nowhere;
 }
 
 /* Send one port its frames of a batch. */
-static void bridge_send(struct port *port, struct port *source, struct batch *batch, uint32_t mask)
+static void bridge_send(struct port *port, struct port *source, struct batch *batch, uint64_t mask)
 {
 	if (!LIST_EMPTY(&port->bridge->captures))
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
@@ -258,17 +258,17 @@ static void count_no_destination(struct port *source, unsigned int frames)
 
 /* Forward frames of the bridge's mode: Ethernet frames on an Ethernet bridge, IP packets on an IP
  * bridge. */
-static void bridge_switch(struct port *source, struct batch *batch, uint32_t mask)
+static void bridge_switch(struct port *source, struct batch *batch, uint64_t mask)
 {
 	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
 	struct bridge *bridge = source->bridge;
-	uint32_t flood = 0;
+	uint64_t flood = 0;
 	struct port *port;
 
 	if (!LIST_EMPTY(&bridge->captures))
 		capture_bridge(source, batch, mask, MEMTUN_FROM_CLIENT);
 	if (bridge->port_count < 2 || loop_guard_is_shut(source)) {
-		count_no_destination(source, (unsigned int)__builtin_popcount(mask));
+		count_no_destination(source, (unsigned int)__builtin_popcountll(mask));
 		return;
 	}
 	if (bridge->addresses)
@@ -277,11 +277,11 @@ static void bridge_switch(struct port *source, struct batch *batch, uint32_t mas
 	else
 		flood = mask;
 	if (flood && !bridge_flood(source, &touched, flood))
-		count_no_destination(source, (unsigned int)__builtin_popcount(flood));
+		count_no_destination(source, (unsigned int)__builtin_popcountll(flood));
 	/* A port's frames stay in order, because each send goes through its mask from the lowest
 	 * bit up. */
 	while ((port = SLIST_FIRST(&touched))) {
-		uint32_t pending = port->pending;
+		uint64_t pending = port->pending;
 
 		SLIST_REMOVE_HEAD(&touched, in_touched);
 		port->pending = 0;
@@ -302,12 +302,12 @@ static void bridge_flush(struct bridge *bridge)
 	}
 }
 
-void bridge_forward(struct port *source, struct batch *batch, uint32_t mask)
+void bridge_forward(struct port *source, struct batch *batch, uint64_t mask)
 {
 	struct bridge *bridge = source->bridge;
 
 	if (!bridge) {
-		count_no_destination(source, (unsigned int)__builtin_popcount(mask));
+		count_no_destination(source, (unsigned int)__builtin_popcountll(mask));
 		return;
 	}
 	if (source->adapter)
@@ -325,7 +325,7 @@ static void adapter_count(struct port *port, enum memtun_attribute counter, uint
 }
 
 static void adapter_send_to_port(struct port *port, struct source *source, struct batch *batch,
-				 uint32_t mask)
+				 uint64_t mask)
 {
 	port->operations->send(port, source, batch, mask);
 }

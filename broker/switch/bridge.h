@@ -64,7 +64,7 @@ void bridge_announce(struct bridge *bridge);
  * Forward the batch's frames whose bits are set in mask, which the client of `source` has sent, in
  * their order, and count those without a destination.
  */
-void bridge_forward(struct port *source, struct batch *batch, uint32_t mask);
+void bridge_forward(struct port *source, struct batch *batch, uint64_t mask);
 
 /* Describe the bridge in the set, which is cleared first. */
 void bridge_describe(const struct bridge *bridge, struct attribute_set *set);

@@ -240,7 +240,7 @@ static void capture_frame(struct capture *capture, const struct frame *frame,
 }
 
 static void capture_batch(struct captures *captures, const struct port *port, enum memtun_mode mode,
-			  struct batch *batch, uint32_t mask, enum memtun_direction direction)
+			  struct batch *batch, uint64_t mask, enum memtun_direction direction)
 {
 	struct memtun_capture_header header = {
 		.port = port->id,
@@ -253,7 +253,7 @@ static void capture_batch(struct captures *captures, const struct port *port, en
 	clock_gettime(CLOCK_REALTIME, &now);
 	header.time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	for (; mask; mask &= mask - 1) {
-		const struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+		const struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
 		LIST_FOREACH(capture, captures, of_target) {
 			capture_frame(capture, frame, &header);
@@ -266,19 +266,19 @@ static void capture_batch(struct captures *captures, const struct port *port, en
  * sends the frames, so that a capture has the bytes that the client reads. A GSO frame stays as it
  * is: only clients that take partial checksums get it.
  */
-static void complete_checksums(const struct port *port, struct batch *batch, uint32_t mask)
+static void complete_checksums(const struct port *port, struct batch *batch, uint64_t mask)
 {
 	if (port->operations->takes_partial_checksums(port))
 		return;
 	for (; mask; mask &= mask - 1) {
-		struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
 		if (!frame_is_gso(frame))
 			frame_complete_checksum(frame);
 	}
 }
 
-void capture_port(struct port *port, struct batch *batch, uint32_t mask,
+void capture_port(struct port *port, struct batch *batch, uint64_t mask,
 		  enum memtun_direction direction)
 {
 	if (direction == MEMTUN_TO_CLIENT)
@@ -286,7 +286,7 @@ void capture_port(struct port *port, struct batch *batch, uint32_t mask,
 	capture_batch(&port->captures, port, port->mode, batch, mask, direction);
 }
 
-void capture_bridge(struct port *port, struct batch *batch, uint32_t mask,
+void capture_bridge(struct port *port, struct batch *batch, uint64_t mask,
 		    enum memtun_direction direction)
 {
 	if (direction == MEMTUN_TO_CLIENT)

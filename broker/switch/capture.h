@@ -36,13 +36,13 @@ void capture_end_bridge(struct bridge *bridge);
  * direction says. Frames to the client have the bytes that it is to read: a checksum that was left
  * to a client that takes no partial checksums is completed in the batch.
  */
-void capture_port(struct port *port, struct batch *batch, uint32_t mask,
+void capture_port(struct port *port, struct batch *batch, uint64_t mask,
 		  enum memtun_direction direction);
 
 /*
  * Do the same for the captures of the port's bridge. The frames have the bridge's mode.
  */
-void capture_bridge(struct port *port, struct batch *batch, uint32_t mask,
+void capture_bridge(struct port *port, struct batch *batch, uint64_t mask,
 		    enum memtun_direction direction);
 
 #endif

@@ -166,7 +166,7 @@ static enum lane_received lane_read(struct lane *lane)
 	struct engine *engine = lane->engine;
 	enum lane_received received;
 	unsigned int count = 0;
-	uint32_t mask = 0;
+	uint64_t mask = 0;
 
 	received = lane->link->receive(lane, &count, &mask);
 	if (mask)

@@ -43,7 +43,7 @@ enum lane_received {
 struct lane_link {
 	/* Read frames into the engine's batch, and set *count to the number of entries that were
 	 * used. Set the bits of valid frames in *mask, and count the other frames as dropped. */
-	enum lane_received (*receive)(struct lane *lane, unsigned int *count, uint32_t *mask);
+	enum lane_received (*receive)(struct lane *lane, unsigned int *count, uint64_t *mask);
 
 	/* Send frames, and count each one as delivered or dropped. Return how many were counted;
 	 * the others have to wait. */
@@ -133,7 +133,7 @@ void lane_set_port(struct lane *lane, struct port *port);
 
 /* Send the batch's frames whose bits are set in mask, which came from `source`. A full backlog may
  * pause the source. */
-void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint32_t mask);
+void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint64_t mask);
 
 /* Read and forward the frames that the other end sent before it was closed. */
 void lane_drain(struct lane *lane);

@@ -9,13 +9,14 @@
 
 /* Collect the frames of the batch that this lane can take, and complete their checksums if it needs
  * that. Counts the others as dropped. */
-static unsigned int lane_select(struct lane *lane, struct batch *batch, uint32_t mask,
+static unsigned int lane_select(struct lane *lane, struct batch *batch, uint64_t mask,
 				struct frame *frames[BATCH_FRAMES])
 {
 	unsigned int count = 0;
 
+	frames[0] = NULL;
 	for (; mask; mask &= mask - 1) {
-		struct frame *frame = &batch->frames[__builtin_ctz(mask)];
+		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
 		if (frame_is_gso(frame) && !lane->format.vnet_size) {
 			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION, 1);
@@ -95,9 +96,9 @@ static void lane_keep(struct lane *lane, const struct source *source, struct fra
 		lane_close_later(lane);
 }
 
-void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint32_t mask)
+void lane_send(struct lane *lane, struct source *source, struct batch *batch, uint64_t mask)
 {
-	struct frame *frames[BATCH_FRAMES] = {NULL};
+	struct frame *frames[BATCH_FRAMES];
 	unsigned int count = lane_select(lane, batch, mask, frames);
 	unsigned int done = 0;
 

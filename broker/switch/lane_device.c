@@ -27,12 +27,12 @@ static ssize_t device_read(struct lane *lane, struct packet_slot *slot, unsigned
 	return length;
 }
 
-static enum lane_received device_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
+static enum lane_received device_receive(struct lane *lane, unsigned int *count, uint64_t *mask)
 {
 	struct batch *batch = lane->engine->batch;
 	size_t headers = frame_format_size(&lane->format);
 
-	for (*count = 0; *count < BATCH_FRAMES; (*count)++) {
+	for (*count = 0; *count < BATCH_READ_MAX; (*count)++) {
 		struct packet_slot *slot = &lane->engine->packet_io->receive[*count];
 		ssize_t length = device_read(lane, slot, *count);
 
@@ -50,7 +50,7 @@ static enum lane_received device_receive(struct lane *lane, unsigned int *count,
 		}
 		batch->frames[*count].length = (uint32_t)((size_t)length - headers);
 		if (lane_check(lane, &batch->frames[*count], slot->headers))
-			*mask |= UINT32_C(1) << *count;
+			*mask |= UINT64_C(1) << *count;
 	}
 	return LANE_RECEIVED_SOME;
 }

@@ -123,7 +123,7 @@ static unsigned int packet_count_filled(const struct packet_io *io, unsigned int
 	return received;
 }
 
-static enum lane_received packet_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
+static enum lane_received packet_receive(struct lane *lane, unsigned int *count, uint64_t *mask)
 {
 	struct packet_io *io = lane->engine->packet_io;
 	unsigned int asked = lane->batch_hint;
@@ -145,7 +145,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 		received = filled;
 	for (unsigned int i = 0; i < received; i++) {
 		if (packet_take(lane, i, &io->received[i]))
-			*mask |= UINT32_C(1) << i;
+			*mask |= UINT64_C(1) << i;
 		else
 			lane->engine->batch->frames[i].copy = NULL;
 	}
@@ -153,7 +153,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 	if (received < (unsigned int)result)
 		return LANE_RECEIVED_END;
 	/* Read a whole batch next time if this one was full, else one frame more than this time. */
-	lane->batch_hint = received == asked ? BATCH_FRAMES : (uint8_t)(received + 1);
+	lane->batch_hint = received == asked ? BATCH_READ_MAX : (uint8_t)(received + 1);
 	return received == asked ? LANE_RECEIVED_SOME : LANE_RECEIVED_ALL;
 }
 

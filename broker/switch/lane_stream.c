@@ -25,7 +25,7 @@
 #define READ_SIZE (64 * 1024)
 
 _Static_assert(READ_SIZE + LENGTH_SIZE + FRAME_FORMAT_MAX + FRAME_MAX <=
-		       BATCH_FRAMES * BATCH_STRIDE,
+		       BATCH_READ_MAX * BATCH_STRIDE,
 	       "the kept part and a read fit the batch");
 
 struct stream {
@@ -93,12 +93,12 @@ static bool stream_take(struct lane *lane, unsigned int index, unsigned char *by
 /* Make frames of the complete frames in the bytes, at most a batch. Returns how many bytes they had
  * with their lengths, or -1 if a length is too large. */
 static ssize_t stream_split(struct lane *lane, unsigned char *bytes, size_t size,
-			    unsigned int *count, uint32_t *mask)
+			    unsigned int *count, uint64_t *mask)
 {
 	size_t max = FRAME_MAX + frame_format_size(&lane->format);
 	size_t at = 0;
 
-	while (*count < BATCH_FRAMES && size - at >= LENGTH_SIZE) {
+	while (*count < BATCH_READ_MAX && size - at >= LENGTH_SIZE) {
 		size_t length = length_read(bytes + at);
 
 		if (length > max) {
@@ -108,7 +108,7 @@ static ssize_t stream_split(struct lane *lane, unsigned char *bytes, size_t size
 		if (size - at - LENGTH_SIZE < length)
 			break;
 		if (stream_take(lane, *count, bytes + at + LENGTH_SIZE, length))
-			*mask |= UINT32_C(1) << *count;
+			*mask |= UINT64_C(1) << *count;
 		(*count)++;
 		at += LENGTH_SIZE + length;
 	}
@@ -121,7 +121,7 @@ bool stream_has_whole(const struct stream *stream)
 	       stream->size - LENGTH_SIZE >= length_read(stream->part);
 }
 
-static enum lane_received stream_receive(struct lane *lane, unsigned int *count, uint32_t *mask)
+static enum lane_received stream_receive(struct lane *lane, unsigned int *count, uint64_t *mask)
 {
 	struct stream *stream = lane->stream;
 	unsigned char *bytes = batch_buffer(lane->engine->batch, 0);

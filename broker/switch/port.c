@@ -132,12 +132,12 @@ int port_join(struct port *port, const char *name, struct fault *fault)
 	return 0;
 }
 
-void port_forward(struct port *port, struct batch *batch, uint32_t mask)
+void port_forward(struct port *port, struct batch *batch, uint64_t mask)
 {
-	for (uint32_t rest = mask; rest; rest &= rest - 1)
+	for (uint64_t rest = mask; rest; rest &= rest - 1)
 		port_count(port, MEMTUN_A_FROM_CLIENT_BYTES,
-			   batch->frames[__builtin_ctz(rest)].length);
-	port_count(port, MEMTUN_A_FROM_CLIENT_FRAMES, (uint64_t)__builtin_popcount(mask));
+			   batch->frames[__builtin_ctzll(rest)].length);
+	port_count(port, MEMTUN_A_FROM_CLIENT_FRAMES, (uint64_t)__builtin_popcountll(mask));
 	if (!LIST_EMPTY(&port->captures))
 		capture_port(port, batch, mask, MEMTUN_FROM_CLIENT);
 	bridge_forward(port, batch, mask);

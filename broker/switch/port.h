@@ -45,7 +45,7 @@ struct port_operations {
 	 * Deliver the batch's frames whose bits are set in mask, keep them in a backlog, or drop
 	 * them, and count each. A backlog that is full may pause the source.
 	 */
-	void (*send)(struct port *port, struct source *source, struct batch *batch, uint32_t mask);
+	void (*send)(struct port *port, struct source *source, struct batch *batch, uint64_t mask);
 
 	/* Return whether all of the port's clients take frames whose checksum is left to them. */
 	bool (*takes_partial_checksums)(const struct port *port);
@@ -76,7 +76,7 @@ struct port {
 	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */
 	SLIST_ENTRY(port) in_unflushed; /* while its adapter has frames to send */
 	bool is_unflushed;
-	uint32_t pending;       /* bits of the batch's frames that go to this port */
+	uint64_t pending;       /* bits of the batch's frames that go to this port */
 	unsigned int addresses; /* that its bridge has learned from it */
 	ev_timer loop_shut;     /* active while the bridge's loop guard has shut the port */
 	uint32_t id;
@@ -135,7 +135,7 @@ int port_join(struct port *port, const char *name, struct fault *fault);
 void port_leave(struct port *port);
 
 /* Count frames of the batch that the client has sent, and forward them. */
-void port_forward(struct port *port, struct batch *batch, uint32_t mask);
+void port_forward(struct port *port, struct batch *batch, uint64_t mask);
 
 /* Put what is known of every port into the set; and its counters. */
 void port_describe(const struct port *port, struct attribute_set *set);

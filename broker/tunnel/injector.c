@@ -70,12 +70,12 @@ static enum memtun_attribute injector_frame_fault(const struct injector *injecto
 }
 
 /* Read frames into the batch. Returns false once the client has closed its end. */
-static bool injector_receive(struct injector *injector, unsigned int *count, uint32_t *mask)
+static bool injector_receive(struct injector *injector, unsigned int *count, uint64_t *mask)
 {
 	struct batch *batch = injector->tunnel->port.engine->batch;
 	enum memtun_attribute reason;
 
-	for (*count = 0; *count < BATCH_FRAMES; (*count)++) {
+	for (*count = 0; *count < BATCH_READ_MAX; (*count)++) {
 		unsigned char *buffer = batch_buffer(batch, *count);
 		ssize_t length;
 
@@ -92,7 +92,7 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 		if (reason)
 			injector_count_fault(injector, reason);
 		else
-			*mask |= UINT32_C(1) << *count;
+			*mask |= UINT64_C(1) << *count;
 	}
 	return true;
 }
@@ -122,7 +122,7 @@ static void injector_add_drops(struct injector *injector, bool subtract)
 }
 
 /* Send frames to the client, as if they came from its bridge. */
-static void injector_deliver(struct injector *injector, struct batch *batch, uint32_t mask)
+static void injector_deliver(struct injector *injector, struct batch *batch, uint64_t mask)
 {
 	struct port *port = &injector->tunnel->port;
 
@@ -148,7 +148,7 @@ static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 	struct tunnel *tunnel = injector->tunnel;
 	struct batch *batch = tunnel->port.engine->batch;
 	unsigned int count;
-	uint32_t mask = 0;
+	uint64_t mask = 0;
 	bool there = injector_receive(injector, &count, &mask);
 
 	(void)loop;

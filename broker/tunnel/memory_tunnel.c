@@ -19,22 +19,22 @@
 
 /* Send each frame of the mask to the queue that its flow belongs to. */
 static void tunnel_send_by_flow(struct tunnel *tunnel, struct source *source, struct batch *batch,
-				uint32_t mask)
+				uint64_t mask)
 {
 	unsigned int chosen[BATCH_FRAMES]; /* for each frame, the index of its queue */
 	unsigned int index = 0;
 	struct queue *queue;
 
-	for (uint32_t rest = mask; rest; rest &= rest - 1) {
-		unsigned int i = (unsigned int)__builtin_ctz(rest);
+	for (uint64_t rest = mask; rest; rest &= rest - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(rest);
 
 		chosen[i] = flow_hash(tunnel->port.mode, &batch->frames[i]) % tunnel->queue_count;
 	}
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
-		uint32_t here = 0;
+		uint64_t here = 0;
 
-		for (uint32_t rest = mask; rest; rest &= rest - 1) {
-			if (chosen[__builtin_ctz(rest)] == index)
+		for (uint64_t rest = mask; rest; rest &= rest - 1) {
+			if (chosen[__builtin_ctzll(rest)] == index)
 				here |= rest & -rest;
 		}
 		if (here)
@@ -44,10 +44,10 @@ static void tunnel_send_by_flow(struct tunnel *tunnel, struct source *source, st
 }
 
 static void tunnel_send(struct port *port, struct source *source, struct batch *batch,
-			uint32_t mask)
+			uint64_t mask)
 {
 	struct tunnel *tunnel = container_of(port, struct tunnel, port);
-	unsigned int frames = (unsigned int)__builtin_popcount(mask);
+	unsigned int frames = (unsigned int)__builtin_popcountll(mask);
 
 	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
 	if (!LIST_EMPTY(&port->captures))

@@ -52,10 +52,10 @@ static void uplink_publish(struct uplink *uplink, enum memtun_event event)
 /* ------------------------------------------------------------------------------ the port */
 
 static void uplink_send(struct port *port, struct source *source, struct batch *batch,
-			uint32_t mask)
+			uint64_t mask)
 {
 	struct uplink *uplink = container_of(port, struct uplink, port);
-	unsigned int frames = (unsigned int)__builtin_popcount(mask);
+	unsigned int frames = (unsigned int)__builtin_popcountll(mask);
 
 	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
 	if (!LIST_EMPTY(&port->captures))

@@ -87,7 +87,7 @@ static void pause_and_deliver(struct broker_fixture *fixture, const char *overfl
 	injector = injector_opened(fixture, "name=vm,direction=to-client");
 	sent = frames_send(fixture, injector, 0, MANY);
 	assert_true(sent < MANY);
-	assert_in_range(shown(fixture, "vm", "to-client-queued"), 10, 10 + BATCH_FRAMES);
+	assert_in_range(shown(fixture, "vm", "to-client-queued"), 10, 10 + BATCH_READ_MAX);
 	for (int i = 0; received < MANY && i < ROUNDS_MAX; i++) {
 		assert_true(shown(fixture, "vm", "to-client-unread") > 0);
 		received = frames_receive(fixture, fd, received);
@@ -119,7 +119,7 @@ static void an_injector_resumes_at_half_of_the_backlog(void **state)
 	assert_true(frames_send(*state, injector, 0, 2 * MANY) < 2 * MANY);
 	full = shown(*state, "vm", "to-client-queued");
 	offered = shown(*state, "vm", "to-client-offered");
-	assert_in_range(full, 1000, 1000 + BATCH_FRAMES);
+	assert_in_range(full, 1000, 1000 + BATCH_READ_MAX);
 	for (int i = 0; i < ROUNDS_MAX && shown(*state, "vm", "to-client-offered") == offered;
 	     i++) {
 		queued = shown(*state, "vm", "to-client-queued");
@@ -212,7 +212,7 @@ static void an_injector_is_paused_with_its_tunnel(void **state)
 	injectors[1] = injector_opened(*state, "name=vm1,direction=from-client");
 	assert_int_equal(frames_send(*state, injectors[1], MANY, MANY + 1), MANY + 1);
 	assert_int_equal(shown(*state, "vm2", "to-client-offered"), offered);
-	assert_in_range(shown(*state, "vm2", "to-client-queued"), 10, 10 + BATCH_FRAMES);
+	assert_in_range(shown(*state, "vm2", "to-client-queued"), 10, 10 + BATCH_READ_MAX);
 	close(injectors[0]);
 	for (int i = 0; received < sent && i < ROUNDS_MAX; i++) {
 		int64_t number = frame_receive(two);
