@@ -24,8 +24,8 @@ static void handoff_accepted(struct listener *listener, int fd, uid_t uid, pid_t
 	struct fault fault = {0};
 	struct queue *queue;
 
-	if (!tunnel_open(listener->control->tunnels, &handoff->options, uid, &queue, &client_fd,
-			 &fault)) {
+	if (!tunnel_open(listener->control->tunnels, &handoff->options, uid, pid, &queue,
+			 &client_fd, &fault)) {
 		log_line(LOG_LEVEL_WARNING, "client %d gets no tunnel: %s", pid, fault.text);
 		return;
 	}

@@ -4,39 +4,13 @@
  * injectors behind.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "broker/control/control.h"
 #include "broker/control/request_parts.h"
 #include "broker/engine/account.h"
 #include "broker/engine/engine.h"
-#include "common/utf8.h"
+#include "broker/engine/program.h"
 #include "memtun/transport.h"
-
-/* Room for the name of a program in /proc/PID/comm: 15 bytes (TASK_COMM_LEN), a newline, a NUL. */
-#define PROGRAM_SIZE 17
-
-/* Read the name of the process's program. A process can give itself any bytes as a name, so make it
- * text. Return NULL if the process has ended. */
-static const char *program_name(pid_t pid, char name[PROGRAM_SIZE])
-{
-	char path[sizeof("/proc//comm") + 3 * sizeof(pid_t)];
-	const char *read = NULL;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return NULL;
-	if (fgets(name, PROGRAM_SIZE, file)) {
-		name[strcspn(name, "\n")] = '\0';
-		utf8_make_printable(name);
-		read = name[0] ? name : NULL;
-	}
-	fclose(file);
-	return read;
-}
 
 /* Return the session of the account, or NULL if the client is no longer connected. */
 static struct session *account_session(struct control *control, const struct account *account)
@@ -54,8 +28,7 @@ static void answer_session(struct session *session, const struct account *accoun
 {
 	const struct session *shown = account_session(session->control, account);
 	uint64_t queued = account->used[ACCOUNT_BYTES];
-	char name[PROGRAM_SIZE];
-	const char *program = program_name(account->pid, name);
+	char program[PROGRAM_NAME_SIZE];
 	struct attribute_set set = {0};
 
 	if (shown)
@@ -63,7 +36,7 @@ static void answer_session(struct session *session, const struct account *accoun
 	attribute_set_put_number(&set, MEMTUN_A_ID, account->id);
 	attribute_set_put_number(&set, MEMTUN_A_OWNER, account->uid);
 	attribute_set_put_number(&set, MEMTUN_A_PID, (uint64_t)account->pid);
-	if (program)
+	if (program_name(account->pid, program) == 0)
 		attribute_set_put_string(&set, MEMTUN_A_PROGRAM, program);
 	attribute_set_put_number(&set, MEMTUN_A_STATE, shown ? MEMTUN_OPEN : MEMTUN_CLOSED);
 	attribute_set_put_number(&set, MEMTUN_A_CAPTURES, account->used[ACCOUNT_CAPTURES]);

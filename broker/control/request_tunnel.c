@@ -97,8 +97,8 @@ static int open_one(struct session *session, struct fault *fault)
 	struct queue *queue;
 	int client_fd;
 
-	tunnel = tunnel_open(session->control->tunnels, set, session->uid, &queue, &client_fd,
-			     fault);
+	tunnel = tunnel_open(session->control->tunnels, set, session->uid, session->pid, &queue,
+			     &client_fd, fault);
 	if (!tunnel)
 		return -1;
 	answer_opened(session, tunnel, queue, client_fd);
@@ -210,6 +210,7 @@ static enum request_result open_unattached(struct session *session, struct fault
 		fault_set(fault, errno, "cannot open a queue: %s", strerror(errno));
 		return REQUEST_FAILED;
 	}
+	queue->opener = session->pid;
 	answer_opened(session, NULL, queue, client_fd);
 	return REQUEST_ANSWERED;
 }

@@ -94,13 +94,18 @@ void queue_attach(struct queue *queue, struct tunnel *tunnel)
 	queue->tunnel = tunnel;
 	LIST_INSERT_HEAD(&tunnel->queues, queue, in_tunnel);
 	tunnel->queue_count++;
+	tunnel->opener = queue->opener;
 	lane_set_port(&queue->lane, &tunnel->port);
 }
 
 void queue_detach(struct queue *queue)
 {
+	struct queue *last;
+
 	lane_set_port(&queue->lane, NULL);
 	LIST_REMOVE(queue, in_tunnel);
 	queue->tunnel->queue_count--;
+	last = LIST_FIRST(&queue->tunnel->queues);
+	queue->tunnel->opener = last ? last->opener : 0;
 	queue->tunnel = NULL;
 }

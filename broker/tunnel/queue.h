@@ -30,6 +30,7 @@ struct queue {
 	uint32_t id;
 	ino_t client_inode; /* of the client's end: dup(2) and fork(2) keep it */
 	enum memtun_socket socket;
+	pid_t opener; /* the process that it was made for; 0: unknown */
 };
 
 /*

@@ -265,6 +265,16 @@ static void tunnel_describe_counters(struct tunnel *tunnel, struct attribute_set
 	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_UNREAD, unread);
 }
 
+/* Put the process that has the tunnel open into the set, if it is open. */
+static void tunnel_describe_opener(struct tunnel *tunnel, struct attribute_set *set)
+{
+	if (!tunnel->opener || attribute_set_number(set, MEMTUN_A_STATE) != MEMTUN_OPEN)
+		return;
+	attribute_set_put_number(set, MEMTUN_A_PID, (uint64_t)tunnel->opener);
+	if (program_name(tunnel->opener, tunnel->program) == 0)
+		attribute_set_put_string(set, MEMTUN_A_PROGRAM, tunnel->program);
+}
+
 void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_set *set)
 {
 	unsigned int open = tunnel->kind->open_count ? tunnel->kind->open_count(tunnel) : 0;
@@ -280,6 +290,7 @@ void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_se
 	attribute_set_put_number(set, MEMTUN_A_STATE, open ? MEMTUN_OPEN : MEMTUN_CLOSED);
 	if (tunnel->kind->describe)
 		tunnel->kind->describe(tunnel, set);
+	tunnel_describe_opener(tunnel, set);
 	if (tunnel->socket == MEMTUN_DGRAM)
 		attribute_set_put_number(set, MEMTUN_A_HANGUP_SEEN,
 					 tunnel->port.engine->diag.fd >= 0);

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "broker/engine/program.h"
 #include "broker/switch/port.h"
 #include "broker/switch/port_names.h"
 #include "common/attribute_set.h"
@@ -117,6 +118,8 @@ struct tunnel {
 	LIST_HEAD(, queue) queues;    /* of memory_tunnel_kind */
 	LIST_HEAD(, injector) injectors;
 	unsigned int queue_count;
+	pid_t opener;                    /* the process that opened it last; 0: unknown */
+	char program[PROGRAM_NAME_SIZE]; /* the opener's, as tunnel_describe() found it last */
 	enum memtun_socket socket;
 	struct frame_format format; /* of its queues */
 	bool persistent;
@@ -148,12 +151,12 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 			  bool persistent, struct fault *fault);
 
 /*
- * Open a tunnel, which is made if it doesn't exist. The client's end, *client_fd, is the caller's.
+ * Open a tunnel for a process, and make it if it doesn't exist. The client's end, *client_fd, is the caller's.
  * *queue is NULL where the frames don't pass through the broker. NULL with the fault filled: as
  * tunnel_add(), and EBUSY (open already), E2BIG, EMFILE.
  */
 struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *options, uid_t uid,
-			   struct queue **queue, int *client_fd, struct fault *fault);
+			   pid_t pid, struct queue **queue, int *client_fd, struct fault *fault);
 
 /* Attach a queue that has no tunnel yet, as tunnel_open() attaches a new one. */
 struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set *options,

@@ -69,7 +69,7 @@ static void tunnel_undo(struct tunnel *tunnel, uint32_t last_id)
 }
 
 struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *options, uid_t uid,
-			   struct queue **queue, int *client_fd, struct fault *fault)
+			   pid_t pid, struct queue **queue, int *client_fd, struct fault *fault)
 {
 	uint32_t last_id = tunnels->bridges->engine->last_id;
 	struct tunnel *tunnel = tunnel_obtain(tunnels, options, uid, fault);
@@ -81,6 +81,9 @@ struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *
 		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
+	tunnel->opener = pid;
+	if (*queue)
+		(*queue)->opener = pid;
 	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, *queue ? (*queue)->id : 0);
 	return tunnel;
 }

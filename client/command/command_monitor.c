@@ -56,6 +56,8 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	const char *type = memtun_record_string(record, "type");
 	const char *reason = memtun_record_string(record, "reason");
 	const char *changed = memtun_record_string(record, "changed");
+	const char *pid = memtun_record_string(record, "pid");
+	const char *program = memtun_record_string(record, "program");
 	char joined[UPLINK_JOINED_SIZE];
 	uint64_t time = 0;
 
@@ -71,6 +73,8 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		or_nothing(peer), address ? " address " : "", or_nothing(address));
 	if (type)
 		fprintf(output, " type %s %s", type, uplink_joined(record, joined));
+	fprintf(output, "%s%s%s%s", pid ? " pid " : "", or_nothing(pid), program ? " program " : "",
+		or_nothing(program));
 	fprintf(output, "%s%s%s%s\n", changed ? " keys " : "", or_nothing(changed),
 		reason ? ": " : "", or_nothing(reason));
 	monitor->failed |= output_flush() < 0;

@@ -206,8 +206,8 @@ enum memtun_attribute {
 	MEMTUN_A_AGE = 88,      /* u64: nanoseconds since an address was last seen */
 	MEMTUN_A_CONNECTS = 89, /* u64: how often an uplink has come up */
 	MEMTUN_A_REASON = 90,   /* string: why an uplink is down */
-	MEMTUN_A_PID = 91,      /* the process that connected a session */
-	MEMTUN_A_PROGRAM = 92,  /* string: the name of that process */
+	MEMTUN_A_PID = 91,      /* the process that connected a session, or opened a tunnel */
+	MEMTUN_A_PROGRAM = 92,  /* string: the name of that process's program */
 	MEMTUN_A_CAPTURES = 93,
 	MEMTUN_A_INJECTORS = 94,
 	MEMTUN_A_SUBSCRIPTIONS = 95, /* to events */

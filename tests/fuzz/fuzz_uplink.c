@@ -62,7 +62,7 @@ static int tunnel_make(char *text)
 	struct queue *queue;
 	int fd;
 
-	if (!tunnel_open(world.broker->tunnels, &options, 1000, &queue, &fd, &fault))
+	if (!tunnel_open(world.broker->tunnels, &options, 1000, 0, &queue, &fd, &fault))
 		abort();
 	return fd;
 }

@@ -60,6 +60,8 @@ ends_with 0 memtun bridge show lab
 is "$(grep -c alone "$scratch/output")$(grep -c first "$scratch/output")" 00 "what isn't on lab"
 ends_with 1 memtun bridge show none
 says "there is no bridge 'none'"
+ends_with 0 memtun exec -t opened:bridge=lab -- sh -c 'echo $$ && memtun bridge show lab'
+has "$(sed -n 's/ *$//; /opened/p' "$scratch/output")" " pid $(sed -n 1p "$scratch/output") sh"
 ok "bridges are a tree of their ports and of the addresses behind them"
 
 ends_with 0 memtun -s bridge show lab

@@ -101,7 +101,7 @@ is "$(json '[(r["object"], r["name"]) for r in d], d[0]["ports"], d[0]["hub"]')"
 	"[('bridge', 'lab'), ('tunnel', 'left')] 1 False" "the bridge in JSON"
 ends_with 0 memtun show
 is "$(sed -n 1p "$scratch/output" | tr -s ' ')" \
-	"NAME MODE STATE BRIDGE PEER SOCKET BACKEND MTU PERSISTENT OWNER" "the table's heading"
+	"NAME MODE STATE BRIDGE PEER SOCKET BACKEND MTU PERSISTENT OWNER PID PROGRAM" "the table's heading"
 is "$(wc -l <"$scratch/output")" 3 "the table's lines"
 ends_with 0 memtun -s show left
 has "$output" "FROM-CLIENT-FRAMES"
@@ -237,20 +237,27 @@ watches "$scratch/lines" memtun monitor
 lines=$!
 ends_with 0 memtun add watched bridge lab
 ends_with 0 memtun set watched mtu 1400
-ends_with 0 memtun exec -t watched -- true
+ends_with 0 memtun exec -t watched -- sh -c "memtun show watched && memtun -j show watched"
+opener=$(sed -n 's/^ *"pid": \([0-9]*\),$/\1/p' "$scratch/output")
+has "$(sed -n 1p "$scratch/output")" " PID *PROGRAM*"
+has "$(sed -n 2p "$scratch/output")" " $opener *sh*"
+has "$(cat "$scratch/output")" '"program": "sh"'
 ends_with 0 memtun del watched
 turns_until grep -q '"deleted"' "$scratch/events"
 turns_until grep -q ' deleted watched' "$scratch/lines"
-"${PYTHON:-python3}" - "$scratch/events" <<'END' || fail "the events: $(cat "$scratch/events")"
+"${PYTHON:-python3}" - "$scratch/events" "$opener" <<'END' || fail "the events: $(cat "$scratch/events")"
 import json, sys
 events = [json.loads(line) for line in open(sys.argv[1])]
 mine = [e for e in events if e["name"] == "watched"]
 kinds = [e["event"] for e in mine]
 assert kinds == ["added", "changed", "opened", "closed", "deleted"], kinds
+assert [e.get("pid") for e in mine] == [None, None, int(sys.argv[2]), None, None], mine
 assert mine[1]["mtu"] == 1400 and mine[0]["bridge"] == "lab", mine
 assert all(isinstance(e["time"], int) and isinstance(e["id"], int) for e in events), events
 assert [e["time"] for e in events] == sorted(e["time"] for e in events), events
 END
+grep -q " opened watched tap bridge lab pid $opener program memtun\$" "$scratch/lines" ||
+	fail "no process in: $(grep opened "$scratch/lines")"
 kill "$broker"
 wait "$monitor"
 is $? 1 "the monitor's status when the broker ends"

@@ -248,15 +248,29 @@ static void expect_event(struct broker_fixture *fixture, enum memtun_event event
 	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_EVENT), event);
 }
 
+static void assert_opener(struct broker_fixture *fixture, pid_t pid)
+{
+	struct answer answer;
+
+	record_show(fixture, MEMTUN_CMD_TUNNEL_SHOW, "k", &answer);
+	assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_PID), pid);
+}
+
 static void changes_of_the_interface_become_events(void **state)
 {
 	struct broker_fixture *fixture = *state;
 
 	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=k,backend=kernel");
+	close(tunnel_opened(fixture, "name=k"));
+	interface.queues = 1;
+	assert_opener(fixture, getpid());
+	interface.queues = 0;
 	done(fixture, MEMTUN_CMD_SUBSCRIBE, "");
+	expect_event(fixture, MEMTUN_EVENT_CLOSED);
 	/* Its owner opens it without the broker. */
 	interface.queues = 1;
 	expect_event(fixture, MEMTUN_EVENT_OPENED);
+	assert_opener(fixture, 0);
 	/* A failure to ask makes no event. */
 	interface.ask_error = ENOBUFS;
 	interface.asked = 0;
