@@ -10,8 +10,9 @@ static const char *const overflow_words[] = {"drop-tail", "drop-head", "block", 
 static const char *const direction_words[] = {"from-client", "to-client", NULL};
 static const char *const state_words[] = {"closed", "open", "up", "down", NULL};
 static const char *const type_words[] = {
-	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", NULL,
+	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", "fd", "device", NULL,
 };
+static const char *const life_words[] = {"process", "pipe", "socket", NULL};
 static const char *const backend_words[] = {"memory", "kernel", NULL};
 static const char *const event_words[] = {
 	"added",          "changed",   "deleted",
@@ -110,6 +111,7 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_BACKEND] = WORD("backend", backend_words, TUNNEL),
 	[MEMTUN_A_PLAIN] = FLAG("plain", OPTION_REQUEST),
 	[MEMTUN_A_LOOP_GUARD] = FLAG("loop-guard", OPTION_REQUEST),
+	[MEMTUN_A_HAND_IN] = U32("hand-in", 1, UINT32_MAX, OPTION_REQUEST),
 	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
 	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),
@@ -147,6 +149,8 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_ADDRESS_MOVES] = U64("address-moves"),
 	[MEMTUN_A_LOOP_SHUT] = FLAG("loop-shut", 0),
 	[MEMTUN_A_CHANGED] = TEXT("changed", 0),
+	[MEMTUN_A_LIFE] = WORD("life", life_words, 0),
+	[MEMTUN_A_HAND_INS] = U32("hand-ins", 0, UINT32_MAX, 0),
 };
 
 enum memtun_attribute attribute_find(const char *word)

@@ -166,6 +166,18 @@ int memtun_bridge_show(struct memtun *memtun, const char *name, memtun_record_fu
 int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
 		      memtun_record_function *function, void *context);
 
+/*
+ * Make an uplink of type fd, which has a copy of the descriptor `fd`: a TUN or TAP device, or a
+ * connected UNIX socket. The options have the bridge and other keys of memtun(1); their type is fd
+ * or, where it must be a device, device. The broker deletes the uplink when the other side closes it, and when `life` hangs up: a
+ * pidfd, or an end of a pipe or of a UNIX socket; -1: none. Both descriptors stay the caller's.
+ * Further errors: EINVAL (the broker cannot use such a descriptor), EBADF, EBADFD (a device without
+ * an interface), EEXIST (the broker has it already), ELOOP (the broker has its other end), EPIPE
+ * and ESRCH (it has ended).
+ */
+int memtun_uplink_add_fd(struct memtun *memtun, const char *name,
+			 const struct memtun_options *options, int fd, int life);
+
 /* Change an uplink's options bridge, mtu, queue, overflow, address or gateway. */
 int memtun_uplink_set(struct memtun *memtun, const char *name,
 		      const struct memtun_options *options);

@@ -43,6 +43,7 @@ static void answer_session(struct session *session, const struct account *accoun
 	attribute_set_put_number(&set, MEMTUN_A_INJECTORS, account->used[ACCOUNT_INJECTORS]);
 	attribute_set_put_number(&set, MEMTUN_A_SUBSCRIPTIONS,
 				 account->used[ACCOUNT_SUBSCRIPTIONS]);
+	attribute_set_put_number(&set, MEMTUN_A_HAND_INS, account->used[ACCOUNT_HAND_INS]);
 	attribute_set_put_number(&set, MEMTUN_A_QUEUED_BYTES, queued);
 	answer_set(session, &set, -1);
 }

@@ -3,10 +3,14 @@
  * Requests about uplinks.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "broker/control/control.h"
 #include "broker/control/request_parts.h"
+#include "broker/engine/account.h"
+#include "broker/uplink/hand_in.h"
 #include "broker/uplink/uplink.h"
+#include "common/descriptor.h"
 #include "common/tunnel_name.h"
 
 static struct uplink *request_uplink(struct session *session, struct fault *fault)
@@ -28,6 +32,41 @@ static void answer_uplink(struct session *session, struct uplink *uplink)
 	answer_set(session, &set, -1);
 }
 
+enum request_result request_hand_in(struct session *session, struct fault *fault)
+{
+	struct attribute_set set = {0};
+	uint32_t id;
+	int fd;
+
+	if (account_check(session->account, ACCOUNT_HAND_INS, fault) < 0)
+		return REQUEST_FAILED;
+	if (hand_in_new(session->control->engine, session->account, &id, &fd) < 0) {
+		fault_set(fault, errno, "cannot make a hand-in: %s", strerror(errno));
+		return REQUEST_FAILED;
+	}
+	attribute_set_put_number(&set, MEMTUN_A_HAND_IN, id);
+	attribute_set_put_number(&set, MEMTUN_A_FDS, 1);
+	answer_set(session, &set, fd);
+	return REQUEST_ANSWERED;
+}
+
+/* Add an uplink, with what the hand-in has brought if the request names one. */
+static struct uplink *request_add(struct session *session, struct fault *fault)
+{
+	const struct attribute_set *set = request_set(session);
+	struct uplink_handed handed = {-1, -1};
+	struct uplink *uplink;
+
+	if (attribute_set_has(set, MEMTUN_A_HAND_IN) &&
+	    hand_in_take(session->account, (uint32_t)attribute_set_number(set, MEMTUN_A_HAND_IN),
+			 &handed, fault) < 0)
+		return NULL;
+	uplink = uplink_add(session->control->uplinks, set, &handed, session->uid, fault);
+	descriptor_close(&handed.fd);
+	descriptor_close(&handed.life);
+	return uplink;
+}
+
 enum request_result request_uplink_add(struct session *session, struct fault *fault)
 {
 	const char *name = attribute_set_string(request_set(session), MEMTUN_A_NAME);
@@ -37,7 +76,7 @@ enum request_result request_uplink_add(struct session *session, struct fault *fa
 		fault_set(fault, EINVAL, "an uplink's name has no %%d");
 		return REQUEST_FAILED;
 	}
-	uplink = uplink_add(session->control->uplinks, request_set(session), session->uid, fault);
+	uplink = request_add(session, fault);
 	if (!uplink)
 		return REQUEST_FAILED;
 	answer_uplink(session, uplink);

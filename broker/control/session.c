@@ -416,6 +416,7 @@ void session_free(struct session *session)
 		event_unsubscribe(&session->subscriber);
 		account_refund(session->account, ACCOUNT_SUBSCRIPTIONS, 1);
 	}
+	account_end_item(session->account, ACCOUNT_HAND_INS);
 	account_close(session->account);
 	memtun_transport_free(session->transport);
 	if (session->step)

@@ -9,8 +9,8 @@
 
 /*
  * The bounds. Idle captures and injectors take one descriptor and some 300 bytes each. A subscriber
- * that reads nothing takes up to 64 KiB of events, and the send buffer of its socket. The bytes are
- * those of four captures whose readers are as slow as captures allow, and of 16 for all clients.
+ * that reads nothing takes up to 64 KiB of events, and the send buffer of its socket. A hand-in takes
+ * one descriptor, and what its client has sent, for 10 seconds at most. The bytes are those of four captures whose readers are as slow as captures allow, and of 16 for all clients.
  */
 static const struct {
 	const char *name;
@@ -20,6 +20,7 @@ static const struct {
 	[ACCOUNT_CAPTURES] = {"captures", 64, 1024},
 	[ACCOUNT_INJECTORS] = {"injectors", 64, 1024},
 	[ACCOUNT_SUBSCRIPTIONS] = {"subscriptions", 1, 256},
+	[ACCOUNT_HAND_INS] = {"hand-ins", 16, 256},
 	[ACCOUNT_BYTES] = {"bytes", UINT64_C(64) << 20, UINT64_C(256) << 20},
 };
 
@@ -57,6 +58,17 @@ void account_close(struct account *account)
 {
 	account->is_open = false;
 	account_free_if_unused(account);
+}
+
+void account_end_item(struct account *account, enum account_item item)
+{
+	struct account_object *object, *next;
+
+	for (object = LIST_FIRST(&account->objects); object; object = next) {
+		next = LIST_NEXT(object, in_account);
+		if (object->item == item)
+			object->end(object);
+	}
 }
 
 void account_end_objects(struct account *account)

@@ -20,6 +20,7 @@ enum account_item {
 	ACCOUNT_CAPTURES,
 	ACCOUNT_INJECTORS,
 	ACCOUNT_SUBSCRIPTIONS,
+	ACCOUNT_HAND_INS,
 	ACCOUNT_BYTES, /* of records that wait in captures */
 	ACCOUNT_ITEMS, /* the number of items */
 };
@@ -57,6 +58,9 @@ struct account *account_open(struct accounts *accounts, uint32_t id, uid_t uid, 
 
 /* Close the account of a client that has disconnected. The last object of the account frees it. */
 void account_close(struct account *account);
+
+/* End the account's objects of that item. The account must be open. */
+void account_end_item(struct account *account, enum account_item item);
 
 /* End the objects of the account, which is freed unless it is open. */
 void account_end_objects(struct account *account);

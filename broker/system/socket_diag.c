@@ -31,7 +31,7 @@ static int peer_attribute(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-static enum socket_peer answer_read(const struct nlmsghdr *header, uint32_t peer)
+static enum socket_peer answer_read(const struct nlmsghdr *header, uint32_t *peer)
 {
 	if (header->nlmsg_type == NLMSG_ERROR) {
 		const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
@@ -39,14 +39,14 @@ static enum socket_peer answer_read(const struct nlmsghdr *header, uint32_t peer
 		return error->error == -ENOENT ? SOCKET_PEER_GONE : SOCKET_PEER_UNKNOWN;
 	}
 	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    mnl_attr_parse(header, sizeof(struct unix_diag_msg), peer_attribute, &peer) < 0)
+	    mnl_attr_parse(header, sizeof(struct unix_diag_msg), peer_attribute, peer) < 0)
 		return SOCKET_PEER_UNKNOWN;
-	return peer ? SOCKET_PEER_THERE : SOCKET_PEER_GONE;
+	return *peer ? SOCKET_PEER_THERE : SOCKET_PEER_GONE;
 }
 
-/* `peer` is the peer's inode to assume where the answer has none. */
+/* *peer is the peer's inode to assume where the answer has none, and becomes the answer's. */
 static enum socket_peer diag_ask(struct socket_diag *diag, ino_t inode, uint32_t show,
-				 uint32_t peer)
+				 uint32_t *peer)
 {
 	_Alignas(8) char bytes[4096];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
@@ -81,10 +81,23 @@ static enum socket_peer diag_ask(struct socket_diag *diag, ino_t inode, uint32_t
 
 enum socket_peer socket_diag_peer(struct socket_diag *diag, ino_t inode)
 {
-	return diag_ask(diag, inode, UDIAG_SHOW_PEER, 0);
+	uint32_t peer = 0;
+
+	return diag_ask(diag, inode, UDIAG_SHOW_PEER, &peer);
 }
 
 enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode)
 {
-	return diag_ask(diag, inode, 0, 1);
+	uint32_t peer = 1;
+
+	return diag_ask(diag, inode, 0, &peer);
+}
+
+enum socket_peer socket_diag_peer_inode(struct socket_diag *diag, ino_t inode, ino_t *peer)
+{
+	uint32_t number = 0;
+	enum socket_peer answer = diag_ask(diag, inode, UDIAG_SHOW_PEER, &number);
+
+	*peer = number;
+	return answer;
 }

@@ -30,6 +30,10 @@ void socket_diag_close(struct socket_diag *diag);
 /* Query whether the socket with that inode and its peer both exist. */
 enum socket_peer socket_diag_peer(struct socket_diag *diag, ino_t inode);
 
+/* Query the inode of the peer of the socket with that inode, which is stored if the answer is
+ * SOCKET_PEER_THERE. */
+enum socket_peer socket_diag_peer_inode(struct socket_diag *diag, ino_t inode, ino_t *peer);
+
 /* Query whether the socket with that inode exists, whatever its peer. */
 enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode);
 

@@ -161,6 +161,7 @@ void uplink_lost(struct uplink *uplink, const char *reason)
 
 static void uplink_lane_ended(struct lane *lane)
 {
+	struct uplink *uplink = container_of(lane->port, struct uplink, port);
 	const char *reason = "the other side has closed it";
 
 	/* strerror(EBADFD), "File descriptor in bad state", doesn't say what happened. */
@@ -168,7 +169,10 @@ static void uplink_lane_ended(struct lane *lane)
 		reason = "the interface was deleted";
 	else if (lane->error)
 		reason = strerror(lane->error);
-	uplink_lost(container_of(lane->port, struct uplink, port), reason);
+	if (uplink->kind->opens_once)
+		uplink_delete_ended(uplink, reason);
+	else
+		uplink_lost(uplink, reason);
 }
 
 static const struct lane_owner uplink_lane_owner = {.ended = uplink_lane_ended};
@@ -214,7 +218,7 @@ static void uplink_free(struct uplink *uplink)
 }
 
 static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute_set *options,
-				 uid_t uid, struct fault *fault)
+				 struct uplink_handed *handed, uid_t uid, struct fault *fault)
 {
 	const struct uplink_kind *kind = uplink_kind_for(options, fault);
 	struct adapter_config *config;
@@ -229,6 +233,7 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	}
 	uplink->uplinks = uplinks;
 	uplink->kind = kind;
+	uplink->handed = handed;
 	uplink->delay = DELAY_FIRST;
 	uplink->port.mode = MEMTUN_TAP;
 	uplink->port.mtu = kind->mtu;
@@ -279,8 +284,8 @@ static int uplink_check_loop(const struct uplink *uplink, const char *bridge, st
 	return 0;
 }
 
-struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options, uid_t uid,
-			  struct fault *fault)
+struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options,
+			  struct uplink_handed *handed, uid_t uid, struct fault *fault)
 {
 	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
 	struct uplink *uplink;
@@ -289,7 +294,7 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	if (engine_check_room(uplinks->bridges->engine, fault) < 0 ||
 	    port_names_check(uplinks->names, name, uid, fault) < 0)
 		return NULL;
-	uplink = uplink_new(uplinks, options, uid, fault);
+	uplink = uplink_new(uplinks, options, handed, uid, fault);
 	if (!uplink)
 		return NULL;
 	if (uplink_check_loop(uplink, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
@@ -300,6 +305,7 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	engine_object_added(uplink->port.engine);
 	/* Open first, because joining may turn a bridge of TUNs into an Ethernet bridge. */
 	opened = uplink_try(uplink, fault) == 0;
+	uplink->handed = NULL;
 	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||
 	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
 		uplink_end(uplink);
@@ -355,6 +361,12 @@ void uplink_delete(struct uplink *uplink)
 	port_ids_remove(&uplinks->by_id, &uplink->port);
 	engine_object_deleted(uplink->port.engine);
 	uplink_free(uplink);
+}
+
+void uplink_delete_ended(struct uplink *uplink, const char *reason)
+{
+	uplink_set_reason(uplink, reason);
+	uplink_delete(uplink);
 }
 
 /* ------------------------------------------------------------------------------ telling */

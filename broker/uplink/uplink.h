@@ -32,6 +32,12 @@ struct uplinks {
 /* Room for a text that says what was tried. */
 #define UPLINK_TEXT_SIZE 160
 
+/* The descriptors of an uplink of type fd, -1 where there is none. */
+struct uplink_handed {
+	int fd;   /* what becomes the lane */
+	int life; /* the uplink is deleted when this ends */
+};
+
 /* The options and the operations of one kind of uplink. */
 struct uplink_kind {
 	size_t size; /* of the kind's structure, whose first member is a struct uplink */
@@ -44,6 +50,9 @@ struct uplink_kind {
 	 * only if it can be opened.
 	 */
 	bool awaits_peer;
+
+	/* The uplink is deleted when its lane has ended, because it can't be opened again. */
+	bool opens_once;
 
 	/* Read the options, whose strings live as long as the uplink. -1 with the fault filled. */
 	int (*prepare)(struct uplink *uplink, const struct attribute_set *options,
@@ -74,6 +83,7 @@ struct uplink {
 	struct lane lane;
 	struct lane second;           /* for a second descriptor that is only read */
 	struct attribute_set options; /* a copy */
+	struct uplink_handed *handed; /* until it is made: the caller's descriptors to take */
 	ev_timer timer;               /* until the next try to open */
 	double delay;                 /* before the next try, seconds */
 	int64_t since;                /* when it last came up */
@@ -82,25 +92,29 @@ struct uplink {
 	char reason[MEMTUN_TEXT_SIZE]; /* why it is down */
 };
 
-extern const struct uplink_kind uplink_dgram, uplink_kernel, uplink_local, uplink_mcast, uplink_udp,
-	uplink_vde, uplink_vxlan;
+extern const struct uplink_kind uplink_dgram, uplink_fd, uplink_kernel, uplink_local, uplink_mcast,
+	uplink_udp, uplink_vde, uplink_vxlan;
 
 /* Return the uplink of that name, or NULL; and the one with the lowest id above `id`, or NULL. */
 struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);
 struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id);
 
 /*
- * Make an uplink and open it. NULL with the fault filled: EINVAL, EBUSY (the name is taken),
- * ENOMEM, or why it can't be opened.
+ * Make an uplink and open it. `handed` has the descriptors of type fd: the uplink takes them, and
+ * sets what it has taken to -1. NULL for the other types. Returns NULL with the fault filled:
+ * EINVAL, EBUSY (the name is taken), ENOMEM, or why it can't be opened.
  */
-struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options, uid_t uid,
-			  struct fault *fault);
+struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options,
+			  struct uplink_handed *handed, uid_t uid, struct fault *fault);
 
 /* Change the options of OPTION_UPLINK_SET: all of them, or none. -1 with the fault filled. */
 int uplink_set(struct uplink *uplink, const struct attribute_set *options, struct fault *fault);
 
 /* Close the uplink, and free it. */
 void uplink_delete(struct uplink *uplink);
+
+/* For kinds that open once: delete the uplink for that reason, which its event has. */
+void uplink_delete_ended(struct uplink *uplink, const char *reason);
 
 /* For kinds: the lane that took time is open; or it can't be opened, or has ended. */
 void uplink_opened(struct uplink *uplink);

@@ -15,7 +15,8 @@ static const struct uplink_kind *const kinds[] = {
 #endif
 	[MEMTUN_UPLINK_BESS] = &uplink_local,  [MEMTUN_UPLINK_STREAM] = &uplink_local,
 	[MEMTUN_UPLINK_DGRAM] = &uplink_dgram, [MEMTUN_UPLINK_UDP] = &uplink_udp,
-	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan,
+	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan, [MEMTUN_UPLINK_FD] = &uplink_fd,
+	[MEMTUN_UPLINK_DEVICE] = &uplink_fd,
 };
 
 /* Room for "an uplink of type " and the longest type. */

@@ -12,6 +12,7 @@
 #include "client/command/commands.h"
 #include "client/command/keys.h"
 #include "client/command/listing.h"
+#include "client/command/uplink_descriptor.h"
 #include "client/lib/options.h"
 #include "memtun.h"
 
@@ -61,6 +62,43 @@ static int uplink_prepare(struct memtun_options *options)
 	return status;
 }
 
+/* Parse the words behind the NAME: those of uplink_descriptor.h, and options. 0, or the exit status
+ * after a message. */
+static int uplink_parse(const struct invocation *invocation, struct memtun_options *options,
+			struct uplink_descriptor *descriptor)
+{
+	for (int i = 1; i < invocation->count;) {
+		int left = invocation->count - i;
+		int taken = uplink_descriptor_take(descriptor, left, invocation->words + i);
+
+		if (taken == 0)
+			taken = keys_take(options, KEYS_UPLINK_ADD, left, invocation->words + i);
+		if (taken < 0)
+			return EXIT_USAGE;
+		i += taken;
+	}
+	return uplink_descriptor_check(descriptor, options);
+}
+
+static int uplink_add(const struct invocation *invocation)
+{
+	struct uplink_descriptor descriptor = UPLINK_DESCRIPTOR_NONE;
+	struct memtun_options *options = memtun_options_new();
+	uint64_t type;
+	int status;
+
+	if (!options)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	status = uplink_parse(invocation, options, &descriptor);
+	type = attribute_set_number(&options->set, MEMTUN_A_TYPE);
+	if (status == 0 && type != MEMTUN_UPLINK_FD && type != MEMTUN_UPLINK_DEVICE)
+		return request_run_options(invocation, options);
+	if (status == 0)
+		status = uplink_descriptor_run(&descriptor, invocation, options);
+	memtun_options_free(options);
+	return status;
+}
+
 static const struct command command_uplink_add = {
 	.name = "uplink add",
 	.summary = "make an uplink, a port that joins a bridge to something outside",
@@ -71,7 +109,7 @@ static const struct command command_uplink_add = {
 	.words_min = 2,
 	.words_max = WORDS_ANY,
 	.request = {MEMTUN_CMD_UPLINK_ADD, uplink_prepare, uplink_made},
-	.run = request_run,
+	.run = uplink_add,
 };
 
 /* ------------------------------------------------------------------------------ set */

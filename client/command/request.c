@@ -59,24 +59,28 @@ static int request_make(struct memtun *memtun, void *context)
 	return pending->status;
 }
 
-int request_run(const struct invocation *invocation)
+int request_run_options(const struct invocation *invocation, struct memtun_options *options)
 {
 	const struct request *request = &invocation->command->request;
 	struct pending pending = {
 		.request = request,
 		.names = invocation->words,
 		.name_count = request->has_names ? invocation->count : 1,
+		.options = options,
 	};
-	int status = EXIT_USAGE;
+	int status = request->prepare ? request->prepare(options) : 0;
 
-	pending.options =
-		keys_parse(invocation->command->keys, invocation->count - pending.name_count,
-			   invocation->words + pending.name_count);
-	if (!pending.options)
-		return status;
-	status = request->prepare ? request->prepare(pending.options) : 0;
 	if (status == 0)
 		status = command_connected(invocation, request_make, &pending);
-	memtun_options_free(pending.options);
+	memtun_options_free(options);
 	return status;
+}
+
+int request_run(const struct invocation *invocation)
+{
+	int names = invocation->command->request.has_names ? invocation->count : 1;
+	struct memtun_options *options = keys_parse(
+		invocation->command->keys, invocation->count - names, invocation->words + names);
+
+	return options ? request_run_options(invocation, options) : EXIT_USAGE;
 }

@@ -29,4 +29,7 @@ struct request {
 /* Send the request of invocation->command and wait for its answer. Return the exit status. */
 int request_run(const struct invocation *invocation);
 
+/* Do the same with these options instead of those of the `KEY VALUE` words, and free them. */
+int request_run_options(const struct invocation *invocation, struct memtun_options *options);
+
 #endif

@@ -21,18 +21,27 @@ static void joined_add(char text[UPLINK_JOINED_SIZE], const struct memtun_record
 
 const char *uplink_joined(const struct memtun_record *record, char text[UPLINK_JOINED_SIZE])
 {
-	uint64_t vni;
+	uint64_t number;
 
 	text[0] = '\0';
-	if (memtun_record_number(record, "vni", &vni) == 0)
-		snprintf(text, UPLINK_JOINED_SIZE, "vni %u", (unsigned int)vni);
+	if (memtun_record_number(record, "vni", &number) == 0)
+		snprintf(text, UPLINK_JOINED_SIZE, "vni %u", (unsigned int)number);
 	joined_add(text, record, "device", "");
 	joined_add(text, record, "path", "");
+	joined_add(text, record, "socket", "");
 	joined_add(text, record, "local", " ");
 	joined_add(text, record, "remote", " -> ");
 	/* A group has the place of a remote. A multicast LAN has no local address before it. */
 	joined_add(text, record, "group", " -> ");
 	joined_add(text, record, "port", " port ");
 	joined_add(text, record, "ifaddr", " on ");
+	if (memtun_record_number(record, "pid", &number) == 0) {
+		size_t length = strlen(text);
+
+		snprintf(text + length, UPLINK_JOINED_SIZE - length, " until process %u ends",
+			 (unsigned int)number);
+		return text;
+	}
+	joined_add(text, record, "life", " until the end of a ");
 	return text;
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "client/lib/connection.h"
 #include "common/descriptor.h"
@@ -187,6 +188,70 @@ int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memt
 		      memtun_record_function *function, void *context)
 {
 	return call_simple(memtun, MEMTUN_CMD_UPLINK_ADD, name, options, function, context);
+}
+
+static void note_hand_in(const struct memtun_record *record, void *context)
+{
+	memtun_record_number(record, "hand-in", context);
+}
+
+/* Send the record of a hand-in: one byte, the number of descriptors, with them. -1 with errno. */
+static int hand_in_send(int through, int fd, int life)
+{
+	const int fds[] = {fd, life};
+	const size_t count = life >= 0 ? 2 : 1;
+	unsigned char byte = (unsigned char)count;
+	union {
+		char room[CMSG_SPACE(sizeof(fds))];
+		struct cmsghdr header;
+	} control = {{0}};
+	struct iovec bytes = {&byte, sizeof(byte)};
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)),
+	};
+	ssize_t sent;
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	do {
+		sent = sendmsg(through, &message, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -1 : 0;
+}
+
+/* Give copies of the descriptors to the broker. Return the id of the hand-in that has them. */
+static int call_hand_in(struct memtun *memtun, int fd, int life, uint64_t *id)
+{
+	struct call call = {.function = note_hand_in, .context = id};
+	descriptor_owned through = call_for_fd(memtun, &call, MEMTUN_CMD_HAND_IN, NULL, NULL);
+
+	if (through < 0)
+		return -1;
+	if (hand_in_send(through, fd, life) < 0)
+		return fault_set(&memtun->fault, errno, "cannot hand in descriptor %d%s: %s", fd,
+				 life >= 0 ? " and its life" : "", strerror(errno));
+	return 0;
+}
+
+int memtun_uplink_add_fd(struct memtun *memtun, const char *name,
+			 const struct memtun_options *options, int fd, int life)
+{
+	struct memtun_options request = {0};
+	uint64_t id = 0;
+
+	if (options)
+		request.set = options->set;
+	if (call_hand_in(memtun, fd, life, &id) < 0)
+		return -1;
+	if (attribute_set_number(&request.set, MEMTUN_A_TYPE) != MEMTUN_UPLINK_DEVICE)
+		attribute_set_put_number(&request.set, MEMTUN_A_TYPE, MEMTUN_UPLINK_FD);
+	attribute_set_put_number(&request.set, MEMTUN_A_HAND_IN, id);
+	return call_simple(memtun, MEMTUN_CMD_UPLINK_ADD, name, &request, NULL, NULL);
 }
 
 int memtun_uplink_set(struct memtun *memtun, const char *name, const struct memtun_options *options)

@@ -163,7 +163,7 @@ int memtun_request(struct memtun *memtun, enum memtun_command command, const cha
 		return fault_set(&memtun->fault, ENOMEM, "out of memory");
 	pending->sequence = memtun->sequence;
 	pending->brings_fds = command == MEMTUN_CMD_QUEUE_OPEN || command == MEMTUN_CMD_CAPTURE ||
-			      command == MEMTUN_CMD_INJECT;
+			      command == MEMTUN_CMD_INJECT || command == MEMTUN_CMD_HAND_IN;
 	pending->function = function;
 	pending->context = context;
 	if (memtun_transport_send(memtun->transport, memtun->builder.bytes, length, NULL, 0) < 0) {

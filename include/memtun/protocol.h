@@ -47,6 +47,7 @@ enum memtun_command {
 	MEMTUN_CMD_SESSION_SHOW = 0x23,
 	MEMTUN_CMD_SESSION_DELETE = 0x24,
 	MEMTUN_CMD_UPLINK_SET = 0x25,
+	MEMTUN_CMD_HAND_IN = 0x26,
 	MEMTUN_CMD_END
 };
 
@@ -109,20 +110,29 @@ enum memtun_event {
 
 /* The value of MEMTUN_A_TYPE: what the uplink connects its bridge to. */
 enum memtun_uplink_type {
-	MEMTUN_UPLINK_MCAST = 1,  /* a multicast LAN of User Mode Linux and QEMU */
-	MEMTUN_UPLINK_KERNEL = 2, /* a TUN or TAP interface of the kernel */
-	MEMTUN_UPLINK_VDE = 3,    /* a VDE switch */
-	MEMTUN_UPLINK_BESS = 4,   /* a SEQPACKET socket: slirp4netns, User Mode Linux */
-	MEMTUN_UPLINK_STREAM = 5, /* a STREAM socket, each frame after its length: QEMU, passt */
-	MEMTUN_UPLINK_DGRAM = 6,  /* a DGRAM socket that is bound to a path: QEMU */
-	MEMTUN_UPLINK_UDP = 7,    /* UDP datagrams between two addresses: QEMU */
-	MEMTUN_UPLINK_VXLAN = 8,  /* VXLAN, RFC 7348 */
+	MEMTUN_UPLINK_MCAST = 1,   /* a multicast LAN of User Mode Linux and QEMU */
+	MEMTUN_UPLINK_KERNEL = 2,  /* a TUN or TAP interface of the kernel */
+	MEMTUN_UPLINK_VDE = 3,     /* a VDE switch */
+	MEMTUN_UPLINK_BESS = 4,    /* a SEQPACKET socket: slirp4netns, User Mode Linux */
+	MEMTUN_UPLINK_STREAM = 5,  /* a STREAM socket, each frame after its length: QEMU, passt */
+	MEMTUN_UPLINK_DGRAM = 6,   /* a DGRAM socket that is bound to a path: QEMU */
+	MEMTUN_UPLINK_UDP = 7,     /* UDP datagrams between two addresses: QEMU */
+	MEMTUN_UPLINK_VXLAN = 8,   /* VXLAN, RFC 7348 */
+	MEMTUN_UPLINK_FD = 9,      /* a descriptor that the client hands in */
+	MEMTUN_UPLINK_DEVICE = 10, /* the same, which must be of a TUN or TAP device */
 };
 
 /* The value of MEMTUN_A_BACKEND: what a tunnel's descriptors refer to. */
 enum memtun_backend {
 	MEMTUN_MEMORY = 1, /* socketpairs of the broker */
 	MEMTUN_KERNEL = 2, /* an interface of the kernel */
+};
+
+/* The value of MEMTUN_A_LIFE: the descriptor whose end deletes an uplink of type fd. */
+enum memtun_life {
+	MEMTUN_LIFE_PROCESS = 1, /* a pidfd: the process has ended */
+	MEMTUN_LIFE_PIPE = 2,    /* all descriptors of the pipe's other end are closed */
+	MEMTUN_LIFE_SOCKET = 3,  /* the UNIX socket's peer is closed or sends no more */
 };
 
 /*
@@ -178,6 +188,7 @@ enum memtun_attribute {
 	MEMTUN_A_BACKEND = 45, /* enum memtun_backend */
 	MEMTUN_A_PLAIN = 48,   /* flag: a capture without headers */
 	MEMTUN_A_LOOP_GUARD = 49, /* flag: the bridge shuts ports to end a loop */
+	MEMTUN_A_HAND_IN = 50,    /* the id of a hand-in */
 	/* The counters of a port since it was made, all u64. */
 	MEMTUN_A_FROM_CLIENT_FRAMES = 64,
 	MEMTUN_A_FROM_CLIENT_BYTES = 65,
@@ -206,7 +217,7 @@ enum memtun_attribute {
 	MEMTUN_A_AGE = 88,      /* u64: nanoseconds since an address was last seen */
 	MEMTUN_A_CONNECTS = 89, /* u64: how often an uplink has come up */
 	MEMTUN_A_REASON = 90,   /* string: why an uplink is down */
-	MEMTUN_A_PID = 91,      /* the process that connected a session, or opened a tunnel */
+	MEMTUN_A_PID = 91,      /* a process: see memtun-protocol(7) */
 	MEMTUN_A_PROGRAM = 92,  /* string: the name of that process's program */
 	MEMTUN_A_CAPTURES = 93,
 	MEMTUN_A_INJECTORS = 94,
@@ -215,6 +226,8 @@ enum memtun_attribute {
 	MEMTUN_A_ADDRESS_MOVES = 97, /* u64: how often addresses moved between a bridge's ports */
 	MEMTUN_A_LOOP_SHUT = 98,     /* flag: the loop guard has shut the port */
 	MEMTUN_A_CHANGED = 99,       /* string: keys that were set, joined with a comma */
+	MEMTUN_A_LIFE = 100,         /* enum memtun_life */
+	MEMTUN_A_HAND_INS = 101,     /* how many hand-ins of a session are open */
 	MEMTUN_A_END
 };
 

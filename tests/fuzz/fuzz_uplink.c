@@ -86,7 +86,7 @@ static void uplink_make(void)
 		 "name=u,bridge=b,type=vxlan,vni=42,local=127.0.0.1,remote=127.0.0.2,port=%u",
 		 ntohs(local.sin_port));
 	options = options_make(text);
-	world.uplink = uplink_add(world.broker->uplinks, &options, 1000, &fault);
+	world.uplink = uplink_add(world.broker->uplinks, &options, NULL, 1000, &fault);
 	remote = (struct sockaddr_in){.sin_family = AF_INET};
 	remote.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
 	world.remote = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

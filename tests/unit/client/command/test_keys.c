@@ -61,8 +61,9 @@ static void help_has_no_other_keys(void **state)
 	assert_help_has_only(KEYS_SET, OPTION_TUNNEL_SET, (const char *[]){"nobridge", NULL});
 	assert_help_has_only(KEYS_EXEC | KEYS_HOST, OPTION_TUNNEL,
 			     (const char *[]){"exclusive", NULL});
+	/* These are about descriptors of the command, and are not sent. */
 	assert_help_has_only(KEYS_UPLINK_ADD, OPTION_UPLINK | OPTION_UPLINK_ANY,
-			     (const char *[]){NULL});
+			     (const char *[]){"fd", "pid", "until", NULL});
 }
 
 static void a_key_is_there_once_for_a_command(void **state)

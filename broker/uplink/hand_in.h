@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hand-in: how a client gives the broker descriptors. The control socket takes none, so that no
+ * request can bring some that nothing closes. The client asks for a hand-in, sends one record with
+ * its descriptors to the socket that it gets, and names the hand-in in its next request, which takes
+ * what has come by then. Nothing waits: the client has sent the record before it sends the request.
+ *
+ * A hand-in is used once. It is closed, with whatever was sent to it, when it is used, when the
+ * client closes its end without having sent anything, when the session ends, and after
+ * HAND_IN_SECONDS.
+ */
+#ifndef MEMTUN_HAND_IN_H
+#define MEMTUN_HAND_IN_H
+
+#include <stdint.h>
+
+#include "broker/uplink/uplink.h"
+
+struct account;
+struct engine;
+struct fault;
+
+/* Seconds until an unused hand-in is closed. */
+#define HAND_IN_SECONDS 10
+
+/*
+ * Make a hand-in on the account, which has room for it. Store its id, and the descriptor for the
+ * client, which is the caller's. -1 with errno: ENOMEM, EMFILE, ENFILE.
+ */
+int hand_in_new(struct engine *engine, struct account *account, uint32_t *id, int *client_fd);
+
+/*
+ * Use the account's hand-in of that id: store the descriptors that have come through it, which are
+ * the caller's, and close it. -1 with the fault filled, and then no descriptor is left: ENOENT
+ * (there is none), ENODATA (nothing has come), EINVAL (it is not one record with one descriptor or
+ * two), EMFILE (the broker has no room for descriptors).
+ */
+int hand_in_take(struct account *account, uint32_t id, struct uplink_handed *handed,
+		 struct fault *fault);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A life: a descriptor that a client has handed in with another one, and whose hang-up means that
+ * the other one is to be closed. It is needed because a TUN device shows no hang-up when the last
+ * process of its network namespace has ended, and keeps that namespace alive.
+ *
+ * Nothing is ever read from it. The end is waited for in an epoll instance of its own, because
+ * libev has no event for it: a pipe or a socket with unread bytes would be readable all the time.
+ */
+#ifndef MEMTUN_LIFE_H
+#define MEMTUN_LIFE_H
+
+#include <ev.h>
+
+#include "memtun/protocol.h"
+
+struct life {
+	int fd; /* -1: there is none */
+	ev_io io;
+	struct ev_loop *loop;
+	void (*ended)(struct life *life);
+};
+
+/* Initialize a life without a descriptor. `ended` is called once; it closes the life. */
+void life_init(struct life *life, struct ev_loop *loop, void (*ended)(struct life *life));
+
+/* Take ownership of the descriptor, and wait for its end. -1 with an errno of epoll_create1(2) or
+ * epoll_ctl(2), and then the caller still owns it. */
+int life_open(struct life *life, enum memtun_life kind, int fd);
+
+/* Close the descriptor. Does nothing if there is none. */
+void life_close(struct life *life);
+
+#endif
