@@ -20,8 +20,8 @@ static void port_set_reading(struct source *source, bool reading)
 	port->operations->set_reading(port, reading);
 }
 
-void port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
-	       const char *name, uid_t owner, const struct attribute_set *options)
+int port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
+	      const char *name, uid_t owner, const struct attribute_set *options)
 {
 	port->operations = operations;
 	port->engine = bridges->engine;
@@ -33,11 +33,13 @@ void port_init(struct port *port, const struct port_operations *operations, stru
 	port->backlog_max = PORT_BACKLOG_DEFAULT;
 	strlcpy(port->name, name, sizeof(port->name));
 	port_set(port, options);
+	return name_numbers_init(&port->numbers, port->name);
 }
 
 void port_end(struct port *port)
 {
 	adapter_config_free(port->adapter_config);
+	name_numbers_free(&port->numbers);
 }
 
 void port_set(struct port *port, const struct attribute_set *options)

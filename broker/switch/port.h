@@ -70,7 +70,7 @@ struct port {
 	struct adapter *adapter;               /* of a TUN on an Ethernet bridge, else NULL */
 	struct adapter_config *adapter_config; /* NULL: no addresses are configured */
 	RB_ENTRY(port) by_name;
-	struct name_number numbers[2]; /* the first run of digits in the name, and the last */
+	struct name_numbers numbers; /* in the name */
 	RB_ENTRY(port) by_id;
 	LIST_ENTRY(port) in_bridge;
 	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */
@@ -101,9 +101,9 @@ static inline uint64_t port_counter(const struct port *port, enum memtun_attribu
 }
 
 /* Initialize zeroed memory. The options' mtu, queue and overflow replace the defaults; mode and mtu
- * have been set. */
-void port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
-	       const char *name, uid_t owner, const struct attribute_set *options);
+ * have been set. -1 with ENOMEM. */
+int port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
+	      const char *name, uid_t owner, const struct attribute_set *options);
 
 /* Free what the port owns, once it has left its bridge. */
 void port_end(struct port *port);

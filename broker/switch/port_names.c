@@ -2,6 +2,7 @@
 #include "broker/switch/port_names.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/switch/port.h"
@@ -30,18 +31,15 @@ RB_GENERATE_INTERNAL(port_id_tree, port, by_id, port_compare_id, __attribute__((
 /* The digits of the highest number that a template is expanded with, which fits 32 bits. */
 #define NUMBER_DIGITS_MAX 9
 
+/*
+ * The same if a digit follows the %d: the number is then a part of a run of digits. The numbers of
+ * such a template are tried one by one, so their number is small.
+ */
+#define PART_DIGITS_MAX 2
+
 static bool is_digit(char byte)
 {
 	return byte >= '0' && byte <= '9';
-}
-
-static bool text_has_digit(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++) {
-		if (is_digit(text[i]))
-			return true;
-	}
-	return false;
 }
 
 static const char *number_suffix(const struct name_number *number)
@@ -130,6 +128,7 @@ static struct name_number *number_after(const struct port_names *names,
 {
 	char name[MEMTUN_NAME_SIZE];
 	struct port *port;
+	unsigned int number_at;
 	size_t at = (size_t)number->before + number->digits;
 
 	strlcpy(name, number->name, sizeof(name));
@@ -137,7 +136,9 @@ static struct name_number *number_after(const struct port_names *names,
 		name[at] = '0';
 	name[at]++;
 	port = port_names_find(names, name);
-	return port->numbers[0].before == number->before ? &port->numbers[0] : &port->numbers[1];
+	for (number_at = 0; port->numbers.runs[number_at].before != number->before; number_at++)
+		;
+	return &port->numbers.runs[number_at];
 }
 
 /* Remove a number. What is behind it in its interval becomes an interval of its own. */
@@ -158,32 +159,29 @@ static void number_remove(struct port_names *names, struct name_number *number)
 	RB_INSERT(name_number_tree, &names->numbers, next);
 }
 
-static void numbers_add(struct port_names *names, struct port *port)
+int name_numbers_init(struct name_numbers *numbers, const char *name)
 {
-	size_t length = strlen(port->name);
-	size_t first = strcspn(port->name, "0123456789");
-	size_t last = length;
+	size_t at = 0;
 
-	/* The last run ends behind the last digit, and begins behind the last byte before it that is
-	 * none. */
-	while (last > first && !is_digit(port->name[last - 1]))
-		last--;
-	while (last > first && is_digit(port->name[last - 1]))
-		last--;
-	number_init(&port->numbers[0], port->name, first);
-	number_init(&port->numbers[1], port->name, last == first ? length : last);
-	for (int i = 0; i < 2; i++) {
-		if (port->numbers[i].digits)
-			number_add(names, &port->numbers[i]);
+	*numbers = (struct name_numbers){0};
+	for (size_t i = 0; name[i]; i++)
+		numbers->count += is_digit(name[i]) && !is_digit(name[i + 1]);
+	if (!numbers->count)
+		return 0;
+	numbers->runs = calloc(numbers->count, sizeof(*numbers->runs));
+	if (!numbers->runs)
+		return -1;
+	for (unsigned int i = 0; i < numbers->count; i++) {
+		at += strcspn(name + at, "0123456789");
+		number_init(&numbers->runs[i], name, at);
+		at += numbers->runs[i].digits;
 	}
+	return 0;
 }
 
-static void numbers_remove(struct port_names *names, struct port *port)
+void name_numbers_free(struct name_numbers *numbers)
 {
-	for (int i = 0; i < 2; i++) {
-		if (port->numbers[i].digits)
-			number_remove(names, &port->numbers[i]);
-	}
+	free(numbers->runs);
 }
 
 /*
@@ -211,13 +209,14 @@ static uint64_t number_find_free(const struct port_names *names, const char *nam
 void port_names_add(struct port_names *names, struct port *port)
 {
 	RB_INSERT(port_name_tree, &names->tree, port);
-	numbers_add(names, port);
+	for (unsigned int i = 0; i < port->numbers.count; i++)
+		number_add(names, &port->numbers.runs[i]);
 }
 
 void port_names_remove(struct port_names *names, struct port *port)
 {
-	names->tried[0] = '\0'; /* the name may be one below tried_below */
-	numbers_remove(names, port);
+	for (unsigned int i = 0; i < port->numbers.count; i++)
+		number_remove(names, &port->numbers.runs[i]);
 	RB_REMOVE(port_name_tree, &names->tree, port);
 }
 
@@ -242,45 +241,42 @@ int port_names_check(struct port_names *names, const char *name, uid_t uid, stru
 
 /* ------------------------------------------------------------------------------ templates */
 
-/* Write the template's lowest free name by trying each number. -1 with ENFILE. */
-static int expand_by_trying(struct port_names *names, const char *template,
-			    char name[MEMTUN_NAME_SIZE])
-{
-	if (strcmp(names->tried, template) != 0) {
-		strlcpy(names->tried, template, sizeof(names->tried));
-		names->tried_below = 0;
-	}
-	for (; tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, names->tried_below);
-	     names->tried_below++) {
-		if (!port_names_find(names, name))
-			return 0;
-	}
-	return failed(ENFILE);
-}
-
-int port_names_expand(struct port_names *names, const char *template, char name[MEMTUN_NAME_SIZE])
+/* Return the lowest free number from `low` to `high`, which have as many digits, or one above. */
+static uint64_t number_find(const struct port_names *names, const char *template, unsigned int low,
+			    unsigned int high, char name[MEMTUN_NAME_SIZE])
 {
 	size_t percent = strcspn(template, "%");
-	const char *suffix = template + percent + strlen("%d");
-	unsigned int low = 0;
 
-	/* Such a template takes a part of a run of digits, or a run that is not in the tree. */
-	if (is_digit(suffix[0]) ||
-	    (text_has_digit(template, percent) && text_has_digit(suffix, strlen(suffix))))
-		return expand_by_trying(names, template, name);
+	if (!is_digit(template[percent + strlen("%d")]))
+		return number_find_free(names, name, percent, low);
+	while (low <= high && tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, low) &&
+	       port_names_find(names, name))
+		low++;
+	return low;
+}
+
+int port_names_expand(const struct port_names *names, const char *template, unsigned int from,
+		      unsigned int *number, char name[MEMTUN_NAME_SIZE])
+{
+	bool is_part = is_digit(template[strcspn(template, "%") + strlen("%d")]);
+	unsigned int digits_max = is_part ? PART_DIGITS_MAX : NUMBER_DIGITS_MAX;
+	unsigned int high = 9;
+
 	/* The numbers with one digit, then those with two, and so on. */
-	for (unsigned int digits = 1; digits <= NUMBER_DIGITS_MAX; digits++) {
-		unsigned int high = low ? low * 10 - 1 : 9;
-		uint64_t number;
+	for (unsigned int digits = 1; digits <= digits_max; digits++, high = high * 10 + 9) {
+		uint64_t found;
 
-		if (!tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, low))
+		if (from > high)
+			continue;
+		if (!tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, from))
 			break;
-		number = number_find_free(names, name, percent, low);
-		if (number <= high) {
-			tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, (unsigned int)number);
+		found = number_find(names, template, from, high, name);
+		if (found <= high) {
+			*number = (unsigned int)found;
+			tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, *number);
 			return 0;
 		}
-		low = high + 1;
+		from = high + 1;
 	}
 	return failed(ENFILE);
 }

@@ -4,10 +4,10 @@
  * `tap%d` is the lowest name that no port has.
  *
  * So that the cost of a template does not grow with the number of ports, a second tree has the
- * numbers in names: of each name the first and the last run of digits. The tree keeps consecutive
- * numbers between the same texts as one interval, so the lowest free number is behind the interval
- * that has the lowest number. Only where a digit follows the %d of a template, or digits are on both
- * sides of it, is each number tried. For a batch of such names the search goes on where it ended.
+ * numbers in names: each run of digits. The tree keeps consecutive numbers between the same texts as
+ * one interval, so the lowest free number is behind the interval that has the lowest number. Where a
+ * digit follows the %d directly, the number is not a run but a part of one; it has two digits at the
+ * most, and each is tried.
  */
 #ifndef MEMTUN_PORT_NAMES_H
 #define MEMTUN_PORT_NAMES_H
@@ -33,15 +33,23 @@ struct name_number {
 	const char *name;
 	uint64_t value;
 	uint64_t end;           /* the last number of its interval */
-	uint8_t before, digits; /* bytes before the run and in it; no digits: there is no run */
+	uint8_t before, digits; /* bytes before the run and in it */
+};
+
+/* All runs of digits in a name. */
+struct name_numbers {
+	struct name_number *runs;
+	unsigned int count;
 };
 
 struct port_names {
 	struct port_name_tree tree;
 	struct name_number_tree numbers; /* the first of each interval */
-	char tried[MEMTUN_NAME_SIZE]; /* the template of the last search that tried each number */
-	unsigned int tried_below;     /* its numbers below this one are taken */
 };
+
+/* Find the numbers in a name, which must outlive them. -1 with ENOMEM. */
+int name_numbers_init(struct name_numbers *numbers, const char *name);
+void name_numbers_free(struct name_numbers *numbers);
 
 /* Add a port, whose name must be free; and remove it. */
 void port_names_add(struct port_names *names, struct port *port);
@@ -56,8 +64,10 @@ struct port *port_names_find(const struct port_names *names, const char *name);
  */
 int port_names_check(struct port_names *names, const char *name, uid_t uid, struct fault *fault);
 
-/* Write the template's lowest free name. -1 with ENFILE. */
-int port_names_expand(struct port_names *names, const char *template, char name[MEMTUN_NAME_SIZE]);
+/* Write the template's free name with the lowest number that is not below `from`, and store the
+ * number. -1 with ENFILE. */
+int port_names_expand(const struct port_names *names, const char *template, unsigned int from,
+		      unsigned int *number, char name[MEMTUN_NAME_SIZE]);
 
 /* Ports by id, for lists. port_ids_next() returns the first with an id above `id`, or NULL. */
 void port_ids_add(struct port_id_tree *ids, struct port *port);

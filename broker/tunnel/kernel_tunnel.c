@@ -18,8 +18,6 @@
 #include "broker/tunnel/tunnel.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
-#include "common/failed.h"
-#include "common/tunnel_name.h"
 
 struct kernel_tunnel {
 	struct polled polled;
@@ -44,15 +42,17 @@ static int kernel_check(const struct tunnels *tunnels, const struct attribute_se
 	return 0;
 }
 
-/* The interfaces of the host have names too, so each number is tried. */
+/* The interfaces of the host have names too, so each number that is free in the broker is tried. */
 static int kernel_expand(struct tunnels *tunnels, const char *template, char name[MEMTUN_NAME_SIZE])
 {
-	for (unsigned int number = 0; tunnel_name_expand(name, MEMTUN_NAME_SIZE, template, number);
-	     number++) {
-		if (!port_names_find(tunnels->names, name) && !if_nametoindex(name))
+	unsigned int number, from = 0;
+
+	while (port_names_expand(tunnels->names, template, from, &number, name) == 0) {
+		if (!if_nametoindex(name))
 			return 0;
+		from = number + 1;
 	}
-	return failed(ENFILE);
+	return -1;
 }
 
 static int device_open(struct tunnel *tunnel, bool fresh, struct fault *fault)

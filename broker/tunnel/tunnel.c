@@ -64,7 +64,11 @@ struct tunnel *tunnel_new(struct tunnels *tunnels, const struct tunnel_kind *kin
 	tunnel->kind = kind;
 	tunnel->port.mode = (enum memtun_mode)option(options, MEMTUN_A_MODE, MEMTUN_TAP);
 	tunnel->port.mtu = TUNNEL_MTU;
-	port_init(&tunnel->port, &tunnel_port_operations, tunnels->bridges, name, owner, options);
+	if (port_init(&tunnel->port, &tunnel_port_operations, tunnels->bridges, name, owner,
+		      options) < 0) {
+		free(tunnel);
+		return NULL;
+	}
 	tunnel->socket = (enum memtun_socket)option(options, MEMTUN_A_SOCKET, MEMTUN_SEQPACKET);
 	tunnel->format.packet_information = attribute_set_number(options, MEMTUN_A_PI);
 	tunnel->format.vnet_size = attribute_set_number(options, MEMTUN_A_VNET_HDR)
@@ -147,12 +151,13 @@ static const char *tunnel_choose_name(struct tunnels *tunnels, const struct tunn
 				      const char *name, uid_t uid, char expanded[MEMTUN_NAME_SIZE],
 				      struct fault *fault)
 {
+	unsigned int number;
 	int result;
 
 	if (!tunnel_name_is_template(name))
 		return port_names_check(tunnels->names, name, uid, fault) < 0 ? NULL : name;
 	result = kind->expand ? kind->expand(tunnels, name, expanded)
-			      : port_names_expand(tunnels->names, name, expanded);
+			      : port_names_expand(tunnels->names, name, 0, &number, expanded);
 	if (result == 0)
 		return expanded;
 	fault_set(fault, ENFILE, "no number is free for '%s'", name);

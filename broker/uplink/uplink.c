@@ -237,8 +237,11 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	uplink->delay = DELAY_FIRST;
 	uplink->port.mode = MEMTUN_TAP;
 	uplink->port.mtu = kind->mtu;
-	port_init(&uplink->port, &uplink_port_operations, uplinks->bridges,
-		  attribute_set_string(options, MEMTUN_A_NAME), uid, options);
+	if (port_init(&uplink->port, &uplink_port_operations, uplinks->bridges,
+		      attribute_set_string(options, MEMTUN_A_NAME), uid, options) < 0) {
+		fault_set(fault, ENOMEM, "out of memory");
+		goto fail;
+	}
 	lane_init(&uplink->lane, uplink->port.engine, &uplink_lane_owner);
 	lane_init(&uplink->second, uplink->port.engine, &uplink_lane_owner);
 	uplink->lane.envelope = kind->envelope;

@@ -27,7 +27,7 @@ static struct {
 	uint32_t queues;
 	unsigned long owner;
 	bool persistent;
-	unsigned int opened, deleted, asked; /* numbers of calls */
+	unsigned int opened, deleted, asked, named; /* numbers of calls */
 	int open_error, ask_error;
 	unsigned long failing; /* this ioctl fails, with EINVAL */
 } interface;
@@ -79,6 +79,7 @@ int __wrap_kernel_link_delete(uint32_t index)
 
 unsigned int __wrap_if_nametoindex(const char *name)
 {
+	interface.named++;
 	return interface.there && strcmp(name, interface.name) == 0 ? interface.index : 0;
 }
 
@@ -326,6 +327,17 @@ static void a_template_skips_names_of_interfaces(void **state)
 	assert_string_equal(interface.name, "tap1");
 }
 
+static void a_template_asks_for_no_name_that_the_broker_has(void **state)
+{
+	for (int i = 0; i < 100; i++)
+		done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d");
+	interface.named = 0;
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap%d,backend=kernel");
+	assert_string_equal(interface.name, "tap100");
+	/* Once whether the name is free, and once for the index of the new interface. */
+	assert_int_equal(interface.named, 2);
+}
+
 static void an_uplink_with_an_unusable_interface_leaves_nothing(void **state)
 {
 	static const unsigned long failing[] = {TUNSETVNETHDRSZ, TUNSETVNETLE, TUNSETTXFILTER,
@@ -364,6 +376,7 @@ int main(void)
 		KERNEL(a_renamed_interface_is_not_deleted),
 		KERNEL(a_queue_in_memory_cannot_be_attached_to_it),
 		KERNEL(a_template_skips_names_of_interfaces),
+		KERNEL(a_template_asks_for_no_name_that_the_broker_has),
 		KERNEL(an_uplink_with_an_unusable_interface_leaves_nothing),
 	};
 
