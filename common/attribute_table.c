@@ -112,6 +112,9 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_PLAIN] = FLAG("plain", OPTION_REQUEST),
 	[MEMTUN_A_LOOP_GUARD] = FLAG("loop-guard", OPTION_REQUEST),
 	[MEMTUN_A_HAND_IN] = U32("hand-in", 1, UINT32_MAX, OPTION_REQUEST),
+	/* All TUN_F_* bits that frames can need. */
+	[MEMTUN_A_OFFLOAD] = U32("offload", 0, 127, TUNNEL_SET | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_VNET_HDR_SIZE] = U32("vnet_hdr_size", 10, 20, TUNNEL_SET | OPTION_MEMORY_ONLY),
 	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
 	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),

@@ -16,8 +16,9 @@ int engine_init(struct engine *engine, struct ev_loop *loop)
 {
 	*engine = (struct engine){.loop = loop, .diag.fd = -1, .objects_max = OBJECTS_MAX};
 	engine->batch = batch_new();
+	engine->pieces = batch_new();
 	engine->packet_io = calloc(1, sizeof(*engine->packet_io));
-	if (!engine->loop || !engine->batch || !engine->packet_io ||
+	if (!engine->loop || !engine->batch || !engine->pieces || !engine->packet_io ||
 	    socketpair_check_default_buffer(&engine->default_buffer_fits) < 0)
 		return -1;
 	socket_diag_open(&engine->diag);
@@ -38,6 +39,7 @@ void engine_end(struct engine *engine)
 {
 	socket_diag_close(&engine->diag);
 	batch_free(engine->batch);
+	batch_free(engine->pieces);
 	free(engine->packet_io);
 	if (engine->loop)
 		ev_loop_destroy(engine->loop);

@@ -23,6 +23,7 @@ struct packet_io;
 struct engine {
 	struct ev_loop *loop;
 	struct batch *batch;
+	struct batch *pieces; /* of a frame that is being cut */
 	struct packet_io *packet_io;
 	struct socket_diag diag;
 	struct liveness liveness;
@@ -30,6 +31,7 @@ struct engine {
 	struct accounts accounts; /* of the clients */
 	uint64_t identity;        /* a hash that tells this broker from others: see identity.h */
 	uint32_t last_id;
+	uint32_t fragment_id;    /* of the last UDP datagram in IPv6 that was cut */
 	unsigned int generation; /* counts the objects that were added and deleted */
 	uint32_t objects;        /* the tunnels, uplinks and bridges that there are */
 	uint32_t objects_max;

@@ -94,7 +94,8 @@ void frame_complete_checksum(struct frame *frame)
 	if (sum == 0)
 		sum = 0xffff;
 	memcpy(frame->data + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
-	offload->flags &= (uint8_t)~VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	/* The kernel's header of a frame without offloads is all zero. */
+	*offload = (struct virtio_net_hdr){0};
 	/* The copy keeps its bytes: a lane may have sent its header, which says "needs checksum". */
 	frame_release_copy(frame);
 }

@@ -49,8 +49,8 @@ static inline bool frame_is_gso(const struct frame *frame)
 	return frame->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 }
 
-/* Write the checksum that the sender left to the receiver, if it did. Copies that were made before
- * stay as they are. */
+/* Write the checksum that the sender left to the receiver, if it did. The frame is not GSO. Copies
+ * that were made before stay as they are. */
 void frame_complete_checksum(struct frame *frame);
 
 #endif

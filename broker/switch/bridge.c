@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The bridge forwards a batch in two steps. First it finds the port of each frame and sets the
- * frame's bit in that port's `pending` mask. Then it calls bridge_send() once for each port that
+ * frame's bit in that port's `pending` mask. Then it calls segmenter_send() once for each port that
  * has bits. Adapters must not send in between, because their frames would be bits of another batch
  * in the same masks. They queue their frames, and bridge_flush() sends them afterwards.
  */
@@ -15,6 +15,7 @@
 #include "broker/switch/address_table.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/frame_addresses.h"
+#include "broker/switch/segmenter.h"
 #include "common/clock.h"
 
 SLIST_HEAD(touched, port);
@@ -240,15 +241,16 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 	return nowhere;
 }
 
-/* Send one port its frames of a batch. */
-static void bridge_send(struct port *port, struct port *source, struct batch *batch, uint64_t mask)
+/* Send one port frames of a batch, which its client takes as they are. */
+static void bridge_deliver(struct port *port, struct source *source, struct batch *batch,
+			   uint64_t mask)
 {
 	if (!LIST_EMPTY(&port->bridge->captures))
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
 	if (port->adapter)
-		adapter_deliver(port->adapter, &source->source, batch, mask);
+		adapter_deliver(port->adapter, source, batch, mask);
 	else
-		port->operations->send(port, &source->source, batch, mask);
+		port->operations->send(port, source, batch, mask);
 }
 
 static void count_no_destination(struct port *source, unsigned int frames)
@@ -285,7 +287,7 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 
 		SLIST_REMOVE_HEAD(&touched, in_touched);
 		port->pending = 0;
-		bridge_send(port, source, batch, pending);
+		segmenter_send(port, bridge->mode, &source->source, batch, pending, bridge_deliver);
 	}
 }
 

@@ -264,11 +264,11 @@ static void capture_batch(struct captures *captures, const struct port *port, en
 /*
  * Complete the checksums that the port's client is not to complete, as the port does before it
  * sends the frames, so that a capture has the bytes that the client reads. A GSO frame stays as it
- * is: only clients that take partial checksums get it.
+ * is: the port's client takes it, or it would have been cut before.
  */
 static void complete_checksums(const struct port *port, struct batch *batch, uint64_t mask)
 {
-	if (port->operations->takes_partial_checksums(port))
+	if (port->operations->offload(port) & TUN_F_CSUM)
 		return;
 	for (; mask; mask &= mask - 1) {
 		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];

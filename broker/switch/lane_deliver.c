@@ -6,6 +6,18 @@
 #include "broker/engine/engine.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
+#include "common/frame/frame_segment.h"
+
+/* Return the bytes of packet that the port's mtu limits: of a GSO frame those of its longest
+ * piece. */
+static size_t frame_mtu_length(enum memtun_mode mode, const struct frame *frame)
+{
+	size_t length = frame->length;
+
+	if (frame_is_gso(frame))
+		length = frame_segment_piece_length(frame->data, length, &frame->offload);
+	return frame_format_packet_length(mode, frame->data, length);
+}
 
 /* Collect the frames of the batch that this lane can take, and complete their checksums if it needs
  * that. Counts the others as dropped. */
@@ -18,17 +30,11 @@ static unsigned int lane_select(struct lane *lane, struct batch *batch, uint64_t
 	for (; mask; mask &= mask - 1) {
 		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
-		if (frame_is_gso(frame) && !lane->format.vnet_size) {
-			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION, 1);
-			continue;
-		}
-		if (!frame_is_gso(frame) &&
-		    frame_format_packet_length(lane->port->mode, frame->data, frame->length) >
-			    lane->port->mtu) {
+		if (frame_mtu_length(lane->port->mode, frame) > lane->port->mtu) {
 			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_MTU, 1);
 			continue;
 		}
-		if (!lane->format.vnet_size)
+		if (!(lane->format.offload & TUN_F_CSUM))
 			frame_complete_checksum(frame);
 		frames[count++] = frame;
 	}

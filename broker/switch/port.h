@@ -47,8 +47,9 @@ struct port_operations {
 	 */
 	void (*send)(struct port *port, struct source *source, struct batch *batch, uint64_t mask);
 
-	/* Return whether all of the port's clients take frames whose checksum is left to them. */
-	bool (*takes_partial_checksums)(const struct port *port);
+	/* Return the TUN_F_* bits of what all of the port's clients take: frames whose checksum or
+	 * segmentation is left to them. */
+	unsigned int (*offload)(const struct port *port);
 
 	/* Stop reading what the client sends (source.pause_count has become 1), or read again. */
 	void (*set_reading)(struct port *port, bool reading);

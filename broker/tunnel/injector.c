@@ -9,6 +9,7 @@
 #include "broker/engine/batch.h"
 #include "broker/engine/engine.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/segmenter.h"
 #include "broker/system/socketpair.h"
 #include "broker/tunnel/tunnel.h"
 #include "common/container_of.h"
@@ -121,16 +122,22 @@ static void injector_add_drops(struct injector *injector, bool subtract)
 	}
 }
 
-/* Send frames to the client, as if they came from its bridge. */
-static void injector_deliver(struct injector *injector, struct batch *batch, uint64_t mask)
+static void injector_deliver(struct port *port, struct source *source, struct batch *batch,
+			     uint64_t mask)
 {
-	struct port *port = &injector->tunnel->port;
-
 	/* Captures of a bridge have Ethernet frames; behind an adapter these are packets. */
 	if (port->bridge && !port->adapter)
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
+	port->operations->send(port, source, batch, mask);
+}
+
+/* Send frames to the client, as if they came from its bridge. */
+static void injector_send(struct injector *injector, struct batch *batch, uint64_t mask)
+{
+	struct port *port = &injector->tunnel->port;
+
 	injector_add_drops(injector, true);
-	port->operations->send(port, &injector->source, batch, mask);
+	segmenter_send(port, port->mode, &injector->source, batch, mask, injector_deliver);
 	injector_add_drops(injector, false);
 }
 
@@ -154,7 +161,7 @@ static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	if (mask && injector->direction == MEMTUN_TO_CLIENT)
-		injector_deliver(injector, batch, mask);
+		injector_send(injector, batch, mask);
 	else if (mask)
 		port_forward(&tunnel->port, batch, mask);
 	batch_clear(batch, count);

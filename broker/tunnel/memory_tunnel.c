@@ -60,18 +60,9 @@ static void tunnel_send(struct port *port, struct source *source, struct batch *
 		tunnel_send_by_flow(tunnel, source, batch, mask);
 }
 
-static bool tunnel_takes_partial_checksums(const struct port *port)
+static unsigned int tunnel_offload(const struct port *port)
 {
-	const struct tunnel *tunnel = container_of(port, const struct tunnel, port);
-	const struct queue *queue;
-
-	if (tunnel->queue_count == 0)
-		return tunnel->format.vnet_size != 0;
-	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
-		if (!queue->lane.format.vnet_size)
-			return false;
-	}
-	return true;
+	return container_of(port, const struct tunnel, port)->format.offload;
 }
 
 static void tunnel_set_reading(struct port *port, bool reading)
@@ -108,7 +99,7 @@ static bool tunnel_port_delete_if_dead(struct port *port)
 const struct port_operations tunnel_port_operations = {
 	.kind = "a tunnel",
 	.send = tunnel_send,
-	.takes_partial_checksums = tunnel_takes_partial_checksums,
+	.offload = tunnel_offload,
 	.set_reading = tunnel_set_reading,
 	.resume_sources = tunnel_resume_sources,
 	.delete_if_dead = tunnel_port_delete_if_dead,

@@ -71,9 +71,10 @@ struct tunnel *tunnel_new(struct tunnels *tunnels, const struct tunnel_kind *kin
 	}
 	tunnel->socket = (enum memtun_socket)option(options, MEMTUN_A_SOCKET, MEMTUN_SEQPACKET);
 	tunnel->format.packet_information = attribute_set_number(options, MEMTUN_A_PI);
-	tunnel->format.vnet_size = attribute_set_number(options, MEMTUN_A_VNET_HDR)
-					   ? sizeof(struct virtio_net_hdr)
-					   : 0;
+	if (attribute_set_number(options, MEMTUN_A_VNET_HDR)) {
+		tunnel->format.vnet_size = sizeof(struct virtio_net_hdr);
+		tunnel->format.offload = FRAME_OFFLOAD_ALL;
+	}
 	tunnel->multi_queue = attribute_set_number(options, MEMTUN_A_MULTI_QUEUE);
 	port_names_add(tunnels->names, &tunnel->port);
 	port_ids_add(&tunnels->by_id, &tunnel->port);
@@ -187,10 +188,12 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 		return NULL;
 	}
 	tunnel->persistent = persistent;
-	if (port_read_config(&tunnel->port, options, &config, fault) < 0) {
+	if (tunnel_check_headers(tunnel, options, fault) < 0 ||
+	    port_read_config(&tunnel->port, options, &config, fault) < 0) {
 		tunnel_free(tunnel);
 		return NULL;
 	}
+	tunnel_take_headers(tunnel, options);
 	port_take_config(&tunnel->port, config);
 	if ((kind->create && kind->create(tunnel, options, fault) < 0) ||
 	    (bridge && port_join(&tunnel->port, bridge, fault) < 0)) {
@@ -199,6 +202,46 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 	}
 	tunnel_publish(tunnel, MEMTUN_EVENT_ADDED, 0);
 	return tunnel;
+}
+
+/* ------------------------------------------------------------------------------ headers */
+
+int tunnel_check_headers(const struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	bool has_size = attribute_set_has(options, MEMTUN_A_VNET_HDR_SIZE);
+	uint64_t offload = attribute_set_number(options, MEMTUN_A_OFFLOAD);
+	const char *word = has_size ? "vnet_hdr_size" : "offload";
+
+	if (!has_size && !attribute_set_has(options, MEMTUN_A_OFFLOAD))
+		return 0;
+	if (tunnel->kind->frames_bypass)
+		return fault_set(fault, EINVAL, "the frames of '%s' %s: it has no %s",
+				 tunnel->port.name, tunnel->kind->frames_bypass, word);
+	if (!tunnel->format.vnet_size && (has_size || offload))
+		return fault_set(fault, EINVAL, "%s is for a tunnel with vnet_hdr", word);
+	if (!frame_offload_is_valid(offload))
+		return fault_set(fault, EINVAL, "offload %u: TUNSETOFFLOAD takes no such bits",
+				 (unsigned int)offload);
+	return 0;
+}
+
+void tunnel_take_headers(struct tunnel *tunnel, const struct attribute_set *options)
+{
+	uint8_t size = (uint8_t)option(options, MEMTUN_A_VNET_HDR_SIZE, tunnel->format.vnet_size);
+	struct queue *queue;
+
+	/* What was written before the change has headers of the old size. */
+	if (size != tunnel->format.vnet_size) {
+		LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+			lane_drain(&queue->lane);
+		}
+	}
+	tunnel->format.vnet_size = size;
+	tunnel->format.offload = (uint8_t)option(options, MEMTUN_A_OFFLOAD, tunnel->format.offload);
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		queue->lane.format = tunnel->format;
+	}
 }
 
 /* ------------------------------------------------------------------------------ changing */
@@ -222,7 +265,9 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	struct adapter_config *config;
 	struct queue *queue;
 
-	if (tunnel->kind->check_change && tunnel->kind->check_change(tunnel, options, fault) < 0)
+	if ((tunnel->kind->check_change &&
+	     tunnel->kind->check_change(tunnel, options, fault) < 0) ||
+	    tunnel_check_headers(tunnel, options, fault) < 0)
 		return -1;
 	/* The steps that can fail come first. */
 	if (port_read_config(&tunnel->port, options, &config, fault) < 0)
@@ -233,6 +278,7 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	}
 	port_take_config(&tunnel->port, config);
 	port_set(&tunnel->port, options);
+	tunnel_take_headers(tunnel, options);
 	tunnel->persistent = option(options, MEMTUN_A_PERSISTENT, tunnel->persistent);
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
 		lane_resume_sources(&queue->lane);
@@ -289,6 +335,10 @@ void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_se
 	attribute_set_put_number(set, MEMTUN_A_SOCKET, tunnel->socket);
 	attribute_set_put_number(set, MEMTUN_A_PI, tunnel->format.packet_information);
 	attribute_set_put_number(set, MEMTUN_A_VNET_HDR, tunnel->format.vnet_size > 0);
+	if (tunnel->format.vnet_size && !tunnel->kind->frames_bypass) {
+		attribute_set_put_number(set, MEMTUN_A_VNET_HDR_SIZE, tunnel->format.vnet_size);
+		attribute_set_put_number(set, MEMTUN_A_OFFLOAD, tunnel->format.offload);
+	}
 	attribute_set_put_number(set, MEMTUN_A_MULTI_QUEUE, tunnel->multi_queue);
 	attribute_set_put_number(set, MEMTUN_A_PERSISTENT, tunnel->persistent);
 	attribute_set_put_number(set, MEMTUN_A_QUEUES, open);

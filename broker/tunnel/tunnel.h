@@ -165,6 +165,14 @@ struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set
 /* Change the options of OPTION_TUNNEL_SET: all of them, or none. -1 with the fault filled. */
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault);
 
+/*
+ * Check the options offload and vnet_hdr_size of a tunnel: -1 with the fault filled, EINVAL. Then
+ * change its vnet header by them; the frames that its clients wrote before are forwarded first.
+ */
+int tunnel_check_headers(const struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault);
+void tunnel_take_headers(struct tunnel *tunnel, const struct attribute_set *options);
+
 /* Close the queues whose clients have gone. Return whether the tunnel was deleted. */
 bool tunnel_delete_if_dead(struct tunnel *tunnel);
 

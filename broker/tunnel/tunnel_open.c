@@ -27,6 +27,9 @@ static int tunnel_check_options(struct tunnel *tunnel, const struct attribute_se
 	while ((which = attribute_set_next_option(options, which, OPTION_TUNNEL)) != MEMTUN_A_END) {
 		char wanted[MEMTUN_TEXT_SIZE], found[MEMTUN_TEXT_SIZE];
 
+		/* The first open sets these. */
+		if (which == MEMTUN_A_OFFLOAD || which == MEMTUN_A_VNET_HDR_SIZE)
+			continue;
 		attribute_format(options, which, wanted, sizeof(wanted));
 		found[0] = '\0';
 		if (attribute_set_has(&is, which))
@@ -54,7 +57,8 @@ static struct tunnel *tunnel_obtain(struct tunnels *tunnels, const struct attrib
 				  attribute_set_number(options, MEMTUN_A_PERSISTENT), fault);
 	if (port_admit(&tunnel->port, uid, fault) < 0 ||
 	    (tunnel->kind->check_room && tunnel->kind->check_room(tunnel, fault) < 0) ||
-	    tunnel_check_options(tunnel, options, fault) < 0)
+	    tunnel_check_options(tunnel, options, fault) < 0 ||
+	    tunnel_check_headers(tunnel, options, fault) < 0)
 		return NULL;
 	return tunnel;
 }
@@ -77,6 +81,8 @@ struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *
 	*queue = NULL;
 	if (!tunnel)
 		return NULL;
+	if (tunnel->queue_count == 0)
+		tunnel_take_headers(tunnel, options);
 	if (tunnel->kind->open(tunnel, queue, client_fd, fault) < 0) {
 		tunnel_undo(tunnel, last_id);
 		return NULL;
@@ -116,6 +122,8 @@ struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set
 		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}
+	if (tunnel->queue_count == 0)
+		tunnel_take_headers(tunnel, options);
 	queue->lane.format = tunnel->format;
 	queue_attach(queue, tunnel);
 	tunnel_publish(tunnel, MEMTUN_EVENT_OPENED, queue->id);

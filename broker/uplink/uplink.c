@@ -66,9 +66,9 @@ static void uplink_send(struct port *port, struct source *source, struct batch *
 		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, frames);
 }
 
-static bool uplink_takes_partial_checksums(const struct port *port)
+static unsigned int uplink_offload(const struct port *port)
 {
-	return container_of(port, const struct uplink, port)->lane.format.vnet_size != 0;
+	return container_of(port, const struct uplink, port)->lane.format.offload;
 }
 
 static void uplink_set_reading(struct port *port, bool reading)
@@ -87,7 +87,7 @@ static void uplink_resume_sources(struct port *port)
 static const struct port_operations uplink_port_operations = {
 	.kind = "an uplink",
 	.send = uplink_send,
-	.takes_partial_checksums = uplink_takes_partial_checksums,
+	.offload = uplink_offload,
 	.set_reading = uplink_set_reading,
 	.resume_sources = uplink_resume_sources,
 };

@@ -3,8 +3,8 @@
  * An uplink to the kernel's TCP/IP: a TUN or TAP interface, which is made if it isn't there. The
  * administrator sets it up and gives it an address. Frames have vnet headers, so that a frame whose
  * checksum or segmentation a tunnel's program has left undone goes to the kernel as it is. In the
- * other direction the kernel is told that no offload is available. The interface is deleted with
- * the uplink, unless it is persistent.
+ * other direction the kernel may leave both undone, too: the ports complete them where their
+ * clients need it. The interface is deleted with the uplink, unless it is persistent.
  */
 #include <linux/if_tun.h>
 #include <stdio.h>
@@ -45,17 +45,35 @@ static int kernel_prepare(struct uplink *uplink, const struct attribute_set *opt
 	return 0;
 }
 
+/*
+ * Let the kernel leave to this side what it can, and return the bits of the frames that it takes
+ * itself: Linux before 6.2 neither sends nor takes UDP segments. -1 with errno.
+ */
+static int device_set_offload(int fd)
+{
+	const unsigned int tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+	if (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0)
+		return FRAME_OFFLOAD_ALL;
+	return ioctl(fd, TUNSETOFFLOAD, tcp) < 0 ? -1 : (int)(tcp | TUN_F_UFO);
+}
+
 /* Set what an existing interface may have kept from its last user: headers, a filter, offloads. */
-static int device_set(int fd, const struct kernel_device *device)
+static int device_set(int fd, struct kernel_device *device)
 {
 	const struct tun_filter everything = {.count = 0};
 	const int vnet_size = device->format.vnet_size;
 	const int native = 0;
+	int offload;
 
 	if (ioctl(fd, TUNSETVNETHDRSZ, &vnet_size) < 0 || ioctl(fd, TUNSETVNETLE, &native) < 0 ||
 	    (device->mode == MEMTUN_TAP && ioctl(fd, TUNSETTXFILTER, &everything) < 0))
 		return -1;
-	return ioctl(fd, TUNSETOFFLOAD, 0);
+	offload = device_set_offload(fd);
+	if (offload < 0)
+		return -1;
+	device->format.offload = (uint8_t)offload;
+	return 0;
 }
 
 static int kernel_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
@@ -71,9 +89,9 @@ static int kernel_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	if (fd < 0)
 		return -1;
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot use the interface '%s'", kernel->device);
-	uplink->lane.format = device.format;
 	if (device_set(fd, &device) < 0 || lane_open(&uplink->lane, &lane_device_link, fd) < 0)
 		return -1;
+	uplink->lane.format = device.format;
 	descriptor_take(&fd);
 	return 0;
 }

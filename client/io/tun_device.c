@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/failed.h"
+#include "common/frame/frame_format.h"
 
 /*
  * Copy from or to the program's memory as the kernel's copy_from_user() does: a bad pointer is
@@ -160,21 +161,9 @@ static int set_owner(struct tun_device *device, uid_t owner, gid_t group, bool v
 	return 0;
 }
 
-/* EINVAL if bits remain after the known ones are cleared, as in the kernel's set_offload(). */
 static int set_offload(struct tun_device *device, unsigned long wanted)
 {
-	/* TUN_F_USO4 and TUN_F_USO6, which the kernel only takes together. */
-	const unsigned long udp_segments = 0x20 | 0x40;
-	unsigned long unknown = wanted;
-
-	if (wanted & TUN_F_CSUM) {
-		unknown &= ~(unsigned long)(TUN_F_CSUM | TUN_F_UFO);
-		if (wanted & (TUN_F_TSO4 | TUN_F_TSO6))
-			unknown &= ~(unsigned long)(TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
-		if ((wanted & udp_segments) == udp_segments)
-			unknown &= ~udp_segments;
-	}
-	if (unknown)
+	if (!frame_offload_is_valid(wanted))
 		return failed(EINVAL);
 	if (device->operations->set_offload &&
 	    device->operations->set_offload(device, (unsigned int)wanted) < 0)

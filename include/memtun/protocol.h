@@ -189,6 +189,8 @@ enum memtun_attribute {
 	MEMTUN_A_PLAIN = 48,   /* flag: a capture without headers */
 	MEMTUN_A_LOOP_GUARD = 49, /* flag: the bridge shuts ports to end a loop */
 	MEMTUN_A_HAND_IN = 50,    /* the id of a hand-in */
+	MEMTUN_A_OFFLOAD = 51,    /* TUN_F_* bits of TUNSETOFFLOAD: frames that the client takes */
+	MEMTUN_A_VNET_HDR_SIZE = 52, /* bytes of the vnet header, 10 to 20 */
 	/* The counters of a port since it was made, all u64. */
 	MEMTUN_A_FROM_CLIENT_FRAMES = 64,
 	MEMTUN_A_FROM_CLIENT_BYTES = 65,

@@ -195,6 +195,55 @@ static void packet_information_is_there_unless_it_is_off(void **state)
 	assert_fails(memtun_io_write(world->io, world->fd, bytes, 3), EINVAL);
 }
 
+/* The size counts at once for what is read and written, as with the kernel's device. */
+static void the_vnet_header_has_the_size_that_was_set(void **state)
+{
+	static const int sizes[] = {10, 12, 20, 10};
+	struct io_world *world = io_world_need(state);
+	unsigned char bytes[100];
+	int wrong = 9;
+
+	io_world_attach(world, "", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, O_RDWR | O_NONBLOCK);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int size = sizes[i], found = 0;
+		size_t header = (size_t)size;
+
+		assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETVNETHDRSZ, &size), 0);
+		assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNGETVNETHDRSZ, &found), 0);
+		assert_int_equal(found, size);
+		memset(bytes, 0, sizeof(bytes));
+		memcpy(bytes + header, ethernet, 60);
+		assert_int_equal(memtun_io_write(world->io, world->fd, bytes, header + 60),
+				 header + 60);
+		assert_int_equal(io_world_receive(world, bytes, sizeof(bytes)), 60);
+		assert_memory_equal(bytes, ethernet, 60);
+		io_world_send(world, ethernet, 60);
+		wait_readable(world->fd);
+		assert_int_equal(memtun_io_read(world->io, world->fd, bytes, sizeof(bytes)),
+				 header + 60);
+		assert_memory_equal(bytes + header, ethernet, 60);
+	}
+	assert_fails(memtun_io_ioctl(world->io, world->fd, TUNSETVNETHDRSZ, &wrong), EINVAL);
+	wrong = 253;
+	if (world->kind != IO_KERNEL)
+		assert_fails(memtun_io_ioctl(world->io, world->fd, TUNSETVNETHDRSZ, &wrong),
+			     EINVAL);
+}
+
+static void an_offload_is_taken_whatever_the_other_side_takes(void **state)
+{
+	static const unsigned long taken[] = {0, 1, 7, 0xf, 0x11, 0x61, 0x67, 0x6f, 0};
+	static const unsigned long refused[] = {2, 0x10, 0x27, 0x47};
+	struct io_world *world = io_world_need(state);
+
+	io_world_attach(world, "", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, O_RDWR);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETOFFLOAD, taken[i]), 0);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_fails(memtun_io_ioctl(world->io, world->fd, TUNSETOFFLOAD, refused[i]),
+			     EINVAL);
+}
+
 static void a_short_read_cuts_the_frame(void **state)
 {
 	struct io_world *world = io_world_need(state);
@@ -474,6 +523,8 @@ static const struct CMUnitTest tests[] = {
 	ON_KIND(a_persistent_interface_waits_for_its_next_open),
 	ON_KIND(frames_go_both_ways),
 	ON_KIND(packet_information_is_there_unless_it_is_off),
+	ON_KIND(the_vnet_header_has_the_size_that_was_set),
+	ON_KIND(an_offload_is_taken_whatever_the_other_side_takes),
 	ON_KIND(a_short_read_cuts_the_frame),
 	ON_KIND(a_filter_lets_the_same_frames_in),
 	ON_KIND(the_descriptor_is_a_real_one),
