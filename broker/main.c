@@ -24,7 +24,7 @@
 #include "broker/switch/lane.h"
 #include "broker/system/child.h"
 #include "broker/system/confine.h"
-#include "broker/system/identity.h"
+#include "common/identity.h"
 #include "broker/system/kernel_device.h"
 #include "broker/system/loop_reserve.h"
 #include "broker/system/signals.h"

@@ -20,6 +20,7 @@
 #include "broker/engine/batch.h"
 #include "broker/adapter/multicast_listener.h"
 #include "broker/adapter/neighbour_message.h"
+#include "common/identity.h"
 
 static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events);
 
@@ -140,7 +141,7 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 	adapter->operations = operations;
 	adapter->port = port;
 	adapter->config = config;
-	adapter_choose_mac(engine, name, config, adapter->mac);
+	identity_mac(engine->identity, name, adapter_config_first_ipv4(config), adapter->mac);
 	mac = address_ethernet(adapter->mac, 0);
 	address_format(&mac, adapter->mac_text);
 	neighbour_table_init(&adapter->neighbours, seed, neighbour_forgotten, adapter);

@@ -60,7 +60,7 @@ const char *adapter_config_gateways(const struct adapter_config *config);
 
 /*
  * Make an adapter for the port of that name. The MAC address is the same each time: see
- * adapter_mac.c. The port keeps the configuration, which may be NULL, for as long as the adapter
+ * identity_mac(). The port keeps the configuration, which may be NULL, for as long as the adapter
  * uses it. NULL with ENOMEM or an errno of getrandom(2).
  */
 struct adapter *adapter_new(struct engine *engine, const struct adapter_operations *operations,

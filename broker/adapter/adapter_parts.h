@@ -89,15 +89,6 @@ void adapter_join_group(struct adapter *adapter, const struct address *address);
 /* Answer a query for that group, or for all groups if it is zero, with the groups of the adapter. */
 void adapter_report_groups(struct adapter *adapter, const struct address *group);
 
-/* ------------------------------------------------------------------------------ adapter_mac.c */
-
-/*
- * Write the MAC address for the port of that name: 02:00 and the first IPv4 address of the
- * configuration, or else a hash of the broker's identity and the name.
- */
-void adapter_choose_mac(const struct engine *engine, const char *name,
-			const struct adapter_config *config, unsigned char mac[ETH_ALEN]);
-
 /* ------------------------------------------------------------------------------ adapter_wrap.c */
 
 /* Write the Ethernet header, with that destination, before the IP packet in the frame. */
@@ -122,6 +113,9 @@ const struct address *adapter_config_hop(const struct adapter_config *config,
 /* Return the configured address to probe `target` from, or NULL if there is none of that family. */
 const struct address *adapter_config_source(const struct adapter_config *config,
 					    const struct address *target);
+
+/* Return the first IPv4 address, or NULL. */
+const struct address *adapter_config_first_ipv4(const struct adapter_config *config);
 
 /* Return the address with that index, or NULL if there are no more. */
 const struct address *adapter_config_address(const struct adapter_config *config,

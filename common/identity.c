@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/system/identity.h"
+#include "common/identity.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/descriptor.h"
 #include "common/hash.h"
 
@@ -30,4 +31,25 @@ uint64_t identity_hash(const char *socket_path)
 	if (realpath(socket_path, absolute))
 		socket_path = absolute;
 	return hash_add(hash, socket_path, strlen(socket_path));
+}
+
+void identity_mac(uint64_t identity, const char *name, const struct address *ipv4,
+		  unsigned char mac[ETH_ALEN])
+{
+	uint64_t hash;
+
+	if (ipv4) {
+		/* As memtun host has it. */
+		mac[0] = 0x02;
+		mac[1] = 0x00;
+		memcpy(mac + 2, &ipv4->ipv4, sizeof(ipv4->ipv4));
+		return;
+	}
+	hash = hash_add(HASH_BEGIN, &identity, sizeof(identity));
+	hash = hash_add(hash, name, strlen(name));
+	/* The last byte that was hashed has changed the low bits most: fold the high ones in. */
+	hash ^= hash >> 29;
+	memcpy(mac, &hash, ETH_ALEN);
+	/* An individual address, and locally administered: IEEE 802, 8.2. */
+	mac[0] = (unsigned char)((mac[0] & ~1) | 2);
 }
