@@ -61,7 +61,10 @@ TABLE = {
         "common/multicast.c", *HEADER_ONLY,
     ],
     "client/lib": ["client/io", "common"],
-    "client/command": ["client/lib", "client/connector", "common", "common/frame"],
+    "client/netns": ["common"],
+    "client/command": [
+        "client/lib", "client/connector", "client/netns", "common", "common/frame",
+    ],
     "client/host": ["client/lib", "client/connector", "common", "common/frame"],
 }
 

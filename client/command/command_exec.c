@@ -3,13 +3,10 @@
  * memtun exec opens tunnels, moves their descriptors to the numbers from 3 up, and executes the
  * program in its own process. When the program ends, its descriptors are closed, and the broker
  * deletes the tunnels that are not persistent.
- *
- * If no broker runs and none was named, memtun exec first executes `memtund -- memtun exec ...`.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +15,7 @@
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/keys.h"
-#include "client/command/options_parse.h"
+#include "client/command/own_broker.h"
 #include "common/descriptor.h"
 #include "memtun.h"
 
@@ -106,58 +103,11 @@ static int exec_open(struct memtun *memtun, struct opened *opened)
 	return status;
 }
 
-/* Become a private broker that runs the same command line again. Return only on failure. */
-static int exec_private_broker(const struct invocation *invocation)
-{
-	char self[PATH_MAX], broker[PATH_MAX + sizeof("memtund")];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	size_t count = 0;
-	char **command;
-
-	if (length < 0)
-		return command_fail(EXIT_OURS, "cannot find this program: %s", strerror(errno));
-	self[length] = '\0';
-	snprintf(broker, sizeof(broker), "%.*smemtund", (int)(strrchr(self, '/') - self + 1), self);
-	while (invocation->arguments[count])
-		count++;
-	command = reallocarray(NULL, count + 3, sizeof(char *));
-	if (!command)
-		return command_fail(EXIT_OURS, "out of memory");
-	command[0] = broker;
-	command[1] = (char *)(uintptr_t) "--";
-	command[2] = self;
-	memcpy(command + 3, invocation->arguments + 1, count * sizeof(char *));
-	fputs("memtun: no broker is running; this command gets one of its own\n", stderr);
-	process_restore_signals(invocation->inherited);
-	execv(broker, command);
-	/* If the directory of this program has no memtund, search PATH. */
-	if (errno == ENOENT)
-		execvp("memtund", command);
-	free(command);
-	return command_fail(EXIT_OURS, "no broker is running, and memtund can't be started: %s",
-			    strerror(errno));
-}
-
 static int exec_open_all(const struct invocation *invocation, struct exec *exec)
 {
-	const char *socket = options_value(invocation, "--socket");
-	const char *named = getenv("MEMTUN_SOCKET");
-	struct memtun *memtun = memtun_new();
-	int timeout, status = 0;
+	struct memtun *memtun = NULL;
+	int status = own_broker_connect(invocation, &memtun);
 
-	if (!memtun)
-		return command_fail(EXIT_OURS, "out of memory");
-	if (command_reply_timeout(invocation, &timeout)) {
-		memtun_free(memtun);
-		return EXIT_OURS;
-	}
-	memtun_set_timeout(memtun, timeout);
-	if (memtun_connect(memtun, socket) < 0) {
-		if (errno == ENOENT && !socket && !(named && named[0]))
-			status = exec_private_broker(invocation);
-		else
-			status = command_fail(EXIT_OURS, "%s", memtun_error(memtun));
-	}
 	for (int i = 0; i < exec->count && status == 0; i++)
 		status = exec_open(memtun, &exec->tunnels[i]);
 	memtun_free(memtun);

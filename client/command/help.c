@@ -151,12 +151,13 @@ void help_print_commands(FILE *to)
 	options_print(to, &memtun_itself);
 	fputs("\n"
 	      "Options go before or behind the command and its words, but before a program\n"
-	      "that exec runs. \"memtun help COMMAND\" explains a command.\n"
+	      "that exec or netns runs. \"memtun help COMMAND\" explains a command.\n"
 	      "\n"
 	      "Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 no broker;\n"
 	      "of expect, wait and host also 4 the tunnel ended; of expect 5 frame limit;\n"
 	      "of expect and wait 124 timeout;\n"
-	      "of exec the program's, or 125 memtun failed, 126 cannot run, 127 not found.\n",
+	      "of exec and netns the program's, or 125 memtun failed, 126 cannot run, 127 not\n"
+	      "found.\n",
 	      to);
 }
 

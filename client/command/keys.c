@@ -13,25 +13,30 @@
 
 const struct key keys[] = {
 	{"type", "TYPE", "mcast kernel vde bess stream dgram udp vxlan fd device", KEYS_UPLINK_ADD},
-	{"mode", "tap|tun", "Ethernet frames (the default), or IP packets", TUNNEL},
+	{"mode", "tap|tun", "Ethernet frames (the default), or IP packets", TUNNEL | KEYS_NETNS},
 	{"mode", "tap|tun", "of kernel, fd, device: Ethernet (the default), or IP",
 	 KEYS_UPLINK_ADD},
 	{"bridge", "BRIDGE", "be a port of this bridge; it is made if need be",
-	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD | KEYS_UPLINK_SET},
+	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD | KEYS_UPLINK_SET | KEYS_NETNS},
 	{"nobridge", NULL, "leave the bridge", KEYS_SET | KEYS_UPLINK_SET},
 	{"peer", "NAME", "also make this tunnel, and wire the two directly", TUNNEL},
 	{"socket", "TYPE", "seqpacket (the default), dgram or stream", KEYS_ADD | KEYS_EXEC},
 	{"mtu", "BYTES", "the largest packet to the client; default 1500", TUNNEL | KEYS_SET},
 	{"mtu", "BYTES", "the largest packet; default: what the type can carry",
 	 KEYS_UPLINK_ADD | KEYS_UPLINK_SET},
+	{"mtu", "BYTES", "the largest packet of the interface; default 1500", KEYS_NETNS},
+	{"mac", "MAC", "of a TAP: the interface's MAC address", KEYS_NETNS},
 	{"queue", "FRAMES", "how many frames may wait in the broker; default 1000",
-	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD | KEYS_UPLINK_SET},
+	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD | KEYS_UPLINK_SET | KEYS_NETNS},
 	{"overflow", "POLICY", "drop-tail (the default), drop-head or block",
-	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD | KEYS_UPLINK_SET},
+	 TUNNEL | KEYS_SET | KEYS_UPLINK_ADD | KEYS_UPLINK_SET | KEYS_NETNS},
 	{"address", "A[/P][+A...]", "of a TUN on an Ethernet bridge: its addresses, or none",
 	 KEYS_ADD | KEYS_SET | KEYS_EXEC},
 	{"gateway", "G[+G...]", "of a TUN on an Ethernet bridge: its gateways, or none",
 	 KEYS_ADD | KEYS_SET | KEYS_EXEC},
+	{"address", "A[/P][+A...]", "the interface's IPv4 and IPv6 addresses", KEYS_NETNS},
+	{"gateway", "G[+G...]", "a default route by this gateway", KEYS_NETNS},
+	{"dns", "A[+A...]", "name servers, in a resolv.conf of the program's own", KEYS_NETNS},
 	{"address", "A/P", "the host's IPv4 or IPv6 address; one of each family", KEYS_HOST},
 	{"gateway", "G", "the gateway of the address's family", KEYS_HOST},
 	{"address", "A[/P][+A...]", "of kernel, fd, device with mode tun: as of a tunnel",
@@ -80,7 +85,16 @@ static bool key_is_known(unsigned int of_commands, struct suggestion *suggestion
 	return false;
 }
 
-static const char *key_hint(unsigned int of_commands, const char *name, char hint[SUGGESTION_SIZE])
+const struct key *keys_find(unsigned int of_commands, const char *name)
+{
+	for (const struct key *key = keys; key->name; key++) {
+		if (key->commands & of_commands && strcmp(key->name, name) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+const char *keys_hint(unsigned int of_commands, const char *name, char hint[SUGGESTION_SIZE])
 {
 	struct suggestion suggestion = {.given = name}, any = {.given = name};
 
@@ -101,7 +115,7 @@ int keys_take(struct memtun_options *options, unsigned int of_commands, int coun
 
 	if (taken < 0)
 		command_fail(0, "%s%s", memtun_options_error(options),
-			     key_hint(of_commands, words[0], hint));
+			     keys_hint(of_commands, words[0], hint));
 	return taken;
 }
 

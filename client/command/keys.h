@@ -17,6 +17,7 @@ enum {
 	KEYS_BRIDGE_ADD = 16,
 	KEYS_UPLINK_ADD = 32,
 	KEYS_UPLINK_SET = 64,
+	KEYS_NETNS = 128, /* in a SPEC */
 };
 
 struct key {
@@ -37,6 +38,15 @@ int keys_take(struct memtun_options *options, unsigned int of_commands, int coun
 
 /* Parse `KEY VALUE`... into new options, which the caller frees. NULL after a message. */
 struct memtun_options *keys_parse(unsigned int of_commands, int count, char **words);
+
+/* Return the commands' key of that name, or NULL. */
+const struct key *keys_find(unsigned int of_commands, const char *name);
+
+/*
+ * Return "; did you mean 'KEY'?" for a word that is none of their keys; "" if no key is near, or if
+ * it is another command's key.
+ */
+const char *keys_hint(unsigned int of_commands, const char *name, char hint[SUGGESTION_SIZE]);
 
 /*
  * Find the first key of a SPEC's `KEY=VALUE,...` that is none, and return "; did you mean 'KEY'?".

@@ -166,7 +166,7 @@ sed -nE 's/^uplink_(add|set)://p' "$scratch/help-keys" | sort -u >"$scratch/help
 page key | sed -n 's/^Uplinks://p' >"$scratch/page-uplink"
 same "keys of uplinks" "$scratch/help-uplink" "$scratch/page-uplink"
 grep -vE "$tunnel_keys|^uplink_(add|set):" "$scratch/help-keys" >"$scratch/help-others"
-page key | grep '^bridge_' >"$scratch/page-others"
+page key | grep -E '^(bridge_[a-z]+|netns):' >"$scratch/page-others"
 same "keys of other commands" "$scratch/help-others" "$scratch/page-others"
 # What a command explains as a word of its own, as wait its states, its help has too.
 some "$(page key | grep '^[a-z]')" "words of commands"

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The namespaces of memtun netns, which the calling process enters: a user namespace, in which its
+ * user may set up the network, a network namespace, and for a resolv.conf of its own a mount
+ * namespace. A process that already may make network namespaces needs no user namespace, and gets
+ * none where the kernel refuses it.
+ */
+#ifndef MEMTUN_NAMESPACE_H
+#define MEMTUN_NAMESPACE_H
+
+#include <stdbool.h>
+
+#include "client/netns/obstacle.h"
+
+struct namespaces {
+	bool maps_root;  /* the user is root in the namespace, else it is itself */
+	bool has_mounts; /* make a mount namespace, too */
+	bool has_users;  /* there is a user namespace; filled in by namespaces_enter() */
+};
+
+/* Enter new namespaces. The process must have one thread. -1 with the obstacle filled. */
+int namespaces_enter(struct namespaces *namespaces, struct obstacle *obstacle);
+
+/*
+ * Give the program that the process will execute the rights to use the network: the capabilities
+ * NET_ADMIN, NET_RAW and NET_BIND_SERVICE, also if it isn't root in the namespace, and ping(8) without
+ * any. -1 with the obstacle filled.
+ */
+int namespaces_grant(const struct namespaces *namespaces, struct obstacle *obstacle);
+
+#endif
