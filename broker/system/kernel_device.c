@@ -68,6 +68,15 @@ int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME
 	return descriptor_take(&fd);
 }
 
+int kernel_device_set_offload(int fd)
+{
+	const unsigned int tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+	if (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0)
+		return FRAME_OFFLOAD_ALL;
+	return ioctl(fd, TUNSETOFFLOAD, tcp) < 0 ? -1 : (int)(tcp | TUN_F_UFO);
+}
+
 int kernel_device_check(void)
 {
 	descriptor_owned fd = open(DEVICE, O_RDWR | O_CLOEXEC);

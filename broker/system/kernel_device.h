@@ -33,6 +33,13 @@ struct kernel_device {
 int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE], char text[],
 		       size_t size);
 
+/*
+ * Let the kernel leave checksums and segmentation to this side as far as it can, and return the bits
+ * of the frames that it takes itself: Linux before 6.2 neither sends nor takes UDP segments. The
+ * device needs a vnet header. -1 with errno.
+ */
+int kernel_device_set_offload(int fd);
+
 /* Check that /dev/net/tun can be opened. -1 with errno. */
 int kernel_device_check(void);
 

@@ -18,6 +18,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/system/handed_descriptor.h"
+#include "broker/system/kernel_device.h"
 #include "broker/uplink/life.h"
 #include "broker/uplink/uplink.h"
 #include "common/container_of.h"
@@ -114,15 +115,22 @@ static bool fd_same(const struct uplink *one, const struct uplink *other)
 	       port->netns == others->netns && strcmp(port->device, others->device) == 0;
 }
 
-/* Make the device ready for a lane: with native vnet headers, and not waiting. */
-static int fd_set_device(int fd, const struct handed_port *port)
+/*
+ * Make the device ready for a lane: with native vnet headers, and all offloads that they can tell, and
+ * not waiting. Store the offloads that it takes.
+ */
+static int fd_set_device(int fd, const struct handed_port *port, struct frame_format *format)
 {
 	const int native = 0;
-	int flags = fcntl(fd, F_GETFL);
+	int flags = fcntl(fd, F_GETFL), offload;
 
-	if (flags < 0 || (port->format.vnet_size && ioctl(fd, TUNSETVNETLE, &native) < 0) ||
-	    ioctl(fd, TUNSETOFFLOAD, 0) < 0)
+	if (flags < 0 || (port->format.vnet_size && ioctl(fd, TUNSETVNETLE, &native) < 0))
 		return -1;
+	offload = port->format.vnet_size ? kernel_device_set_offload(fd)
+					 : ioctl(fd, TUNSETOFFLOAD, 0);
+	if (offload < 0)
+		return -1;
+	format->offload = (uint8_t)offload;
 	return flags & O_NONBLOCK ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
@@ -157,7 +165,7 @@ static int fd_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 		descriptor_refuse_others(uplink->lane.io.fd);
 		return 0;
 	}
-	if (fd_set_device(uplink->lane.io.fd, port) == 0)
+	if (fd_set_device(uplink->lane.io.fd, port, &uplink->lane.format) == 0)
 		return 0;
 	life_close(&fd_uplink->life);
 	lane_close(&uplink->lane);

@@ -45,19 +45,6 @@ static int kernel_prepare(struct uplink *uplink, const struct attribute_set *opt
 	return 0;
 }
 
-/*
- * Let the kernel leave to this side what it can, and return the bits of the frames that it takes
- * itself: Linux before 6.2 neither sends nor takes UDP segments. -1 with errno.
- */
-static int device_set_offload(int fd)
-{
-	const unsigned int tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-
-	if (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0)
-		return FRAME_OFFLOAD_ALL;
-	return ioctl(fd, TUNSETOFFLOAD, tcp) < 0 ? -1 : (int)(tcp | TUN_F_UFO);
-}
-
 /* Set what an existing interface may have kept from its last user: headers, a filter, offloads. */
 static int device_set(int fd, struct kernel_device *device)
 {
@@ -69,7 +56,7 @@ static int device_set(int fd, struct kernel_device *device)
 	if (ioctl(fd, TUNSETVNETHDRSZ, &vnet_size) < 0 || ioctl(fd, TUNSETVNETLE, &native) < 0 ||
 	    (device->mode == MEMTUN_TAP && ioctl(fd, TUNSETTXFILTER, &everything) < 0))
 		return -1;
-	offload = device_set_offload(fd);
+	offload = kernel_device_set_offload(fd);
 	if (offload < 0)
 		return -1;
 	device->format.offload = (uint8_t)offload;
