@@ -209,13 +209,16 @@ static void adapter_queue_control(struct adapter *adapter, const unsigned char *
 	adapter->operations->flush_later(adapter->port);
 }
 
-/* Arm the timer for the next probe that is due. */
+/* Arm the timer for the next probe or announcement that is due. */
 static void adapter_arm_timer(struct adapter *adapter, int64_t now)
 {
 	int64_t deadline = neighbour_deadline(&adapter->neighbours);
 	struct ev_loop *loop = adapter->engine->loop;
 
-	if (deadline < 0 || ev_is_active(&adapter->timer))
+	if (adapter->announcements && (deadline < 0 || adapter->announcement_at < deadline))
+		deadline = adapter->announcement_at;
+	ev_timer_stop(loop, &adapter->timer);
+	if (deadline < 0)
 		return;
 	ev_timer_set(&adapter->timer,
 		     deadline > now ? (double)(deadline - now) / (double)CLOCK_SECOND : 0., 0.);
@@ -253,12 +256,11 @@ void adapter_reply(struct adapter *adapter, const struct address *address, const
 
 void adapter_announce(struct adapter *adapter)
 {
-	struct ev_loop *loop = adapter->engine->loop;
+	int64_t now = clock_now();
 
-	adapter->announces = true;
-	ev_timer_stop(loop, &adapter->timer);
-	ev_timer_set(&adapter->timer, 0., 0.);
-	ev_timer_start(loop, &adapter->timer);
+	adapter->announcements = ADAPTER_ANNOUNCEMENTS;
+	adapter->announcement_at = now;
+	adapter_arm_timer(adapter, now);
 }
 
 /* Add the solicited-node group of an IPv6 address to the array, unless it is there already. */
@@ -362,11 +364,11 @@ void adapter_report_groups(struct adapter *adapter, const struct address *group)
 		adapter_report(adapter, MULTICAST_RECORD_IS_EXCLUDE);
 }
 
+/* Report the groups and announce the configured addresses. */
 static void adapter_send_announcements(struct adapter *adapter)
 {
 	const struct address *address;
 
-	adapter->announces = false;
 	adapter_report(adapter, MULTICAST_RECORD_TO_EXCLUDE);
 	for (unsigned int i = 0; (address = adapter_config_address(adapter->config, i)); i++) {
 		unsigned char bytes[NEIGHBOUR_MESSAGE_SIZE];
@@ -384,8 +386,11 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (adapter->announces)
+	if (adapter->announcements && now >= adapter->announcement_at) {
+		adapter->announcements--;
+		adapter->announcement_at = now + ADAPTER_ANNOUNCEMENT_INTERVAL;
 		adapter_send_announcements(adapter);
+	}
 	while ((neighbour = neighbour_overdue(&adapter->neighbours, now))) {
 		if (neighbour->probes < NEIGHBOUR_PROBES_MAX)
 			adapter_solicit(adapter, neighbour, now);

@@ -72,7 +72,7 @@ void adapter_set_config(struct adapter *adapter, const struct adapter_config *co
 
 /*
  * Announce the configured addresses and the groups of all IPv6 addresses in the next iteration of
- * the loop: RFC 5227, 3; RFC 4861, 7.2.6; RFC 3810, 6.1. Other hosts then send to this adapter even
+ * the loop, and once more two seconds later, because a frame may be lost: RFC 5227, 3; RFC 4861, 7.2.6; RFC 3810, 6.1. Other hosts then send to this adapter even
  * if they knew the addresses at another MAC address, and switches forward neighbour solicitations.
  */
 void adapter_announce(struct adapter *adapter);

@@ -179,6 +179,8 @@ void link_open(struct link *link, void **state, const char *options)
 	link->tun = tunnel_opened(*state, text);
 	link->mac = adapter_of(*state, "tun")->mac;
 	broker_quiesce(*state);
+	/* The second announcement of the addresses. */
+	time_passes(*state, "tun", 2);
 	frames_discard(link->tap);
 }
 

@@ -116,6 +116,46 @@ static void addresses_are_announced_on_joining(void **state)
 	link_close(&link);
 }
 
+static void addresses_are_announced_once_more_after_two_seconds(void **state)
+{
+	struct link link;
+
+	link_open(&link, state, ",address=10.0.0.9/24");
+	/* A change begins anew, with the new address. */
+	for (int i = 7; i < 9; i++) {
+		char option[40], address[16];
+
+		snprintf(address, sizeof(address), "10.0.0.%d", i);
+		snprintf(option, sizeof(option), "name=tun,address=%s/24", address);
+		done(*state, MEMTUN_CMD_TUNNEL_SET, option);
+		assert_announces_ipv4(&link, address);
+		time_passes(*state, "tun", 1.9);
+		assert_nothing(&link, link.tap);
+		time_passes(*state, "tun", 0.1);
+		assert_announces_ipv4(&link, address);
+		assert_nothing(&link, link.tap);
+		assert_false(ev_is_active(&adapter_of(*state, "tun")->timer));
+	}
+	link_close(&link);
+}
+
+static void a_probe_does_not_wait_for_the_announcement(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct link link;
+	ev_timer *timer;
+
+	link_open(&link, state, ",address=10.0.0.9/24");
+	timer = &adapter_of(fixture, "tun")->timer;
+	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=tun,address=10.0.0.8/24");
+	assert_announces_ipv4(&link, "10.0.0.8");
+	assert_true(ev_timer_remaining(fixture->broker->engine->loop, timer) > 1.5);
+	packet_send(&link, "10.0.0.8", "10.0.0.1");
+	assert_asks(&link, "10.0.0.8", "10.0.0.1", NULL);
+	assert_true(ev_timer_remaining(fixture->broker->engine->loop, timer) <= 1.);
+	link_close(&link);
+}
+
 static void new_addresses_are_announced(void **state)
 {
 	unsigned char mac[ETH_ALEN];
@@ -330,6 +370,8 @@ int main(void)
 		WITH_BROKER(
 			without_an_ipv4_address_the_mac_address_is_that_of_the_name_and_the_broker),
 		WITH_BROKER(addresses_are_announced_on_joining),
+		WITH_BROKER(addresses_are_announced_once_more_after_two_seconds),
+		WITH_BROKER(a_probe_does_not_wait_for_the_announcement),
 		WITH_BROKER(new_addresses_are_announced),
 		WITH_BROKER(tuns_announce_themselves_to_the_first_tap),
 		WITH_BROKER(tuns_announce_themselves_when_an_uplink_comes_up),
