@@ -34,7 +34,7 @@ static const struct group groups[] = {
 	{"frames", figures_frames},   {"bridge", figures_bridge},
 	{"ports", figures_ports},     {"latency", figures_latency},
 	{"flood", figures_flood},     {"peers", figures_peers},
-	{"io", figures_io},
+	{"io", figures_io},           {"segment", figures_segment},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

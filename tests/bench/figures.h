@@ -10,6 +10,7 @@ void figures_ports(void);    /* through a bridge of many ports */
 void figures_latency(void);  /* of a pair, while others flood */
 void figures_flood(void);    /* to many ports */
 void figures_peers(void);    /* between peers */
+void figures_segment(void);  /* the cut of a GSO frame */
 void figures_io(void);       /* the I/O system in memory */
 void figures_memory(void);   /* of idle tunnels */
 void figures_requests(void); /* of many clients */
