@@ -3,7 +3,7 @@
 """Write the hand-made part of the fuzz corpus: corpus.py DIRECTORY.
 
 Each file's name says what it contains. The numbers are those of memtun/protocol.h; fuzz_session.c,
-fuzz_frame.c and fuzz_uplink.c describe the layout of their inputs. Numbers are little-endian, as on
+fuzz_frame.c, fuzz_segment.c and fuzz_uplink.c describe the layout of their inputs. Numbers are little-endian, as on
 the machines that the fuzzer runs on.
 """
 import os
@@ -160,6 +160,55 @@ FRAMES = {
 }
 
 
+GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, GSO_ECN = 1, 3, 4, 5, 0x80
+TCP = bytes.fromhex("1388 1770 fffffff0 00000001 50d9 01f4 0000 0000")
+TCP_OPTIONS = TCP[:12] + b"\x80" + TCP[13:] + bytes.fromhex("0101080a 0000000100000002")
+VLANS = ETHERNET[:12] + bytes.fromhex("8100 0005 8100 0007")
+
+
+def gso_frame(version, gso_type, gso_size, transport, payload, extensions=(), link=b"", options=b""):
+    """Return a GSO frame behind its mode and its vnet header."""
+    protocol = 17 if gso_type in (GSO_UDP, GSO_UDP_L4) else 6
+    if protocol == 17:
+        transport = struct.pack(">HHHH", 5000, 6000, 8 + payload, 0)
+    middle = b""
+    for number, body in reversed(extensions):
+        middle = bytes([protocol]) + body + middle
+        protocol = number
+    body = transport + bytes(i * 7 & 255 for i in range(payload))
+    if version == 4:
+        packet = struct.pack(">BBHHHBBH", 0x45 + len(options) // 4, 0, 20 + len(options) + len(body), 65535, 0x4000, 64,
+                             protocol, 0) + b"\x0a\0\0\1\x0a\0\0\2" + options
+    else:
+        packet = struct.pack(">IHBB", 0x60000000, len(middle) + len(body), protocol, 64) + IPV6[8:40] + middle
+    if link:
+        packet = link + (b"\x08\0" if version == 4 else b"\x86\xdd") + packet
+    vnet = struct.pack("<BBHHHH", 1, gso_type, len(packet) + len(transport), gso_size, len(packet),
+                       16 if len(transport) > 8 else 6)
+    return (b"\1" if link else b"\0") + vnet + packet + body
+
+
+SEGMENTS = {
+    "tcp4": gso_frame(4, GSO_TCPV4, 100, TCP_OPTIONS, 250, link=ETHERNET[:12]),
+    "tcp4-vlans-ecn": gso_frame(4, GSO_TCPV4 | GSO_ECN, 100, TCP, 251, link=VLANS),
+    "tcp4-options": gso_frame(4, GSO_TCPV4, 99, TCP, 250, options=b"\x94\4\0\0"),
+    "tcp4-one-piece": gso_frame(4, GSO_TCPV4, 100, TCP, 100),
+    "tcp4-tiny": gso_frame(4, GSO_TCPV4, 1, TCP, 300),
+    "tcp4-as-6": gso_frame(4, GSO_TCPV6, 100, TCP, 300),
+    "tcp6": gso_frame(6, GSO_TCPV6, 100, TCP, 300, link=ETHERNET[:12]),
+    "tcp6-extensions": gso_frame(6, GSO_TCPV6, 100, TCP, 300, extensions=[
+        (0, bytes.fromhex("00 010400000000")), (43, bytes.fromhex("02020000000000") + bytes(16)), (60, b"\0\1\4" + bytes(4))]),
+    "tcp6-authentication": gso_frame(6, GSO_TCPV6, 100, TCP, 300, extensions=[(51, b"\4" + bytes(22))]),
+    "tcp6-fragment": gso_frame(6, GSO_TCPV6, 100, TCP, 300, extensions=[(44, bytes(7))]),
+    "udp4": gso_frame(4, GSO_UDP_L4, 100, TCP, 300),
+    "udp4-too-many": gso_frame(4, GSO_UDP_L4, 1, TCP, 129),
+    "udp6": gso_frame(6, GSO_UDP_L4, 100, TCP, 301, link=VLANS),
+    "ufo4": gso_frame(4, GSO_UDP, 96, TCP, 301, link=ETHERNET[:12]),
+    "ufo4-odd": gso_frame(4, GSO_UDP, 100, TCP, 301),
+    "ufo6": gso_frame(6, GSO_UDP, 96, TCP, 301),
+}
+
+
 DATAGRAM, VXLAN, STREAM, TUN, LOSE = range(5)
 
 
@@ -183,7 +232,8 @@ UPLINKS = {
 
 
 def main():
-    for folder, files in (("message", MESSAGES), ("session", SESSIONS), ("frame", FRAMES), ("uplink", UPLINKS)):
+    for folder, files in (("message", MESSAGES), ("session", SESSIONS), ("frame", FRAMES), ("segment", SEGMENTS),
+                          ("uplink", UPLINKS)):
         path = os.path.join(sys.argv[1], folder)
         os.makedirs(path, exist_ok=True)
         for name, data in files.items():
