@@ -80,6 +80,16 @@ enum memtun_attribute frame_fault(enum memtun_mode mode, const struct frame *fra
 	return frame->length < min ? MEMTUN_A_FROM_CLIENT_DROPPED_RUNT : MEMTUN_A_UNSPEC;
 }
 
+uint16_t frame_checksum(const struct frame *frame)
+{
+	uint16_t start = frame->offload.csum_start;
+	uint16_t sum = checksum_fold(checksum_add(0, frame->data + start, frame->length - start));
+
+	/* The sender has written the pseudo header's sum into the field. A result of zero is sent
+	 * as 0xffff, since zero means "no checksum" in UDP (RFC 768). */
+	return sum ? sum : 0xffff;
+}
+
 void frame_complete_checksum(struct frame *frame)
 {
 	struct virtio_net_hdr *offload = &frame->offload;
@@ -87,12 +97,7 @@ void frame_complete_checksum(struct frame *frame)
 
 	if (!(offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return;
-	/* The sender has written the pseudo header's sum into the field. A result of zero is sent
-	 * as 0xffff, since zero means "no checksum" in UDP (RFC 768). */
-	sum = checksum_fold(checksum_add(0, frame->data + offload->csum_start,
-					 frame->length - offload->csum_start));
-	if (sum == 0)
-		sum = 0xffff;
+	sum = frame_checksum(frame);
 	memcpy(frame->data + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
 	/* The kernel's header of a frame without offloads is all zero. */
 	*offload = (struct virtio_net_hdr){0};

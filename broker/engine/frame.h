@@ -49,6 +49,9 @@ static inline bool frame_is_gso(const struct frame *frame)
 	return frame->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 }
 
+/* Return the checksum that the sender left to the receiver, as it is stored in the frame. */
+uint16_t frame_checksum(const struct frame *frame);
+
 /* Write the checksum that the sender left to the receiver, if it did. The frame is not GSO. Copies
  * that were made before stay as they are. */
 void frame_complete_checksum(struct frame *frame);

@@ -222,15 +222,43 @@ static void capture_keep(struct capture *capture, const struct iovec *parts, siz
 	capture_update_io(capture);
 }
 
-static void capture_frame(struct capture *capture, const struct frame *frame,
+/* What a record consists of: the header, the bytes of the frame before its checksum field, the
+ * field, and the bytes behind it. */
+struct record_parts {
+	struct iovec parts[4];
+	size_t count;
+	uint16_t checksum;
+};
+
+/*
+ * Divide the frame into the parts of a record. A frame from a client whose checksum was left to the
+ * receiver keeps its bytes for the ports, but the record has the checksum: else each reader of a
+ * capture would find it wrong. A GSO frame has no checksum of its own.
+ */
+static void record_divide(struct record_parts *record, const struct frame *frame,
 			  struct memtun_capture_header *header)
 {
-	struct iovec parts[2] = {
-		{header, sizeof(*header)},
-		{frame->data, frame->length},
-	};
-	struct iovec *first = capture->plain ? parts + 1 : parts;
-	size_t count = capture->plain ? 1 : 2;
+	size_t at = (size_t)frame->offload.csum_start + frame->offload.csum_offset;
+
+	record->parts[0] = (struct iovec){header, sizeof(*header)};
+	record->parts[1] = (struct iovec){frame->data, frame->length};
+	record->count = 2;
+	if (header->direction != MEMTUN_FROM_CLIENT || frame_is_gso(frame) ||
+	    !(frame->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return;
+	record->checksum = frame_checksum(frame);
+	record->parts[1].iov_len = at;
+	record->parts[2] = (struct iovec){&record->checksum, sizeof(record->checksum)};
+	at += sizeof(record->checksum);
+	record->parts[3] = (struct iovec){frame->data + at, frame->length - at};
+	record->count = 4;
+}
+
+static void capture_frame(struct capture *capture, struct record_parts *record,
+			  struct memtun_capture_header *header)
+{
+	struct iovec *first = record->parts + capture->plain;
+	size_t count = record->count - capture->plain;
 
 	if (capture->direction && capture->direction != header->direction)
 		return;
@@ -253,10 +281,11 @@ static void capture_batch(struct captures *captures, const struct port *port, en
 	clock_gettime(CLOCK_REALTIME, &now);
 	header.time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	for (; mask; mask &= mask - 1) {
-		const struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
+		struct record_parts record;
 
+		record_divide(&record, &batch->frames[__builtin_ctzll(mask)], &header);
 		LIST_FOREACH(capture, captures, of_target) {
-			capture_frame(capture, frame, &header);
+			capture_frame(capture, &record, &header);
 		}
 	}
 }
