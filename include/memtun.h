@@ -235,6 +235,10 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
  */
 int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction);
 
+/* Do the same for frames that each follow a struct virtio_net_hdr, 10 bytes in host byte order: their
+ * checksum or segmentation may be left to the receiver. */
+int memtun_inject_vnet(struct memtun *memtun, const char *name, enum memtun_direction direction);
+
 /*
  * Subscribe to events: memtun_dispatch() then calls function for each event, a record with the key
  * `event`. An event `lost` means that this connection was too slow and events are missing.

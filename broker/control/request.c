@@ -138,7 +138,9 @@ static const struct request_type request_types[MEMTUN_CMD_END] = {
 	[MEMTUN_CMD_HAND_IN] = {"hand-in", request_hand_in, {.options = 0}},
 	[MEMTUN_CMD_INJECT] = {"inject",
 			       request_inject,
-			       {.required = {MEMTUN_A_DIRECTION}, .options = OPTION_KEY}},
+			       {.required = {MEMTUN_A_DIRECTION},
+				.allowed = {MEMTUN_A_VNET_HDR},
+				.options = OPTION_KEY}},
 };
 
 enum request_result request_run(struct session *session, struct fault *fault)

@@ -100,6 +100,7 @@ enum request_result request_inject(struct session *session, struct fault *fault)
 
 	if (!tunnel || account_check(session->account, ACCOUNT_INJECTORS, fault) < 0)
 		return REQUEST_FAILED;
-	injector_new(tunnel, session->account, request_direction(session), &fd);
+	injector_new(tunnel, session->account, request_direction(session),
+		     attribute_set_number(request_set(session), MEMTUN_A_VNET_HDR), &fd);
 	return answer_frames(session, fd, fault);
 }

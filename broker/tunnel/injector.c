@@ -59,37 +59,64 @@ static void injector_count_fault(struct injector *injector, enum memtun_attribut
 	port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
 }
 
-/* Return MEMTUN_A_UNSPEC if the bytes are a frame, else the counter of the reason. */
-static enum memtun_attribute injector_frame_fault(const struct injector *injector,
-						  const struct frame *frame)
+/* Make batch entry `index` a frame of a record of that length. Returns MEMTUN_A_UNSPEC if it is
+ * one, else the counter of the reason. */
+static enum memtun_attribute injector_take(const struct injector *injector, unsigned int index,
+					   size_t length, const unsigned char *headers)
 {
-	if (frame->length == 0)
+	struct batch *batch = injector->tunnel->port.engine->batch;
+	size_t before = frame_format_size(&injector->format);
+	struct frame *frame = &batch->frames[index];
+	enum memtun_attribute reason;
+
+	batch_set_read(batch, index, 0);
+	if (length == 0)
 		return MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY;
-	if (frame->length > FRAME_MAX)
+	if (length <= before)
+		return MEMTUN_A_FROM_CLIENT_DROPPED_RUNT;
+	if (length - before > FRAME_MAX)
 		return MEMTUN_A_FROM_CLIENT_DROPPED_OVERSIZE;
-	return frame_fault(injector->tunnel->port.mode, frame);
+	frame->length = (uint32_t)(length - before);
+	reason = frame_fault(injector->tunnel->port.mode, frame);
+	if (!reason &&
+	    frame_format_decode(&injector->format, headers, frame->length, &frame->offload) < 0)
+		return MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED;
+	return reason;
+}
+
+/* Read one record. Returns its length, which may be more than there is room for; -1 with errno. */
+static ssize_t injector_read(const struct injector *injector, unsigned char *headers,
+			     unsigned char *buffer)
+{
+	struct iovec parts[2] = {
+		{headers, frame_format_size(&injector->format)},
+		{buffer, FRAME_MAX},
+	};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t length;
+
+	do {
+		length = recvmsg(injector->io.fd, &message, MSG_DONTWAIT | MSG_TRUNC);
+	} while (length < 0 && errno == EINTR);
+	return length;
 }
 
 /* Read frames into the batch. Returns false once the client has closed its end. */
 static bool injector_receive(struct injector *injector, unsigned int *count, uint64_t *mask)
 {
 	struct batch *batch = injector->tunnel->port.engine->batch;
+	unsigned char headers[FRAME_FORMAT_MAX];
 	enum memtun_attribute reason;
 
 	for (*count = 0; *count < BATCH_READ_MAX; (*count)++) {
-		unsigned char *buffer = batch_buffer(batch, *count);
-		ssize_t length;
+		ssize_t length = injector_read(injector, headers, batch_buffer(batch, *count));
 
-		do {
-			length = recv(injector->io.fd, buffer, FRAME_MAX, MSG_DONTWAIT | MSG_TRUNC);
-		} while (length < 0 && errno == EINTR);
 		if (length < 0)
 			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM;
 		if (length == 0 && descriptor_at_end(injector->io.fd))
 			return false;
 		injector->result.frames++;
-		batch_set_read(batch, *count, (uint32_t)length);
-		reason = injector_frame_fault(injector, &batch->frames[*count]);
+		reason = injector_take(injector, *count, (size_t)length, headers);
 		if (reason)
 			injector_count_fault(injector, reason);
 		else
@@ -172,7 +199,7 @@ static void injector_ready(struct ev_loop *loop, ev_io *io, int events)
 }
 
 struct injector *injector_new(struct tunnel *tunnel, struct account *account,
-			      enum memtun_direction direction, int *client_fd)
+			      enum memtun_direction direction, bool vnet, int *client_fd)
 {
 	struct injector *injector = calloc(1, sizeof(*injector));
 	int ends[2];
@@ -189,6 +216,7 @@ struct injector *injector_new(struct tunnel *tunnel, struct account *account,
 	injector->source.lossless = true;
 	injector->tunnel = tunnel;
 	injector->direction = direction;
+	injector->format.vnet_size = vnet ? sizeof(struct virtio_net_hdr) : 0;
 	ev_io_init(&injector->io, injector_ready, ends[0], EV_READ);
 	injector->io.data = injector;
 	LIST_INSERT_HEAD(&tunnel->injectors, injector, of_tunnel);

@@ -2,7 +2,7 @@
 /*
  * An injector puts frames that a client writes to a descriptor on a tunnel: towards the tunnel's
  * client, as if they came from its bridge, or as if the client had sent them. The frames have no
- * headers. The injector is a lossless source: it is paused where its frames have no room.
+ * headers, or vnet headers of 10 bytes. The injector is a lossless source: it is paused where its frames have no room.
  */
 #ifndef MEMTUN_INJECTOR_H
 #define MEMTUN_INJECTOR_H
@@ -13,6 +13,7 @@
 
 #include "broker/engine/account.h"
 #include "broker/engine/backpressure.h"
+#include "common/frame/frame_format.h"
 #include "memtun/protocol.h"
 
 struct tunnel;
@@ -24,12 +25,14 @@ struct injector {
 	struct tunnel *tunnel;
 	ev_io io;
 	enum memtun_direction direction;
+	struct frame_format format;         /* of the frames that the client writes */
 	struct memtun_inject_result result; /* so far */
 };
 
-/* Make an injector. *client_fd, where the client writes, is the caller's. NULL with errno. */
+/* Make an injector, whose frames have vnet headers if `vnet`. *client_fd, where the client writes,
+ * is the caller's. NULL with errno. */
 struct injector *injector_new(struct tunnel *tunnel, struct account *account,
-			      enum memtun_direction direction, int *client_fd);
+			      enum memtun_direction direction, bool vnet, int *client_fd);
 
 /* Close it. Frames that were not read yet are lost. */
 void injector_free(struct injector *injector);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "client/command/command.h"
@@ -22,6 +23,7 @@
 #include "common/descriptor.h"
 #include "common/frame/frame_build.h"
 #include "common/frame/frame_format.h"
+#include "common/frame/frame_segment.h"
 #include "memtun.h"
 
 /* The source of a datagram without --from, the same as in Twisted's test tunnel. */
@@ -53,7 +55,8 @@ static bool frame_is_whole(enum memtun_mode mode, const unsigned char *frame, si
 }
 
 /* Check that the broker would deliver the frame to the client. Fails with a message. */
-static int inject_check(const struct inject *inject, const unsigned char *frame, size_t length)
+static int inject_check(const struct inject *inject, const struct virtio_net_hdr *offload,
+			const unsigned char *frame, size_t length)
 {
 	size_t packet;
 
@@ -61,24 +64,59 @@ static int inject_check(const struct inject *inject, const unsigned char *frame,
 		return command_fail(EXIT_REFUSED, "%zu bytes are no %s", length,
 				    inject->mode == MEMTUN_TAP ? "Ethernet frame" : "IP packet");
 	packet = frame_format_packet_length(inject->mode, frame, length);
-	if (packet <= inject->mtu)
+	if (packet <= inject->mtu || offload->gso_type)
 		return 0;
 	return command_fail(EXIT_REFUSED,
-			    "a packet of %zu bytes is too long for %s, whose mtu is %u; packets "
-			    "that were captured before segmentation (GSO) cannot be injected",
+			    "a packet of %zu bytes is too long for %s, whose mtu is %u; of the "
+			    "packets that were captured before segmentation (GSO), only those "
+			    "of TCP in a file can be injected",
 			    packet, inject->name, (unsigned int)inject->mtu);
 }
 
-static int inject_frame(const struct inject *inject, const void *frame, size_t length)
+/* Inject a frame with its vnet header, which may be empty. */
+static int inject_with_header(const struct inject *inject, const struct virtio_net_hdr *offload,
+			      const void *frame, size_t length)
 {
-	if (inject->direction == MEMTUN_TO_CLIENT && inject_check(inject, frame, length))
+	struct virtio_net_hdr header = *offload;
+	struct iovec parts[2] = {
+		{&header, sizeof(header)},
+		{(void *)(uintptr_t)frame, length},
+	};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+
+	if (inject->direction == MEMTUN_TO_CLIENT && inject_check(inject, offload, frame, length))
 		return EXIT_REFUSED;
-	if (send(inject->fd, frame, length, MSG_NOSIGNAL) >= 0)
+	if (sendmsg(inject->fd, &message, MSG_NOSIGNAL) >= 0)
 		return 0;
 	return command_fail(EXIT_REFUSED, "cannot inject a frame of %zu bytes into %s: %s", length,
 			    inject->name,
 			    errno == EPIPE || errno == ECONNRESET ? "the tunnel was deleted"
 								  : strerror(errno));
+}
+
+static int inject_frame(const struct inject *inject, const void *frame, size_t length)
+{
+	static const struct virtio_net_hdr none;
+
+	return inject_with_header(inject, &none, frame, length);
+}
+
+/*
+ * Inject a frame of a file. A TCP segment that is longer than the mtu was captured before it was cut,
+ * so it becomes a GSO frame again, which is cut where it has to be.
+ */
+static int inject_captured(const struct inject *inject, const void *data, size_t length)
+{
+	unsigned char frame[FRAME_MAX];
+	struct virtio_net_hdr offload;
+
+	if (length > sizeof(frame) || !frame_is_whole(inject->mode, data, length) ||
+	    frame_format_packet_length(inject->mode, data, length) <= inject->mtu)
+		return inject_frame(inject, data, length);
+	memcpy(frame, data, length);
+	if (frame_segment_prepare(inject->mode, frame, length, inject->mtu, &offload) < 0)
+		return inject_frame(inject, data, length);
+	return inject_with_header(inject, &offload, frame, length);
 }
 
 static int inject_udp(const struct inject *inject)
@@ -183,7 +221,7 @@ static int inject_packet(const struct inject *inject, const struct pcap_pkthdr *
 				    "%s: frame %" PRIu64 " is cut: %u of %u bytes are there; "
 				    "--allow-truncated injects these",
 				    inject->file, number, header->caplen, whole);
-	return inject_frame(inject, data, header->caplen < whole ? header->caplen : whole);
+	return inject_captured(inject, data, header->caplen < whole ? header->caplen : whole);
 }
 
 static int inject_all(const struct inject *inject, pcap_t *file, long size)
@@ -345,7 +383,7 @@ static int inject_send(struct memtun *memtun, void *context)
 
 	if (command_find_mode(memtun, inject->name, &inject->mode) < 0)
 		return -1;
-	inject->fd = memtun_inject(memtun, inject->name, inject->direction);
+	inject->fd = memtun_inject_vnet(memtun, inject->name, inject->direction);
 	if (inject->fd < 0 || memtun_show(memtun, inject->name, false, mtu_record, inject) < 0)
 		return -1;
 	status = inject->to    ? inject_udp(inject)

@@ -155,13 +155,26 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 	return call_for_fd(memtun, &call, MEMTUN_CMD_CAPTURE, is_bridge ? NULL : name, &options);
 }
 
-int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction)
+static int call_inject(struct memtun *memtun, const char *name, enum memtun_direction direction,
+		       bool vnet)
 {
 	struct memtun_options options = {0};
 	struct call call = {0};
 
 	attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
+	if (vnet)
+		attribute_set_put_number(&options.set, MEMTUN_A_VNET_HDR, 1);
 	return call_for_fd(memtun, &call, MEMTUN_CMD_INJECT, name, &options);
+}
+
+int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction)
+{
+	return call_inject(memtun, name, direction, false);
+}
+
+int memtun_inject_vnet(struct memtun *memtun, const char *name, enum memtun_direction direction)
+{
+	return call_inject(memtun, name, direction, true);
 }
 
 int memtun_bridge_add(struct memtun *memtun, const char *name, bool hub)

@@ -295,6 +295,56 @@ size_t frame_segment_next(struct frame_segment *segment, void *piece)
 	return length;
 }
 
+/* ------------------------------------------------------------------------------ preparing */
+
+/* Return the complement of the pseudo header's checksum, which the sender of a GSO frame writes. */
+static uint16_t pseudo_sum(const struct frame_segment *segment)
+{
+	const unsigned char *network = segment->frame + segment->network;
+	uint32_t length = (uint32_t)(segment->length - segment->transport);
+	uint32_t sum;
+
+	if (segment->ip_version == 4)
+		sum = checksum_pseudo_ipv4(network + offsetof(struct ip, ip_src),
+					   network + offsetof(struct ip, ip_dst), IPPROTO_TCP,
+					   (uint16_t)length);
+	else
+		sum = checksum_pseudo_ipv6(network + offsetof(struct ip6_hdr, ip6_src),
+					   network + offsetof(struct ip6_hdr, ip6_dst), IPPROTO_TCP,
+					   length);
+	return (uint16_t)~checksum_fold(sum);
+}
+
+int frame_segment_prepare(enum memtun_mode mode, unsigned char *frame, size_t length, size_t mtu,
+			  struct virtio_net_hdr *offload)
+{
+	struct frame_segment segment;
+	struct frame_view view;
+	size_t headers;
+	uint16_t sum;
+
+	if (frame_view_parse(&view, mode, frame, length) < 0 || view.kind != FRAME_TCP ||
+	    view.source_routed)
+		return failed(EINVAL);
+	headers = frame_format_packet_length(mode, frame, view.payload);
+	if (headers >= mtu || mtu - headers > UINT16_MAX || view.payload > UINT16_MAX)
+		return failed(EINVAL);
+	*offload = (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type =
+			view.ip_version == 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.hdr_len = (uint16_t)view.payload,
+		.gso_size = (uint16_t)(mtu - headers),
+		.csum_start = (uint16_t)view.transport,
+		.csum_offset = offsetof(struct tcphdr, check),
+	};
+	if (frame_segment_begin(&segment, mode, frame, length, offload, 0) < 0)
+		return -1;
+	sum = pseudo_sum(&segment);
+	memcpy(frame + offload->csum_start + offload->csum_offset, &sum, sizeof(sum));
+	return 0;
+}
+
 /* ------------------------------------------------------------------------------ readers */
 
 bool frame_segment_is_taken(uint8_t gso_type, unsigned int offload)

@@ -64,6 +64,15 @@ size_t frame_segment_max(const struct frame_segment *segment);
  */
 size_t frame_segment_next(struct frame_segment *segment, void *piece);
 
+/*
+ * Make a GSO frame of a long TCP segment, such as one that was captured before it was cut: fill in
+ * *offload so that its pieces are packets of at most `mtu` bytes, and write the sum of the pseudo
+ * header into the frame's checksum field. -1 with EINVAL, and an unchanged frame, if this is no TCP
+ * segment that can be cut.
+ */
+int frame_segment_prepare(enum memtun_mode mode, unsigned char *frame, size_t length, size_t mtu,
+			  struct virtio_net_hdr *offload);
+
 /* Return whether a reader with these TUN_F_* bits takes a frame of that gso_type as it is. */
 bool frame_segment_is_taken(uint8_t gso_type, unsigned int offload);
 

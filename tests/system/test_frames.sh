@@ -247,6 +247,31 @@ says "a packet of 1001 bytes is too long for ip, whose mtu is 1000"
 ends_with 0 memtun set ip mtu 1500
 ok "inject refuses a packet that is longer than the mtu"
 
+# A TCP segment of 4000 bytes, as a capture of its sender has it.
+"$python" - "$scratch/gso.pcap" <<'EOF'
+import struct, sys
+packet = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 4040, 7, 0x4000, 64, 6, 0, b"\x0a\0\0\1", b"\x0a\0\0\2")
+packet += struct.pack(">HHIIBBHHH", 5000, 6000, 1, 1, 0x50, 0x18, 500, 0, 0) + bytes(4000)
+with open(sys.argv[1], "wb") as out:
+    out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101))
+    out.write(struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet)
+EOF
+memtun exec -t cut:mode=tun,bridge=cuts -t whole:mode=tun,bridge=cuts,vnet_hdr -- sleep 60 &
+sleeper=$!
+ends_with 0 memtun wait cut open
+ends_with 0 memtun wait whole open
+ends_with 0 memtun inject cut --pcap "$scratch/gso.pcap"
+is "$(memtun show -s -j cut | "$python" -c 'import json, sys; print(json.load(sys.stdin)[0]["to-client-frames"])')" 3 \
+	"the segments of a replayed frame"
+ends_with 0 memtun inject whole --pcap "$scratch/gso.pcap"
+is "$(memtun show -s -j whole | "$python" -c 'import json, sys; print(json.load(sys.stdin)[0]["to-client-frames"])')" 1 \
+	"the frames where a replayed frame goes whole"
+ends_with 0 memtun inject whole --as-client --pcap "$scratch/gso.pcap"
+is "$(memtun show -s -j cut | "$python" -c 'import json, sys; print(json.load(sys.stdin)[0]["to-client-frames"])')" 6 \
+	"the segments of a frame that is replayed as the client's"
+kill "$sleeper"
+ok "inject cuts a TCP segment of a capture that is longer than the mtu"
+
 # --- expect ---
 
 mkfifo "$scratch/looks"

@@ -427,6 +427,39 @@ static void packets_of_a_tun_are_cut_behind_their_ethernet_header(void **state)
 	close(tap);
 }
 
+static void an_injected_frame_is_cut_where_it_has_to_be(void **state)
+{
+	int plain = tunnel_opened(*state, "name=plain,bridge=b");
+	int takes = tunnel_opened(*state, "name=takes,bridge=b,vnet_hdr");
+	int to_plain = injector_opened(*state, "name=plain,direction=to-client,vnet_hdr");
+	int to_takes = injector_opened(*state, "name=takes,direction=to-client,vnet_hdr");
+	int from = injector_opened(*state, "name=takes,direction=from-client,vnet_hdr");
+	struct memtun_inject_result result;
+
+	gso_send(to_plain, &tcp, 10);
+	gso_send(to_takes, &tcp, 10);
+	broker_quiesce(*state);
+	assert_pieces(plain, &tcp, 0, 0);
+	assert_whole(takes, &tcp, 10);
+	gso_send(from, &tcp, 10);
+	broker_quiesce(*state);
+	assert_pieces(plain, &tcp, 0, 0);
+	/* One byte is less than a header, and the last header has an unknown type. */
+	assert_int_equal(send(to_plain, "", 1, 0), 1);
+	sent[1] = 77;
+	assert_int_equal(send(to_plain, sent, 200, 0), 200);
+	assert_int_equal(shutdown(to_plain, SHUT_WR), 0);
+	broker_quiesce(*state);
+	assert_int_equal(recv(to_plain, &result, sizeof(result), MSG_DONTWAIT), sizeof(result));
+	assert_int_equal(result.frames, 3);
+	assert_int_equal(result.dropped_refused, 2);
+	close(plain);
+	close(takes);
+	close(to_plain);
+	close(to_takes);
+	close(from);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -444,6 +477,7 @@ int main(void)
 		WITH_BROKER(a_capture_has_what_crosses_its_port),
 		WITH_BROKER(the_pieces_of_a_frame_go_to_one_queue),
 		WITH_BROKER(a_tun_on_an_ethernet_bridge_gets_pieces_of_packets),
+		WITH_BROKER(an_injected_frame_is_cut_where_it_has_to_be),
 		WITH_BROKER(packets_of_a_tun_are_cut_behind_their_ethernet_header),
 	};
 

@@ -243,6 +243,36 @@ static void a_tun_packet_is_cut_too(void **state)
 	assert_int_equal(first, frame_segment_max(&segment));
 }
 
+static void a_long_segment_becomes_a_gso_frame_again(void **state)
+{
+	static const struct gso_frame *const frames[] = {&tcp4, &tcp6};
+	static unsigned char whole[FRAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		struct gso_frame gso = *frames[i];
+		struct virtio_net_hdr found;
+		struct frame_view view;
+		size_t length;
+
+		/* The only piece is the frame with its complete checksum, as a capture has it. */
+		gso.gso_size = 65000;
+		assert_cut(&gso, 1);
+		length = frame_segment_next(&segment, whole);
+		gso.gso_size = (uint16_t)(1400 - 20 - (gso.ip_version == 4 ? 20 : 40));
+		assert_cut(&gso, 3);
+		assert_int_equal(frame_segment_prepare(MEMTUN_TAP, whole, length, 1400, &found), 0);
+		assert_memory_equal(&found, &offload, sizeof(found));
+		assert_memory_equal(whole, frame, length);
+		/* Too small for the headers. */
+		assert_int_equal(frame_segment_prepare(MEMTUN_TAP, whole, length, 40, &found), -1);
+		assert_int_equal(frame_view_parse(&view, MEMTUN_TAP, whole, length), 0);
+	}
+	assert_int_equal(cut(&udp4), 0);
+	assert_int_equal(frame_segment_prepare(MEMTUN_TAP, frame, segment.length, 1400, &offload),
+			 -1);
+}
+
 static void a_reader_takes_what_its_bits_say(void **state)
 {
 	static const struct {
@@ -325,6 +355,7 @@ int main(void)
 		cmocka_unit_test(the_number_of_pieces_is_bounded),
 		cmocka_unit_test(fragments_begin_at_multiples_of_eight),
 		cmocka_unit_test(a_tun_packet_is_cut_too),
+		cmocka_unit_test(a_long_segment_becomes_a_gso_frame_again),
 		cmocka_unit_test(a_reader_takes_what_its_bits_say),
 		cmocka_unit_test(the_bits_are_those_that_the_kernel_takes),
 		cmocka_unit_test(the_longest_piece_is_known_without_a_cut),
