@@ -146,8 +146,12 @@ typedef void memtun_record_function(const struct memtun_record *record, void *co
 int memtun_show(struct memtun *memtun, const char *name, bool statistics,
 		memtun_record_function *function, void *context);
 
-/* Make a bridge, which floods and does not learn if `hub`. It stays until it is deleted. */
-int memtun_bridge_add(struct memtun *memtun, const char *name, bool hub);
+/*
+ * Make a bridge that stays until it is deleted. Its options are hub and loop-guard; NULL: none, and
+ * the bridge learns addresses.
+ */
+int memtun_bridge_add(struct memtun *memtun, const char *name,
+		      const struct memtun_options *options);
 
 /* Delete a bridge. */
 int memtun_bridge_delete(struct memtun *memtun, const char *name);

@@ -177,13 +177,9 @@ int memtun_inject_vnet(struct memtun *memtun, const char *name, enum memtun_dire
 	return call_inject(memtun, name, direction, true);
 }
 
-int memtun_bridge_add(struct memtun *memtun, const char *name, bool hub)
+int memtun_bridge_add(struct memtun *memtun, const char *name, const struct memtun_options *options)
 {
-	struct memtun_options options = {0};
-
-	if (hub)
-		attribute_set_put_number(&options.set, MEMTUN_A_HUB, 1);
-	return call_simple(memtun, MEMTUN_CMD_BRIDGE_ADD, name, &options, NULL, NULL);
+	return call_simple(memtun, MEMTUN_CMD_BRIDGE_ADD, name, options, NULL, NULL);
 }
 
 int memtun_bridge_delete(struct memtun *memtun, const char *name)

@@ -323,13 +323,17 @@ int main(void)
 	static const char *const senders[SENDERS] = {"sender0", "sender1", "sender2"};
 	struct memtun *memtun = memtun_new();
 	struct sums sums;
+	struct memtun_options *hub = memtun_options_new();
 	int status;
 
 	alarm(LONGEST);
 	if (!memtun || memtun_connect(memtun, NULL) < 0)
 		errx(1, "%s", memtun ? memtun_error(memtun) : "no memory");
-	if (memtun_bridge_add(memtun, "lab", true) < 0)
+	if (!hub || memtun_options_set(hub, "hub", NULL) < 0)
+		errx(1, "no memory");
+	if (memtun_bridge_add(memtun, "lab", hub) < 0)
 		errx(1, "%s", memtun_error(memtun));
+	memtun_options_free(hub);
 	for (size_t i = 0; i < READERS; i++)
 		processes[i].fd = tunnel_open(memtun, readers[i].name, readers[i].options);
 	for (size_t i = 0; i < SENDERS; i++)

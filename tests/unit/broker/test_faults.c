@@ -96,10 +96,11 @@ static int tunnels(struct world *world)
 
 static int bridges(struct world *world)
 {
+	memory_owned struct memtun_options *hub = options_make("hub");
 	struct memtun *client = world->client;
 
-	if (world_check(client, memtun_bridge_add(client, "b0", false)) < 0 ||
-	    world_check(client, memtun_bridge_add(client, "b1", true)) < 0 ||
+	if (!hub || world_check(client, memtun_bridge_add(client, "b0", NULL)) < 0 ||
+	    world_check(client, memtun_bridge_add(client, "b1", hub)) < 0 ||
 	    add(world, "t0", "bridge=b0") < 0 ||
 	    world_check(client, memtun_bridge_show(client, NULL, NULL, NULL)) < 0 ||
 	    world_check(client, memtun_bridge_show(client, "b1", NULL, NULL)) < 0 ||

@@ -95,6 +95,7 @@ static void send_by_kernel(struct io_world *world, const void *frame, size_t len
 
 static void start_broker(struct io_world *world)
 {
+	struct memtun_options *hub = memtun_options_new();
 	const char *build = getenv("top_builddir");
 	char program[4096], path[64], number[16], byte;
 	int ready[2];
@@ -122,7 +123,9 @@ static void start_broker(struct io_world *world)
 	world->memtun = memtun_new();
 	assert_non_null(world->io);
 	assert_int_equal(memtun_connect(world->memtun, path), 0);
-	assert_int_equal(memtun_bridge_add(world->memtun, "lan", true), 0);
+	assert_int_equal(memtun_options_set(hub, "hub", NULL), 0);
+	assert_int_equal(memtun_bridge_add(world->memtun, "lan", hub), 0);
+	memtun_options_free(hub);
 }
 
 static void stop_broker(struct io_world *world)

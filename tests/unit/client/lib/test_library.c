@@ -225,12 +225,41 @@ static void every_call_does_what_it_says(void **state)
 	assert_int_equal(memtun_show(memtun, "it", false, note, &seen), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_string_equal(memtun_error(memtun), "there is no tunnel 'it'");
-	assert_int_equal(memtun_bridge_add(memtun, "b", true), 0);
-	seen.count = 0;
-	assert_int_equal(memtun_bridge_show(memtun, NULL, note, &seen), 0);
-	assert_int_equal(seen.count, 1);
-	assert_int_equal(memtun_bridge_delete(memtun, "b"), 0);
 	memtun_options_free(options);
+}
+
+static void note_bridge(const struct memtun_record *record, void *context)
+{
+	char *seen = context;
+
+	snprintf(seen + strlen(seen), 60 - strlen(seen), "%s: hub %s, loop-guard %s; ",
+		 memtun_record_string(record, "name"), memtun_record_string(record, "hub"),
+		 memtun_record_string(record, "loop-guard"));
+}
+
+static void bridges_are_made_with_their_options(void **state)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	static const char *const keys[] = {NULL, "hub", "loop-guard"};
+	static const char *const expected[] = {"a: hub off, loop-guard off; ",
+					       "b: hub on, loop-guard off; ",
+					       "c: hub off, loop-guard on; "};
+	struct memtun *memtun = ((struct other *)*state)->memtun;
+
+	for (int i = 0; i < 3; i++) {
+		struct memtun_options *options = keys[i] ? memtun_options_new() : NULL;
+		char seen[60] = "";
+
+		if (options)
+			assert_int_equal(memtun_options_set(options, keys[i], NULL), 0);
+		assert_int_equal(memtun_bridge_add(memtun, names[i], options), 0);
+		assert_int_equal(memtun_bridge_show(memtun, names[i], note_bridge, seen), 0);
+		assert_string_equal(seen, expected[i]);
+		assert_int_equal(memtun_bridge_delete(memtun, names[i]), 0);
+		assert_int_equal(memtun_bridge_show(memtun, names[i], NULL, NULL), -1);
+		assert_int_equal(errno, ENOENT);
+		memtun_options_free(options);
+	}
 }
 
 /* The last record of an uplink. */
@@ -1065,6 +1094,7 @@ int main(void)
 		WITH_OTHER(without_a_name_the_mode_gives_one),
 		WITH_OTHER(no_descriptor_is_a_standard_one),
 		WITH_OTHER(every_call_does_what_it_says),
+		WITH_OTHER(bridges_are_made_with_their_options),
 		WITH_OTHER(an_uplink_is_made_shown_and_deleted),
 		WITH_OTHER(the_addresses_that_a_bridge_has_learned_are_told),
 		WITH_OTHER(a_refusal_is_told_in_words),
