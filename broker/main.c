@@ -138,8 +138,9 @@ static void daemon_stop(struct daemon *daemon)
 /* ------------------------------------------------------------------------------ running */
 
 /*
- * End the broker. While a command runs, relay the signal to it instead, unless the command has
- * received it too. INT and QUIT are never relayed, as system(3) has it.
+ * End the broker. While a command runs, relay the signal to it instead, unless the kernel has sent it
+ * to the whole group. Nothing tells whether a process has: kill(2) leaves the same siginfo_t for a
+ * group as for one process. INT and QUIT are never relayed, as system(3) has it.
  */
 static void signal_came(struct signals *signals, int number, bool to_group)
 {
