@@ -426,6 +426,23 @@ static void a_client_that_reads_nothing_is_disconnected_after_the_limit(void **s
 	client_close(&deaf);
 }
 
+/* Nothing is read from a client while its request takes long, and it has no answer to read. */
+static void a_client_that_has_no_answer_to_read_is_not_disconnected(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct control *control = fixture->broker->control;
+	struct session *session;
+	struct client client;
+
+	control->stall_limit = CLOCK_SECOND;
+	client_open(&client, fixture, FIXTURE_UID, true);
+	session = LIST_FIRST(&control->sessions);
+	session->progress = clock_now() - 2 * CLOCK_SECOND;
+	session->stall.poll(&session->stall);
+	assert_int_equal(control->session_count, 2);
+	client_close(&client);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -443,6 +460,7 @@ int main(void)
 		WITH_BROKER(clients_above_the_maximum_are_spare),
 		WITH_BROKER(tunnels_leave_a_reserve_of_descriptors),
 		WITH_BROKER(a_client_that_reads_nothing_is_disconnected_after_the_limit),
+		WITH_BROKER(a_client_that_has_no_answer_to_read_is_not_disconnected),
 	};
 
 	return RUN_TESTS(tests);
