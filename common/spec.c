@@ -26,6 +26,20 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 	return attribute_set_parse(set, which, value, fault);
 }
 
+/* Return whether the key of an option follows a colon in the text, which may be NULL. */
+static bool spec_has_option(const char *text, unsigned int options)
+{
+	while (text && (text = strchr(text, ':'))) {
+		char key[32];
+		size_t length = strcspn(++text, ":=");
+
+		strlcpy(key, text, length < sizeof(key) ? length + 1 : sizeof(key));
+		if (attribute_is_option(attribute_find(key), options))
+			return true;
+	}
+	return false;
+}
+
 int spec_parse_options(char *text, unsigned int options, struct attribute_set *set,
 		       struct fault *fault)
 {
@@ -38,8 +52,12 @@ int spec_parse_options(char *text, unsigned int options, struct attribute_set *s
 			*value++ = '\0';
 		if (part[0] == '\0')
 			return fault_set(fault, EINVAL, "an option is empty");
-		if (spec_set(set, part, value, options, fault) < 0)
-			return -1;
+		if (spec_set(set, part, value, options, fault) == 0)
+			continue;
+		if (spec_has_option(part, options) || spec_has_option(value, options))
+			strlcat(fault->text, ": options have commas between them",
+				sizeof(fault->text));
+		return -1;
 	}
 	return 0;
 }

@@ -101,6 +101,13 @@ static void what_is_no_spec_is_told(void **state)
 		/* In answers only. Its number is 64 more than that of mtu. */
 		{"vm0:from-client-dropped-unresolved=5",
 		 "there is no option 'from-client-dropped-unresolved' here"},
+		{"vm0:bridge=lab:mtu=3",
+		 "bridge 'lab:mtu=3' has a '/' or ':': options have commas between them"},
+		{"vm0:pi:mode=tun",
+		 "there is no option 'pi:mode' here: options have commas between them"},
+		{"vm0:mtu=1400:pi",
+		 "mtu takes a number, not '1400:pi': options have commas between them"},
+		{"vm0:mtu=1400:path", "mtu takes a number, not '1400:path'"},
 		{"vm0:path=x", "there is no option 'path' here"},
 		{"vm0:name=x", "there is no option 'name' here"},
 		{"vm0:mtu=100,mtu=100", "mtu is given twice"},
