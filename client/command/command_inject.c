@@ -327,11 +327,14 @@ static int inject_parse(struct inject *inject, const struct invocation *invocati
 	return options_number(invocation, "--rate", 1, 100000000, &inject->rate);
 }
 
-static void mtu_record(const struct memtun_record *record, void *context)
+static void tunnel_record(const struct memtun_record *record, void *context)
 {
 	struct inject *inject = context;
+	uint64_t mode = 0;
 
+	memtun_record_number(record, "mode", &mode);
 	memtun_record_number(record, "mtu", &inject->mtu);
+	inject->mode = (enum memtun_mode)mode;
 }
 
 /* Add "NUMBER REASON" to the list of reasons. */
@@ -381,10 +384,10 @@ static int inject_send(struct memtun *memtun, void *context)
 	struct inject *inject = context;
 	int status;
 
-	if (command_find_mode(memtun, inject->name, &inject->mode) < 0)
+	if (memtun_show(memtun, inject->name, false, tunnel_record, inject) < 0)
 		return -1;
 	inject->fd = memtun_inject_vnet(memtun, inject->name, inject->direction);
-	if (inject->fd < 0 || memtun_show(memtun, inject->name, false, mtu_record, inject) < 0)
+	if (inject->fd < 0)
 		return -1;
 	status = inject->to    ? inject_udp(inject)
 		 : inject->hex ? inject_hex(inject)
