@@ -64,6 +64,7 @@ int namespaces_enter(struct namespaces *namespaces, struct obstacle *obstacle)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
+	obstacle_note_limits(obstacle);
 	namespaces->has_users = unshare(CLONE_NEWUSER) == 0;
 	if (!namespaces->has_users) {
 		obstacle_set_namespace(obstacle, "make a user namespace", true);

@@ -77,29 +77,26 @@ static bool is_filtered(void)
 	return is_filtered;
 }
 
-/* Return the sysctl of the limit that is 0, or NULL. A nested namespace has the limits of all. */
-static const char *zero_limit(void)
+void obstacle_note_limits(struct obstacle *obstacle)
 {
 	static const char *const limits[] = {"user.max_user_namespaces", "user.max_net_namespaces",
 					     "user.max_mnt_namespaces"};
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+	obstacle->zero_limit = NULL;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]) && !obstacle->zero_limit; i++) {
 		char path[64] = "/proc/sys/user/";
 
 		strlcat(path, limits[i] + strlen("user."), sizeof(path));
 		if (number_read(path) == 0)
-			return limits[i];
+			obstacle->zero_limit = limits[i];
 	}
-	return NULL;
 }
 
 /* ------------------------------------------------------------------------------ namespaces */
 
 /* Write why a namespace is refused with ENOSPC: a limit of user_namespaces(7). */
-static void advise_limit(char text[], size_t size)
+static void advise_limit(const char *limit, char text[], size_t size)
 {
-	const char *limit = zero_limit();
-
 	if (limit)
 		snprintf(text, size, "%s is 0; as root, run: sysctl -w %s=10000", limit, limit);
 	else
@@ -148,7 +145,7 @@ int obstacle_set_namespace(struct obstacle *obstacle, const char *tried, bool is
 	switch (error) {
 	case ENOSPC:
 	case EUSERS: /* before Linux 4.9 */
-		advise_limit(advice, sizeof(advice));
+		advise_limit(obstacle->zero_limit, advice, sizeof(advice));
 		break;
 	case EPERM:
 	case EACCES:

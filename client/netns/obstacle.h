@@ -13,7 +13,14 @@
 
 struct obstacle {
 	char text[OBSTACLE_SIZE];
+	const char *zero_limit; /* a sysctl that forbids namespaces of some kind; NULL: none is 0 */
 };
+
+/*
+ * Note the limits of namespaces, before the process enters one: in a new user namespace it would see
+ * that one's own.
+ */
+void obstacle_note_limits(struct obstacle *obstacle);
 
 /* Write "TEXT: ERROR", where ERROR is that of errno. Return -1. */
 int obstacle_set(struct obstacle *obstacle, const char *format, ...)
