@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/uplink/life.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -39,6 +40,13 @@ int life_open(struct life *life, enum memtun_life kind, int fd)
 	ev_io_set(&life->io, descriptor_take(&epoll), EV_READ);
 	ev_io_start(life->loop, &life->io);
 	return 0;
+}
+
+bool life_has_ended(const struct life *life)
+{
+	struct pollfd polled = {.fd = life->fd < 0 ? -1 : life->io.fd, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
 }
 
 void life_close(struct life *life)

@@ -11,6 +11,7 @@
 #define MEMTUN_LIFE_H
 
 #include <ev.h>
+#include <stdbool.h>
 
 #include "memtun/protocol.h"
 
@@ -27,6 +28,9 @@ void life_init(struct life *life, struct ev_loop *loop, void (*ended)(struct lif
 /* Take ownership of the descriptor, and wait for its end. -1 with an errno of epoll_create1(2) or
  * epoll_ctl(2), and then the caller still owns it. */
 int life_open(struct life *life, enum memtun_life kind, int fd);
+
+/* Return whether it has ended, also if the loop has not told yet. */
+bool life_has_ended(const struct life *life);
 
 /* Close the descriptor. Does nothing if there is none. */
 void life_close(struct life *life);

@@ -84,12 +84,20 @@ static void uplink_resume_sources(struct port *port)
 	backpressure_resume(&container_of(port, struct uplink, port)->lane.backpressure);
 }
 
+static bool uplink_delete_if_dead(struct port *port)
+{
+	struct uplink *uplink = container_of(port, struct uplink, port);
+
+	return uplink->kind->delete_if_dead && uplink->kind->delete_if_dead(uplink);
+}
+
 static const struct port_operations uplink_port_operations = {
 	.kind = "an uplink",
 	.send = uplink_send,
 	.offload = uplink_offload,
 	.set_reading = uplink_set_reading,
 	.resume_sources = uplink_resume_sources,
+	.delete_if_dead = uplink_delete_if_dead,
 };
 
 /* ------------------------------------------------------------------------------ up and down */

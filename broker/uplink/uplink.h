@@ -58,6 +58,10 @@ struct uplink_kind {
 	int (*prepare)(struct uplink *uplink, const struct attribute_set *options,
 		       struct fault *fault);
 
+	/* If what the uplink is for has ended, delete it and return true. NULL: the kind sees no end
+	 * that an event has not told already. */
+	bool (*delete_if_dead)(struct uplink *uplink);
+
 	/* Do two uplinks of this kind lead to the same place? NULL: the system prevents that. */
 	bool (*same)(const struct uplink *one, const struct uplink *other);
 

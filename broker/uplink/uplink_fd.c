@@ -46,6 +46,16 @@ static void fd_life_ended(struct life *life)
 	uplink_delete_ended(&fd_uplink->uplink, reason);
 }
 
+static bool fd_delete_if_dead(struct uplink *uplink)
+{
+	struct life *life = &container_of(uplink, struct fd_uplink, uplink)->life;
+	bool has_ended = life_has_ended(life);
+
+	if (has_ended)
+		fd_life_ended(life);
+	return has_ended;
+}
+
 /* Put what the kernel has told into the options, which the uplink is described with. */
 static int fd_note(struct fd_uplink *fd_uplink, struct fault *fault)
 {
@@ -185,6 +195,7 @@ const struct uplink_kind uplink_fd = {
 	.mtu = FD_MTU,
 	.opens_once = true,
 	.prepare = fd_prepare,
+	.delete_if_dead = fd_delete_if_dead,
 	.same = fd_same,
 	.open = fd_open,
 	.close = fd_close,

@@ -77,12 +77,37 @@ static void the_uplink_is_deleted_when_its_life_ends(void **state)
 	close(ends[1]);
 }
 
+/* The broker asks this before it refuses a name, so the order of its events does not matter. */
+static void a_name_is_free_as_soon_as_the_life_has_ended(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct uplinks *uplinks = fixture->broker->uplinks;
+	struct port *port;
+	int ends[2], life[2];
+
+	foreign_pair(SOCK_SEQPACKET, ends);
+	foreign_pipe(life);
+	fd_uplink_added(fixture, "u", ends[0], life[0], "");
+	port = &uplink_find(uplinks, "u")->port;
+	assert_false(port->operations->delete_if_dead(port));
+	close(life[1]);
+	assert_true(port->operations->delete_if_dead(port));
+	assert_null(uplink_find(uplinks, "u"));
+	fd_uplink_added(fixture, "u", ends[0], -1, "");
+	port = &uplink_find(uplinks, "u")->port;
+	assert_false(port->operations->delete_if_dead(port));
+	close(life[0]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_socket_of_each_type_becomes_a_port),
 		WITH_BROKER(the_uplink_is_deleted_when_the_other_side_closes),
 		WITH_BROKER(the_uplink_is_deleted_when_its_life_ends),
+		WITH_BROKER(a_name_is_free_as_soon_as_the_life_has_ended),
 	};
 
 	return RUN_TESTS(tests);
