@@ -11,7 +11,8 @@ build_packages="gcc make autoconf automake libtool pkg-config mandoc python3 $li
 
 # Peers of some tests, which are skipped where these packages are missing.
 peer_packages="python3-twisted qemu-system-x86 ipxe-qemu
-	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark"
+	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark
+	curl iputils-ping iperf3 bind9-dnsutils dnsmasq-base openssh-server openssh-client"
 
 builddir=$PWD/build
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=sh disable=SC2034,SC2154,SC2086,SC3045 # shared with check.sh and the tests; words
+# shellcheck shell=sh disable=SC2016,SC2034,SC2154,SC2086,SC3045 # shared with check.sh and the tests; words
 # What the tests of memtun netns share: they are skipped where an ordinary user has no namespaces or
 # no tun device. Sourced after check.sh.
 
-in_netns() {
-	$as_user memtun netns "$@"
-}
+# A command and not a function: a signal then goes to the program, and not to a shell around it.
+in_netns="$as_user memtun netns"
 
 # Runs the test again with a device node of its own, which all users may open.
 with_own_node() {
@@ -16,7 +15,7 @@ with_own_node() {
 			echo "skipped: cannot make a /dev/net/tun for all users"
 			exit 77
 		}
-		exec /bin/sh "$@"' sh "$0" "$@"
+		exec /bin/sh "$1"' sh "$0"
 }
 
 if ! $as_user sh -c ': <>/dev/net/tun' 2>/dev/null; then
@@ -61,9 +60,9 @@ hears() {
 	fail "it ended before it said '$heard_pattern': $*"
 }
 
-# stops [SIGNAL]: ends $server.
+# Ends $server.
 stops() {
-	kill "-${1:-TERM}" "$server" || fail "the server had ended by itself"
+	kill "$server" || fail "the server had ended by itself"
 	wait "$server" 2>/dev/null
 	exec 7<&-
 }
