@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the memory kind share. io_memory.c has the life of a tunnel,
- * io_memory_interface.c has the interfaces, and io_memory_network.c moves the frames.
+ * io_memory_interface.c has the interfaces, io_memory_unread.c moves the frames to the program, and
+ * io_memory_written.c those that it wrote.
  */
 #ifndef MEMTUN_IO_MEMORY_PARTS_H
 #define MEMTUN_IO_MEMORY_PARTS_H
@@ -14,6 +15,9 @@
 
 /* More messages than a socket's buffer has room for, as each takes at least 512 bytes of it. */
 #define IO_MEMORY_IN_SOCKET 512
+
+/* Bytes of the longest message that a plain write(2) can put into a socket: its SO_SNDBUF. */
+#define IO_MEMORY_MESSAGE_MAX 212992
 
 STAILQ_HEAD(io_frames, io_frame);
 
@@ -37,8 +41,8 @@ struct memory_tunnel {
 struct memory {
 	TAILQ_HEAD(, memory_tunnel) tunnels;
 	LIST_HEAD(, memory_interface) interfaces; /* owned by io_memory_interface.c */
-	unsigned char *message;                   /* MESSAGE_MAX bytes; NULL before the first use */
-	int64_t realtime_lead;                    /* CLOCK_REALTIME less CLOCK_MONOTONIC, ns */
+	unsigned char *message; /* IO_MEMORY_MESSAGE_MAX bytes; NULL before the first use */
+	int64_t realtime_lead;  /* CLOCK_REALTIME less CLOCK_MONOTONIC, ns */
 };
 
 static inline struct memory_tunnel *memory_of_tunnel(struct io_tunnel *tunnel)
@@ -74,10 +78,19 @@ void memory_free_interfaces(struct memory *memory);
 /* Drop the frames that the program has yet to read. */
 void memory_drop_unread(struct memory_tunnel *tunnel);
 
-/* --- io_memory_network.c; the caller has the lock --- */
+/* --- io_memory_unread.c; the caller has the lock --- */
 
 /* Move waiting frames into the socket as far as there is room, and run the sorters. */
 void memory_flush(struct io_tunnel *tunnel);
+
+/* Free the frames of the list. */
+void memory_drop_frames(struct io_frames *frames);
+
+/* Return a copy of a frame of the list, which the caller frees. NULL with EAGAIN (the list is
+ * shorter) or ENOMEM. */
+struct io_frame *memory_copy_listed(const struct io_frames *frames, unsigned int index);
+
+/* --- io_memory_written.c; the caller has the lock --- */
 
 /* Show the frames that the program wrote to the sorters, if there are any. */
 void memory_sort(struct io_tunnel *tunnel);
@@ -87,9 +100,6 @@ bool memory_make_room(struct io_tunnel *tunnel);
 
 /* Take all frames out of the socket that the program writes to. */
 void memory_collect(struct memory_tunnel *tunnel);
-
-/* Free the frames of the list. */
-void memory_drop_frames(struct io_frames *frames);
 
 /* End each sorter. */
 void memory_end_sorters(struct memory_tunnel *tunnel);

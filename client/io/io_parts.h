@@ -12,7 +12,8 @@
  *	tun_interface.c        the interface behind it: settings, and rules for written frames
  *	io_memory.c            the memory kind: socketpairs and the life of a tunnel
  *	io_memory_interface.c  its interfaces and their names
- *	io_memory_network.c    its network's side, for tests: io_memory.h
+ *	io_memory_unread.c     frames to its programs, for tests: io_memory.h
+ *	io_memory_written.c    frames that its programs wrote, for tests: io_memory.h
  *	io_broker.c            the broker kind, in libmemtun
  *	io_kernel.c            the kernel kind
  *	testing.c              the public functions for tests: memtun/testing.h
