@@ -3,6 +3,7 @@
  * pieces are compared with the kernel's by test_frame_segment_kernel.c. */
 #include "tests/unit/runner.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -76,21 +77,19 @@ static void all_pieces_have_valid_checksums_and_lengths(void **state)
 }
 
 /* RFC 768: zero means "no checksum". The payload is chosen so that the sum is zero. */
-static void a_checksum_of_zero_is_sent_as_ones_in_udp(void **state)
+static void assert_zero_is_sent_as_ones(const struct gso_frame *gso, unsigned int count)
 {
-	struct gso_frame gso = udp4;
 	uint16_t check;
 	size_t length;
 
-	(void)state;
-	assert_cut(&gso, 3);
+	assert_cut(gso, count);
 	frame_segment_next(&segment, piece);
 	memcpy(&check, piece + TRANSPORT + 6, sizeof(check));
 	/* The two bytes are zero in the frame, so adding the checksum there makes the sum 0xffff. */
 	assert_int_equal(frame[TRANSPORT + 8] | frame[TRANSPORT + 9], 7);
 	frame[TRANSPORT + 8] = 0;
 	frame[TRANSPORT + 9] = 0;
-	length = TRANSPORT + 8 + gso.payload;
+	length = TRANSPORT + 8 + gso->payload;
 	assert_int_equal(frame_segment_begin(&segment, MEMTUN_TAP, frame, length, &offload, 1), 0);
 	frame_segment_next(&segment, piece);
 	memcpy(frame + TRANSPORT + 8, piece + TRANSPORT + 6, sizeof(check));
@@ -98,6 +97,16 @@ static void a_checksum_of_zero_is_sent_as_ones_in_udp(void **state)
 	frame_segment_next(&segment, piece);
 	memcpy(&check, piece + TRANSPORT + 6, sizeof(check));
 	assert_int_equal(check, 0xffff);
+}
+
+static void a_checksum_of_zero_is_sent_as_ones_in_udp(void **state)
+{
+	struct gso_frame whole = udp4;
+
+	(void)state;
+	assert_zero_is_sent_as_ones(&udp4, 3);
+	whole.payload = whole.gso_size;
+	assert_zero_is_sent_as_ones(&whole, 1);
 }
 
 static void a_frame_with_offload_fields_that_lie_is_refused(void **state)
@@ -187,6 +196,35 @@ static void headers_that_no_piece_can_repeat_are_refused(void **state)
 	assert_refused(&gso);
 }
 
+static void long_headers_are_refused(void **state)
+{
+	/* Of the IPv6 header and the hop-by-hop options: behind Ethernet and before TCP. */
+	enum {
+		IP6 = 40,
+		TCP = 20
+	};
+	size_t lengths[] = {FRAME_SEGMENT_HEADERS_MAX - IP - IP6 - TCP, 0};
+
+	(void)state;
+	lengths[0] -= lengths[0] % 8;
+	lengths[1] = lengths[0] + 8;
+	for (int i = 0; i < 2; i++) {
+		size_t length = gso_frame_make(&tcp6, frame, &offload), here = lengths[i];
+		uint16_t payload = htons((uint16_t)(length - IP - IP6 + here));
+
+		memmove(frame + IP + IP6 + here, frame + IP + IP6, length - IP - IP6);
+		memset(frame + IP + IP6, 0, here);
+		frame[IP + IP6] = IPPROTO_TCP;
+		frame[IP + IP6 + 1] = (unsigned char)(here / 8 - 1);
+		frame[IP + 6] = IPPROTO_HOPOPTS;
+		memcpy(frame + IP + 4, &payload, sizeof(payload));
+		offload.csum_start = (uint16_t)(offload.csum_start + here);
+		assert_int_equal(frame_segment_begin(&segment, MEMTUN_TAP, frame, length + here,
+						     &offload, 1),
+				 i == 0 ? 0 : -1);
+	}
+}
+
 /* RFC 2675: the length is in an option, and 0 in the header. */
 static void a_jumbogram_is_refused(void **state)
 {
@@ -247,6 +285,7 @@ static void a_long_segment_becomes_a_gso_frame_again(void **state)
 {
 	static const struct gso_frame *const frames[] = {&tcp4, &tcp6};
 	static unsigned char whole[FRAME_MAX];
+	struct gso_frame routed;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
@@ -268,6 +307,15 @@ static void a_long_segment_becomes_a_gso_frame_again(void **state)
 		assert_int_equal(frame_segment_prepare(MEMTUN_TAP, whole, length, 40, &found), -1);
 		assert_int_equal(frame_view_parse(&view, MEMTUN_TAP, whole, length), 0);
 	}
+	/* The checksum is about the last destination, which is in the routing header. */
+	routed = tcp6;
+	routed.extensions = GSO_FRAME_ROUTING;
+	assert_cut(&routed, 3);
+	assert_int_equal(frame_segment_prepare(MEMTUN_TAP, frame, segment.length, 1400, &offload),
+			 0);
+	frame[IP + 40 + 3] = 1; /* a segment is left */
+	assert_int_equal(frame_segment_prepare(MEMTUN_TAP, frame, segment.length, 1400, &offload),
+			 -1);
 	assert_int_equal(cut(&udp4), 0);
 	assert_int_equal(frame_segment_prepare(MEMTUN_TAP, frame, segment.length, 1400, &offload),
 			 -1);
@@ -351,6 +399,7 @@ int main(void)
 		cmocka_unit_test(a_frame_with_offload_fields_that_lie_is_refused),
 		cmocka_unit_test(a_frame_with_headers_that_lie_is_refused),
 		cmocka_unit_test(headers_that_no_piece_can_repeat_are_refused),
+		cmocka_unit_test(long_headers_are_refused),
 		cmocka_unit_test(a_jumbogram_is_refused),
 		cmocka_unit_test(the_number_of_pieces_is_bounded),
 		cmocka_unit_test(fragments_begin_at_multiples_of_eight),
