@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +31,8 @@ static struct {
 	unsigned int opened, deleted, asked, named; /* numbers of calls */
 	int open_error, ask_error;
 	unsigned long failing; /* this ioctl fails, with EINVAL */
+	bool is_old;           /* it refuses the offloads of UDP segments, as before Linux 6.2 */
+	unsigned long offload;
 } interface;
 
 int __wrap_kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME_SIZE],
@@ -51,7 +54,7 @@ int __wrap_kernel_device_open(const struct kernel_device *device, char name[MEMT
 	interface.opened++;
 	interface.there = true;
 	strlcpy(interface.name, name, sizeof(interface.name));
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* as a device without frames */
 }
 
 int __wrap_kernel_link_ask(uint32_t index, struct kernel_link *link)
@@ -92,10 +95,13 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, unsigned long);
 	va_end(arguments);
-	if (request == interface.failing) {
+	if (request == interface.failing || (request == TUNSETOFFLOAD && interface.is_old &&
+					     argument & (TUN_F_USO4 | TUN_F_USO6))) {
 		errno = EINVAL;
 		return -1;
 	}
+	if (request == TUNSETOFFLOAD)
+		interface.offload = argument;
 	if (request == TUNSETOWNER)
 		interface.owner = argument;
 	if (request == TUNSETPERSIST)
@@ -359,6 +365,20 @@ static void an_uplink_with_an_unusable_interface_leaves_nothing(void **state)
 		       "name=u,bridge=b,type=kernel,address=10.0.0.1");
 }
 
+static void an_uplink_offers_and_takes_what_the_kernel_has(void **state)
+{
+	struct uplinks *uplinks = ((struct broker_fixture *)*state)->broker->uplinks;
+
+	for (int old = 0; old < 2; old++) {
+		interface.is_old = old;
+		done(*state, MEMTUN_CMD_UPLINK_ADD, "name=u,bridge=b,type=kernel");
+		/* The kernel gives no frames for fragmentation, but takes them. */
+		assert_int_equal(interface.offload, old ? 0xf : 0x6f);
+		assert_int_equal(uplink_find(uplinks, "u")->lane.format.offload, old ? 0x1f : 0x7f);
+		done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=u");
+	}
+}
+
 /* Make a broker that may use the kernel's interfaces. */
 #define KERNEL(test) cmocka_unit_test_setup_teardown(test, set_up, broker_fixture_tear_down)
 
@@ -378,6 +398,7 @@ int main(void)
 		KERNEL(a_template_skips_names_of_interfaces),
 		KERNEL(a_template_asks_for_no_name_that_the_broker_has),
 		KERNEL(an_uplink_with_an_unusable_interface_leaves_nothing),
+		KERNEL(an_uplink_offers_and_takes_what_the_kernel_has),
 	};
 
 	return RUN_TESTS(tests);
