@@ -35,6 +35,7 @@ struct request {
 	int fd; /* owned */
 	uint32_t queue_id;
 	bool persistent;
+	int vnet_size; /* of the vnet header, bytes; 0: none */
 	uid_t owner;
 	char name[IFNAMSIZ];
 };
@@ -68,6 +69,7 @@ static void request_answered(struct memtun *memtun, const struct memtun_reply *r
 	request->fd = reply->fd;
 	request->queue_id = (uint32_t)record_number(reply->record, "queue-id");
 	request->persistent = record_number(reply->record, "persistent");
+	request->vnet_size = (int)record_number(reply->record, "vnet_hdr_size");
 	request->owner = (uid_t)record_number(reply->record, "owner");
 	name = memtun_record_string(reply->record, "name");
 	if (name && strlen(name) < sizeof(request->name))
@@ -168,6 +170,10 @@ static int broker_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 		tunnel->interface.flags |= IFF_PERSIST;
 	tunnel->interface.owner = request.owner;
 	tunnel->interface.queues = 1;
+	/* A tunnel that was there keeps the size that was set before. */
+	if (request.vnet_size)
+		tunnel->interface.vnet_size = request.vnet_size;
+	tun_interface_update(&tunnel->interface);
 	device->interface = &tunnel->interface;
 	return 0;
 }

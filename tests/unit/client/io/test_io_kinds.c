@@ -230,6 +230,29 @@ static void the_vnet_header_has_the_size_that_was_set(void **state)
 			     EINVAL);
 }
 
+static void a_persistent_interface_keeps_the_size_of_its_vnet_header(void **state)
+{
+	struct io_world *world = io_world_need(state);
+	struct ifreq request = {.ifr_name = "kept",
+				.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	int size = 12, found = 0;
+	unsigned char bytes[100] = {0};
+
+	io_world_attach(world, "kept", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, O_RDWR);
+	assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETVNETHDRSZ, &size), 0);
+	assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETPERSIST, 1), 0);
+	assert_int_equal(memtun_io_close(world->io, world->fd), 0);
+	world->fd = memtun_io_open(world->io, MEMTUN_IO_TUN, O_RDWR);
+	assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETIFF, &request), 0);
+	assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNGETVNETHDRSZ, &found), 0);
+	assert_int_equal(found, size);
+	memcpy(bytes + size, ethernet, 60);
+	assert_int_equal(memtun_io_write(world->io, world->fd, bytes, 72), 72);
+	assert_int_equal(io_world_receive(world, bytes, sizeof(bytes)), 60);
+	assert_memory_equal(bytes, ethernet, 60);
+	assert_int_equal(memtun_io_ioctl(world->io, world->fd, TUNSETPERSIST, 0), 0);
+}
+
 static void an_offload_is_taken_whatever_the_other_side_takes(void **state)
 {
 	static const unsigned long taken[] = {0, 1, 7, 0xf, 0x11, 0x61, 0x67, 0x6f, 0};
@@ -524,6 +547,7 @@ static const struct CMUnitTest tests[] = {
 	ON_KIND(frames_go_both_ways),
 	ON_KIND(packet_information_is_there_unless_it_is_off),
 	ON_KIND(the_vnet_header_has_the_size_that_was_set),
+	ON_KIND(a_persistent_interface_keeps_the_size_of_its_vnet_header),
 	ON_KIND(an_offload_is_taken_whatever_the_other_side_takes),
 	ON_KIND(a_short_read_cuts_the_frame),
 	ON_KIND(a_filter_lets_the_same_frames_in),
