@@ -262,9 +262,13 @@ struct io_tunnel *io_tunnel_find(struct memtun_io *io, int fd)
 
 /* ------------------------------------------------------------------------------ the system */
 
-void memtun_io_interface_init(struct tun_interface *interface, const char *name, unsigned int flags)
+void memtun_io_interface_init(struct tun_interface *interface, const char *name, unsigned int flags,
+			      int vnet_size)
 {
 	tun_interface_init(interface, name, flags);
+	if (vnet_size)
+		interface->vnet_size = vnet_size;
+	tun_interface_update(interface);
 }
 
 static void tun_free(void *kind)

@@ -75,9 +75,10 @@ struct io_tun {
  */
 struct memtun_io *memtun_io_new_tun(const struct io_tun_operations *operations, void *context);
 
-/* Call tun_interface_init(), for a backend in another library. */
-void memtun_io_interface_init(struct tun_interface *interface, const char *name,
-			      unsigned int flags);
+/* Call tun_interface_init(), for a backend in another library, and set the size of the vnet header;
+ * 0: the default. */
+void memtun_io_interface_init(struct tun_interface *interface, const char *name, unsigned int flags,
+			      int vnet_size);
 
 /* Return the context that the tunnel's system was made with. */
 static inline void *io_tunnel_context(const struct io_tunnel *tunnel)

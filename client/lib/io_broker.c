@@ -165,15 +165,12 @@ static int broker_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 	if (attach_queue(tunnel, name, flags, &request) < 0)
 		return -1;
 	strcpy(name, request.name);
-	memtun_io_interface_init(&tunnel->interface, name, flags);
+	/* A tunnel that was there keeps the size that was set before. */
+	memtun_io_interface_init(&tunnel->interface, name, flags, request.vnet_size);
 	if (request.persistent)
 		tunnel->interface.flags |= IFF_PERSIST;
 	tunnel->interface.owner = request.owner;
 	tunnel->interface.queues = 1;
-	/* A tunnel that was there keeps the size that was set before. */
-	if (request.vnet_size)
-		tunnel->interface.vnet_size = request.vnet_size;
-	tun_interface_update(&tunnel->interface);
 	device->interface = &tunnel->interface;
 	return 0;
 }
