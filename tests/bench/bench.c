@@ -21,7 +21,7 @@
 #include "tests/bench/process.h"
 
 /* Seconds after which a hanging benchmark ends. */
-#define LONGEST 480
+#define LONGEST 600
 
 struct group {
 	const char *name;
@@ -35,6 +35,7 @@ static const struct group groups[] = {
 	{"ports", figures_ports},     {"latency", figures_latency},
 	{"flood", figures_flood},     {"peers", figures_peers},
 	{"io", figures_io},           {"segment", figures_segment},
+	{"netns", figures_netns},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

@@ -14,6 +14,7 @@ void figures_segment(void);  /* the cut of a GSO frame */
 void figures_io(void);       /* the I/O system in memory */
 void figures_memory(void);   /* of idle tunnels */
 void figures_requests(void); /* of many clients */
+void figures_netns(void);    /* TCP between two memtun netns */
 void figures_objects(void);  /* of many tunnels */
 
 #endif
