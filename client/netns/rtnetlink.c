@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "common/descriptor.h"
@@ -39,6 +40,8 @@ void rtnetlink_close(struct rtnetlink *rtnetlink)
 /* Begin a request. Return its fixed part, which is zero. */
 static void *request_begin(struct request *request, uint16_t type, uint16_t flags, size_t size)
 {
+	/* libmnl leaves the bytes between attributes as they are. */
+	memset(request->bytes, 0, sizeof(request->bytes));
 	request->header = mnl_nlmsg_put_header(request->bytes);
 	request->header->nlmsg_type = type;
 	request->header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
