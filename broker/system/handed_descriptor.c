@@ -58,6 +58,18 @@ static const char *file_word(const struct statx *status)
 
 /* ------------------------------------------------------------------------------ own descriptors */
 
+/* Search the broker's descriptors. Return 1 if one matches, 0 if none does, -1 with the fault filled. */
+static int own_search(own_descriptor_match *match, const void *context, struct fault *fault)
+{
+	int result = own_descriptors_search(match, context);
+
+	if (result >= 0)
+		return result;
+	return fault_set(fault, errno,
+			 "cannot compare it with the broker's own descriptors: /proc/self/fd: %s",
+			 strerror(errno));
+}
+
 struct socket_search {
 	const struct handed_pair *except;
 	ino_t own;  /* the socket; 0: don't search for it */
@@ -103,13 +115,9 @@ static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inod
 	if (socket_diag_peer_inode(diag, inode, &search.peer) == SOCKET_PEER_UNKNOWN &&
 	    peer_is_of_this_process(fd))
 		return fault_set(fault, ELOOP, "the other end of the socket is the broker's own");
-	result = own_descriptors_search(socket_matches, &search);
+	result = own_search(socket_matches, &search, fault);
 	if (result < 0)
-		return fault_set(
-			fault, errno,
-			"cannot compare the socket with the broker's own ones: /proc/self/fd: "
-			"%s",
-			strerror(errno));
+		return -1;
 	if (result && found == inode)
 		return fault_set(fault, EEXIST, "the broker has this socket already");
 	if (result)
@@ -163,7 +171,7 @@ static int device_ask(const struct handed_pair *handed, const struct statx *stat
 {
 	struct ifreq request = {0};
 	unsigned int flags;
-	int mode = fcntl(handed->fd, F_GETFL);
+	int result, mode = fcntl(handed->fd, F_GETFL);
 
 	if (ioctl(handed->fd, TUNGETIFF, &request) < 0) {
 		if (errno == EBADFD)
@@ -184,7 +192,10 @@ static int device_ask(const struct handed_pair *handed, const struct statx *stat
 	if (flags & IFF_DETACH_QUEUE)
 		return fault_set(fault, EINVAL, "the queue is detached from '%s': see TUNSETQUEUE",
 				 port->device);
-	if (own_descriptors_search(device_matches, &handed->fd) > 0)
+	result = own_search(device_matches, &handed->fd, fault);
+	if (result < 0)
+		return -1;
+	if (result)
 		return fault_set(fault, EEXIST, "the broker has this open of '%s' already",
 				 port->device);
 	port->netns = device_netns(handed->fd);
@@ -309,10 +320,15 @@ static int pipe_ask(const struct handed_pair *handed, const struct statx *status
 		.mode = fcntl(handed->life, F_GETFL) & O_ACCMODE,
 	};
 
+	int result;
+
 	if (search.mode == O_RDWR)
 		return fault_set(fault, EINVAL,
 				 "the pipe is open for reading and writing, so it never hangs up");
-	if (own_descriptors_search(pipe_matches, &search) > 0)
+	result = own_search(pipe_matches, &search, fault);
+	if (result < 0)
+		return -1;
+	if (result)
 		return fault_set(fault, ELOOP, "the other end of the pipe is the broker's own");
 	if (has_ended(handed->life))
 		return fault_set(fault, EPIPE, "the other end of the pipe is closed");

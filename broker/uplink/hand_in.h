@@ -21,7 +21,9 @@ struct engine;
 struct fault;
 
 /* Seconds until an unused hand-in is closed. */
+#ifndef HAND_IN_SECONDS
 #define HAND_IN_SECONDS 10
+#endif
 
 /*
  * Make a hand-in on the account, which has room for it. Store its id, and the descriptor for the

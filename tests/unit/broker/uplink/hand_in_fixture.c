@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include "broker/system/own_descriptors.h"
+#include "common/failed.h"
 
 /* Where foreign descriptors begin; below the 256 that some tests have as their limit. */
 #define FOREIGN_FIRST 128
 
 int __real_own_descriptors_search(own_descriptor_match *match, const void *context);
 int __wrap_own_descriptors_search(own_descriptor_match *match, const void *context);
+
+static int search_error;
 
 struct search {
 	own_descriptor_match *match;
@@ -31,7 +34,15 @@ int __wrap_own_descriptors_search(own_descriptor_match *match, const void *conte
 {
 	struct search search = {match, context};
 
+	if (search_error)
+		return failed(search_error);
+
 	return __real_own_descriptors_search(search_matches, &search);
+}
+
+void search_fails(int error)
+{
+	search_error = error;
 }
 
 int foreign(int fd)

@@ -13,6 +13,9 @@
 
 #include "tests/unit/broker/uplink/uplink_fixture.h"
 
+/* Make the broker's search of its descriptors fail with that errno; 0: make it work again. */
+void search_fails(int error);
+
 /* Move a descriptor to where the broker does not find it. Return it. */
 int foreign(int fd);
 
