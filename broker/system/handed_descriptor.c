@@ -90,6 +90,18 @@ static bool socket_matches(int fd, const void *context)
 	       (search->peer && status.st_ino == search->peer);
 }
 
+/*
+ * Ask sock_diag(7) for the inode of the socket's peer. It knows the sockets of this process's network
+ * namespace only: for others *peer is 0. -1 with the fault filled if the peer is gone.
+ */
+static int socket_ask_peer(ino_t inode, struct socket_diag *diag, ino_t *peer, struct fault *fault)
+{
+	if (socket_diag_peer_inode(diag, inode, peer) == SOCKET_PEER_GONE &&
+	    socket_diag_there(diag, inode) == SOCKET_PEER_THERE)
+		return fault_set(fault, EPIPE, "the other side of the socket has closed it");
+	return 0;
+}
+
 /* Return whether the socket's peer was made by this process, where sock_diag(7) doesn't tell. */
 static bool peer_is_of_this_process(int fd)
 {
@@ -101,19 +113,19 @@ static bool peer_is_of_this_process(int fd)
 
 /* Refuse a socket if this process has its other end, and, if `also_own`, if this process has the
  * socket itself. */
-static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inode, bool also_own,
-			    struct socket_diag *diag, struct fault *fault)
+static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inode, ino_t peer,
+			    bool also_own, struct fault *fault)
 {
 	ino_t found = 0;
 	struct socket_search search = {
 		.except = handed,
 		.own = also_own ? inode : 0,
+		.peer = peer,
 		.found = &found,
 	};
 	int result;
 
-	if (socket_diag_peer_inode(diag, inode, &search.peer) == SOCKET_PEER_UNKNOWN &&
-	    peer_is_of_this_process(fd))
+	if (!peer && peer_is_of_this_process(fd))
 		return fault_set(fault, ELOOP, "the other end of the socket is the broker's own");
 	result = own_search(socket_matches, &search, fault);
 	if (result < 0)
@@ -152,6 +164,8 @@ static int device_ask_format(int fd, unsigned int flags, struct handed_port *por
 {
 	int size = 0;
 
+	/* TUNGETIFF sets this bit also where no filter is attached, when it means IFF_NOFILTER. So
+	 * packet information is certain if the bit is not set, and unknown if it is. */
 	port->format.packet_information = !(flags & IFF_NO_PI);
 	if (!(flags & IFF_VNET_HDR))
 		return 0;
@@ -239,6 +253,7 @@ static int socket_check(int fd, int *type, const char *what, struct fault *fault
 static int socket_ask(const struct handed_pair *handed, const struct statx *status,
 		      struct socket_diag *diag, struct handed_port *port, struct fault *fault)
 {
+	ino_t inode, peer;
 	int type;
 
 	if (socket_check(handed->fd, &type, "a port", fault) < 0)
@@ -246,8 +261,11 @@ static int socket_ask(const struct handed_pair *handed, const struct statx *stat
 	port->socket = type == SOCK_SEQPACKET ? MEMTUN_SEQPACKET
 		       : type == SOCK_DGRAM   ? MEMTUN_DGRAM
 					      : MEMTUN_STREAM;
-	port->inode = (ino_t)status->stx_ino;
-	return socket_check_own(handed, handed->fd, port->inode, true, diag, fault);
+	inode = (ino_t)status->stx_ino;
+	if (socket_ask_peer(inode, diag, &peer, fault) < 0)
+		return -1;
+	port->inode = peer ? inode : 0;
+	return socket_check_own(handed, handed->fd, inode, peer, true, fault);
 }
 
 int handed_port_ask(const struct handed_pair *handed, struct socket_diag *diag,
@@ -338,13 +356,17 @@ static int pipe_ask(const struct handed_pair *handed, const struct statx *status
 static int life_socket_ask(const struct handed_pair *handed, const struct statx *status,
 			   struct socket_diag *diag, struct fault *fault)
 {
+	ino_t inode, peer;
 	int type;
 
 	if (socket_check(handed->life, &type, "a life descriptor", fault) < 0)
 		return -1;
 	if (type == SOCK_DGRAM)
 		return fault_set(fault, EINVAL, "a datagram socket does not hang up");
-	return socket_check_own(handed, handed->life, (ino_t)status->stx_ino, false, diag, fault);
+	inode = (ino_t)status->stx_ino;
+	if (socket_ask_peer(inode, diag, &peer, fault) < 0)
+		return -1;
+	return socket_check_own(handed, handed->life, inode, peer, false, fault);
 }
 
 int handed_life_ask(const struct handed_pair *handed, struct socket_diag *diag,

@@ -26,7 +26,7 @@ struct handed_pair {
 struct handed_port {
 	bool is_device;
 	enum memtun_socket socket; /* of a socket */
-	ino_t inode;               /* of a socket */
+	ino_t inode;               /* of a socket; 0: sock_diag(7) does not tell about it */
 	/* Of a device. */
 	enum memtun_mode mode;
 	struct frame_format format;

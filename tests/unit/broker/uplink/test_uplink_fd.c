@@ -195,10 +195,12 @@ static void a_socket_that_was_closed_at_the_other_side_is_refused(void **state)
 	struct broker_fixture *fixture = *state;
 	int ends[2];
 
-	foreign_pair(SOCK_STREAM, ends);
-	close(ends[1]);
-	fd_uplink_refused(fixture, EPIPE, "has closed it", ends[0], -1, "");
-	close(ends[0]);
+	for (enum socket_type type = 0; type < SOCKET_TYPES; type++) {
+		foreign_pair(types[type], ends);
+		close(ends[1]);
+		fd_uplink_refused(fixture, EPIPE, "has closed it", ends[0], -1, "");
+		close(ends[0]);
+	}
 }
 
 static void a_second_copy_and_the_other_end_of_a_port_are_refused(void **state)
