@@ -72,7 +72,7 @@ const struct attribute attributes[MEMTUN_A_END] = {
 		U32("queue", 1, 1000000, TUNNEL_SET | UPLINK_ANY | OPTION_MEMORY_ONLY),
 	[MEMTUN_A_OVERFLOW] =
 		WORD("overflow", overflow_words, TUNNEL_SET | UPLINK_ANY | OPTION_MEMORY_ONLY),
-	[MEMTUN_A_PI] = FLAG("pi", TUNNEL),
+	[MEMTUN_A_PI] = FLAG("pi", TUNNEL | OPTION_UPLINK),
 	[MEMTUN_A_VNET_HDR] = FLAG("vnet_hdr", TUNNEL),
 	[MEMTUN_A_MULTI_QUEUE] = FLAG("multi_queue", TUNNEL),
 	[MEMTUN_A_EXCLUSIVE] = FLAG("exclusive", OPTION_REQUEST),

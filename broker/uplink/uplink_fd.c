@@ -164,6 +164,8 @@ static int fd_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 	descriptor_take(&handed->life);
 	snprintf(text, UPLINK_TEXT_SIZE, "cannot use the descriptor");
 	uplink->lane.format = port->format;
+	uplink->lane.format.packet_information |=
+		attribute_set_number(&uplink->options, MEMTUN_A_PI) != 0;
 	/* The kernel reports no hang-up of a datagram socket. */
 	uplink->lane.inode = port->socket == MEMTUN_DGRAM ? port->inode : 0;
 	if (lane_open(&uplink->lane, fd_link(port), handed->fd) < 0) {
@@ -190,7 +192,7 @@ static void fd_close(struct uplink *uplink)
 const struct uplink_kind uplink_fd = {
 	.size = sizeof(struct fd_uplink),
 	.takes = {.required = {MEMTUN_A_HAND_IN},
-		  .allowed = {MEMTUN_A_ADDRESS, MEMTUN_A_GATEWAY, MEMTUN_A_MODE},
+		  .allowed = {MEMTUN_A_ADDRESS, MEMTUN_A_GATEWAY, MEMTUN_A_MODE, MEMTUN_A_PI},
 		  .options = OPTION_UPLINK_ANY},
 	.mtu = FD_MTU,
 	.opens_once = true,

@@ -61,6 +61,7 @@ const struct key keys[] = {
 	{"hub", NULL, "send each frame to all other ports", KEYS_BRIDGE_ADD},
 	{"loop-guard", NULL, "shut a port that is part of a loop for 10 seconds", KEYS_BRIDGE_ADD},
 	{"pi", NULL, "struct tun_pi before each frame", KEYS_ADD | KEYS_EXEC},
+	{"pi", NULL, "of fd: struct tun_pi is before each frame", KEYS_UPLINK_ADD},
 	{"vnet_hdr", NULL, "struct virtio_net_hdr before each frame", KEYS_ADD | KEYS_EXEC},
 	{"offload", "BITS", "TUN_F_* bits of the frames that it takes as they are",
 	 KEYS_ADD | KEYS_EXEC | KEYS_SET},
