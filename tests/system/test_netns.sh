@@ -73,6 +73,23 @@ ends_with 0 $in_netns --map-root -t c:bridge=lab -- sh -c 'id -u; id -g; ip addr
 is "$(echo $output)" "0 0" "the mapped user"
 ok "the user stays itself or is root, and may set up the network"
 
+ends_with 0 memtun netns -t c:bridge=lab,address=10.0.0.2/24 -- sh -c 'id -u; ip addr show c'
+has "$output" "$(id -u)
+*10.0.0.2/24"
+ok "whoever runs this test has it as well"
+
+# --- a second program ---
+
+hears ready $in_netns -t c:bridge=lab,address=10.0.0.2/24 -- \
+	sh -c 'echo ready; exec cat "$1"' sh "$scratch/ready"
+ends_with 0 memtun -j uplink show c
+pid=$(json 'd[0]["pid"]')
+ends_with 0 $as_user nsenter --preserve-credentials -U -n -t "$pid" sh -c 'id -u; ip addr show c'
+has "$output" "${me%:*}
+*10.0.0.2/24"
+stops
+ok "nsenter runs a second program in the namespace, as the same user"
+
 # --- name servers ---
 
 if [ -e /etc/resolv.conf ]; then

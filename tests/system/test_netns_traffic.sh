@@ -62,8 +62,11 @@ END
 	ends_with 0 $in_netns -t "$at_client" -- curl -sS -m 30 -o "$work/got" http://10.0.0.1/
 	is "$(wc -c <"$work/got") $(md5sum <"$work/got")" "4194304 $("$python" -c '
 import sys; sys.stdout.buffer.write(bytes(range(256)) * 16384)' | md5sum)" "what curl got"
+	ends_with 0 memtun -j -s uplink show s
+	is "$(json 'd[0]["from-client-bytes"] / d[0]["from-client-frames"] > 3000')" True \
+		"that frames are longer than the mtu"
 	stops
-	ok "curl gets 4 MiB from a server on port 80"
+	ok "curl gets 4 MiB from a server on port 80, in frames that nobody has cut"
 fi
 
 if has_tools iperf3 iperf3; then
