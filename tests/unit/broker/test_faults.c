@@ -18,11 +18,13 @@
 #include "client/lib/connection.h"
 #include "common/descriptor.h"
 #include "tests/unit/broker/fault_world.h"
+#include "tests/unit/broker/uplink/own_search.h"
 #include "broker/control/handoff.h"
 #include "client/lib/record.h"
 #include "broker/tunnel/tunnel.h"
 #include "broker/uplink/uplink.h"
 
+int __real_socketpair(int domain, int type, int protocol, int ends[2]);
 ssize_t __real_recvmsg(int socket, struct msghdr *message, int flags);
 
 /* ------------------------------------------------------------------------------ requests */
@@ -242,6 +244,33 @@ static int attach(struct world *world)
 fail:
 	answer_close(&opened);
 	return -1;
+}
+
+/* Hand in a socket and the life of it, and end that. */
+static int handed_in_with_a_life(struct world *world)
+{
+	memory_owned struct memtun_options *options = options_make("bridge=b0");
+	int ends[2] = {-1, -1}, life[2] = {-1, -1}, result = -1;
+
+	if (!options)
+		return -1;
+	/* Not the product's calls, which fail. */
+	assert_int_equal(__real_socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(pipe2(life, O_CLOEXEC), 0);
+	search_passes_over(ends[0], ends[1], life[0], life[1]);
+	if (world_check(world->client, memtun_uplink_add_fd(world->client, "u0", options, ends[0],
+							    life[0])) == 0) {
+		result = 0;
+		descriptor_close(&life[1]);
+		world_quiesce(world);
+		assert_null(uplink_find(world->broker->uplinks, "u0"));
+	}
+	for (int i = 0; i < 2; i++) {
+		descriptor_close(&ends[i]);
+		descriptor_close(&life[i]);
+	}
+	world_quiesce(world);
+	return result;
 }
 
 /* ------------------------------------------------------------------------------ events */
@@ -814,6 +843,7 @@ static const struct {
 	{"captured, injected", captured_and_injected},
 	{"uplinks", uplinks},
 	{"an uplink with a file", uplink_with_a_file},
+	{"handed in", handed_in_with_a_life},
 	{"frames, uplink", frames_uplink},
 	{"peers", peers},
 	{"peers, dgram", peers_dgram},

@@ -7,47 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/system/own_descriptors.h"
-#include "common/failed.h"
-
-/* Where foreign descriptors begin; below the 256 that some tests have as their limit. */
-#define FOREIGN_FIRST 128
-
-int __real_own_descriptors_search(own_descriptor_match *match, const void *context);
-int __wrap_own_descriptors_search(own_descriptor_match *match, const void *context);
-
-static int search_error;
-
-struct search {
-	own_descriptor_match *match;
-	const void *context;
-};
-
-static bool search_matches(int fd, const void *context)
-{
-	const struct search *search = context;
-
-	return fd < FOREIGN_FIRST && search->match(fd, search->context);
-}
-
-int __wrap_own_descriptors_search(own_descriptor_match *match, const void *context)
-{
-	struct search search = {match, context};
-
-	if (search_error)
-		return failed(search_error);
-
-	return __real_own_descriptors_search(search_matches, &search);
-}
-
-void search_fails(int error)
-{
-	search_error = error;
-}
-
 int foreign(int fd)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC, FOREIGN_FIRST);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, foreign_first);
 
 	assert_true(fd >= 0 && moved >= 0);
 	close(fd);

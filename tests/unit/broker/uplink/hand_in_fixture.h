@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For the tests of descriptors that are handed in, besides uplink_fixture.h. The broker refuses
- * descriptors that it has itself, and in a test it is in the same process as its client. So a test
- * links with --wrap=own_descriptors_search, and moves its own descriptors up by foreign(): the
- * broker's search passes over them, as if they were another process's.
+ * For the tests of descriptors that are handed in, besides uplink_fixture.h. A test moves its own
+ * descriptors up by foreign(), so that the broker's search passes over them, as if they were another
+ * process's: see own_search.h.
  */
 #ifndef MEMTUN_TESTS_HAND_IN_FIXTURE_H
 #define MEMTUN_TESTS_HAND_IN_FIXTURE_H
@@ -11,10 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/unit/broker/uplink/own_search.h"
 #include "tests/unit/broker/uplink/uplink_fixture.h"
-
-/* Make the broker's search of its descriptors fail with that errno; 0: make it work again. */
-void search_fails(int error);
 
 /* Move a descriptor to where the broker does not find it. Return it. */
 int foreign(int fd);

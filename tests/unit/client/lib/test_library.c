@@ -322,6 +322,41 @@ static void an_uplink_is_made_shown_and_deleted(void **state)
 	memtun_options_free(options);
 }
 
+static void a_descriptor_is_handed_in_and_stays_the_callers(void **state)
+{
+	struct other *other = *state;
+	struct memtun *memtun = other->memtun;
+	struct memtun_options *options = memtun_options_new();
+	int ends[2], pipe_ends[2];
+	char byte;
+
+	assert_int_equal(memtun_options_parse(options, "bridge=lab"), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
+	assert_int_equal(memtun_uplink_add_fd(memtun, "u", options, -1, -1), -1);
+	assert_int_equal(errno, EBADF);
+	assert_string_equal(memtun_error(memtun),
+			    "cannot hand in descriptor -1: Bad file descriptor");
+	assert_int_equal(memtun_uplink_add_fd(memtun, "u", options, ends[0], pipe_ends[0]), 0);
+	assert_int_equal(memtun_uplink_add_fd(memtun, "v", options, ends[0], -1), -1);
+	assert_int_equal(errno, EEXIST);
+	assert_string_equal(memtun_error(memtun), "the broker has this socket already");
+	/* The copies here are open, and the broker's are closed with the uplink. */
+	assert_int_equal(fcntl(ends[0], F_GETFD), FD_CLOEXEC);
+	close(ends[0]);
+	assert_int_equal(recv(ends[1], &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(memtun_uplink_delete(memtun, "u"), 0);
+	assert_int_equal(recv(ends[1], &byte, 1, 0), 0);
+	close(ends[1]);
+	close(pipe_ends[0]);
+	close(pipe_ends[1]);
+	/* Without options there is no bridge. */
+	assert_int_equal(memtun_uplink_add_fd(memtun, "u", NULL, 0, -1), -1);
+	assert_int_equal(errno, EINVAL);
+	memtun_options_free(options);
+}
+
 struct address_seen {
 	unsigned int count;
 	char name[MEMTUN_NAME_SIZE], address[64];
@@ -1096,6 +1131,7 @@ int main(void)
 		WITH_OTHER(every_call_does_what_it_says),
 		WITH_OTHER(bridges_are_made_with_their_options),
 		WITH_OTHER(an_uplink_is_made_shown_and_deleted),
+		WITH_OTHER(a_descriptor_is_handed_in_and_stays_the_callers),
 		WITH_OTHER(the_addresses_that_a_bridge_has_learned_are_told),
 		WITH_OTHER(a_refusal_is_told_in_words),
 		WITH_OTHER(one_open_opens_one),
