@@ -43,21 +43,12 @@ struct exec {
 static int exec_add_spec(struct exec *exec, const char *spec)
 {
 	struct opened *opened = &exec->tunnels[exec->count];
-	size_t length = strcspn(spec, ":");
 
 	if (exec->count == TUNNELS_MAX)
 		return command_fail(EXIT_OURS, "more than %d tunnels", TUNNELS_MAX);
-	if (length >= sizeof(opened->asked))
-		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
-				    spec);
-	/* A name may contain ',' and '=', but here they mean that the colon before the options is
-	 * missing. */
-	if (strcspn(spec, ",=") < length)
-		return command_fail(EXIT_OURS,
-				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'", spec);
+	if (keys_spec_name(spec, opened->asked))
+		return EXIT_OURS;
 	opened->spec = spec;
-	memcpy(opened->asked, spec, length);
-	opened->asked[length] = '\0';
 	opened->fd = -1;
 	exec->count++;
 	return 0;

@@ -86,6 +86,23 @@ static bool key_is_known(unsigned int of_commands, struct suggestion *suggestion
 	return false;
 }
 
+int keys_spec_name(const char *spec, char name[MEMTUN_NAME_SIZE])
+{
+	size_t length = strcspn(spec, ":");
+
+	if (length >= MEMTUN_NAME_SIZE)
+		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
+				    spec);
+	/* A name may contain ',' and '=', but here they mean that the colon before the options is
+	 * missing. */
+	if (strcspn(spec, ",=") < length)
+		return command_fail(EXIT_OURS,
+				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'", spec);
+	memcpy(name, spec, length);
+	name[length] = '\0';
+	return 0;
+}
+
 const struct key *keys_find(unsigned int of_commands, const char *name)
 {
 	for (const struct key *key = keys; key->name; key++) {

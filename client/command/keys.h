@@ -39,6 +39,12 @@ int keys_take(struct memtun_options *options, unsigned int of_commands, int coun
 /* Parse `KEY VALUE`... into new options, which the caller frees. NULL after a message. */
 struct memtun_options *keys_parse(unsigned int of_commands, int count, char **words);
 
+/*
+ * Copy the name that a SPEC begins with. Return 0, or EXIT_OURS after a message: it is too long, or the
+ * colon behind it is missing.
+ */
+int keys_spec_name(const char *spec, char name[MEMTUN_NAME_SIZE]);
+
 /* Return the commands' key of that name, or NULL. */
 const struct key *keys_find(unsigned int of_commands, const char *name);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/ether.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/command/command.h"
@@ -63,40 +64,59 @@ static int servers_parse(char resolver[NETNS_RESOLVER_SIZE], const char *text, s
 
 /* ------------------------------------------------------------------------------ keys */
 
-/* Set one key. value is NULL if it has none. */
-static int spec_set(struct netns_spec *spec, const char *key, const char *value,
-		    char resolver[NETNS_RESOLVER_SIZE])
+/*
+ * Check one KEY=VALUE, and set it if it is no option of a port: *is_port_option tells. -1 with the
+ * fault of the options filled.
+ */
+static int spec_set(struct netns_spec *spec, const char *part, char resolver[NETNS_RESOLVER_SIZE],
+		    bool *is_port_option)
 {
 	struct fault *fault = &spec->options->fault;
+	const char *value = strchr(part, '=');
+	char key[SUGGESTION_SIZE];
 
+	snprintf(key, sizeof(key), "%.*s", (int)strcspn(part, "="), part);
+	*is_port_option = strcmp(key, "mac") != 0 && strcmp(key, "dns") != 0;
+	if (!part[0])
+		return fault_set(fault, EINVAL, "an option is empty");
 	if (!keys_find(KEYS_NETNS, key))
-		return fault_set(fault, EINVAL, "there is no option '%.40s' here", key);
+		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
+				 keys_hint(KEYS_NETNS, key, (char[SUGGESTION_SIZE]){0}));
 	if (!value)
 		return fault_set(fault, EINVAL, "%s needs a value: %s=...", key, key);
-	if (strcmp(key, "dns") == 0)
-		return servers_parse(resolver, value, fault);
-	if (strcmp(key, "mac") != 0)
-		return memtun_options_set(spec->options, key, value);
+	if (*is_port_option)
+		return 0;
+	if (key[0] == 'm' ? spec->has_mac : spec->has_dns)
+		return fault_set(fault, EINVAL, "%s is given twice", key);
+	if (key[0] == 'd') {
+		spec->has_dns = true;
+		return servers_parse(resolver, value + 1, fault);
+	}
 	spec->has_mac = true;
-	return mac_parse(spec->interface.mac, value, fault);
+	return mac_parse(spec->interface.mac, value + 1, fault);
 }
 
-/* Parse KEY=VALUE,... , which is written to. */
-static int spec_parse_keys(struct netns_spec *spec, char *text, char resolver[NETNS_RESOLVER_SIZE])
+/* Parse KEY=VALUE,... . -1 with the fault of the options filled. */
+static int spec_parse_keys(struct netns_spec *spec, const char *text,
+			   char resolver[NETNS_RESOLVER_SIZE])
 {
-	char *key, hint[SUGGESTION_SIZE];
+	const size_t size = strlen(text) + 1;
+	memory_owned char *copy = strdup(text), *of_port = calloc(1, size);
+	char *rest = copy, *part;
+	bool is_port_option;
 
-	while ((key = strsep(&text, ","))) {
-		char *value = strchr(key, '=');
-
-		if (value)
-			*value++ = '\0';
-		if (spec_set(spec, key, value, resolver) < 0)
-			return command_fail(EXIT_OURS, "-t %s: %s%s", spec->text,
-					    memtun_options_error(spec->options),
-					    keys_hint(KEYS_NETNS, key, hint));
+	if (!copy || !of_port)
+		return fault_set(&spec->options->fault, ENOMEM, "out of memory");
+	while ((part = strsep(&rest, ","))) {
+		if (spec_set(spec, part, resolver, &is_port_option) < 0)
+			return -1;
+		if (!is_port_option)
+			continue;
+		if (of_port[0])
+			strlcat(of_port, ",", size);
+		strlcat(of_port, part, size);
 	}
-	return 0;
+	return memtun_options_parse(spec->options, of_port);
 }
 
 /* Move those options to the interface that are the namespace's. Return what is wrong, or NULL. */
@@ -128,40 +148,21 @@ static const char *spec_divide(struct netns_spec *spec)
 	return NULL;
 }
 
-static int spec_parse_name(struct netns_spec *spec)
-{
-	size_t length = strcspn(spec->text, ":");
-	struct fault fault;
-
-	if (strcspn(spec->text, ",=") < length)
-		return command_fail(EXIT_OURS,
-				    "options follow a colon: -t NAME:KEY=VALUE,... not '%s'",
-				    spec->text);
-	if (length >= sizeof(spec->asked))
-		return command_fail(EXIT_OURS, "name '%.*s' is longer than 15 bytes", (int)length,
-				    spec->text);
-	memcpy(spec->asked, spec->text, length);
-	if (attribute_check_string(MEMTUN_A_NAME, spec->asked, &fault) < 0)
-		return command_fail(EXIT_OURS, "-t %s: %s", spec->text, fault.text);
-	return 0;
-}
-
 int netns_spec_parse(struct netns_spec *spec, const char *text, char resolver[NETNS_RESOLVER_SIZE])
 {
 	const char *rest = strchr(text, ':'), *wrong;
-	memory_owned char *words = NULL;
-	int status;
+	struct fault fault;
 
 	*spec = (struct netns_spec){.text = text, .options = memtun_options_new()};
-	if (rest)
-		words = strdup(rest + 1);
-	if (!spec->options || (rest && !words))
+	if (!spec->options)
 		return command_fail(EXIT_OURS, "out of memory");
-	status = spec_parse_name(spec);
-	if (status == 0 && rest && rest[1])
-		status = spec_parse_keys(spec, words, resolver);
-	if (status)
-		return status;
+	if (keys_spec_name(text, spec->asked))
+		return EXIT_OURS;
+	if (attribute_check_string(MEMTUN_A_NAME, spec->asked, &fault) < 0)
+		return command_fail(EXIT_OURS, "-t %s: %s", text, fault.text);
+	if (rest && rest[1] && spec_parse_keys(spec, rest + 1, resolver) < 0)
+		return command_fail(EXIT_OURS, "-t %s: %s", text,
+				    memtun_options_error(spec->options));
 	wrong = spec_divide(spec);
 	return wrong ? command_fail(EXIT_OURS, "-t %s: %s", text, wrong) : 0;
 }

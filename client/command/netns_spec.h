@@ -19,7 +19,7 @@ struct netns_spec {
 	char asked[MEMTUN_NAME_SIZE];   /* the name, possibly a template */
 	struct memtun_options *options; /* of the port */
 	struct interface interface;     /* its name is not set yet */
-	bool has_mac;
+	bool has_mac, has_dns;
 };
 
 /*

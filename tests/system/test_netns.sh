@@ -155,6 +155,11 @@ refuses "is no IPv4 or IPv6 address" c:bridge=lab,dns=10.0.0
 refuses "more than 3 servers" c:bridge=lab,dns=10.0.0.1+10.0.0.2+10.0.0.3+10.0.0.4
 refuses "its prefix length" c:bridge=lab,address=10.0.0.1/33
 refuses "gateway 10.0.1.1 is in no prefix" c:bridge=lab,address=10.0.0.1/24,gateway=10.0.1.1
+refuses "bridge is given twice" c:bridge=lab,bridge=lab
+refuses "dns is given twice" c:bridge=lab,dns=10.0.0.1,dns=10.0.0.2
+refuses "mac is given twice" c:bridge=lab,mac=02:00:00:00:00:01,mac=02:00:00:00:00:01
+refuses "options have commas between them" c:bridge=lab:address=10.0.0.1/24
+refuses "an option is empty" c:bridge=lab,
 refuses "options follow a colon" bridge=lab
 refuses "longer than 15 bytes" a-name-of-16-bytes:bridge=lab
 refuses "cannot make the interface 'lo'" lo:bridge=lab
