@@ -54,7 +54,8 @@ struct tunnel *request_tunnel(struct session *session, struct fault *fault)
 		tunnel = tunnel_next(session->control->tunnels, id - 1);
 	if (id && tunnel && tunnel->port.id != id)
 		tunnel = NULL;
-	if (tunnel && tunnel_refresh(tunnel))
+	/* A client that has just closed its descriptor may ask before the broker has seen that. */
+	if (tunnel && tunnel_delete_if_dead(tunnel))
 		tunnel = NULL;
 	if (!tunnel && name)
 		fault_set_missing(session, "tunnel", name, fault);

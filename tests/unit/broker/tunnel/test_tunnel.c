@@ -311,6 +311,15 @@ static void every_open_has_a_fresh_socket_that_the_answer_names(void **state)
 
 /* ------------------------------------------------------------------------------ queues */
 
+static void a_request_sees_that_a_client_has_closed(void **state)
+{
+	int fd = tunnel_opened(*state, "name=closing");
+
+	/* The broker has not run since. */
+	close(fd);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_SHOW, "name=closing"), ENOENT);
+}
+
 static void a_second_open_needs_multi_queue(void **state)
 {
 	int one = tunnel_opened(*state, "name=single");
@@ -717,6 +726,7 @@ int main(void)
 		WITH_BROKER(an_exclusive_open_makes_the_tunnel),
 		WITH_BROKER(an_open_that_fails_leaves_no_tunnel),
 		WITH_BROKER(every_open_has_a_fresh_socket_that_the_answer_names),
+		WITH_BROKER(a_request_sees_that_a_client_has_closed),
 		WITH_BROKER(a_second_open_needs_multi_queue),
 		WITH_BROKER(a_tunnel_has_256_queues_at_the_most),
 		WITH_BROKER(a_flow_stays_on_its_queue_and_flows_are_spread),
