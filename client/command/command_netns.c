@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "client/command/command.h"
@@ -22,6 +21,7 @@
 #include "client/command/own_broker.h"
 #include "client/netns/namespace.h"
 #include "client/netns/resolver.h"
+#include "client/lib/broker_identity.h"
 #include "common/descriptor.h"
 #include "common/identity.h"
 #include "common/tunnel_name.h"
@@ -83,18 +83,6 @@ static int netns_enter(struct netns *netns)
 		return command_fail(EXIT_OURS, "cannot open a pidfd of this process: %s",
 				    strerror(errno));
 	return 0;
-}
-
-/* Remember which broker it is, so that the same port has the same MAC address each time. */
-static void netns_identify(struct netns *netns, struct memtun *memtun)
-{
-	struct sockaddr_un address = {0};
-	socklen_t size = sizeof(address) - 1;
-
-	getpeername(memtun_fd(memtun), (struct sockaddr *)&address, &size);
-	/* An abstract name begins with a zero byte. */
-	netns->identity =
-		identity_hash(address.sun_path[0] ? address.sun_path : address.sun_path + 1);
 }
 
 /* ------------------------------------------------------------------------------ interfaces */
@@ -188,7 +176,7 @@ static int netns_prepare(struct netns *netns, const struct invocation *invocatio
 	int status = own_broker_connect(invocation, &memtun);
 
 	if (status == 0) {
-		netns_identify(netns, memtun);
+		netns->identity = broker_identity(memtun);
 		status = netns_enter(netns);
 	}
 	for (int i = 0; i < netns->count && status == 0; i++)

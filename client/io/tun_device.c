@@ -15,29 +15,40 @@
 #include "common/frame/frame_format.h"
 
 /*
- * Copy from or to the program's memory as the kernel's copy_from_user() does: a bad pointer is
- * EFAULT, not a signal. If a sandbox forbids the system call, this process's own memory is copied
- * directly.
+ * Copy from or to this process's memory as the kernel's copy_from_user() does: a bad pointer is
+ * EFAULT, not a signal. If a sandbox forbids the system call, copy directly.
  */
-static int program_copy(const struct tun_device *device, void *ours, unsigned long theirs,
-			size_t size, bool write)
+static int own_copy(void *ours, unsigned long theirs, size_t size, bool write)
 {
 	struct iovec local = {ours, size};
 	struct iovec remote = {(void *)theirs, size};
-	pid_t process = device->process ? device->process : getpid();
-	ssize_t copied = write ? process_vm_writev(process, &local, 1, &remote, 1, 0)
-			       : process_vm_readv(process, &local, 1, &remote, 1, 0);
+	ssize_t copied = write ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0)
+			       : process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 
 	if (copied == (ssize_t)size)
 		return 0;
-	if (copied < 0 && errno != EFAULT && theirs && !device->process) {
+	if (copied < 0 && errno != EFAULT && theirs) {
 		if (write)
 			memcpy((void *)theirs, ours, size);
 		else
 			memcpy(ours, (const void *)theirs, size);
 		return 0;
 	}
-	return failed(copied < 0 && device->process ? errno : EFAULT);
+	return failed(EFAULT);
+}
+
+static int program_copy(const struct tun_device *device, void *ours, unsigned long theirs,
+			size_t size, bool write)
+{
+	if (device->operations->copy)
+		return device->operations->copy(device, ours, theirs, size, write);
+	return own_copy(ours, theirs, size, write);
+}
+
+/* Return the size of the program's struct ifreq: 32 bytes in an i386 program of an x86-64 kernel. */
+static size_t request_size(const struct tun_device *device)
+{
+	return device->request_size ? device->request_size : sizeof(struct ifreq);
 }
 
 static int copy_in(const struct tun_device *device, void *to, unsigned long argument, size_t size)
@@ -104,7 +115,7 @@ static int set_interface(struct tun_device *device, unsigned long argument, stru
 				       (unsigned short)request->ifr_flags) < 0)
 		return -1;
 	device->interface->carrier = !(request->ifr_flags & IFF_NO_CARRIER);
-	return copy_out(device, argument, request, sizeof(*request));
+	return copy_out(device, argument, request, request_size(device));
 }
 
 static int get_interface(const struct tun_device *device, unsigned long argument)
@@ -117,7 +128,7 @@ static int get_interface(const struct tun_device *device, unsigned long argument
 	 * IFF_NO_PI, which therefore always shows. */
 	answer.ifr_flags = (short)(interface->flags | IFF_NOFILTER |
 				   (device->detached ? IFF_DETACH_QUEUE : 0));
-	return copy_out(device, argument, &answer, sizeof(answer));
+	return copy_out(device, argument, &answer, request_size(device));
 }
 
 static int set_queue(struct tun_device *device, unsigned int flags)
@@ -233,7 +244,7 @@ static int get_address(const struct tun_device *device, unsigned long argument,
 		memcpy(request->ifr_hwaddr.sa_data, interface->address, ETH_ALEN);
 	else
 		memset(request->ifr_hwaddr.sa_data, 0, sizeof(request->ifr_hwaddr.sa_data));
-	return copy_out(device, argument, request, sizeof(*request));
+	return copy_out(device, argument, request, request_size(device));
 }
 
 static int set_address(struct tun_device *device, const struct ifreq *request)
@@ -312,7 +323,7 @@ int tun_device_ioctl(struct tun_device *device, unsigned long request, unsigned 
 
 	if ((command == TUNSETIFF || command == TUNSETQUEUE ||
 	     _IOC_TYPE(command) == _IOC_TYPE(SIOCGIFHWADDR)) &&
-	    copy_in(device, &copied, argument, sizeof(copied)) < 0)
+	    copy_in(device, &copied, argument, request_size(device)) < 0)
 		return -1;
 	switch (command) {
 	case TUNGETFEATURES:

@@ -14,6 +14,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "client/io/tun_interface.h"
@@ -25,7 +26,7 @@ struct tun_device {
 	int send_buffer;                 /* while it is detached; else the interface's counts */
 	char requested_name[IFNAMSIZ];   /* in TUNSETIFF; may be a template or empty */
 	unsigned int requested_flags;    /* in TUNSETIFF */
-	pid_t process;                   /* whose memory the arguments point into; 0: this one */
+	size_t request_size;             /* bytes of the program's struct ifreq; 0: as here */
 };
 
 /* What differs by backend. Each function returns 0, or -1 with errno. */
@@ -43,11 +44,17 @@ struct tun_device_operations {
 	int (*own)(struct tun_device *device, uid_t owner, gid_t group);
 	int (*set_vnet_size)(struct tun_device *device, int size);
 	int (*set_offload)(struct tun_device *device, unsigned int offload);
+	/*
+	 * Copy from or to the memory that the arguments of the program's ioctls point into. NULL: it
+	 * is this process's own.
+	 */
+	int (*copy)(const struct tun_device *device, void *ours, unsigned long theirs, size_t size,
+		    bool write);
 };
 
 /*
- * Make the ioctl. `argument` is the number, or the pointer into the memory of device->process, that
- * the program gave. Return 0 or more; -1 with errno. A bad pointer is EFAULT where the kernel has
+ * Make the ioctl. `argument` is the number, or the pointer into the program's memory, that the
+ * program gave. Return 0 or more; -1 with errno. A bad pointer is EFAULT where the kernel has
  * it, because the memory is read by process_vm_readv(2). Where a sandbox forbids that call, only
  * NULL is EFAULT.
  */
