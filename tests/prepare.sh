@@ -12,7 +12,8 @@ build_packages="gcc make autoconf automake libtool pkg-config mandoc python3 $li
 # Peers of some tests, which are skipped where these packages are missing.
 peer_packages="python3-twisted qemu-system-x86 ipxe-qemu
 	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark
-	curl iputils-ping iperf3 bind9-dnsutils dnsmasq-base openssh-server openssh-client"
+	curl iputils-ping iperf3 bind9-dnsutils dnsmasq-base openssh-server openssh-client
+	openvpn socat golang-go bubblewrap golang-github-docker-docker-dev"
 
 builddir=$PWD/build
 

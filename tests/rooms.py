@@ -62,11 +62,16 @@ TABLE = {
     ],
     "client/lib": ["client/io", "common"],
     "client/netns": ["common"],
+    "client/wrap": ["client/lib", "client/io", "common"],
     "client/command": [
-        "client/lib", "client/connector", "client/netns", "common", "common/frame",
+        "client/lib", "client/connector", "client/netns", "client/wrap", "common",
+        "common/frame",
     ],
     "client/host": ["client/lib", "client/connector", "common", "common/frame"],
 }
+
+# This file replaces functions of the C library in other programs. Nothing here is linked with it.
+REPLACES_FUNCTIONS = "client/wrap/preload.c"
 
 TOP_FOLDERS = ("include", "common", "broker", "client")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
@@ -250,7 +255,7 @@ class House:
             symbol, kind = line.split()[:2]
             if kind in "Uwv":
                 needed.append((source, symbol))
-            else:
+            elif source != REPLACES_FUNCTIONS:
                 defined.setdefault(symbol, []).append(source)
         for source, symbol in needed:
             targets = defined.get(symbol, [])

@@ -18,6 +18,7 @@ enum {
 	KEYS_UPLINK_ADD = 32,
 	KEYS_UPLINK_SET = 64,
 	KEYS_NETNS = 128, /* in a SPEC */
+	KEYS_WRAP = 256,  /* in a SPEC */
 };
 
 struct key {

@@ -35,7 +35,7 @@ static const struct group groups[] = {
 	{"ports", figures_ports},     {"latency", figures_latency},
 	{"flood", figures_flood},     {"peers", figures_peers},
 	{"io", figures_io},           {"segment", figures_segment},
-	{"netns", figures_netns},
+	{"netns", figures_netns},     {"wrap", figures_wrap},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -57,6 +57,8 @@ int main(int argc, char **argv)
 {
 	struct rlimit files;
 
+	if (argc == 3 && strcmp(argv[1], BENCH_MEASURE) == 0)
+		return wrap_measure(argv[2]);
 	if (argc < 2)
 		errx(2, "usage: bench MEMTUND [GROUP...]");
 	process_memtund = argv[1];

@@ -7,7 +7,7 @@
 
 command -v mandoc >/dev/null || skip "no mandoc"
 
-pages="memtun.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
+pages="memtun.1 memtun-wrap.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
 protocol=$top_srcdir/include/memtun/protocol.h
 transport=$top_srcdir/include/memtun/transport.h
 table=$top_srcdir/common/attribute_table.c
@@ -158,7 +158,7 @@ page option | sed -n 's/^DESCRIPTION://p' >"$scratch/page-common"
 same "options that several commands take" "$scratch/help-common" "$scratch/page-common"
 ok "each command and option is on memtun(1), and has its help"
 
-tunnel_keys='^(add|set|exec|host):'
+tunnel_keys='^(add|set|exec|wrap|host):'
 grep -E "$tunnel_keys" "$scratch/help-keys" | sed 's/.*://' >"$scratch/help-tunnel"
 page key | sed -n 's/^KEYS://p' >"$scratch/page-tunnel"
 same "keys of tunnels" "$scratch/help-tunnel" "$scratch/page-tunnel"

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/wrap/interface_request.h"
+
+#include <err.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if_arp.h>
+#include <string.h>
+
+#include "client/wrap/call.h"
+#include "client/wrap/interface_address.h"
+#include "client/wrap/interface_list.h"
+#include "client/wrap/memory.h"
+
+/* Bytes. The kernel's ETH_MIN_MTU, MAX_MTU of tun.c, and that less an Ethernet header. */
+#define MTU_MIN 68
+#define MTU_MAX_TUN 65535
+#define MTU_MAX_TAP 65521
+
+/* The flags that SIOCSIFFLAGS may change: __dev_change_flags() in the kernel. */
+#define FLAGS_CHANGED                                                                    \
+	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | \
+	 IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI)
+
+static bool is_tap(const struct interface *interface)
+{
+	return interface->tun.flags & IFF_TAP;
+}
+
+static short shown_flags(const struct interface *interface)
+{
+	unsigned int flags =
+		interface->flags | (is_tap(interface) ? IFF_BROADCAST : IFF_POINTOPOINT);
+
+	if (flags & IFF_UP && interface->tun.carrier && interface->tun.queues)
+		flags |= IFF_RUNNING;
+	return (short)flags;
+}
+
+static int set_mtu(struct interfaces *interfaces, struct interface *interface, int mtu)
+{
+	if (mtu < MTU_MIN || mtu > (is_tap(interface) ? MTU_MAX_TAP : MTU_MAX_TUN))
+		return -EINVAL;
+	return interface_set_mtu(interfaces, interface, mtu) < 0 ? -errno : 0;
+}
+
+static void get_hardware_address(const struct interface *interface, struct ifreq *ifreq)
+{
+	memset(&ifreq->ifr_hwaddr, 0, sizeof(ifreq->ifr_hwaddr));
+	ifreq->ifr_hwaddr.sa_family = interface->tun.type;
+	if (interface->tun.type == ARPHRD_ETHER)
+		memcpy(ifreq->ifr_hwaddr.sa_data, interface->tun.address,
+		       sizeof(interface->tun.address));
+}
+
+static int set_hardware_address(struct interface *interface, const struct ifreq *ifreq)
+{
+	static const unsigned char zero[sizeof(interface->tun.address)];
+	const unsigned char *address = (const unsigned char *)ifreq->ifr_hwaddr.sa_data;
+
+	if (!is_tap(interface))
+		return -EOPNOTSUPP;
+	if (ifreq->ifr_hwaddr.sa_family != interface->tun.type)
+		return -EINVAL;
+	if (mac_is_multicast(address) || memcmp(address, zero, sizeof(zero)) == 0)
+		return -EADDRNOTAVAIL;
+	memcpy(interface->tun.address, address, sizeof(zero));
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ ethtool */
+
+static void driver_get(const struct interface *interface, struct ethtool_drvinfo *driver)
+{
+	*driver = (struct ethtool_drvinfo){
+		.cmd = ETHTOOL_GDRVINFO,
+		.driver = "tun",
+		.version = "1.6",
+	};
+	strcpy(driver->bus_info, is_tap(interface) ? "tap" : "tun");
+}
+
+/* SIOCETHTOOL: the driver and the link. The pointer is behind the name in both layouts. */
+static int ethtool(const struct interface *interface, const struct call *call,
+		   const struct ifreq *ifreq)
+{
+	uint32_t pointer_32, command;
+	unsigned long pointer = (unsigned long)ifreq->ifr_data;
+
+	memcpy(&pointer_32, &ifreq->ifr_ifru, sizeof(pointer_32));
+	if (call->is_32_bit)
+		pointer = pointer_32;
+	if (memory_copy(call, &command, pointer, sizeof(command), false) < 0)
+		return -errno;
+	if (command == ETHTOOL_GDRVINFO) {
+		struct ethtool_drvinfo driver;
+
+		driver_get(interface, &driver);
+		return memory_copy(call, &driver, pointer, sizeof(driver), true) < 0 ? -errno : 0;
+	}
+	if (command == ETHTOOL_GLINK) {
+		struct ethtool_value value = {
+			.cmd = command,
+			.data = interface->flags & IFF_UP && interface->tun.carrier,
+		};
+
+		return memory_copy(call, &value, pointer, sizeof(value), true) < 0 ? -errno : 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+/* ------------------------------------------------------------------------------ requests */
+
+/* Write the answer of a request that asks for something into *ifreq. */
+static int get(const struct interface *interface, unsigned int request, struct ifreq *ifreq)
+{
+	switch (request) {
+	case SIOCGIFFLAGS:
+		ifreq->ifr_flags = shown_flags(interface);
+		return 0;
+	case SIOCGIFMETRIC:
+		ifreq->ifr_metric = 0;
+		return 0;
+	case SIOCGIFMTU:
+		ifreq->ifr_mtu = (int)interface->mtu;
+		return 0;
+	case SIOCGIFHWADDR:
+		get_hardware_address(interface, ifreq);
+		return 0;
+	case SIOCGIFINDEX:
+		ifreq->ifr_ifindex = interface_index(interface);
+		return 0;
+	case SIOCGIFTXQLEN:
+		ifreq->ifr_qlen = interface->transmit_queue;
+		return 0;
+	case SIOCGIFMAP:
+		memset(&ifreq->ifr_map, 0, sizeof(ifreq->ifr_map));
+		return 0;
+	case SIOCGIFSLAVE:
+		return -EINVAL;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int set(struct interfaces *interfaces, struct interface *interface, unsigned int request,
+	       struct ifreq *ifreq)
+{
+	switch (request) {
+	case SIOCSIFFLAGS:
+		interface->flags = (interface->flags & ~FLAGS_CHANGED) |
+				   ((unsigned short)ifreq->ifr_flags & FLAGS_CHANGED);
+		return 0;
+	case SIOCSIFMTU:
+		return set_mtu(interfaces, interface, ifreq->ifr_mtu);
+	case SIOCSIFHWADDR:
+		return set_hardware_address(interface, ifreq);
+	case SIOCSIFTXQLEN:
+		if (ifreq->ifr_qlen < 0)
+			return -EINVAL;
+		interface->transmit_queue = ifreq->ifr_qlen;
+		return 0;
+	default:
+		/* SIOCSIFNAME, SIOCSIFMETRIC, SIOCSIFMAP, multicast addresses and others. */
+		return -EOPNOTSUPP;
+	}
+}
+
+static bool is_setting(unsigned int request)
+{
+	switch (request) {
+	case SIOCSIFFLAGS:
+	case SIOCSIFMTU:
+	case SIOCSIFHWADDR:
+	case SIOCSIFTXQLEN:
+	case SIOCSIFNAME:
+	case SIOCSIFMETRIC:
+	case SIOCSIFMAP:
+	case SIOCSIFHWBROADCAST:
+	case SIOCADDMULTI:
+	case SIOCDELMULTI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Tell the broker the new address. A broker that refuses it changes nothing for the program. */
+static void publish(struct interfaces *interfaces, const struct interface *interface)
+{
+	if (interface_publish_address(interfaces, interface) < 0)
+		warnx("%s: the broker does not answer for this interface's address: %s",
+		      interface->tun.name, memtun_error(interfaces->memtun));
+}
+
+/* Carry out a request about this interface. */
+static int carry_out(struct interfaces *interfaces, struct interface *interface,
+		     const struct call *call, struct ifreq *ifreq)
+{
+	unsigned int request = call->request;
+	int result;
+
+	/* The kernel does not translate it for 32-bit programs. */
+	if (request == SIOCGIFSLAVE && call->is_32_bit)
+		return -ENOTTY;
+	if (request == SIOCETHTOOL)
+		return ethtool(interface, call, ifreq);
+	if (interface_address_is_request(request)) {
+		result = interface_address_request(interface, request, ifreq);
+		if (result == 0 && interface_address_is_setting(request))
+			publish(interfaces, interface);
+		return result;
+	}
+	return is_setting(request) ? set(interfaces, interface, request, ifreq)
+				   : get(interface, request, ifreq);
+}
+
+/* Does the kernel write the structure back after this request? */
+static bool has_answer(unsigned int request)
+{
+	return request != SIOCETHTOOL && !is_setting(request) &&
+	       !interface_address_is_setting(request);
+}
+
+/* Find the interface that *ifreq names, or with SIOCGIFNAME numbers. */
+static struct interface *find(struct interfaces *interfaces, unsigned int request,
+			      struct ifreq *ifreq)
+{
+	struct interface *interface;
+	char label[IFNAMSIZ];
+
+	if (request == SIOCGIFNAME) {
+		interface = ifreq->ifr_ifindex < INTERFACE_INDEX_MIN
+				    ? NULL
+				    : interface_find_index(interfaces, ifreq->ifr_ifindex);
+		if (interface)
+			memcpy(ifreq->ifr_name, interface->tun.name, IFNAMSIZ);
+		return interface;
+	}
+	memcpy(label, ifreq->ifr_name, IFNAMSIZ);
+	label[IFNAMSIZ - 1] = '\0';
+	/* "tun0:1" is another address of tun0; there is only one here. */
+	label[strcspn(label, ":")] = '\0';
+	return interface_find(interfaces, label);
+}
+
+int interface_request(struct interfaces *interfaces, const struct call *call, char name[IFNAMSIZ])
+{
+	/* Of a program in which the union's largest members, pointers, have 4 bytes. */
+	size_t size = call->is_32_bit ? 32 : sizeof(struct ifreq);
+	struct ifreq ifreq = {0};
+	struct interface *interface;
+	int result;
+
+	name[0] = '\0';
+	if (LIST_EMPTY(&interfaces->list) || call->request == SIOCADDRT ||
+	    call->request == SIOCDELRT)
+		return INTERFACE_REQUEST_PASS;
+	if (call->request == SIOCGIFCONF)
+		return interface_list(interfaces, call);
+	if (memory_copy(call, &ifreq, call->argument, size, false) < 0)
+		return INTERFACE_REQUEST_PASS;
+	interface = find(interfaces, call->request, &ifreq);
+	if (!interface)
+		return INTERFACE_REQUEST_PASS;
+	memcpy(name, interface->tun.name, IFNAMSIZ);
+	result = call->request == SIOCGIFNAME ? 0 : carry_out(interfaces, interface, call, &ifreq);
+	if (result == 0 && has_answer(call->request) &&
+	    memory_copy(call, &ifreq, call->argument, size, true) < 0)
+		return -errno;
+	return result;
+}

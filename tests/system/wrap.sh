@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2086,SC2154 # words are meant; check.sh has the variables
+# What the tests of memtun wrap share. check.sh is sourced before.
+
+cp "$top_builddir/.libs/libmemtun-preload.so" "$scratch/bin" || fail "no library to preload"
+for program in wrap-calls wrap-program; do
+	cp "$top_builddir/tests/system/$program" "$scratch/bin" || fail "$program is not built"
+done
+
+# A sanitizer in the test's programs would refuse a library that is preloaded before it.
+ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0
+export ASAN_OPTIONS
+
+# user_broker_start: starts a memtund of the ordinary user, as $broker.
+user_broker_start() {
+	MEMTUN_SOCKET=$scratch/home/control
+	export MEMTUN_SOCKET
+	[ -p "$scratch/ready" ] || mkfifo "$scratch/ready"
+	$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
+		2>"$scratch/broker-log" &
+	broker=$!
+	started="$started $broker"
+	read -r _ <"$scratch/ready" || fail "memtund did not start"
+}
+
+# container_enter [CAPABILITY...]: from now on, $container is the prefix of a command that runs in a
+# container with Docker's default profile and these capabilities, without namespaces of its own, and
+# without /dev/net/tun.
+container=
+container_enter() {
+	profile=/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp/default.json
+	command -v bwrap >/dev/null || skip "no bwrap here (Debian: bubblewrap)"
+	[ -e "$profile" ] || skip "no Docker profile here (Debian: golang-github-docker-docker-dev)"
+	have_python || skip "no Python here to translate Docker's profile with"
+	run "${PYTHON:-python3}" "$top_srcdir/tests/system/docker_filter.py" "$profile" "$@"
+	[ "$status" != 77 ] || skip "$errors (Debian: libseccomp2)"
+	is "$status" 0 "the status of docker_filter.py"
+	cp "$scratch/output" "$scratch/filter"
+	granted=
+	for capability in "$@"; do
+		granted="$granted --cap-add $capability"
+	done
+	cat >"$scratch/bin/in-container" <<-END
+		#!/bin/sh
+		exec bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp \\
+			--bind "$scratch" "$scratch" --die-with-parent --cap-drop ALL $granted \\
+			--seccomp 9 -- "\$@" 9<"$scratch/filter"
+	END
+	chmod 755 "$scratch/bin/in-container"
+	chmod 644 "$scratch/filter"
+	container=in-container
+	run $as_user $container true
+	[ "$status" = 0 ] || skip "no containers here: $errors"
+	run $as_user $container unshare -Ur true
+	[ "$status" != 0 ] || fail "the container allows user namespaces"
+	run $as_user $container ls /dev/net/tun
+	[ "$status" != 0 ] || fail "the container has /dev/net/tun"
+}
+
+# wrapped WORD...: runs memtun wrap as the ordinary user, in a directory of the user's own.
+wrapped() {
+	(cd "$scratch/home" && exec $as_user $container memtun wrap "$@")
+}
+
+# notify_or_skip: skips the test where the kernel's notifications are not to be had.
+notify_or_skip() {
+	run wrapped --notify --explain
+	[ "$status" = 0 ] || skip "no seccomp notifications here: $(tail -n 1 "$scratch/errors")"
+}
+
+# host_start NAME WORD...: starts a memtun host, and returns when it answers.
+host_start() {
+	[ -x "$scratch/bin/memtun-host" ] || skip "memtun-host is not built (Debian: liblwip-dev)"
+	[ -p "$scratch/host-ready" ] || mkfifo "$scratch/host-ready"
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 $as_user memtun host "$@" --ready-fd 3 \
+		3>"$scratch/host-ready" 2>"$scratch/host-errors" &
+	started="$started $!"
+	read -r _ <"$scratch/host-ready" || fail "no host: $(cat "$scratch/host-errors")"
+}
+
+# answers SPEC MODE: a host with the address 10.0.0.1 behind the tunnel answers ping, UDP and TCP.
+answers() {
+	cp "$top_srcdir/tests/system/host_peer.py" "$scratch"
+	run timeout 30 $as_user memtun exec -t "$1" -- "${PYTHON:-python3}" "$scratch/host_peer.py" \
+		3 "$2" ping udp tcp
+	[ "$status" = 0 ] || fail "no answers through $1: status $status, $output"
+}
