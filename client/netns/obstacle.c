@@ -12,6 +12,9 @@
 
 #include "common/descriptor.h"
 
+/* What may serve where a namespace or the device cannot be had. */
+#define ALTERNATIVE "memtun wrap needs no namespace and no device"
+
 /* The reason of an error where none can be found out. */
 #define UNKNOWN_REASON "a security module or a container's rules forbid it"
 
@@ -32,7 +35,8 @@ int obstacle_set(struct obstacle *obstacle, const char *format, ...)
 	return -1;
 }
 
-/* Write "cannot TRIED: ERROR (ADVICE)". Return -1 with the error as errno. */
+/* Write "cannot TRIED: ERROR (ADVICE; ALTERNATIVE)", without the parentheses if there is no advice.
+ * Return -1 with the error as errno. */
 static int obstacle_explain(struct obstacle *obstacle, const char *tried, int error,
 			    const char *advice)
 {
@@ -42,7 +46,8 @@ static int obstacle_explain(struct obstacle *obstacle, const char *tried, int er
 	obstacle_set(obstacle, "cannot %s", tried);
 	used = strlen(obstacle->text);
 	if (advice[0])
-		snprintf(obstacle->text + used, sizeof(obstacle->text) - used, " (%s)", advice);
+		snprintf(obstacle->text + used, sizeof(obstacle->text) - used,
+			 " (%s; " ALTERNATIVE ")", advice);
 	return -1;
 }
 

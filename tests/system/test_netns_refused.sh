@@ -47,9 +47,9 @@ ok "a process with the capability needs no user namespace"
 
 refused "cannot make a user namespace: Operation not permitted (a seccomp filter forbids it, as the default one of a container does;" \
 	$as_user forbid unshare 1 $command -- echo ran
-refused "cannot make a user namespace: Function not implemented (a seccomp filter forbids it)" \
+refused "cannot make a user namespace: Function not implemented (a seccomp filter forbids it; memtun wrap needs no namespace and no device)" \
 	$as_user forbid unshare 38 $command -- echo ran
-refused "cannot make a user namespace: Invalid argument (a seccomp filter forbids it)" \
+refused "cannot make a user namespace: Invalid argument (a seccomp filter forbids it; memtun wrap needs no namespace and no device)" \
 	$as_user forbid unshare 22 $command -- echo ran
 refused "cannot make a mount namespace: Operation not permitted (a seccomp filter" \
 	$as_user forbid unshare 1:0x20000 $command,dns=10.0.0.1 -- echo ran
@@ -58,12 +58,12 @@ ok "a seccomp filter is named"
 sysctl() {
 	echo "mount -t tmpfs none /proc/sys/kernel && echo $2 >/proc/sys/kernel/$1 && exec $powerless"
 }
-refused "(kernel.unprivileged_userns_clone is 0; as root, run: sysctl -w kernel.unprivileged_userns_clone=1)" \
+refused "(kernel.unprivileged_userns_clone is 0; as root, run: sysctl -w kernel.unprivileged_userns_clone=1; memtun wrap needs no namespace and no device)" \
 	as_root "$(sysctl unprivileged_userns_clone 0) forbid unshare 1 $command -- echo ran"
 ok "Debian's sysctl is named"
 
 # Ubuntu's kernel makes the user namespace, and refuses what its root does first.
-refused "cannot make a network namespace: Operation not permitted (AppArmor restricts user namespaces here; as root, load memtun's AppArmor profile (see memtun(1)), or run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0)" \
+refused "cannot make a network namespace: Operation not permitted (AppArmor restricts user namespaces here; as root, load memtun's AppArmor profile (see memtun(1)), or run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; memtun wrap needs no namespace and no device)" \
 	as_root "$(sysctl apparmor_restrict_unprivileged_userns 1) forbid unshare 1:0x40000000 $command -- echo ran"
 refused "cannot make a user namespace: Permission denied (AppArmor restricts" \
 	as_root "$(sysctl apparmor_restrict_unprivileged_userns 2) forbid unshare 13 $command -- echo ran"
@@ -76,12 +76,12 @@ ok "a user map that can't be written is told"
 
 # --- the device ---
 
-refused "cannot open /dev/net/tun: No such file or directory (it is missing; a container gets it by --device /dev/net/tun)" \
+refused "cannot open /dev/net/tun: No such file or directory (it is missing; a container gets it by --device /dev/net/tun; memtun wrap needs no namespace and no device)" \
 	as_root "mount -t tmpfs none /dev/net; exec $command -- echo ran"
 printf '' >"$scratch/closed"
 chmod 600 "$scratch/closed"
 if [ -n "$as_user" ]; then
-	refused "cannot open /dev/net/tun: Permission denied (it is not open to all users; as root, run: chmod 666 /dev/net/tun)" \
+	refused "cannot open /dev/net/tun: Permission denied (it is not open to all users; as root, run: chmod 666 /dev/net/tun; memtun wrap needs no namespace and no device)" \
 		as_root "mount --bind '$scratch/closed' /dev/net/tun; exec $command -- echo ran"
 fi
 refused "cannot make the interface 'c': Inappropriate ioctl for device" \

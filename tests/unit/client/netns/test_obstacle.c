@@ -63,7 +63,8 @@ static void a_zero_limit_is_named(void **state)
 	errno = ENOSPC;
 	told(&obstacle, obstacle_set_namespace(&obstacle, "make a user namespace", true), ENOSPC,
 	     "cannot make a user namespace: No space left on device (user.max_user_namespaces is "
-	     "0; as root, run: sysctl -w user.max_user_namespaces=10000)");
+	     "0; as root, run: sysctl -w user.max_user_namespaces=10000; memtun wrap needs "
+	     "no namespace and no device)");
 }
 
 static void any_other_error_is_told_as_it_is(void **state)
