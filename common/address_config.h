@@ -27,8 +27,8 @@ struct address_config {
 };
 
 /*
- * Parse both texts; NULL and "none" mean none. The struct need not be initialized. -1 with the fault
- * filled: EINVAL.
+ * Parse both texts; NULL and "none" mean none. The struct need not be initialized. -1 with the
+ * fault filled: EINVAL.
  */
 int address_config_parse(struct address_config *config, const char *addresses, const char *gateways,
 			 struct fault *fault);

@@ -129,7 +129,8 @@ int memtun_open_named(struct memtun *memtun, const char *name, const struct memt
 /* Make a tunnel that stays until it is deleted. */
 int memtun_add(struct memtun *memtun, const char *name, const struct memtun_options *options);
 
-/* Change an existing tunnel's options bridge, mtu, queue, overflow, persistent, address or gateway. */
+/* Change an existing tunnel's options bridge, mtu, queue, overflow, persistent, address, gateway,
+ * offload or vnet_hdr_size. */
 int memtun_set(struct memtun *memtun, const char *name, const struct memtun_options *options);
 
 /* Delete a tunnel and its peer, if it has one. Their descriptors are at their end. */
@@ -147,8 +148,8 @@ int memtun_show(struct memtun *memtun, const char *name, bool statistics,
 		memtun_record_function *function, void *context);
 
 /*
- * Make a bridge that stays until it is deleted. Its options are hub and loop-guard; NULL: none, and
- * the bridge learns addresses.
+ * Make a bridge that stays until it is deleted. Its options are hub and loop-guard. If options is
+ * NULL, the bridge learns addresses and has no loop guard.
  */
 int memtun_bridge_add(struct memtun *memtun, const char *name,
 		      const struct memtun_options *options);
@@ -172,12 +173,13 @@ int memtun_uplink_add(struct memtun *memtun, const char *name, const struct memt
 
 /*
  * Make an uplink of type fd, which has a copy of the descriptor `fd`: a TUN or TAP device, or a
- * connected UNIX socket. The options have the bridge and other keys of memtun(1); their type is fd
- * or, where it must be a device, device. The broker deletes the uplink when the other side closes it, and when `life` hangs up: a
- * pidfd, or an end of a pipe or of a UNIX socket; -1: none. Both descriptors stay the caller's.
- * Further errors: EINVAL (the broker cannot use such a descriptor), EBADF, EBADFD (a device without
- * an interface), EEXIST (the broker has it already), ELOOP (the broker has its other end), EPIPE
- * and ESRCH (it has ended).
+ * connected UNIX socket. The options must have bridge, and may have the other keys of these types
+ * in memtun(1); type is fd or, if `fd` must be a device, device. The broker deletes the uplink
+ * when the other side closes it, and when `life` hangs up: a pidfd, or an end of a pipe or of a
+ * UNIX socket; -1: none. The caller still owns both descriptors. Further errors: EINVAL (the
+ * broker cannot use such a descriptor), EBADF, EBADFD (a device without an interface), ENOTCONN,
+ * EEXIST (the broker has the descriptor already), ELOOP (the broker has its other end), EPIPE and
+ * ESRCH (the other side or the life has ended).
  */
 int memtun_uplink_add_fd(struct memtun *memtun, const char *name,
 			 const struct memtun_options *options, int fd, int life);
@@ -239,8 +241,8 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
  */
 int memtun_inject(struct memtun *memtun, const char *name, enum memtun_direction direction);
 
-/* Do the same for frames that each follow a struct virtio_net_hdr, 10 bytes in host byte order: their
- * checksum or segmentation may be left to the receiver. */
+/* Do the same for frames whose checksum or segmentation may be left to the receiver: each write
+ * has a struct virtio_net_hdr, 10 bytes in host byte order, and then the frame. */
 int memtun_inject_vnet(struct memtun *memtun, const char *name, enum memtun_direction direction);
 
 /*

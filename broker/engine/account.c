@@ -8,9 +8,10 @@
 #include "common/fault.h"
 
 /*
- * The bounds. Idle captures and injectors take one descriptor and some 300 bytes each. A subscriber
- * that reads nothing takes up to 64 KiB of events, and the send buffer of its socket. A hand-in takes
- * one descriptor, and what its client has sent, for 10 seconds at most. The bytes are those of four captures whose readers are as slow as captures allow, and of 16 for all clients.
+ * The bounds. Idle captures and injectors take one descriptor and some 300 bytes each. A
+ * subscriber that reads nothing takes up to 64 KiB of events, and the send buffer of its socket. A
+ * hand-in takes one descriptor and what its client has sent, for 10 seconds at most. The bytes are
+ * those of four captures whose readers are as slow as captures allow, and of 16 for all clients.
  */
 static const struct {
 	const char *name;

@@ -12,7 +12,7 @@
 
 #include "broker/engine/frame.h"
 
-/* Frames in a batch: a mask of them is one word. */
+/* Frames in a batch: a mask of them is a word of 64 bits. */
 #define BATCH_FRAMES 64
 
 /* Frames that one read brings: recvmmsg and sendmmsg gain little beyond it. */

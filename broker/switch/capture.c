@@ -231,9 +231,9 @@ struct record_parts {
 };
 
 /*
- * Divide the frame into the parts of a record. A frame from a client whose checksum was left to the
- * receiver keeps its bytes for the ports, but the record has the checksum: else each reader of a
- * capture would find it wrong. A GSO frame has no checksum of its own.
+ * Divide the frame into the parts of a record. If a client left the checksum to the receiver, the
+ * frame keeps its bytes for the ports, but the record has the complete checksum, because readers
+ * of a capture would find it wrong. The checksum of a GSO frame cannot be completed.
  */
 static void record_divide(struct record_parts *record, const struct frame *frame,
 			  struct memtun_capture_header *header)

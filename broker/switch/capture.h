@@ -32,9 +32,10 @@ void capture_end_port(struct port *port);
 void capture_end_bridge(struct bridge *bridge);
 
 /*
- * Copy frames of the batch to the captures of the port. The port receives or sends them, as
- * direction says. Frames to the client have the bytes that it is to read: a checksum that was left
- * to a client that takes no partial checksums is completed in the batch.
+ * Copy frames of the batch to the captures of the port. `direction` says whether the port sends or
+ * receives them. Frames to the client have the bytes that it is to read: if the client takes no
+ * partial checksums, they are completed in the batch. Records of frames from the client have
+ * complete checksums, but the batch stays as it is.
  */
 void capture_port(struct port *port, struct batch *batch, uint64_t mask,
 		  enum memtun_direction direction);

@@ -71,7 +71,7 @@ struct port {
 	struct adapter *adapter;               /* of a TUN on an Ethernet bridge, else NULL */
 	struct adapter_config *adapter_config; /* NULL: no addresses are configured */
 	RB_ENTRY(port) by_name;
-	struct name_numbers numbers; /* in the name */
+	struct name_numbers numbers; /* the runs of digits in the name */
 	RB_ENTRY(port) by_id;
 	LIST_ENTRY(port) in_bridge;
 	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */

@@ -32,8 +32,8 @@ RB_GENERATE_INTERNAL(port_id_tree, port, by_id, port_compare_id, __attribute__((
 #define NUMBER_DIGITS_MAX 9
 
 /*
- * The same if a digit follows the %d: the number is then a part of a run of digits. The numbers of
- * such a template are tried one by one, so their number is small.
+ * The maximum of digits if a digit follows the %d: the number is then a part of a run of digits.
+ * The search tries each number of such a template, so there are only 100.
  */
 #define PART_DIGITS_MAX 2
 
@@ -241,7 +241,8 @@ int port_names_check(struct port_names *names, const char *name, uid_t uid, stru
 
 /* ------------------------------------------------------------------------------ templates */
 
-/* Return the lowest free number from `low` to `high`, which have as many digits, or one above. */
+/* Return the lowest free number from `low` to `high`, or a number above `high` if none is free.
+ * Both have the same number of digits. */
 static uint64_t number_find(const struct port_names *names, const char *template, unsigned int low,
 			    unsigned int high, char name[MEMTUN_NAME_SIZE])
 {

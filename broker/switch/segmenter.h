@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cuts GSO frames for a port whose client does not take them as they are, before captures and
- * counters, so that these have the pieces. The pieces lie in a batch of the engine, which the next
+ * Cuts GSO frames for a port whose client does not take them as they are. Captures and counters
+ * come later, so they have the pieces. The pieces lie in a batch of the engine, which the next
  * frame that is cut uses again. A frame for several ports is cut for each of them.
  */
 #ifndef MEMTUN_SEGMENTER_H
@@ -20,9 +20,9 @@ typedef void segmenter_deliver(struct port *port, struct source *source, struct 
 			       uint64_t mask);
 
 /*
- * Call `deliver` for the frames of the mask, in their order. mode is that of the frames. A GSO frame
- * that the port's client does not take is replaced by its pieces: up to BATCH_FRAMES in one call,
- * and more in several. A frame that cannot be cut is counted as dropped.
+ * Call `deliver` for the frames of the mask, in their order. `mode` is that of the frames. A GSO
+ * frame that the port's client does not take is replaced by its pieces: up to BATCH_FRAMES in one
+ * call, and more in several. A frame that cannot be cut is counted as dropped.
  */
 void segmenter_send(struct port *port, enum memtun_mode mode, struct source *source,
 		    struct batch *batch, uint64_t mask, segmenter_deliver *deliver);

@@ -37,7 +37,7 @@ static int status_ask(int fd, struct statx *status)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, status);
 }
 
-/* Return what a descriptor is called that is neither a port nor a life. */
+/* Return the words for a descriptor that can be neither a port nor a life. */
 static const char *file_word(const struct statx *status)
 {
 	switch (status->stx_mode & S_IFMT) {
@@ -58,7 +58,8 @@ static const char *file_word(const struct statx *status)
 
 /* ------------------------------------------------------------------------------ own descriptors */
 
-/* Search the broker's descriptors. Return 1 if one matches, 0 if none does, -1 with the fault filled. */
+/* Search the broker's descriptors. Return 1 if one matches, 0 if none does, -1 with the fault
+ * filled. */
 static int own_search(own_descriptor_match *match, const void *context, struct fault *fault)
 {
 	int result = own_descriptors_search(match, context);
@@ -91,8 +92,9 @@ static bool socket_matches(int fd, const void *context)
 }
 
 /*
- * Ask sock_diag(7) for the inode of the socket's peer. It knows the sockets of this process's network
- * namespace only: for others *peer is 0. -1 with the fault filled if the peer is gone.
+ * Ask sock_diag(7) for the inode of the socket's peer. The kernel tells it about the sockets of
+ * this process's network namespace only: for others *peer is 0. -1 with the fault filled if the
+ * peer is gone.
  */
 static int socket_ask_peer(ino_t inode, struct socket_diag *diag, ino_t *peer, struct fault *fault)
 {
@@ -137,7 +139,7 @@ static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inod
 	return 0;
 }
 
-/* Return whether it is another descriptor of the same open device. */
+/* Return whether the descriptor is another one of the same open file of the device. */
 static bool device_matches(int fd, const void *context)
 {
 	const int *device = context;
@@ -164,8 +166,11 @@ static int device_ask_format(int fd, unsigned int flags, struct handed_port *por
 {
 	int size = 0;
 
-	/* TUNGETIFF sets this bit also where no filter is attached, when it means IFF_NOFILTER. So
-	 * packet information is certain if the bit is not set, and unknown if it is. */
+	/*
+	 * TUNGETIFF sets the bit of IFF_NO_PI also if no filter is attached, as IFF_NOFILTER. So
+	 * the device has packet information if the bit is not set. If it is set, the client has to
+	 * say.
+	 */
 	port->format.packet_information = !(flags & IFF_NO_PI);
 	if (!(flags & IFF_VNET_HDR))
 		return 0;
@@ -223,7 +228,7 @@ static int socket_option(int fd, int option, int *value)
 	return getsockopt(fd, SOL_SOCKET, option, value, &size);
 }
 
-/* Check that the socket is a connected one of UNIX, and store its type. */
+/* Check that the socket is a connected UNIX socket, and store its type. */
 static int socket_check(int fd, int *type, const char *what, struct fault *fault)
 {
 	struct sockaddr_un peer;
@@ -288,8 +293,8 @@ int handed_port_ask(const struct handed_pair *handed, struct socket_diag *diag,
 
 /* ------------------------------------------------------------------------------ lives */
 
-/* Read the pid of a pidfd: 0 if it is not visible here, -1 if the process has ended. Return false if
- * the descriptor is no pidfd. */
+/* Read the pid of a pidfd: 0 if it is not visible here, -1 if the process has ended. Return false
+ * if the descriptor is no pidfd. */
 static bool pidfd_read(int fd, long *pid)
 {
 	char path[sizeof("/proc/self/fdinfo/") + 3 * sizeof(int)], line[80];
@@ -306,7 +311,7 @@ static bool pidfd_read(int fd, long *pid)
 	return found;
 }
 
-/* Return whether poll(2) reports the end without being asked for anything. */
+/* Return whether poll(2) reports the end of the pipe. */
 static bool has_ended(int fd)
 {
 	struct pollfd polled = {.fd = fd, .events = POLLRDHUP};
@@ -319,7 +324,7 @@ struct pipe_search {
 	int mode;
 };
 
-/* Return whether it is the other end of the pipe. */
+/* Return whether the descriptor is the other end of the pipe. */
 static bool pipe_matches(int fd, const void *context)
 {
 	const struct pipe_search *search = context;
@@ -337,7 +342,6 @@ static int pipe_ask(const struct handed_pair *handed, const struct statx *status
 		.status = status,
 		.mode = fcntl(handed->life, F_GETFL) & O_ACCMODE,
 	};
-
 	int result;
 
 	if (search.mode == O_RDWR)

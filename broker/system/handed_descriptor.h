@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a descriptor is that a client has handed in, as the kernel tells it: a port (a TUN or TAP
- * device, or a connected UNIX socket), or a life (something that hangs up). Whatever else it is, is
- * refused. Only the kernel is asked; what the client claims is not. Nothing here changes or closes
- * a descriptor.
+ * What a descriptor is that a client has handed in: a port (a TUN or TAP device, or a connected
+ * UNIX socket), or a life (a pidfd, or an end of a pipe or of a UNIX socket). Any other descriptor
+ * is refused. These functions ask the kernel, believe no claim of the client, and neither change
+ * nor close a descriptor.
  */
 #ifndef MEMTUN_HANDED_DESCRIPTOR_H
 #define MEMTUN_HANDED_DESCRIPTOR_H
@@ -31,7 +31,7 @@ struct handed_port {
 	enum memtun_mode mode;
 	struct frame_format format;
 	char device[MEMTUN_NAME_SIZE];
-	ino_t netns; /* the inode of the interface's network namespace; 0: the kernel doesn't tell */
+	ino_t netns; /* inode of the interface's network namespace; 0: the kernel doesn't tell */
 };
 
 struct handed_life {

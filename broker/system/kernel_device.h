@@ -34,9 +34,9 @@ int kernel_device_open(const struct kernel_device *device, char name[MEMTUN_NAME
 		       size_t size);
 
 /*
- * Let the kernel leave checksums and segmentation to this side as far as it can, and return the bits
- * of the frames that it takes itself: Linux before 6.2 neither sends nor takes UDP segments. The
- * device needs a vnet header. -1 with errno.
+ * Let the kernel leave checksums and segmentation to this side as far as it can, and return the
+ * bits of the frames that it takes itself: Linux before 6.2 neither sends nor takes UDP segments.
+ * The device needs a vnet header. -1 with errno.
  */
 int kernel_device_set_offload(int fd);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The descriptors that this process has open, as /proc/self/fd lists them. A search costs about a
- * microsecond for each of them, so it is for rare requests only.
+ * The descriptors that this process has open, as /proc/self/fd lists them. A search takes a time
+ * that grows with their number, so it is for rare requests only.
  */
 #ifndef MEMTUN_OWN_DESCRIPTORS_H
 #define MEMTUN_OWN_DESCRIPTORS_H

@@ -111,7 +111,7 @@ static void kernel_poll(struct polled *polled)
 	if (link.name[0] == '\0' || kernel->open == (link.queues > 0))
 		return;
 	kernel->open = link.queues > 0;
-	/* Who opens the interface next need not have asked the broker. */
+	/* The next process that opens the interface need not have asked the broker. */
 	if (!kernel->open)
 		tunnel->opener = 0;
 	tunnel_publish(tunnel, kernel->open ? MEMTUN_EVENT_OPENED : MEMTUN_EVENT_CLOSED, 0);

@@ -151,9 +151,9 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 			  bool persistent, struct fault *fault);
 
 /*
- * Open a tunnel for a process, and make it if it doesn't exist. The client's end, *client_fd, is the caller's.
- * *queue is NULL where the frames don't pass through the broker. NULL with the fault filled: as
- * tunnel_add(), and EBUSY (open already), E2BIG, EMFILE.
+ * Open a tunnel for a process, and make it if it doesn't exist. The client's end, *client_fd, is
+ * the caller's. *queue is NULL where the frames don't pass through the broker. NULL with the fault
+ * filled: as tunnel_add(), and EBUSY (open already), E2BIG, EMFILE.
  */
 struct tunnel *tunnel_open(struct tunnels *tunnels, const struct attribute_set *options, uid_t uid,
 			   pid_t pid, struct queue **queue, int *client_fd, struct fault *fault);
@@ -166,8 +166,9 @@ struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault);
 
 /*
- * Check the options offload and vnet_hdr_size of a tunnel: -1 with the fault filled, EINVAL. Then
- * change its vnet header by them; the frames that its clients wrote before are forwarded first.
+ * Check the options offload and vnet_hdr_size for a tunnel. -1 with the fault filled: EINVAL.
+ * After that, tunnel_take_headers() changes the tunnel's vnet header by them, and first forwards
+ * the frames that its clients have written.
  */
 int tunnel_check_headers(const struct tunnel *tunnel, const struct attribute_set *options,
 			 struct fault *fault);

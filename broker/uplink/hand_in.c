@@ -53,8 +53,8 @@ static void hand_in_due(struct ev_loop *loop, ev_timer *timer, int events)
 	hand_in_free(timer->data);
 }
 
-/* Close the hand-in if the client has closed its end and sent nothing. What has come is read by the
- * request that uses it. */
+/* Close the hand-in if the client has closed its end and sent nothing. A record is left for the
+ * request that uses the hand-in. */
 static void hand_in_ready(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct hand_in *hand_in = io->data;
@@ -74,7 +74,7 @@ int hand_in_new(struct engine *engine, struct account *account, uint32_t *id, in
 
 	if (!hand_in)
 		return -1;
-	/* The kernel lets no descriptors pass to ends[0], so here that is the client's. */
+	/* The kernel refuses descriptors that are sent to ends[0], so ends[0] is the client's. */
 	if (socketpair_open(MEMTUN_SEQPACKET, engine->default_buffer_fits, ends, &inode) < 0) {
 		free(hand_in);
 		return -1;
@@ -164,7 +164,7 @@ static int received_read(struct received *received, int fd)
 	return 0;
 }
 
-/* Check that the record is what it says that it is. */
+/* Check that the record has as many descriptors as its byte says. */
 static int received_check(const struct received *received, struct fault *fault)
 {
 	unsigned int promised = received->bytes[0];
@@ -173,12 +173,11 @@ static int received_check(const struct received *received, struct fault *fault)
 		return fault_set(fault, ENODATA, NOTHING);
 	if (received->count > FDS_MAX)
 		return fault_set(fault, EINVAL, "more than %d descriptors have come", FDS_MAX);
-	/* The kernel sets this with no descriptor at all in the message, or with some. */
+	/* The kernel sets MSG_CTRUNC whether it has delivered some of the descriptors or none. */
 	if (received->flags & MSG_CTRUNC)
 		return fault_set(
 			fault, EMFILE,
-			"descriptors that were sent have not come: the broker has too many "
-			"open");
+			"descriptors that were sent have not come: the broker has too many open");
 	if (received->length != 1 || promised < 1 || promised > FDS_MAX)
 		return fault_set(fault, EINVAL,
 				 "the record of a hand-in is one byte: 1 or %d, the number of "

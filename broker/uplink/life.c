@@ -54,7 +54,8 @@ void life_close(struct life *life)
 	if (life->fd < 0)
 		return;
 	ev_io_stop(life->loop, &life->io);
-	/* The epoll instance first: it would go on watching what the client's copies refer to. */
+	/* Close the epoll instance first: it would still watch the file, which the client's copies
+	 * keep open. */
 	close(life->io.fd);
 	descriptor_close(&life->fd);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A life: a descriptor that a client has handed in with another one, and whose hang-up means that
- * the other one is to be closed. It is needed because a TUN device shows no hang-up when the last
- * process of its network namespace has ended, and keeps that namespace alive.
+ * A life: a descriptor that a client hands in with the one of an uplink. When the life hangs up,
+ * the broker deletes the uplink. A TUN device needs one because it keeps its network namespace
+ * alive, and does not hang up when the last process of that namespace has ended.
  *
- * Nothing is ever read from it. The end is waited for in an epoll instance of its own, because
- * libev has no event for it: a pipe or a socket with unread bytes would be readable all the time.
+ * The broker never reads from a life. An epoll instance of its own waits for the hang-up, because
+ * libev has no event for that: a pipe or a socket with unread bytes would be readable all the time.
  */
 #ifndef MEMTUN_LIFE_H
 #define MEMTUN_LIFE_H
@@ -29,7 +29,7 @@ void life_init(struct life *life, struct ev_loop *loop, void (*ended)(struct lif
  * epoll_ctl(2), and then the caller still owns it. */
 int life_open(struct life *life, enum memtun_life kind, int fd);
 
-/* Return whether it has ended, also if the loop has not told yet. */
+/* Return whether the life has ended, also if the loop has not called `ended` yet. */
 bool life_has_ended(const struct life *life);
 
 /* Close the descriptor. Does nothing if there is none. */

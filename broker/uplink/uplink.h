@@ -58,8 +58,8 @@ struct uplink_kind {
 	int (*prepare)(struct uplink *uplink, const struct attribute_set *options,
 		       struct fault *fault);
 
-	/* If what the uplink is for has ended, delete it and return true. NULL: the kind sees no end
-	 * that an event has not told already. */
+	/* Delete the uplink and return true if its other side has ended and the event loop has not
+	 * told yet. NULL: the kind has no such end. */
 	bool (*delete_if_dead)(struct uplink *uplink);
 
 	/* Do two uplinks of this kind lead to the same place? NULL: the system prevents that. */
@@ -87,7 +87,7 @@ struct uplink {
 	struct lane lane;
 	struct lane second;           /* for a second descriptor that is only read */
 	struct attribute_set options; /* a copy */
-	struct uplink_handed *handed; /* until it is made: the caller's descriptors to take */
+	struct uplink_handed *handed; /* during uplink_add(): the caller's descriptors */
 	ev_timer timer;               /* until the next try to open */
 	double delay;                 /* before the next try, seconds */
 	int64_t since;                /* when it last came up */
@@ -104,9 +104,9 @@ struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);
 struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id);
 
 /*
- * Make an uplink and open it. `handed` has the descriptors of type fd: the uplink takes them, and
- * sets what it has taken to -1. NULL for the other types. Returns NULL with the fault filled:
- * EINVAL, EBUSY (the name is taken), ENOMEM, or why it can't be opened.
+ * Make an uplink and open it. `handed` has the descriptors of the types fd and device. The uplink
+ * sets those that it takes to -1. The other types do not use `handed`. Returns NULL with the fault
+ * filled: EINVAL, EBUSY (the name is taken), ENOMEM, or why it can't be opened.
  */
 struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *options,
 			  struct uplink_handed *handed, uid_t uid, struct fault *fault);

@@ -2,11 +2,11 @@
 /*
  * An uplink on a descriptor that a client has handed in: a TUN or TAP device that was opened
  * elsewhere, for example in another network namespace, or a connected UNIX socket. The kernel says
- * what it is. The descriptor cannot be opened again, so the uplink is deleted when the other side
- * closes, or when the life that was handed in with it has ended.
+ * what the descriptor is. The descriptor cannot be opened again, so the uplink is deleted when the
+ * other side closes, or when the life that was handed in with it has ended.
  *
- * The client's copies refer to the same open file. A socket is used without changing its flags. A
- * device is set to O_NONBLOCK, because read(2) has no other way not to wait on it.
+ * The client's copies refer to the same open file. The flags of a socket stay as they are. A
+ * device is set to O_NONBLOCK, because read(2) takes no flag that keeps it from waiting.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static bool fd_delete_if_dead(struct uplink *uplink)
 	return has_ended;
 }
 
-/* Put what the kernel has told into the options, which the uplink is described with. */
+/* Put what the kernel has told into the options, from which records of the uplink are made. */
 static int fd_note(struct fd_uplink *fd_uplink, struct fault *fault)
 {
 	struct attribute_set *options = &fd_uplink->uplink.options;
@@ -126,8 +126,8 @@ static bool fd_same(const struct uplink *one, const struct uplink *other)
 }
 
 /*
- * Make the device ready for a lane: with native vnet headers, and all offloads that they can tell, and
- * not waiting. Store the offloads that it takes.
+ * Make the device ready for a lane: vnet headers in host byte order, all offloads, O_NONBLOCK.
+ * Store the offloads that the device takes.
  */
 static int fd_set_device(int fd, const struct handed_port *port, struct frame_format *format)
 {

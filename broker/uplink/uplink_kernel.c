@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An uplink to the kernel's TCP/IP: a TUN or TAP interface, which is made if it isn't there. The
- * administrator sets it up and gives it an address. Frames have vnet headers, so that a frame whose
- * checksum or segmentation a tunnel's program has left undone goes to the kernel as it is. In the
- * other direction the kernel may leave both undone, too: the ports complete them where their
- * clients need it. The interface is deleted with the uplink, unless it is persistent.
+ * administrator sets it up and gives it an address. Frames have vnet headers, so that a frame
+ * whose checksum or segmentation a tunnel's program has left undone goes to the kernel as it is.
+ * In the other direction the kernel may leave both undone, too: the broker completes or cuts such
+ * frames for clients that do not take them. The interface is deleted with the uplink, unless it is
+ * persistent.
  */
 #include <linux/if_tun.h>
 #include <stdio.h>

@@ -102,8 +102,8 @@ static int inject_frame(const struct inject *inject, const void *frame, size_t l
 }
 
 /*
- * Inject a frame of a file. A TCP segment that is longer than the mtu was captured before it was cut,
- * so it becomes a GSO frame again, which is cut where it has to be.
+ * Inject a frame of a file. A TCP segment that is longer than the mtu was captured before it was
+ * cut, so it becomes a GSO frame again, which the broker cuts for each port that does not take it.
  */
 static int inject_captured(const struct inject *inject, const void *data, size_t length)
 {

@@ -45,7 +45,7 @@ int device_open(const char *name, enum memtun_mode mode)
 		return command_fail(-1, "cannot open " DEVICE ": %s", strerror(errno));
 	if (interface_attach(fd, name, flags) == 0)
 		return descriptor_take(&fd);
-	/* An interface that was made with several queues has to be opened with the flag for them. */
+	/* An interface with several queues has to be opened with IFF_MULTI_QUEUE. */
 	if (errno == EINVAL && interface_attach(fd, name, flags | IFF_MULTI_QUEUE) == 0)
 		return descriptor_take(&fd);
 	return command_fail(-1, "cannot open the %s interface '%s': %s%s",

@@ -33,7 +33,8 @@ extern const struct key keys[];
 
 /*
  * Set the option that the words begin with: a flag, or a key and its value. The words must outlive
- * the options. Return how many words that are, or -1 after a message. of_commands: those whose keys a message may suggest.
+ * the options. Return how many words that are, or -1 after a message. A message may suggest keys
+ * of the commands of_commands.
  */
 int keys_take(struct memtun_options *options, unsigned int of_commands, int count, char **words);
 
@@ -41,8 +42,8 @@ int keys_take(struct memtun_options *options, unsigned int of_commands, int coun
 struct memtun_options *keys_parse(unsigned int of_commands, int count, char **words);
 
 /*
- * Copy the name that a SPEC begins with. Return 0, or EXIT_OURS after a message: it is too long, or the
- * colon behind it is missing.
+ * Copy the name that a SPEC begins with. Return 0, or EXIT_OURS after a message: the name is too
+ * long, or the colon behind it is missing.
  */
 int keys_spec_name(const char *spec, char name[MEMTUN_NAME_SIZE]);
 
@@ -50,8 +51,8 @@ int keys_spec_name(const char *spec, char name[MEMTUN_NAME_SIZE]);
 const struct key *keys_find(unsigned int of_commands, const char *name);
 
 /*
- * Return "; did you mean 'KEY'?" for a word that is none of their keys; "" if no key is near, or if
- * it is another command's key.
+ * Return "; did you mean 'KEY'?" for a word that is no key of these commands. Return "" if no key
+ * is similar, or if the word is another command's key.
  */
 const char *keys_hint(unsigned int of_commands, const char *name, char hint[SUGGESTION_SIZE]);
 

@@ -65,8 +65,8 @@ static int servers_parse(char resolver[NETNS_RESOLVER_SIZE], const char *text, s
 /* ------------------------------------------------------------------------------ keys */
 
 /*
- * Check one KEY=VALUE, and set it if it is no option of a port: *is_port_option tells. -1 with the
- * fault of the options filled.
+ * Check one KEY=VALUE. Set *is_port_option if it is an option of the port; else set it in the
+ * spec. -1 with the fault of the options filled.
  */
 static int spec_set(struct netns_spec *spec, const char *part, char resolver[NETNS_RESOLVER_SIZE],
 		    bool *is_port_option)
@@ -119,7 +119,7 @@ static int spec_parse_keys(struct netns_spec *spec, const char *text,
 	return memtun_options_parse(spec->options, of_port);
 }
 
-/* Move those options to the interface that are the namespace's. Return what is wrong, or NULL. */
+/* Move the options of the interface from those of the port. Return what is wrong, or NULL. */
 static const char *spec_divide(struct netns_spec *spec)
 {
 	struct attribute_set *set = &spec->options->set;
@@ -138,9 +138,9 @@ static const char *spec_divide(struct netns_spec *spec)
 				 attribute_set_string(set, MEMTUN_A_GATEWAY),
 				 &spec->options->fault) < 0)
 		return spec->options->fault.text;
-	/* The broker asks the descriptor. */
+	/* The broker asks the kernel for the mode of the descriptor. */
 	attribute_set_remove(set, MEMTUN_A_MODE);
-	/* Its adapter needs the addresses of a TUN, but only the kernel's TCP/IP those of a TAP. */
+	/* The broker's adapter needs the addresses of a TUN. A TAP has no adapter. */
 	if (interface->mode == MEMTUN_TAP) {
 		attribute_set_remove(set, MEMTUN_A_ADDRESS);
 		attribute_set_remove(set, MEMTUN_A_GATEWAY);

@@ -23,8 +23,8 @@ struct netns_spec {
 };
 
 /*
- * Parse the text, which must outlive the spec. Append its name servers to resolver. Return 0, or the
- * exit status after a message; netns_spec_free() must be called in both cases.
+ * Parse the text, which must outlive the spec. Append its name servers to resolver. Return 0, or
+ * the exit status after a message; netns_spec_free() must be called in both cases.
  */
 int netns_spec_parse(struct netns_spec *spec, const char *text, char resolver[NETNS_RESOLVER_SIZE]);
 void netns_spec_free(struct netns_spec *spec);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection of a command that runs a program: to the broker that runs or that is named or, if
- * there is none, to a private one, under which the same command line is run again.
+ * The connection of a command that executes a program. If no broker runs and none was named, a
+ * private broker runs the same command line again.
  */
 #ifndef MEMTUN_OWN_BROKER_H
 #define MEMTUN_OWN_BROKER_H

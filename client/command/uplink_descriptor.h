@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words of `uplink add` that are not for the broker, because they are about descriptors of this
- * process, and how the descriptors are handed in: type fd, whose descriptor the command inherits,
- * and type device, which the command opens itself.
+ * The keys of `uplink add` that are not for the broker, because they name descriptors of this
+ * process or a process, and the hand-in of the descriptors. The command inherits the descriptor of
+ * type fd, and opens that of type device itself.
  */
 #ifndef MEMTUN_UPLINK_DESCRIPTOR_H
 #define MEMTUN_UPLINK_DESCRIPTOR_H
@@ -22,8 +22,8 @@ struct uplink_descriptor {
 	}
 
 /*
- * Take a KEY VALUE that the words begin with. Return how many words that were: 0 if they are no such
- * words, -1 after a message.
+ * Take the key fd, until or pid with its value if the words begin with one. Return how many words
+ * were taken, 0 if the words begin with another key, or -1 after a message.
  */
 int uplink_descriptor_take(struct uplink_descriptor *descriptor, int count, char **words);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames from the network to the program of a tunnel in memory: injecting them, and looking at those
- * that the program has not read yet. io_memory_written.c is the other direction.
+ * Frames from the network to the program of a tunnel in memory: injecting them, and looking at
+ * those that the program has not read yet. io_memory_written.c is the other direction.
  *
- * A socket does not report how many messages are in it. That follows from the lengths of the last
- * messages and from FIONREAD, which for SEQPACKET is the sum of all that are unread.
+ * A socket does not report how many messages are in it. This file computes the number from the
+ * lengths of the last messages and from FIONREAD, which for SEQPACKET is the sum of the unread
+ * bytes.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -174,8 +175,8 @@ struct io_frame *memory_copy_listed(const struct io_frames *frames, unsigned int
 }
 
 /*
- * Return a copy of a message in the program's socket. With SO_PEEK_OFF each MSG_PEEK goes on where the
- * one before ended.
+ * Return a copy of a message in the program's socket. With SO_PEEK_OFF each MSG_PEEK goes on where
+ * the one before ended.
  */
 static struct io_frame *copy_in_socket(struct memory_tunnel *tunnel, unsigned int index)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames that the program of a tunnel in memory has written: taking them out of its socket, with the
- * time of each, and giving them to sorters and to tests. io_memory_unread.c is the other direction.
+ * Frames that the program of a tunnel in memory has written: taking them out of its socket, with
+ * the time of each, and giving them to sorters and to tests. io_memory_unread.c is the other
+ * direction.
  *
- * When a message was written follows from the kernel's time stamp of it.
+ * The kernel's time stamp of a message tells when the program wrote it.
  */
 #include "client/io/io_memory_parts.h"
 

@@ -5,9 +5,9 @@
  * directly between the program and the broker. After the end of the connection the descriptors
  * still work, but each operation that needs a request fails.
  *
- * The broker knows a tunnel's name, mode, headers and queues, and
- * whether it is persistent. The other settings of an interface are kept here with the descriptor
- * and have no effect: see the table in memtun_io(3).
+ * The broker knows a tunnel's name, mode, headers, offloads and queues, and whether it is
+ * persistent. The other settings of an interface are kept here with the descriptor and have no
+ * effect: see the table in memtun_io(3).
  */
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -69,7 +69,7 @@ static int broker_attach(struct tun_device *device, char name[IFNAMSIZ], unsigne
 	if (attach_queue(tunnel, name, flags, &attached) < 0)
 		return -1;
 	memcpy(name, attached.name, IFNAMSIZ);
-	/* A tunnel that was there keeps the size that was set before. */
+	/* A tunnel that existed before keeps the size of its vnet header. */
 	memtun_io_interface_init(&tunnel->interface, name, flags, attached.vnet_size);
 	if (attached.persistent)
 		tunnel->interface.flags |= IFF_PERSIST;

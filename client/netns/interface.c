@@ -15,7 +15,7 @@
 /* The index of the loopback interface in each network namespace: LOOPBACK_IFINDEX of the kernel. */
 #define LOOPBACK_INDEX 1
 
-/* From <net/if.h>, which does not go with <linux/if.h>. */
+/* From <net/if.h>, which conflicts with <linux/if.h>. */
 extern unsigned int if_nametoindex(const char *name);
 
 /* ------------------------------------------------------------------------------ the device */
@@ -99,14 +99,14 @@ static struct address link_local_of(const unsigned char mac[ETH_ALEN])
 
 /*
  * Give a TAP its link-local IPv6 address at once. A TUN has no duplicate address detection, so the
- * kernel's own address of it needs no help. Where IPv6 is off, there is no such address.
+ * kernel's link-local address of a TUN is usable at once. Without IPv6 this does nothing.
  */
 static int link_local_add(const struct interface *interface, struct rtnetlink *rtnetlink,
 			  unsigned int index, struct obstacle *obstacle)
 {
 	const struct address address = link_local_of(interface->mac);
 
-	/* The errno of a kernel without IPv6, of disable_ipv6, and of an mtu below IPv6's minimum. */
+	/* The errors without IPv6, with disable_ipv6, and with an mtu below IPv6's minimum. */
 	if (rtnetlink_add_address(rtnetlink, index, &address, 64) == 0 || errno == EOPNOTSUPP ||
 	    errno == EACCES || errno == ENODEV || errno == EINVAL || errno == ENOBUFS)
 		return 0;
@@ -144,7 +144,7 @@ int interface_set_up(const struct interface *interface, struct rtnetlink *rtnetl
 
 	if (!index)
 		return -1;
-	/* Where the kernel does not take it, it makes the address itself, a second later. */
+	/* A kernel that refuses this request makes the address itself, a second later. */
 	if (has_link_local && rtnetlink_refuse_link_local(rtnetlink, index) < 0)
 		has_link_local = false;
 	if (link_set_up(interface, rtnetlink, index, obstacle) < 0)

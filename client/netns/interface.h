@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An interface of memtun netns: a TUN or TAP device in the network namespace of the calling process.
- * It is made down and without addresses, so that its descriptor can be handed to the broker before
- * the kernel sends the first frame; then it is set up.
+ * An interface of memtun netns: a TUN or TAP device in the network namespace of the calling
+ * process. It is made down and without addresses, so that its descriptor can be handed to the
+ * broker before the kernel sends the first frame; then it is set up.
  */
 #ifndef MEMTUN_INTERFACE_H
 #define MEMTUN_INTERFACE_H
@@ -23,9 +23,9 @@ struct interface {
 };
 
 /*
- * Make the interface, with a vnet header of the kernel's default size before each frame, and return
- * its descriptor, close-on-exec. If the name has a %d, the kernel chooses the number, and the chosen
- * name is written to it. -1 with the obstacle filled.
+ * Make the interface, with a vnet header of the kernel's default size before each frame, and
+ * return its descriptor, close-on-exec. If the name has a %d, the kernel chooses the number, and
+ * the chosen name is written to it. -1 with the obstacle filled.
  */
 int interface_make(struct interface *interface, struct obstacle *obstacle);
 

@@ -13,7 +13,7 @@
 
 #include "common/descriptor.h"
 
-/* The text of a map of one id, or of a range of two. */
+/* Bytes of the text of an id map with one id, or of a range of two ids. */
 #define LINE_SIZE 48
 
 /* Write the text into the file in one call, as the kernel wants it. -1 with errno. */
@@ -68,7 +68,7 @@ int namespaces_enter(struct namespaces *namespaces, struct obstacle *obstacle)
 	namespaces->has_users = unshare(CLONE_NEWUSER) == 0;
 	if (!namespaces->has_users) {
 		obstacle_set_namespace(obstacle, "make a user namespace", true);
-		/* Root can do without one. It is no other user's root then. */
+		/* Root needs no user namespace. Without one, another user cannot become root. */
 		if ((namespaces->maps_root && uid != 0) || unshare(CLONE_NEWNET) < 0)
 			return -1;
 	} else if (unshare(CLONE_NEWNET) < 0) {
@@ -86,10 +86,8 @@ int namespaces_grant(const struct namespaces *namespaces, struct obstacle *obsta
 	const capng_type_t sets = (capng_type_t)(CAPNG_INHERITABLE | CAPNG_AMBIENT);
 	char line[LINE_SIZE];
 
-	/*
-	 * For a ping(8) that has lost its capabilities. In a container whose /proc/sys is read-only,
-	 * it still has NET_RAW.
-	 */
+	/* Let a ping(8) without capabilities open ICMP sockets. An error is ignored, because
+	 * /proc/sys is read-only in some containers, and ping(8) usually has NET_RAW. */
 	snprintf(line, sizeof(line), "%u %u\n", getegid(), getegid());
 	file_write("/proc/sys/net/ipv4/ping_group_range", line);
 	if (!namespaces->has_users)

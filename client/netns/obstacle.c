@@ -107,8 +107,7 @@ static void advise_limit(const char *limit, char text[], size_t size)
 	else
 		strlcpy(text,
 			"a limit of the sysctls user.max_*_namespaces is reached, or namespaces "
-			"are "
-			"nested more than 32 deep",
+			"are nested more than 32 deep",
 			size);
 }
 
@@ -129,8 +128,7 @@ static void advise_permission(bool is_first, char text[], size_t size)
 	else if (is_filtered())
 		strlcpy(text,
 			"a seccomp filter forbids it, as the default one of a container does; "
-			"start "
-			"the container with another one, such as docker run --security-opt "
+			"start the container with another one, such as docker run --security-opt "
 			"seccomp=unconfined",
 			size);
 	else if (is_first)

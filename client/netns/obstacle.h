@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kept memtun netns from making a namespace or an interface: a text for people, with the reason
- * as far as it can be found out, and what to do about it.
+ * Why memtun netns cannot make a namespace or an interface: a text for people, with the error, its
+ * reason if that can be found out, and what to do about it.
  */
 #ifndef MEMTUN_OBSTACLE_H
 #define MEMTUN_OBSTACLE_H
@@ -17,23 +17,23 @@ struct obstacle {
 };
 
 /*
- * Note the limits of namespaces, before the process enters one: in a new user namespace it would see
- * that one's own.
+ * Note the limits of namespaces (namespaces(7)) before the process enters one, because a new user
+ * namespace has limits of its own.
  */
 void obstacle_note_limits(struct obstacle *obstacle);
 
-/* Write "TEXT: ERROR", where ERROR is that of errno. Return -1. */
+/* Write "TEXT: ERROR", where ERROR is the text of errno. Return -1. */
 int obstacle_set(struct obstacle *obstacle, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * The system call that makes a user namespace (is_first), or one after it that needs the rights of
- * its first process, has failed with errno. Write what was tried, the error, its reason and what to
- * do. Return -1.
+ * Write what was tried, the error of errno, its reason and what to do. is_first: the call that
+ * makes the user namespace has failed, and not a later one, which needs the rights of that
+ * namespace's first process. Return -1.
  */
 int obstacle_set_namespace(struct obstacle *obstacle, const char *tried, bool is_first);
 
-/* The same for open(2) of the tun device. */
+/* Do the same for open(2) of the tun device. */
 int obstacle_set_device(struct obstacle *obstacle, const char *device);
 
 #endif

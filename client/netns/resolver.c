@@ -11,9 +11,10 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
-/* The file system of the new file is mounted here for a moment; nobody else sees it. */
-#define WORKSHOP "/tmp"
-#define FILE_MADE WORKSHOP "/resolv.conf"
+/* A tmpfs with the new file is mounted here until the file is bound. Only this mount namespace
+ * sees it. */
+#define MOUNT_POINT "/tmp"
+#define FILE_MADE MOUNT_POINT "/resolv.conf"
 
 static int file_make(const char *text)
 {
@@ -24,7 +25,7 @@ static int file_make(const char *text)
 	return write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* Make the file in the workshop, and bind it. The bind keeps it when the workshop is unmounted. */
+/* Make the file, and bind it. The bind mount keeps the file when the tmpfs is unmounted. */
 static int file_bind(const char *text, struct obstacle *obstacle)
 {
 	if (file_make(text) < 0)
@@ -38,13 +39,13 @@ int resolver_bind(const char *text, struct obstacle *obstacle)
 {
 	int result;
 
-	/* What is mounted here stays here; what the system mounts later appears here, too. */
+	/* Mounts of this namespace stay in it, and later mounts of the system appear in it, too. */
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return obstacle_set(obstacle, "cannot keep mounts in the namespace");
-	if (mount("resolver", WORKSHOP, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") < 0)
-		return obstacle_set(obstacle, "cannot mount a tmpfs on " WORKSHOP);
+	if (mount("resolver", MOUNT_POINT, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") < 0)
+		return obstacle_set(obstacle, "cannot mount a tmpfs on " MOUNT_POINT);
 	result = file_bind(text, obstacle);
-	if (umount2(WORKSHOP, MNT_DETACH) < 0 && result == 0)
-		return obstacle_set(obstacle, "cannot unmount the tmpfs on " WORKSHOP);
+	if (umount2(MOUNT_POINT, MNT_DETACH) < 0 && result == 0)
+		return obstacle_set(obstacle, "cannot unmount the tmpfs on " MOUNT_POINT);
 	return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A resolv.conf(5) of the calling process's own, in its mount namespace: bound over the system's, so
- * that no file is changed.
+ * A resolv.conf(5) for the calling process alone. It is bound over the system's file in the mount
+ * namespace of the process, so that no file changes.
  */
 #ifndef MEMTUN_RESOLVER_H
 #define MEMTUN_RESOLVER_H
@@ -9,8 +9,8 @@
 #include "client/netns/obstacle.h"
 
 /*
- * Have name servers looked up in `text`, the content of a resolv.conf. The process must be in a mount
- * namespace of its own. -1 with the obstacle filled.
+ * Bind a file with this text over /etc/resolv.conf. The process must be in a mount namespace of
+ * its own. -1 with the obstacle filled.
  */
 int resolver_bind(const char *text, struct obstacle *obstacle);
 

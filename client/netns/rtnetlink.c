@@ -70,7 +70,7 @@ static int request_send(struct rtnetlink *rtnetlink, struct request *request)
 	length = recv(rtnetlink->fd, answer, sizeof(answer), 0);
 	if (length < 0)
 		return -1;
-	/* It returns -1 with the errno of the answer. */
+	/* mnl_cb_run() returns -1 with the errno of the answer. */
 	return mnl_cb_run(answer, (size_t)length, rtnetlink->sequence, 0, NULL, NULL) < 0 ? -1 : 0;
 }
 

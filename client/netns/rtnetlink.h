@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Requests to the kernel that set up an interface: its link, addresses and routes (rtnetlink(7)).
- * Each waits for its answer. They return -1 with errno, which is the kernel's answer if it refuses.
+ * Each function waits for the kernel's answer, and returns -1 with errno, which is the kernel's if
+ * the kernel refuses.
  */
 #ifndef MEMTUN_RTNETLINK_H
 #define MEMTUN_RTNETLINK_H
@@ -27,8 +28,9 @@ int rtnetlink_set_mtu(struct rtnetlink *rtnetlink, unsigned int index, uint32_t 
 int rtnetlink_set_up(struct rtnetlink *rtnetlink, unsigned int index);
 
 /*
- * Have the kernel make no link-local IPv6 address, which it would use only after a second of
- * duplicate address detection. Addresses of router advertisements end in the MAC address as before.
+ * Keep the kernel from making a link-local IPv6 address, which would be usable only after a second
+ * of duplicate address detection. Addresses from router advertisements still end in the MAC
+ * address.
  */
 int rtnetlink_refuse_link_local(struct rtnetlink *rtnetlink, unsigned int index);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum, eight bytes at a time. Four sums run side by side, because each addition
- * of one sum has to wait for the carry of the one before: that is about twice as fast (measured
- * with 1448 bytes).
+ * The Internet checksum, eight bytes at a time. Each addition waits for the carry of the one before
+ * it, so four independent sums are about twice as fast as one (measured with 1448 bytes).
  *
  * A ones' complement sum depends neither on the width of the words nor on their byte order (RFC
  * 1071, section 2). Since 2^16 - 1 divides 2^64 - 1, the sum of 64-bit words, each carry added

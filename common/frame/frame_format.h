@@ -15,7 +15,7 @@
 
 #include "memtun/protocol.h"
 
-/* What the headers of Linux before 6.2 lack. */
+/* Linux 6.2 has these; older headers do not. */
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
@@ -31,7 +31,7 @@
 /* The largest frame, in bytes: QEMU's NET_BUFSIZE, which is 64 KiB of GSO and 4 KiB for headers. */
 #define FRAME_MAX 69632
 
-/* The longest vnet header that frames can have here, in bytes: QEMU's, with a hash. */
+/* The maximum length of a vnet header, bytes: QEMU's has a hash (struct virtio_net_hdr_v1_hash). */
 #define FRAME_VNET_MAX 20
 
 /* Bytes for struct tun_pi and the longest vnet header. */

@@ -2,8 +2,8 @@
 /*
  * Cuts a GSO frame into pieces that a network can carry: TCP segments, UDP datagrams, or the IP
  * fragments of one UDP datagram (UFO). The pieces have the bytes that the kernel's segmentation
- * gives them; tests/unit/common/frame/test_frame_segment_kernel.c compares them. The caller owns the
- * frame and the memory of the pieces. Nothing is allocated.
+ * gives them; tests/unit/common/frame/test_frame_segment_kernel.c compares them. The caller owns
+ * the frame and the memory of the pieces. Nothing is allocated.
  */
 #ifndef MEMTUN_FRAME_SEGMENT_H
 #define MEMTUN_FRAME_SEGMENT_H
@@ -15,9 +15,9 @@
 #include "common/frame/frame_format.h"
 
 /*
- * The maximum of pieces, so that a small gso_size does not make a frame a million times as much
- * work. 28 bytes of TCP are in a packet of 68 bytes, the smallest mtu of IPv4 (RFC 791, 3.2) and of
- * a tunnel. For UDP it is the kernel's UDP_MAX_SEGMENTS.
+ * The maximum of pieces, because a gso_size of 1 would make 65535 pieces of one frame. A packet of
+ * 68 bytes, the smallest mtu of IPv4 (RFC 791, 3.2) and of a tunnel, has 28 bytes of TCP payload.
+ * For UDP datagrams the maximum is the kernel's UDP_MAX_SEGMENTS.
  */
 #define FRAME_SEGMENTS_MAX (65535 / 28)
 #define FRAME_SEGMENTS_UDP_MAX 128
@@ -39,10 +39,10 @@ struct frame_segment {
 	unsigned int count;
 	unsigned int index;
 	uint32_t fragment_id;
-	uint16_t check;      /* of the whole datagram that is fragmented */
+	uint16_t check;      /* UFO: checksum of the whole datagram */
 	uint8_t ip_version;  /* 4 or 6 */
 	uint8_t gso_type;    /* without the ECN bit; NONE: the frame is the only piece */
-	uint16_t csum_start; /* of the only piece */
+	uint16_t csum_start; /* this and csum_offset: of the only piece */
 	uint16_t csum_offset;
 };
 

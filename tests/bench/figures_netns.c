@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP between two kernels' stacks: iperf3 in two memtun netns, whose frames the broker forwards. The
- * baselines are two network namespaces on a bridge of the kernel, by veth, and two that slirp4netns
- * joins to the loopback interface. With veth the same frame of 64 KiB is handed on in the sender's own
- * system call; through the broker it is copied out of the kernel and into it again.
+ * TCP between two kernels' stacks: iperf3 in two memtun netns, whose frames the broker forwards.
+ * The baselines are two network namespaces on a bridge of the kernel, by veth, and two that
+ * slirp4netns joins to the loopback interface. With veth the same frame of 64 KiB is handed on in
+ * the sender's own system call; through the broker it is copied out of the kernel and into it
+ * again.
  */
 #include <stdio.h>
 

@@ -6,9 +6,10 @@
 #	netns.sh memtun|kernel|slirp4netns DIRECTORY
 #
 # DIRECTORY has memtun and memtund. Both namespaces are joined by two interfaces of memtun netns on a
-# bridge of memtund, by two veth devices on a bridge of the kernel, or by a slirp4netns each, through the
-# loopback interface between them. The first line of output is `ready`, or why that is not possible here.
-# For each line of input, a second of TCP is measured, and a line is printed: bits per second.
+# bridge of memtund, by two veth devices on a bridge of the kernel, or by a slirp4netns each, through
+# the loopback interface between them. The first line of output is `ready`, or why the namespaces
+# cannot be joined here. For each line of input, the script measures a second of TCP and prints a
+# line: bits per second.
 path=$1
 PATH=$2:$PATH
 LC_ALL=C
@@ -33,7 +34,7 @@ for tool in iperf3:iperf3 ip:iproute2 unshare:util-linux nsenter:util-linux; do
 	command -v ${tool%:*} >/dev/null || cannot "no ${tool%:*} here (Debian: ${tool#*:})"
 done
 
-# Root in namespaces of its own, as whoever measures.
+# The user that measures is root in namespaces of its own.
 if [ -z "$BENCH_IN_NAMESPACE" ] && [ "$path" != memtun ]; then
 	rm -rf "$directory"
 	trap - EXIT

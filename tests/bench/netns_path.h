@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two network namespaces with iperf3 in them, and a way between them: by memtun netns, by the kernel
- * alone, or by slirp4netns. netns.sh makes them.
+ * Two network namespaces with iperf3 in them, and a way between them: by memtun netns, by the
+ * kernel alone, or by slirp4netns. netns.sh makes them.
  */
 #ifndef MEMTUN_BENCH_NETNS_PATH_H
 #define MEMTUN_BENCH_NETNS_PATH_H

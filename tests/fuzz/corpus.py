@@ -3,8 +3,8 @@
 """Write the hand-made part of the fuzz corpus: corpus.py DIRECTORY.
 
 Each file's name says what it contains. The numbers are those of memtun/protocol.h; fuzz_session.c,
-fuzz_frame.c, fuzz_segment.c and fuzz_uplink.c describe the layout of their inputs. Numbers are little-endian, as on
-the machines that the fuzzer runs on.
+fuzz_frame.c, fuzz_segment.c and fuzz_uplink.c describe the layout of their inputs. Numbers are
+little-endian, as on the machines that the fuzzer runs on.
 """
 import os
 import struct

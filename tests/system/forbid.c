@@ -4,8 +4,8 @@
  *
  *	forbid CALL ERROR[:FLAGS] PROGRAM [ARGUMENT]...
  *
- * ERROR is the number of the errno that the call gives. With FLAGS, a number, only calls that have all
- * of these bits in their first argument are forbidden.
+ * ERROR is the number of the errno that the call gives. With FLAGS, a number, only calls that have
+ * all of these bits in their first argument are forbidden.
  */
 #include <err.h>
 #include <seccomp.h>

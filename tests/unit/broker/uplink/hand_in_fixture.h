@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For the tests of descriptors that are handed in, besides uplink_fixture.h. A test moves its own
- * descriptors up by foreign(), so that the broker's search passes over them, as if they were another
- * process's: see own_search.h.
+ * descriptors up by foreign(), so that the broker's search passes over them, as if they were
+ * another process's: see own_search.h.
  */
 #ifndef MEMTUN_TESTS_HAND_IN_FIXTURE_H
 #define MEMTUN_TESTS_HAND_IN_FIXTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How descriptors come in: a hand-in is used once, holds one valid record, and leaves nothing behind
- * when it fails, is not used, or loses its session. HAND_IN_SECONDS is 1 here.
+ * How descriptors come in: a hand-in is used once, holds one valid record, and leaves nothing
+ * behind when it fails, is not used, or loses its session. HAND_IN_SECONDS is 1 here.
  */
 #include "tests/unit/broker/uplink/hand_in_fixture.h"
 

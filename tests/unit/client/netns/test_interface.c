@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How an interface is set up: the requests to the kernel, and what is told where it refuses one. The
- * kernel is one end of a socket pair, whose answers are written before they are asked for. The
+ * How an interface is set up: the requests to the kernel, and what is told where it refuses one.
+ * The kernel is one end of a socket pair, whose answers are written before they are asked for. The
  * interface is lo, so that it has an index; nothing changes it.
  */
 #include "tests/unit/runner.h"
@@ -142,8 +142,8 @@ static void each_request_that_is_refused_is_told(void **state)
 	}
 }
 
-/* Set an interface up, where the kernel answers the request of that index with the error. Return how
- * many requests it got. */
+/* Set an interface up, where the kernel answers the request of that index with the error. Return
+ * how many requests it got. */
 static int set_up_without(int index, int error)
 {
 	struct interface interface = interface_new(MEMTUN_TAP);

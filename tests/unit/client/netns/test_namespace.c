@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What enters the namespaces, step by step, where a step fails. No namespace is made. */
+/* How a process enters the namespaces, and how a step fails. No namespace is made. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -137,7 +137,7 @@ static void without_a_user_namespace_no_user_is_mapped(void **state)
 	assert_int_equal(namespaces_enter(&namespaces, &obstacle), 0);
 	assert_false(namespaces.has_users);
 	assert_string_equal(world.opened, "");
-	/* Nobody but root can be made root then. */
+	/* Without a user namespace only root can be root. */
 	namespaces.maps_root = true;
 	assert_int_equal(namespaces_enter(&namespaces, &obstacle), geteuid() == 0 ? 0 : -1);
 }

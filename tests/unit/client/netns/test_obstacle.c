@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts about errors. Those whose reason is a sysctl or a filter are in test_netns_refused.sh. */
+/* The texts about errors. test_netns_refused.sh has those whose reason is a sysctl or a filter. */
 #include "tests/unit/runner.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static void a_device_that_is_refused_is_explained(void **state)
 		    "(it is missing; a container gets it by --device");
 	device_told(ENODEV, "/dev/net/tun", "modprobe tun");
 	device_told(ENXIO, "/dev/net/tun", "modprobe tun");
-	/* A file that all may write, and one that nobody may. */
+	/* A file that all users may write, and one that no user may. */
 	device_told(EACCES, "/dev/null", "(the container may not use it;");
 	device_told(EACCES, "/proc/self/status", "(it is not open to all users;");
 	device_told(EPERM, "/proc/self/status", "(the container may not use it;");

@@ -85,7 +85,7 @@ static void assert_zero_is_sent_as_ones(const struct gso_frame *gso, unsigned in
 	assert_cut(gso, count);
 	frame_segment_next(&segment, piece);
 	memcpy(&check, piece + TRANSPORT + 6, sizeof(check));
-	/* The two bytes are zero in the frame, so adding the checksum there makes the sum 0xffff. */
+	/* The two bytes are zero in the frame, so the checksum there makes the sum 0xffff. */
 	assert_int_equal(frame[TRANSPORT + 8] | frame[TRANSPORT + 9], 7);
 	frame[TRANSPORT + 8] = 0;
 	frame[TRANSPORT + 9] = 0;
