@@ -24,7 +24,6 @@
 #include "broker/switch/lane.h"
 #include "broker/system/child.h"
 #include "broker/system/confine.h"
-#include "common/identity.h"
 #include "broker/system/kernel_device.h"
 #include "broker/system/loop_reserve.h"
 #include "broker/system/signals.h"
@@ -33,6 +32,7 @@
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "common/exit_status.h"
+#include "common/identity.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "common/user.h"
@@ -138,9 +138,10 @@ static void daemon_stop(struct daemon *daemon)
 /* ------------------------------------------------------------------------------ running */
 
 /*
- * End the broker. While a command runs, relay the signal to it instead, unless the kernel has sent it
- * to the whole group. Nothing tells whether a process has: kill(2) leaves the same siginfo_t for a
- * group as for one process. INT and QUIT are never relayed, as system(3) has it.
+ * End the broker. While a command runs, relay the signal to it instead, unless the kernel has sent
+ * it to the whole process group. If a process has sent it to the group, the broker cannot tell,
+ * because kill(2) gives the same siginfo_t for a group as for one process. INT and QUIT are never
+ * relayed, as in system(3).
  */
 static void signal_came(struct signals *signals, int number, bool to_group)
 {
