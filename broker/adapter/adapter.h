@@ -72,8 +72,9 @@ void adapter_set_config(struct adapter *adapter, const struct adapter_config *co
 
 /*
  * Announce the configured addresses and the groups of all IPv6 addresses in the next iteration of
- * the loop, and once more two seconds later, because a frame may be lost: RFC 5227, 3; RFC 4861, 7.2.6; RFC 3810, 6.1. Other hosts then send to this adapter even
- * if they knew the addresses at another MAC address, and switches forward neighbour solicitations.
+ * the loop, and once more two seconds later, because a frame may be lost (RFC 5227, 3; RFC 4861,
+ * 7.2.6; RFC 3810, 6.1). Other hosts then send to this adapter even if they knew the addresses at
+ * another MAC address, and switches forward neighbour solicitations.
  */
 void adapter_announce(struct adapter *adapter);
 
@@ -88,7 +89,7 @@ const char *adapter_mac(const struct adapter *adapter);
  * Returns the bits of the frames that can be sent now. The other packets wait, or were dropped and
  * counted.
  */
-uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask);
+uint64_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask);
 
 /* Deliver frames of the bridge, which came from `source`: the IP packets for the port go to its
  * client. Replies to ARP and neighbour discovery are queued until adapter_flush(). */

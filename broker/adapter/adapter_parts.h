@@ -31,8 +31,11 @@ struct frame;
  * be due at once. Further ones are dropped, and their senders retry. */
 #define ADAPTER_CONTROL_MAX NEIGHBOURS_MAX
 
-/* How often addresses are announced, and the time between: ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC
- * 5227, 1.1. RFC 4861, 7.2.6, allows up to three unsolicited advertisements. */
+/*
+ * How often the adapter announces its addresses, and the time between two announcements:
+ * ANNOUNCE_NUM and ANNOUNCE_INTERVAL (RFC 5227, 1.1). RFC 4861, 7.2.6, allows up to three
+ * unsolicited advertisements.
+ */
 #define ADAPTER_ANNOUNCEMENTS 2
 #define ADAPTER_ANNOUNCEMENT_INTERVAL (2 * CLOCK_SECOND)
 
@@ -51,8 +54,8 @@ struct adapter {
 	const struct adapter_operations *operations;
 	struct port *port;                   /* for the operations */
 	const struct adapter_config *config; /* the port's; NULL: no addresses are configured */
-	unsigned int announcements;          /* that are still to be sent */
-	int64_t announcement_at;             /* when the next one is, of CLOCK_MONOTONIC */
+	unsigned int announcements;          /* how many are still to be sent */
+	int64_t announcement_at;             /* time of the next one by CLOCK_MONOTONIC, ns */
 	ev_timer timer;                      /* for announcements and probes */
 	unsigned char mac[ETH_ALEN];
 	char mac_text[ADDRESS_TEXT_SIZE];

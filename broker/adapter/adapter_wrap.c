@@ -147,7 +147,7 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 	return false;
 }
 
-uint32_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask)
+uint64_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask)
 {
 	int64_t now = clock_now();
 	uint64_t ready = 0;
