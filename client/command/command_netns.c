@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memtun netns enters namespaces of its own, makes an interface for each SPEC there, hands the
- * interfaces' descriptors to the broker, and executes the program in its own process. Afterwards the
- * kernel's TCP/IP is on the bridge, and nothing of memtun runs but the broker. When the program ends,
- * the broker sees it by the pidfd that came with the descriptors, and closes them; the kernel then
- * deletes the interfaces and the namespaces.
+ * interfaces' descriptors to the broker, and executes the program in its own process. The kernel's
+ * TCP/IP is then on the bridge, and only the broker of memtun still runs. The broker also has a
+ * pidfd of the program. When the program ends, the broker closes the interfaces' descriptors, and
+ * the kernel deletes the interfaces and the namespaces.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -77,7 +77,7 @@ static int netns_enter(struct netns *netns)
 		return command_fail(EXIT_OURS, "cannot open a netlink socket: %s", strerror(errno));
 	if (interface_set_up_loopback(&netns->rtnetlink, &netns->obstacle) < 0)
 		return netns_fail(netns);
-	/* glibc has a function of that name only since 2.36. */
+	/* glibc has pidfd_open() only since 2.36. */
 	netns->life = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (netns->life < 0)
 		return command_fail(EXIT_OURS, "cannot open a pidfd of this process: %s",
@@ -87,7 +87,7 @@ static int netns_enter(struct netns *netns)
 
 /* ------------------------------------------------------------------------------ interfaces */
 
-/* Give the interface this name: make it, or rename the one that *fd made. */
+/* Make the interface with this name, or rename it if *fd shows that it exists. */
 static int netns_make(struct netns *netns, struct netns_spec *spec, const char *name, int *fd)
 {
 	if (*fd >= 0)
@@ -118,8 +118,8 @@ static int netns_hand_in(struct netns *netns, struct memtun *memtun, struct netn
 }
 
 /*
- * Make the interface and hand it in. A template stands for the lowest number that is free both here
- * and in the broker. -1 after a message.
+ * Make the interface and hand it in. A %d stands for the lowest number that makes a free name both
+ * in the namespace and in the broker. -1 after a message.
  */
 static int netns_join(struct netns *netns, struct memtun *memtun, struct netns_spec *spec)
 {
@@ -148,7 +148,7 @@ static int netns_add(struct netns *netns, struct memtun *memtun, struct netns_sp
 		return EXIT_OURS;
 	if (!spec->has_mac)
 		identity_mac(netns->identity, spec->interface.name, ipv4, spec->interface.mac);
-	/* The broker has it before it comes up, so not even its first frame is lost. */
+	/* The interface comes up after the hand-in, so that the broker gets its first frame. */
 	if (interface_set_up(&spec->interface, &netns->rtnetlink, &netns->obstacle) < 0)
 		return command_fail(EXIT_OURS, "-t %s: %s", spec->text, netns->obstacle.text);
 	return 0;
@@ -204,7 +204,7 @@ static int netns_run(const struct invocation *invocation)
 
 static const struct command_option netns_options[] = {
 	{"-t", 0, "SPEC", "add this interface: NAME:bridge=BRIDGE[,KEY=VALUE,...]"},
-	{"--map-root", 0, NULL, "be root in the namespace"},
+	{"--map-root", 0, NULL, "make PROGRAM root in its user namespace"},
 	{0},
 };
 
@@ -214,7 +214,7 @@ const struct command command_netns = {
 	.usage = "[--] PROGRAM [ARGUMENT]...",
 	.about = "The program gets a user and a network namespace, and a real interface for each\n"
 		 "-t, whose other end is a port of the bridge. NAME is the name of both.\n"
-		 "It may use ip, ping and tcpdump, and ports below 1024.\n"
+		 "The program may use ip, ping and tcpdump, and ports below 1024.\n"
 		 "If no broker runs, a private one is started.",
 	.example = "memtun netns -t c:bridge=lab,address=10.0.0.2/24 -- curl http://10.0.0.1/",
 	.options = netns_options,
