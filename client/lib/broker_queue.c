@@ -60,8 +60,8 @@ static void request_answered(struct memtun *memtun, const struct memtun_reply *r
 }
 
 /*
- * Return -1 with the broker's errno, or with EPIPE if the connection has ended. A broker that was killed
- * before it read a request ends the connection with ECONNRESET.
+ * Return -1 with the broker's errno, or with EPIPE if the connection has ended. A broker that was
+ * killed before it read a request ends the connection with ECONNRESET.
  */
 static int request_failed(const struct memtun *memtun, int error)
 {

@@ -63,7 +63,7 @@ static long open_give(struct answerer *answerer, struct call *call)
 	number = call->operations->give(call, fd, (int)call->flags);
 	if (number >= 0)
 		return number;
-	/* The program has no free number, or has ended: the broker sees that the queue is closed. */
+	/* The program has no free number, or has ended. The broker sees the end of the queue. */
 	number = -errno;
 	call->operations->answer(call, number);
 	return number;

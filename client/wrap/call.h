@@ -24,10 +24,9 @@ struct call_operations {
 	/* Let the kernel carry out the call. */
 	int (*pass)(struct call *call);
 	/*
-	 * Let the call return a new descriptor of the program for `fd`, close-on-exec if `flags` have
-	 * O_CLOEXEC, and return its number, or
-	 * CALL_FD_UNKNOWN. -1 also with EMFILE or ENFILE: the call is not answered
-	 * yet.
+	 * Let the call return a new descriptor of the program for `fd`, close-on-exec if `flags`
+	 * have O_CLOEXEC, and return its number, or CALL_FD_UNKNOWN. -1 also with EMFILE or
+	 * ENFILE: the call is not answered yet.
 	 */
 	int (*give)(struct call *call, int fd, int flags);
 	/* Return whether the thread still waits, so that what was read is its process's memory. */

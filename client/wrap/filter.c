@@ -62,7 +62,7 @@ static int report_open(scmp_filter_ctx context, int call, unsigned int argument)
 static int rules_add(scmp_filter_ctx context)
 {
 	uint32_t other = other_architecture();
-	/* A program of an unknown architecture is none of the filter's business. */
+	/* Calls of a program of another architecture pass. */
 	int result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
 
 	if (result == 0 && other)

@@ -22,10 +22,10 @@ int filter_build(struct sock_fprog *program);
 void filter_free(struct sock_fprog *program);
 
 /*
- * Install the filter for this process and its children, for ever, with no_new_privs. Return the
- * listener, which is close-on-exec. -1 with EBUSY (there is a listener already), EINVAL (the kernel
- * is too old), EPERM or EACCES (a sandbox forbids it). *killable: only a fatal signal interrupts a
- * reported call (Linux 5.19); else each signal does, and the kernel repeats the call.
+ * Install the filter for this process and its children, with no_new_privs. It cannot be removed.
+ * Return the listener, which is close-on-exec. -1 with EBUSY (there is a listener already), EINVAL
+ * (the kernel is too old), EPERM or EACCES (a sandbox forbids it). *killable: only a fatal signal
+ * interrupts a reported call (Linux 5.19); else each signal does, and the kernel repeats the call.
  */
 int filter_install(const struct sock_fprog *program, bool *killable);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The front of memtun wrap: the process that was started. It passes on signals to the program, and
- * the program's exit status to whoever waits for memtun wrap.
+ * ends with the program's exit status.
  */
 #include <err.h>
 #include <poll.h>

@@ -41,7 +41,7 @@ static struct interface *interface_new(struct interfaces *interfaces,
 	if (!interface)
 		return NULL;
 	tun_interface_init(&interface->tun, attached->name, flags);
-	/* Its neighbours reach a program that is started again. */
+	/* The same address each time, so that neighbours reach a program that is started again. */
 	if (interface->tun.flags & IFF_TAP)
 		identity_mac(interfaces->identity, attached->name, NULL, interface->tun.address);
 	interface->tunnel_id = attached->tunnel_id;
@@ -78,7 +78,7 @@ struct interface *interface_attach(struct interfaces *interfaces,
 		return NULL;
 	if (attached->persistent)
 		interface->tun.flags |= IFF_PERSIST;
-	/* A tunnel that was there keeps the size that was set before. */
+	/* A tunnel that existed before keeps the size of its vnet header. */
 	if (attached->vnet_size)
 		interface->tun.vnet_size = attached->vnet_size;
 	tun_interface_update(&interface->tun);

@@ -8,9 +8,8 @@
  *               lives as long as any of them (supervisor.c)
  *   program     the supervisor's child, in the process group of the front (launch.c)
  *
- * It is no security boundary: a program that wants to can have the kernel carry out other calls
- * than those that the supervisor has looked at, because another thread can change the memory that
- * they point to.
+ * This is no security boundary: another thread of the program can change the memory that a call
+ * points to after the supervisor has looked at it, and so have the kernel carry out another call.
  */
 #ifndef MEMTUN_WRAP_H
 #define MEMTUN_WRAP_H
