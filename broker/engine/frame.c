@@ -83,11 +83,8 @@ enum memtun_attribute frame_fault(enum memtun_mode mode, const struct frame *fra
 uint16_t frame_checksum(const struct frame *frame)
 {
 	uint16_t start = frame->offload.csum_start;
-	uint16_t sum = checksum_fold(checksum_add(0, frame->data + start, frame->length - start));
 
-	/* The sender has written the pseudo header's sum into the field. A result of zero is sent
-	 * as 0xffff, since zero means "no checksum" in UDP (RFC 768). */
-	return sum ? sum : 0xffff;
+	return checksum_complete(frame->data + start, frame->length - start);
 }
 
 void frame_complete_checksum(struct frame *frame)

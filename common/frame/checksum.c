@@ -58,6 +58,13 @@ uint16_t checksum_fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
+uint16_t checksum_complete(const void *data, size_t length)
+{
+	uint16_t checksum = checksum_fold(checksum_add(0, data, length));
+
+	return checksum ? checksum : 0xffff;
+}
+
 uint32_t checksum_pseudo_ipv4(const void *from, const void *to, uint8_t protocol, uint16_t length)
 {
 	const uint16_t rest[] = {htons(protocol), htons(length)};

@@ -27,6 +27,12 @@ uint32_t checksum_add(uint32_t sum, const void *data, size_t length);
 uint16_t checksum_fold(uint32_t sum);
 
 /*
+ * Return the checksum of bytes whose checksum field has the sum of the pseudo header, as a sender
+ * leaves it to the receiver. It is 0xffff instead of 0, as UDP needs it.
+ */
+uint16_t checksum_complete(const void *data, size_t length);
+
+/*
  * Return the sum of the pseudo header, from which the checksums of TCP, UDP and ICMPv6 start. from
  * and to are addresses in network byte order, 4 or 16 bytes long. length is the number of bytes in
  * the transport header and its payload, in host byte order.

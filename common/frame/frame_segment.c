@@ -106,14 +106,6 @@ static bool headers_agree(struct frame_segment *segment, enum memtun_mode mode,
 
 /* ------------------------------------------------------------------------------ beginning */
 
-/* Complete the checksum in the frame's own bytes. Zero means "no checksum" in UDP (RFC 768). */
-static uint16_t whole_checksum(const unsigned char *frame, size_t length, size_t start)
-{
-	uint16_t sum = checksum_fold(checksum_add(0, frame + start, length - start));
-
-	return sum ? sum : 0xffff;
-}
-
 /* Prepare to cut the datagram into IP fragments. False: it cannot be. */
 static bool fragments_begin(struct frame_segment *segment, uint32_t fragment_id)
 {
@@ -158,7 +150,8 @@ int frame_segment_begin(struct frame_segment *segment, enum memtun_mode mode, co
 		segment->gso_type = VIRTIO_NET_HDR_GSO_NONE;
 		segment->inserted = 0;
 	} else if (segment->gso_type == VIRTIO_NET_HDR_GSO_UDP) {
-		segment->check = whole_checksum(frame, length, segment->transport);
+		segment->check = checksum_complete(segment->frame + segment->transport,
+						   length - segment->transport);
 	}
 	return 0;
 }
@@ -254,7 +247,8 @@ static void transport_patch(const struct frame_segment *segment, unsigned char *
 /* Copy the frame that is the only piece, and complete its checksum. */
 static size_t whole_copy(const struct frame_segment *segment, unsigned char *piece)
 {
-	uint16_t check = whole_checksum(segment->frame, segment->length, segment->csum_start);
+	uint16_t check = checksum_complete(segment->frame + segment->csum_start,
+					   segment->length - segment->csum_start);
 
 	memcpy(piece, segment->frame, segment->length);
 	memcpy(piece + segment->csum_start + segment->csum_offset, &check, sizeof(check));
