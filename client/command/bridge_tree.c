@@ -105,15 +105,18 @@ static void tree_address(const struct memtun_record *record, void *context)
 /* ------------------------------------------------------------------------------ bridges */
 
 /* Return what a port is joined to: the other side of an uplink, or the program behind a tunnel. */
-static const char *port_joined(const struct memtun_record *record, char text[UPLINK_JOINED_SIZE])
+static const char *port_joined(const struct memtun_record *record, bool is_uplink,
+			       char text[UPLINK_JOINED_SIZE])
 {
 	const char *pid = memtun_record_string(record, "pid");
 	const char *program = memtun_record_string(record, "program");
 
-	if (!pid)
+	if (is_uplink)
 		return uplink_joined(record, text);
-	snprintf(text, UPLINK_JOINED_SIZE, "pid %s%s%s", pid, program ? " " : "",
-		 program ? program : "");
+	text[0] = '\0';
+	if (pid)
+		snprintf(text, UPLINK_JOINED_SIZE, "pid %s%s%s", pid, program ? " " : "",
+			 program ? program : "");
 	return text;
 }
 
@@ -125,7 +128,7 @@ static void tree_port(struct tree *tree, struct port_row *port, const struct mem
 	port->name = memtun_record_string(record, "name");
 	port->row = tree_add(tree, tree->bridge, record, is_uplink ? "uplink" : "tunnel");
 	if (port->row && !tree->json)
-		tree_set(tree, port->row, "joined-to", port_joined(record, joined));
+		tree_set(tree, port->row, "joined-to", port_joined(record, is_uplink, joined));
 	if (port->row && !tree->json && memtun_record_string(record, "loop-shut"))
 		tree_set(tree, port->row, "state", "loop-shut");
 }
