@@ -5,7 +5,8 @@
  *	forbid CALL ERROR[:FLAGS] PROGRAM [ARGUMENT]...
  *
  * ERROR is the number of the errno that the call gives. With FLAGS, a number, only calls that have
- * all of these bits in their first argument are forbidden.
+ * all of these bits in their first argument are forbidden. The filter allows all calls of programs
+ * for another architecture: a 32-bit build of memtun is tested with 64-bit tools.
  */
 #include <err.h>
 #include <seccomp.h>
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
 	error = strtoul(argv[2], &end, 10);
 	flags = *end == ':' ? strtoul(end + 1, NULL, 0) : 0;
 	if (!filter || call == __NR_SCMP_ERROR ||
+	    seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW) < 0 ||
 	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(error), call, 1,
 			     SCMP_A0(SCMP_CMP_MASKED_EQ, flags, flags)) < 0 ||
 	    seccomp_load(filter) < 0)

@@ -6,6 +6,7 @@
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 notify_or_skip
+word_size_or_skip
 have_python || skip "no Python here to compare with"
 for namespaces in -Urn -n none; do
 	! unshare $namespaces ip link set lo up 2>/dev/null || break

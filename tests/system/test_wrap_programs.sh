@@ -22,6 +22,7 @@ test_wrap_container_root.sh)
 	;;
 esac
 notify_or_skip
+word_size_or_skip
 have_python || skip "no Python here to talk to a host with"
 [ -x "$scratch/bin/memtun-host" ] || skip "memtun-host is not built (Debian: liblwip-dev)"
 python=${PYTHON:-python3}

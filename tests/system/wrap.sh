@@ -23,6 +23,14 @@ user_broker_start() {
 	read -r _ <"$scratch/ready" || fail "memtund did not start"
 }
 
+# word_size_or_skip: skips where memtun was built for another word size than this system's programs,
+# which a 32-bit memtun does not wrap.
+word_size_or_skip() {
+	# Byte 4 of an ELF file is its class.
+	[ "$(od -An -tx1 -j4 -N1 "$scratch/bin/wrap-program")" = "$(od -An -tx1 -j4 -N1 /bin/sh)" ] ||
+		skip "memtun is built for another word size than /bin/sh"
+}
+
 # container_enter [CAPABILITY...]: from now on, $container is the prefix of a command that runs in a
 # container with Docker's default profile and these capabilities, without namespaces of its own, and
 # without /dev/net/tun.
