@@ -67,6 +67,13 @@ import sys; sys.stdout.buffer.write(bytes(range(256)) * 16384)' | md5sum)" "what
 		"that frames are longer than the mtu"
 	stops
 	ok "curl gets 4 MiB from a server on port 80, in frames that nobody has cut"
+
+	# The example of README.md, as it is printed there.
+	sed -n '/^\$ cat web.sh$/,/^\$ memtund/{/^\$/!p}' "${top_srcdir:-.}/README.md" >"$scratch/web.sh"
+	has "$(cat "$scratch/web.sh")" "memtun netns*http.server*memtun netns*curl*"
+	ends_with 0 env -C "$work" -u MEMTUN_SOCKET $as_user memtund -- sh "$scratch/web.sh"
+	has "$output" "Directory listing"
+	ok "the script of README.md serves its directory to curl"
 fi
 
 if has_tools iperf3 iperf3; then
