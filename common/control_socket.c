@@ -310,8 +310,9 @@ static int peer_check(int fd, const char *address, bool named, struct fault *fau
 				 strerror(errno));
 	if (user_is_unmapped(peer.uid))
 		return fault_set(fault, EPERM,
-				 "the broker on %s is of a user that this user namespace does not "
-				 "map (user %u)",
+				 "the broker on %s may be another user's: here user %u also stands "
+				 "for each user that this user namespace does not map (let it map "
+				 "your user to another number, as memtun netns --map-root does)",
 				 address, peer.uid);
 	if (peer.uid == geteuid() || peer.uid == 0 || (geteuid() == 0 && named))
 		return 0;
@@ -390,9 +391,11 @@ int control_socket_connect(const char *address, int timeout, struct fault *fault
 		}
 	}
 	/* The places come last, because the text may be truncated. */
-	return fault_set(
-		fault, ENOENT,
-		"no broker is running for this user; memtund starts one (looked for %s%s%s, "
-		"%s and %s)",
-		places[0], places[0][0] ? ", " : "", places[1], places[2], places[3]);
+	return fault_set(fault, ENOENT,
+			 "no broker is running for this user%s (looked for %s%s%s, %s and %s)",
+			 user_is_root_of_namespace()
+				 ? ", root of a user namespace; --socket or MEMTUN_SOCKET names "
+				   "one outside"
+				 : "; memtund starts one",
+			 places[0], places[0][0] ? ", " : "", places[1], places[2], places[3]);
 }

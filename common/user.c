@@ -51,6 +51,11 @@ bool user_is_unmapped(uid_t uid)
 	return !every_user_is_mapped;
 }
 
+bool user_is_root_of_namespace(void)
+{
+	return geteuid() == 0 && !map_is_full();
+}
+
 bool user_is(uid_t reported, uid_t user)
 {
 	return reported == user && !user_is_unmapped(reported);

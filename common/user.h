@@ -14,6 +14,9 @@
 /* Return whether the uid is the overflow uid in a user namespace that does not map all users. */
 bool user_is_unmapped(uid_t uid);
 
+/* Return whether this process is root, but only of a user namespace that does not map all users. */
+bool user_is_root_of_namespace(void);
+
 /* Return whether the uid that the kernel reports is this user's, and no unmapped user's. */
 bool user_is(uid_t reported, uid_t user);
 

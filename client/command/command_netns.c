@@ -211,7 +211,7 @@ static const struct command_option netns_options[] = {
 const struct command command_netns = {
 	.name = "netns",
 	.summary = "run a program whose sockets use a bridge: the kernel's own TCP/IP",
-	.usage = "[--] PROGRAM [ARGUMENT]...",
+	.usage = "-t SPEC... [--] PROGRAM [ARGUMENT]...",
 	.about = "The program gets a user and a network namespace, and a real interface for each\n"
 		 "-t, whose other end is a port of the bridge. NAME is the name of both.\n"
 		 "The program may use ip, ping and tcpdump, and ports below 1024.\n"

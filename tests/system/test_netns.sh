@@ -88,7 +88,13 @@ ends_with 0 $as_user nsenter --preserve-credentials -U -n -t "$pid" sh -c 'id -u
 has "$output" "${me%:*}
 *10.0.0.2/24"
 stops
-ok "nsenter runs a second program in the namespace, as the same user"
+hears ready $in_netns --map-root -t c:bridge=lab,address=10.0.0.2/24 -- \
+	sh -c 'echo ready; exec cat "$1"' sh "$scratch/ready"
+ends_with 0 memtun -j uplink show c
+pid=$(json 'd[0]["pid"]')
+ends_with 0 $as_user nsenter --preserve-credentials -U -n -t "$pid" ip link set c mtu 1400
+stops
+ok "nsenter runs a second program in the namespace, as the same user, or as its root with capabilities"
 
 # --- name servers ---
 

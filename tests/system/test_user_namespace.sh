@@ -27,7 +27,7 @@ has "$(cat "$scratch/broker-log")" "only root can connect"
 ends_with 1 $as_user env MEMTUN_SOCKET="$name" memtun add tun0
 says "user namespace does not map this user"
 ends_with 1 $as_user unshare -U env MEMTUN_SOCKET="$name" memtun show
-says "is of a user that this user namespace does not map"
+says "may be another user's: here user $overflow also stands for each user"
 kill "$broker"
 wait "$broker"
 ok "a broker with the overflow uid serves no unmapped user"
@@ -35,7 +35,7 @@ ok "a broker with the overflow uid serves no unmapped user"
 broker_at "$name" $as_user
 ends_with 0 $as_user env MEMTUN_SOCKET="$name" memtun show
 ends_with 1 $as_user unshare -U env MEMTUN_SOCKET="$name" memtun show
-says "is of a user that this user namespace does not map"
+says "may be another user's: here user $overflow also stands for each user"
 kill "$broker"
 wait "$broker"
 ok "a client with the overflow uid trusts no unmapped user's broker"
@@ -44,6 +44,14 @@ $as_user mkdir -m 700 "$scratch/home/memtun"
 ends_with 1 $as_user unshare -U env XDG_RUNTIME_DIR="$scratch/home" timeout 5 memtund
 has "$errors" "cannot be told from an unmapped user's directory"
 ok "a directory with the overflow uid is not one's own"
+
+ends_with 3 $as_user unshare -Ur env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/home" memtun show
+says "no broker is running for this user, root of a user namespace; --socket or MEMTUN_SOCKET names one outside (looked for "
+broker_at "$name" $as_user
+ends_with 0 $as_user unshare -Ur env MEMTUN_SOCKET="$name" memtun show
+kill "$broker"
+wait "$broker"
+ok "root of a user namespace is told to name the broker"
 
 # Root of the first namespace can have the overflow uid with all users mapped.
 [ "$(id -u)" = 0 ] || { echo "not tested: the overflow uid with a full map, which needs root"; exit 0; }
