@@ -231,7 +231,7 @@ struct record_parts {
 };
 
 /*
- * Divide the frame into the parts of a record. If a client left the checksum to the receiver, the
+ * Divide the frame into the parts of a record. If a sender left the checksum to the receiver, the
  * frame keeps its bytes for the ports, but the record has the complete checksum, because readers
  * of a capture would find it wrong. The checksum of a GSO frame cannot be completed.
  */
@@ -243,8 +243,7 @@ static void record_divide(struct record_parts *record, const struct frame *frame
 	record->parts[0] = (struct iovec){header, sizeof(*header)};
 	record->parts[1] = (struct iovec){frame->data, frame->length};
 	record->count = 2;
-	if (header->direction != MEMTUN_FROM_CLIENT || frame_is_gso(frame) ||
-	    !(frame->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+	if (frame_is_gso(frame) || !(frame->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return;
 	record->checksum = frame_checksum(frame);
 	record->parts[1].iov_len = at;
@@ -267,8 +266,9 @@ static void capture_frame(struct capture *capture, struct record_parts *record,
 		capture_keep(capture, first, count);
 }
 
-static void capture_batch(struct captures *captures, const struct port *port, enum memtun_mode mode,
-			  struct batch *batch, uint64_t mask, enum memtun_direction direction)
+static void capture_batch(const struct captures *captures, const struct port *port,
+			  enum memtun_mode mode, const struct batch *batch, uint64_t mask,
+			  enum memtun_direction direction)
 {
 	struct memtun_capture_header header = {
 		.port = port->id,
@@ -290,35 +290,14 @@ static void capture_batch(struct captures *captures, const struct port *port, en
 	}
 }
 
-/*
- * Complete the checksums that the port's client is not to complete, as the port does before it
- * sends the frames, so that a capture has the bytes that the client reads. A GSO frame stays as it
- * is: the port's client takes it, or it would have been cut before.
- */
-static void complete_checksums(const struct port *port, struct batch *batch, uint64_t mask)
-{
-	if (port->operations->offload(port) & TUN_F_CSUM)
-		return;
-	for (; mask; mask &= mask - 1) {
-		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
-
-		if (!frame_is_gso(frame))
-			frame_complete_checksum(frame);
-	}
-}
-
-void capture_port(struct port *port, struct batch *batch, uint64_t mask,
+void capture_port(const struct port *port, const struct batch *batch, uint64_t mask,
 		  enum memtun_direction direction)
 {
-	if (direction == MEMTUN_TO_CLIENT)
-		complete_checksums(port, batch, mask);
 	capture_batch(&port->captures, port, port->mode, batch, mask, direction);
 }
 
-void capture_bridge(struct port *port, struct batch *batch, uint64_t mask,
+void capture_bridge(const struct port *port, const struct batch *batch, uint64_t mask,
 		    enum memtun_direction direction)
 {
-	if (direction == MEMTUN_TO_CLIENT)
-		complete_checksums(port, batch, mask);
 	capture_batch(&port->bridge->captures, port, port->bridge->mode, batch, mask, direction);
 }

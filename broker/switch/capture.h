@@ -33,17 +33,16 @@ void capture_end_bridge(struct bridge *bridge);
 
 /*
  * Copy frames of the batch to the captures of the port. `direction` says whether the port sends or
- * receives them. Frames to the client have the bytes that it is to read: if the client takes no
- * partial checksums, they are completed in the batch. Records of frames from the client have
- * complete checksums, but the batch stays as it is.
+ * receives them. The records have complete checksums, except those of GSO frames, also where a
+ * sender has left the checksum to the receiver. The frames stay as they are.
  */
-void capture_port(struct port *port, struct batch *batch, uint64_t mask,
+void capture_port(const struct port *port, const struct batch *batch, uint64_t mask,
 		  enum memtun_direction direction);
 
 /*
  * Do the same for the captures of the port's bridge. The frames have the bridge's mode.
  */
-void capture_bridge(struct port *port, struct batch *batch, uint64_t mask,
+void capture_bridge(const struct port *port, const struct batch *batch, uint64_t mask,
 		    enum memtun_direction direction);
 
 #endif

@@ -168,24 +168,44 @@ static void a_capture_of_a_closed_tunnel_has_complete_checksums(void **state)
 	close(port);
 }
 
-static void a_capture_changes_no_frame_for_queues_with_vnet_headers(void **state)
+static void a_capture_has_complete_checksums_and_changes_no_frame(void **state)
 {
 	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
 	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr");
-	int plain, port, bridge;
-	unsigned char sent[300], got[300];
+	int port = capture_opened(*state, "name=vnet");
+	int bridge = capture_opened(*state, "bridge=b");
+	int injector = injector_opened(*state, "name=vnet,direction=to-client,vnet_hdr");
+	unsigned char sent[300], right[256], got[300];
 	size_t length = vnet_packet(sent, true, 0);
 
-	port = capture_opened(*state, "name=vnet");
-	bridge = capture_opened(*state, "bridge=b");
-	assert_int_equal(send(from, sent, length, 0), length);
-	broker_quiesce(*state);
-	assert_captured(port, sent + 10, length - 10);
-	assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
-	assert_memory_equal(got, sent, length);
-	/* Nor is a GSO frame changed. */
-	plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
-	length = vnet_packet(sent, true, VIRTIO_NET_HDR_GSO_UDP);
+	packet_make(right, "10.0.0.1", "10.0.0.2");
+	/* From another port, and from an injector. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(send(i == 0 ? from : injector, sent, length, 0), length);
+		broker_quiesce(*state);
+		assert_captured(port, right, length - 10);
+		if (i == 0)
+			assert_captured(bridge, right, length - 10);
+		assert_captured(bridge, right, length - 10);
+		assert_int_equal(recv(vnet, got, sizeof(got), MSG_DONTWAIT), length);
+		assert_memory_equal(got, sent, length);
+	}
+	close(from);
+	close(vnet);
+	close(port);
+	close(bridge);
+	close(injector);
+}
+
+static void a_capture_changes_no_gso_frame(void **state)
+{
+	int from = tunnel_opened(*state, "name=from,mode=tun,bridge=b,vnet_hdr");
+	int vnet = tunnel_opened(*state, "name=vnet,mode=tun,bridge=b,vnet_hdr");
+	int plain = tunnel_opened(*state, "name=plain,mode=tun,bridge=b");
+	int port = capture_opened(*state, "name=vnet");
+	unsigned char sent[300], got[300];
+	size_t length = vnet_packet(sent, true, VIRTIO_NET_HDR_GSO_UDP);
+
 	assert_int_equal(send(from, sent, length, 0), length);
 	broker_quiesce(*state);
 	assert_captured(port, sent + 10, length - 10);
@@ -195,7 +215,6 @@ static void a_capture_changes_no_frame_for_queues_with_vnet_headers(void **state
 	close(vnet);
 	close(plain);
 	close(port);
-	close(bridge);
 }
 
 static void a_header_that_contradicts_its_frame_is_counted(void **state)
@@ -230,7 +249,8 @@ int main(void)
 		WITH_BROKER(a_checksum_is_completed_for_queues_without_vnet_headers),
 		WITH_BROKER(a_capture_has_the_bytes_that_the_client_reads),
 		WITH_BROKER(a_capture_of_a_closed_tunnel_has_complete_checksums),
-		WITH_BROKER(a_capture_changes_no_frame_for_queues_with_vnet_headers),
+		WITH_BROKER(a_capture_has_complete_checksums_and_changes_no_frame),
+		WITH_BROKER(a_capture_changes_no_gso_frame),
 		WITH_BROKER(a_header_that_contradicts_its_frame_is_counted),
 	};
 
