@@ -33,12 +33,16 @@ void fault_set_missing(struct session *session, const char *kind, const char *na
 		       struct fault *fault)
 {
 	const struct port *port = port_names_find(session->control->names, name);
-	const char *other = port                                            ? port->operations->kind
-			    : bridges_find(session->control->bridges, name) ? "a bridge"
-									    : NULL;
 
-	fault_set(fault, ENOENT, "there is no %s '%s'%s%s", kind, name, other ? ": it is " : "",
-		  other ? other : "");
+	if (port)
+		fault_set(fault, ENOENT, "there is no %s '%s': it is %s; see %s", kind, name,
+			  port->operations->kind, port->operations->listing);
+	else if (bridges_find(session->control->bridges, name))
+		fault_set(fault, ENOENT,
+			  "there is no %s '%s': it is a bridge; see memtun bridge show", kind,
+			  name);
+	else
+		fault_set(fault, ENOENT, "there is no %s '%s'", kind, name);
 }
 
 static enum request_result run_hello(struct session *session, struct fault *fault)

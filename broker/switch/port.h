@@ -39,7 +39,8 @@ enum {
 LIST_HEAD(captures, capture);
 
 struct port_operations {
-	const char *kind; /* for messages: "a tunnel" or "an uplink" */
+	const char *kind;    /* for messages: "a tunnel" or "an uplink" */
+	const char *listing; /* the command that lists the kind, for messages */
 
 	/*
 	 * Deliver the batch's frames whose bits are set in mask, keep them in a backlog, or drop

@@ -98,6 +98,7 @@ static bool tunnel_port_delete_if_dead(struct port *port)
 
 const struct port_operations tunnel_port_operations = {
 	.kind = "a tunnel",
+	.listing = "memtun show",
 	.send = tunnel_send,
 	.offload = tunnel_offload,
 	.set_reading = tunnel_set_reading,

@@ -93,6 +93,7 @@ static bool uplink_delete_if_dead(struct port *port)
 
 static const struct port_operations uplink_port_operations = {
 	.kind = "an uplink",
+	.listing = "memtun uplink show",
 	.send = uplink_send,
 	.offload = uplink_offload,
 	.set_reading = uplink_set_reading,
@@ -392,6 +393,9 @@ void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_se
 	port_describe(&uplink->port, set);
 	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
 	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);
+	if (attribute_set_has(set, MEMTUN_A_PID) &&
+	    program_name((pid_t)attribute_set_number(set, MEMTUN_A_PID), uplink->program) == 0)
+		attribute_set_put_string(set, MEMTUN_A_PROGRAM, uplink->program);
 	if (!uplink->up && uplink->reason[0])
 		attribute_set_put_string(set, MEMTUN_A_REASON, uplink->reason);
 	if (!statistics)

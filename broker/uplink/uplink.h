@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "common/attribute_set.h"
+#include "broker/engine/program.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
 #include "broker/switch/port_names.h"
@@ -94,6 +95,8 @@ struct uplink {
 	bool up;
 	uint64_t connects;             /* how often it came up */
 	char reason[MEMTUN_TEXT_SIZE]; /* why it is down */
+	char program
+		[PROGRAM_NAME_SIZE]; /* that of the process whose end deletes it, as found last */
 };
 
 extern const struct uplink_kind uplink_dgram, uplink_fd, uplink_kernel, uplink_local, uplink_mcast,

@@ -35,11 +35,10 @@ const char *uplink_joined(const struct memtun_record *record, char text[UPLINK_J
 	joined_add(text, record, "group", " -> ");
 	joined_add(text, record, "port", " port ");
 	joined_add(text, record, "ifaddr", " on ");
-	if (memtun_record_number(record, "pid", &number) == 0) {
-		size_t length = strlen(text);
-
-		snprintf(text + length, UPLINK_JOINED_SIZE - length, " until process %u ends",
-			 (unsigned int)number);
+	if (memtun_record_string(record, "pid")) {
+		joined_add(text, record, "pid", " until process ");
+		joined_add(text, record, "program", " ");
+		strlcat(text, " ends", UPLINK_JOINED_SIZE);
 		return text;
 	}
 	joined_add(text, record, "life", " until the end of a ");

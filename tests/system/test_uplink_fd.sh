@@ -47,7 +47,14 @@ ends_with 0 memtun -j uplink show one
 is "$(json '[d[0][k] for k in ("type", "mode", "state", "device", "life", "pid")]')" \
 	"['device', 'tap', 'up', 'eth0', 'process', $one]" "the uplink"
 ends_with 0 memtun uplink show
-has "$output" "one  device lab    up    eth0 until process $one ends"
+program=$(cat "/proc/$one/comm")
+has "$output" "one  device lab    up    eth0 until process $one $program ends"
+ends_with 0 memtun bridge show lab
+has "$output" "eth0 until process $one $program ends"
+ends_with 1 memtun show one
+says "there is no tunnel 'one': it is an uplink; see memtun uplink show"
+ends_with 1 memtun del lab
+says "there is no tunnel 'lab': it is a bridge; see memtun bridge show"
 ok "interfaces that a command opens in two namespaces are ports of a bridge"
 
 ends_with 1 inside $one memtun uplink add more bridge lab type device name eth0
