@@ -39,6 +39,20 @@ struct netns {
 
 /* ------------------------------------------------------------------------------ command line */
 
+/* Refuse two interfaces of one name. Templates get names that differ. Return the exit status. */
+static int netns_check_names(const struct netns *netns)
+{
+	for (int i = 0; i < netns->count; i++) {
+		const char *name = netns->specs[i].asked;
+
+		for (int k = 0; k < i && !tunnel_name_is_template(name); k++) {
+			if (strcmp(netns->specs[k].asked, name) == 0)
+				return command_fail(EXIT_OURS, "-t %s is given twice", name);
+		}
+	}
+	return 0;
+}
+
 static int netns_parse(struct netns *netns, const struct invocation *invocation)
 {
 	int status = 0;
@@ -55,6 +69,8 @@ static int netns_parse(struct netns *netns, const struct invocation *invocation)
 	if (status == 0 && netns->count == 0)
 		status = command_fail(EXIT_OURS,
 				      "netns needs an interface: -t NAME:bridge=BRIDGE,...");
+	if (status == 0)
+		status = netns_check_names(netns);
 	netns->namespaces.has_mounts = netns->resolver[0] != '\0';
 	return status;
 }

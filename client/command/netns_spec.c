@@ -15,6 +15,12 @@
 /* resolv.conf(5): the C library uses the first three (MAXNS of <resolv.h>). */
 #define SERVERS_MAX 3
 
+/* RFC 8200, section 5. */
+#define IPV6_MTU_MIN 1280
+
+/* The kernel's maximum for a TAP: 65535 bytes with the Ethernet header. */
+#define TAP_MTU_MAX (65535 - ETH_HLEN)
+
 /* ------------------------------------------------------------------------------ values */
 
 /* Read a MAC address that one host can have: six numbers with colons between them. */
@@ -82,7 +88,7 @@ static int spec_set(struct netns_spec *spec, const char *part, char resolver[NET
 	if (!keys_find(KEYS_NETNS, key))
 		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
 				 keys_hint(KEYS_NETNS, key, (char[SUGGESTION_SIZE]){0}));
-	if (!value)
+	if (!value || (!value[1] && strcmp(key, "bridge") != 0))
 		return fault_set(fault, EINVAL, "%s needs a value: %s=...", key, key);
 	if (*is_port_option)
 		return 0;
@@ -119,6 +125,54 @@ static int spec_parse_keys(struct netns_spec *spec, const char *text,
 	return memtun_options_parse(spec->options, of_port);
 }
 
+/* Return whether the gateway is on the link, as the kernel asks for. */
+static bool gateway_is_reached(const struct address_config *config, const struct address *gateway)
+{
+	for (unsigned int i = 0; i < config->address_count; i++) {
+		if (own_address_reaches(&config->addresses[i], gateway))
+			return true;
+	}
+	return gateway->kind == ADDRESS_IPV6 && address_is_link_local(gateway);
+}
+
+/* Check the addresses and gateways against what the kernel refuses. -1 with the fault filled. */
+static int addresses_check(const struct interface *interface, struct fault *fault)
+{
+	const struct address_config *config = &interface->addresses;
+	char text[ADDRESS_TEXT_SIZE];
+	bool has_ipv6 = false;
+
+	for (unsigned int i = 0; i < config->address_count; i++) {
+		const struct address *address = &config->addresses[i].address;
+
+		has_ipv6 |= address->kind == ADDRESS_IPV6;
+		for (unsigned int k = 0; k < i; k++) {
+			if (address_equal(&config->addresses[k].address, address))
+				return fault_set(fault, EINVAL, "address %s is given twice",
+						 address_format(address, text));
+		}
+	}
+	for (unsigned int i = 0; i < config->gateway_count; i++) {
+		const struct address *gateway = &config->gateways[i];
+
+		has_ipv6 |= gateway->kind == ADDRESS_IPV6;
+		if (!gateway_is_reached(config, gateway))
+			return fault_set(fault, EINVAL,
+					 "gateway %s needs an address with its prefix",
+					 address_format(gateway, text));
+		for (unsigned int k = 0; k < i; k++) {
+			if (config->gateways[k].kind == gateway->kind)
+				return fault_set(fault, EINVAL,
+						 "gateway has two of one family; the kernel takes "
+						 "one of each");
+		}
+	}
+	if (has_ipv6 && interface->mtu && interface->mtu < IPV6_MTU_MIN)
+		return fault_set(fault, EINVAL, "mtu %u is too small for IPv6, which needs %d",
+				 interface->mtu, IPV6_MTU_MIN);
+	return 0;
+}
+
 /* Move the options of the interface from those of the port. Return what is wrong, or NULL. */
 static const char *spec_divide(struct netns_spec *spec)
 {
@@ -136,8 +190,11 @@ static const char *spec_divide(struct netns_spec *spec)
 	interface->mtu = (uint32_t)attribute_set_number(set, MEMTUN_A_MTU);
 	if (address_config_parse(&interface->addresses, attribute_set_string(set, MEMTUN_A_ADDRESS),
 				 attribute_set_string(set, MEMTUN_A_GATEWAY),
-				 &spec->options->fault) < 0)
+				 &spec->options->fault) < 0 ||
+	    addresses_check(interface, &spec->options->fault) < 0)
 		return spec->options->fault.text;
+	if (interface->mode == MEMTUN_TAP && interface->mtu > TAP_MTU_MAX)
+		return "the kernel takes an mtu of at most 65521 for a TAP";
 	/* The broker asks the kernel for the mode of the descriptor. */
 	attribute_set_remove(set, MEMTUN_A_MODE);
 	/* The broker's adapter needs the addresses of a TUN. A TAP has no adapter. */
@@ -160,6 +217,8 @@ int netns_spec_parse(struct netns_spec *spec, const char *text, char resolver[NE
 		return EXIT_OURS;
 	if (attribute_check_string(MEMTUN_A_NAME, spec->asked, &fault) < 0)
 		return command_fail(EXIT_OURS, "-t %s: %s", text, fault.text);
+	if (strcmp(spec->asked, "lo") == 0)
+		return command_fail(EXIT_OURS, "-t %s: lo is the loopback interface", text);
 	if (rest && rest[1] && spec_parse_keys(spec, rest + 1, resolver) < 0)
 		return command_fail(EXIT_OURS, "-t %s: %s", text,
 				    memtun_options_error(spec->options));

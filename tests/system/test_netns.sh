@@ -169,9 +169,17 @@ refuses "options have commas between them" c:bridge=lab:address=10.0.0.1/24
 refuses "an option is empty" c:bridge=lab,
 refuses "options follow a colon" bridge=lab
 refuses "longer than 15 bytes" a-name-of-16-bytes:bridge=lab
-refuses "cannot make the interface 'lo'" lo:bridge=lab
-refuses "cannot set the mtu of 'c' to 65535" c:bridge=lab,mtu=65535
-refuses "cannot add the default route by 10.0.0.1" c:bridge=lab,gateway=10.0.0.1
+refuses "lo is the loopback interface" lo:bridge=lab
+refuses "an mtu of at most 65521 for a TAP" c:bridge=lab,mtu=65522
+refuses "mtu 1279 is too small for IPv6, which needs 1280" c:bridge=lab,mtu=1279,address=fd00::1/64
+refuses "gateway 10.0.0.1 needs an address" c:bridge=lab,gateway=10.0.0.1
+refuses "gateway 10.0.0.1 needs an address" c:bridge=lab,address=10.0.0.2+fd00::1/64,gateway=10.0.0.1
+refuses "gateway has two of one family" c:bridge=lab,address=10.0.0.1/24,gateway=10.0.0.2+10.0.0.3
+refuses "address 10.0.0.1 is given twice" c:bridge=lab,address=10.0.0.1/24+10.0.0.1/24
+refuses "address needs a value" c:bridge=lab,address=
+ends_with 125 $in_netns -t c:bridge=lab -t c:bridge=other -- true
+says "-t c is given twice"
+ends_with 0 $in_netns -t c:bridge=lab,mtu=65521 -t d:bridge=lab,mtu=1280,address=fd00::1/64 -- true
 ends_with 125 $in_netns true
 says "netns needs an interface"
 ends_with 125 $in_netns -t c:bridge=lab
