@@ -103,7 +103,8 @@ struct lane {
 	bool peer_closed;   /* the lane ends in the next iteration: see lane_close_later() */
 	uint8_t batch_hint; /* frames to ask for in the next read: one more than came last, or 32 */
 	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that were sent */
-	struct stream *stream;  /* STREAM: the received part of a frame */
+	struct frame_format format_of_first; /* STREAM: the format that these bytes have */
+	struct stream *stream;               /* STREAM: the received part of a frame */
 	struct backlog backlog;
 	struct backpressure backpressure;
 };

@@ -153,34 +153,45 @@ static enum lane_received stream_receive(struct lane *lane, unsigned int *count,
 	return LANE_RECEIVED_SOME;
 }
 
+/* Return the format of a frame to send. A frame that was sent in part keeps its format where that
+ * of the lane has changed since, because the receiver has its length already. */
+static const struct frame_format *stream_format(const struct lane *lane, unsigned int index)
+{
+	return index == 0 && lane->sent_of_first ? &lane->format_of_first : &lane->format;
+}
+
 /* Count the frames that `sent` bytes complete, and remember how much of the next frame was sent.
  * Returns the number of completed frames. */
 static unsigned int stream_count_sent(struct lane *lane, struct frame *const frames[],
 				      unsigned int count, size_t sent)
 {
-	size_t headers = LENGTH_SIZE + frame_format_size(&lane->format);
 	struct port *port = lane->port;
-	unsigned int done = 0;
+	unsigned int done;
 
 	sent += lane->sent_of_first;
-	while (done < count && sent >= headers + frames[done]->length) {
-		sent -= headers + frames[done]->length;
+	for (done = 0; done < count; done++) {
+		size_t size = LENGTH_SIZE + frame_format_size(stream_format(lane, done)) +
+			      frames[done]->length;
+
+		if (sent < size)
+			break;
+		sent -= size;
 		port_count(port, MEMTUN_A_TO_CLIENT_FRAMES, 1);
 		port_count(port, MEMTUN_A_TO_CLIENT_BYTES, frames[done]->length);
-		done++;
 	}
+	lane->format_of_first = *stream_format(lane, done);
 	lane->sent_of_first = (uint32_t)sent;
 	return done;
 }
 
-/* Remove `skip` bytes from the front of the parts. */
-static void parts_skip(struct iovec parts[], size_t skip)
+/* Remove `skip` bytes from the front of the parts, which have more than that. */
+static void parts_skip(struct iovec parts[], size_t count, size_t skip)
 {
-	for (; skip; parts++) {
-		size_t here = skip < parts->iov_len ? skip : parts->iov_len;
+	for (size_t i = 0; i < count && skip; i++) {
+		size_t here = skip < parts[i].iov_len ? skip : parts[i].iov_len;
 
-		parts->iov_base = (unsigned char *)parts->iov_base + here;
-		parts->iov_len -= here;
+		parts[i].iov_base = (unsigned char *)parts[i].iov_base + here;
+		parts[i].iov_len -= here;
 		skip -= here;
 	}
 }
@@ -188,24 +199,25 @@ static void parts_skip(struct iovec parts[], size_t skip)
 static unsigned int stream_send(struct lane *lane, struct frame *const frames[], unsigned int count)
 {
 	struct packet_io *io = lane->engine->packet_io;
-	size_t headers = frame_format_size(&lane->format);
 	struct iovec parts[2 * BATCH_FRAMES];
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2 * count};
 	ssize_t sent;
 
 	for (unsigned int i = 0; i < count; i++) {
+		const struct frame_format *format = stream_format(lane, i);
+		size_t headers = frame_format_size(format);
 		unsigned char *at = io->send[i].headers;
 		uint32_t length = htonl((uint32_t)(frames[i]->length + headers));
 
 		memcpy(at, &length, LENGTH_SIZE);
 		if (headers)
-			frame_format_encode(&lane->format, lane->port->mode, frames[i]->data,
+			frame_format_encode(format, lane->port->mode, frames[i]->data,
 					    frames[i]->length, &frames[i]->offload,
 					    at + LENGTH_SIZE);
 		parts[2 * i] = (struct iovec){at, LENGTH_SIZE + headers};
 		parts[2 * i + 1] = (struct iovec){frames[i]->data, frames[i]->length};
 	}
-	parts_skip(parts, lane->sent_of_first);
+	parts_skip(parts, message.msg_iovlen, lane->sent_of_first);
 	do {
 		sent = sendmsg(lane->io.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
