@@ -46,6 +46,7 @@ int lane_open(struct lane *lane, const struct lane_link *link, int fd)
 	if (link == &lane_stream_link && !(lane->stream = stream_new()))
 		return -1;
 	lane->link = link;
+	lane->lacks_nowait = false;
 	lane->peer_closed = false;
 	lane->error = 0;
 	lane->overrun = 0;

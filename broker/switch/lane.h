@@ -98,9 +98,10 @@ struct lane {
 	struct frame_format format;
 	ino_t inode; /* of a datagram socket, to ask sock_diag about its peer; else 0 */
 	struct polled
-		polled;     /* listed while the loop cannot report that the other end was closed */
-	bool paused;        /* reading is paused, because a full backlog pauses the port */
-	bool peer_closed;   /* the lane ends in the next iteration: see lane_close_later() */
+		polled;    /* listed while the loop cannot report that the other end was closed */
+	bool paused;       /* reading is paused, because a full backlog pauses the port */
+	bool lacks_nowait; /* a device: RWF_NOWAIT has failed, so O_NONBLOCK is set for each call */
+	bool peer_closed;  /* the lane ends in the next iteration: see lane_close_later() */
 	uint8_t batch_hint; /* frames to ask for in the next read: one more than came last, or 32 */
 	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that were sent */
 	struct frame_format format_of_first; /* STREAM: the format that these bytes have */

@@ -4,14 +4,65 @@
  * frame, because the device has no call for several. A frame that the device has no room for waits,
  * as in other lanes. A frame that the device refuses, for example with EIO because the interface is
  * down, is counted.
+ *
+ * O_NONBLOCK belongs to the open file, so a client that has handed in a device can clear it at any
+ * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 5.11 has it
+ * not for this device and fails with EOPNOTSUPP. There the lane sets O_NONBLOCK before each call.
  */
 #include <errno.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include "broker/engine/engine.h"
 #include "broker/switch/lane.h"
 #include "broker/engine/packet_io.h"
 #include "broker/switch/port.h"
+
+/* Return whether to repeat the call that has failed: a signal came, or RWF_NOWAIT is not there,
+ * which the lane notes. The C library makes EOPNOTSUPP of ENOSYS. */
+static bool device_has_to_repeat(struct lane *lane)
+{
+	if (errno == EINTR)
+		return true;
+	if (errno != EOPNOTSUPP || lane->lacks_nowait)
+		return false;
+	lane->lacks_nowait = true;
+	return true;
+}
+
+/* Set O_NONBLOCK, and leave the other flags of the open file as they are. */
+static int device_set_nonblocking(int fd)
+{
+	int nonblocking = 1;
+
+	return ioctl(fd, FIONBIO, &nonblocking);
+}
+
+/* Read without RWF_NOWAIT. A client can clear O_NONBLOCK again before readv(2), so read only if
+ * there is a frame. */
+static ssize_t device_read_polled(struct lane *lane, const struct iovec parts[2])
+{
+	struct pollfd polled = {.fd = lane->io.fd, .events = POLLIN};
+	int ready;
+
+	if (device_set_nonblocking(lane->io.fd) < 0)
+		return -1;
+	ready = poll(&polled, 1, 0);
+	if (ready <= 0) {
+		errno = ready == 0 ? EAGAIN : errno;
+		return -1;
+	}
+	return readv(lane->io.fd, parts, 2);
+}
+
+/* Write without RWF_NOWAIT. poll(2) would not tell a full device from an interface that is down. */
+static ssize_t device_write_nonblocking(struct lane *lane, const struct iovec parts[2])
+{
+	if (device_set_nonblocking(lane->io.fd) < 0)
+		return -1;
+	return writev(lane->io.fd, parts, 2);
+}
 
 static ssize_t device_read(struct lane *lane, struct packet_slot *slot, unsigned int index)
 {
@@ -22,8 +73,9 @@ static ssize_t device_read(struct lane *lane, struct packet_slot *slot, unsigned
 	ssize_t length;
 
 	do {
-		length = readv(lane->io.fd, parts, 2);
-	} while (length < 0 && errno == EINTR);
+		length = lane->lacks_nowait ? device_read_polled(lane, parts)
+					    : preadv2(lane->io.fd, parts, 2, -1, RWF_NOWAIT);
+	} while (length < 0 && device_has_to_repeat(lane));
 	return length;
 }
 
@@ -67,8 +119,9 @@ static ssize_t device_write(struct lane *lane, struct frame *frame)
 	frame_format_encode(&lane->format, lane->port->mode, frame->data, frame->length,
 			    &frame->offload, headers);
 	do {
-		written = writev(lane->io.fd, parts, 2);
-	} while (written < 0 && errno == EINTR);
+		written = lane->lacks_nowait ? device_write_nonblocking(lane, parts)
+					     : pwritev2(lane->io.fd, parts, 2, -1, RWF_NOWAIT);
+	} while (written < 0 && device_has_to_repeat(lane));
 	return written;
 }
 

@@ -5,11 +5,10 @@
  * what the descriptor is. The descriptor cannot be opened again, so the uplink is deleted when the
  * other side closes, or when the life that was handed in with it has ended.
  *
- * The client's copies refer to the same open file. The flags of a socket stay as they are. A
- * device is set to O_NONBLOCK, because read(2) takes no flag that keeps it from waiting.
+ * The client's copies refer to the same open file, so its flags stay as they are: the lanes do not
+ * depend on O_NONBLOCK.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,22 +125,22 @@ static bool fd_same(const struct uplink *one, const struct uplink *other)
 }
 
 /*
- * Make the device ready for a lane: vnet headers in host byte order, all offloads, O_NONBLOCK.
- * Store the offloads that the device takes.
+ * Make the device ready for a lane: vnet headers in host byte order, and all offloads. Store the
+ * offloads that the device takes.
  */
 static int fd_set_device(int fd, const struct handed_port *port, struct frame_format *format)
 {
 	const int native = 0;
-	int flags = fcntl(fd, F_GETFL), offload;
+	int offload;
 
-	if (flags < 0 || (port->format.vnet_size && ioctl(fd, TUNSETVNETLE, &native) < 0))
+	if (port->format.vnet_size && ioctl(fd, TUNSETVNETLE, &native) < 0)
 		return -1;
 	offload = port->format.vnet_size ? kernel_device_set_offload(fd)
 					 : ioctl(fd, TUNSETOFFLOAD, 0);
 	if (offload < 0)
 		return -1;
 	format->offload = (uint8_t)offload;
-	return flags & O_NONBLOCK ? 0 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	return 0;
 }
 
 static const struct lane_link *fd_link(const struct handed_port *port)

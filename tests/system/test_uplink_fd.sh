@@ -104,7 +104,7 @@ cat >"$scratch/hand-in.py" <<'EOF'
 import fcntl, os, select, socket, struct, subprocess, sys
 
 def memtun(*words, fds=(), fails=None):
-    done = subprocess.run(["memtun", *map(str, words)], pass_fds=fds, capture_output=True, text=True)
+    done = subprocess.run(["memtun", *map(str, words)], pass_fds=fds, capture_output=True, text=True, timeout=30)
     if fails is None:
         assert done.returncode == 0 and not done.stderr, (words, done)
     else:
@@ -159,6 +159,8 @@ for number, flags in enumerate((TAP, TAP | NO_PI | VNET_HDR, TAP | NO_PI)):
         fcntl.ioctl(fd, TUNSETVNETHDRSZ, struct.pack("i", 12))
     pi = [] if flags & NO_PI else ["pi"]
     memtun("uplink", "add", "device", "bridge", "wire", "type", "fd", "fd", fd, *pi, fds=[fd])
+    # O_NONBLOCK belongs to the open file, so the client can clear it for the broker, too.
+    fcntl.fcntl(fd, fcntl.F_SETFL, 0)
     far, here = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     memtun("uplink", "add", "far", "bridge", "wire", "type", "fd", "fd", here.fileno(), fds=[here.fileno()])
     # A copy is refused where the kernel tells that it is one.
@@ -172,6 +174,8 @@ for number, flags in enumerate((TAP, TAP | NO_PI | VNET_HDR, TAP | NO_PI)):
     far.send(frame(3))
     while packets.recv(2000) != frame(3):
         pass
+    nonblocking = not os.get_blocking(fd)
+    assert nonblocking == (sys.argv[1] == "polled-devices"), nonblocking
     memtun("uplink", "del", "device"), memtun("uplink", "del", "far")
     os.close(fd), packets.close()
 
@@ -219,6 +223,21 @@ near.send(b"\xff" * 6 + bytes([2, 0, 0, 0, 0, 9]) + b"\x88\xb5" + bytes([9]) * 4
 wait $far || fail "no frame came to the DGRAM socket of another network namespace"
 ends_with 0 inside $container "$python" "$scratch/hand-in.py" devices
 ok "devices with each header and sockets of each type are ports, and the rest is refused by name"
+
+# --- a kernel without RWF_NOWAIT for devices, imitated by a seccomp filter ---
+
+forbid=$top_builddir/tests/system/forbid
+if [ -x "$forbid" ]; then
+	cp "$forbid" "$scratch/bin"
+	$as_user forbid preadv2 95 forbid pwritev2 95 memtund --socket "$scratch/home/older" \
+		--ready-fd 3 3>"$scratch/ready" 2>"$scratch/older-log" &
+	started="$started $!"
+	read -r _ <"$scratch/ready" || fail "memtund did not start without RWF_NOWAIT"
+	ends_with 0 inside $container env MEMTUN_SOCKET="$scratch/home/older" "$python" "$scratch/hand-in.py" polled-devices
+	ok "devices are ports on a kernel that has no RWF_NOWAIT for them"
+else
+	echo "not tested: a kernel without RWF_NOWAIT, because this is built without libseccomp"
+fi
 
 ends_with 0 "$python" -c '
 import os, socket, subprocess
