@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The bridge forwards a batch in two steps. First it finds the port of each frame and sets the
- * frame's bit in that port's `pending` mask. Then it calls segmenter_send() once for each port that
- * has bits. Adapters must not send in between, because their frames would be bits of another batch
- * in the same masks. They queue their frames, and bridge_flush() sends them afterwards.
+ * frame's bit in that port's `pending` mask. Then it calls segmenter_send() for the ports that have
+ * bits. Adapters must not send in between, because their frames would be bits of another batch in
+ * the same masks. They queue their frames, and bridge_flush() sends them afterwards.
  */
 #include "broker/switch/bridge.h"
 
@@ -17,8 +17,6 @@
 #include "broker/switch/frame_addresses.h"
 #include "broker/switch/segmenter.h"
 #include "common/clock.h"
-
-SLIST_HEAD(touched, port);
 
 static const struct adapter_operations bridge_adapter_operations;
 
@@ -265,7 +263,6 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
 	struct bridge *bridge = source->bridge;
 	uint64_t flood = 0;
-	struct port *port;
 
 	if (!LIST_EMPTY(&bridge->captures))
 		capture_bridge(source, batch, mask, MEMTUN_FROM_CLIENT);
@@ -280,15 +277,7 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 		flood = mask;
 	if (flood && !bridge_flood(source, &touched, flood))
 		count_no_destination(source, (unsigned int)__builtin_popcountll(flood));
-	/* A port's frames stay in order, because each send goes through its mask from the lowest
-	 * bit up. */
-	while ((port = SLIST_FIRST(&touched))) {
-		uint64_t pending = port->pending;
-
-		SLIST_REMOVE_HEAD(&touched, in_touched);
-		port->pending = 0;
-		segmenter_send(port, bridge->mode, &source->source, batch, pending, bridge_deliver);
-	}
+	segmenter_send(&touched, bridge->mode, &source->source, batch, bridge_deliver);
 }
 
 /* Make the adapters send their queued frames until none is left. A frame of one adapter may make

@@ -37,6 +37,7 @@ enum {
 #define PORT_BACKLOG_DEFAULT 1000
 
 LIST_HEAD(captures, capture);
+SLIST_HEAD(touched, port); /* ports that frames of a batch go to */
 
 struct port_operations {
 	const char *kind;    /* for messages: "a tunnel" or "an uplink" */
@@ -79,6 +80,7 @@ struct port {
 	SLIST_ENTRY(port) in_unflushed; /* while its adapter has frames to send */
 	bool is_unflushed;
 	uint64_t pending;       /* bits of the batch's frames that go to this port */
+	uint64_t to_cut;        /* those of them that its client does not take as they are */
 	unsigned int addresses; /* that its bridge has learned from it */
 	ev_timer loop_shut;     /* active while the bridge's loop guard has shut the port */
 	uint32_t id;

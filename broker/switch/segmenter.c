@@ -42,40 +42,108 @@ static unsigned int pieces_fill(struct batch *pieces, struct frame_segment *segm
 	return count;
 }
 
-static void frame_cut(struct port *port, enum memtun_mode mode, struct source *source,
-		      const struct frame *frame, segmenter_deliver *deliver)
+/* Deliver what is to arrive before the frame `bit` to the ports that need that frame cut. */
+static void ports_deliver_before(struct touched *ports, uint64_t bit, struct source *source,
+				 struct batch *batch, segmenter_deliver *deliver)
 {
-	struct engine *engine = port->engine;
+	struct port *port;
+
+	SLIST_FOREACH(port, ports, in_touched) {
+		uint64_t before = port->pending & (bit - 1);
+
+		if (!(port->to_cut & bit))
+			continue;
+		port->pending &= ~(before | bit);
+		if (before)
+			deliver(port, source, batch, before);
+	}
+}
+
+static void ports_count_uncuttable(struct touched *ports, uint64_t bit)
+{
+	struct port *port;
+
+	SLIST_FOREACH(port, ports, in_touched) {
+		if (!(port->to_cut & bit))
+			continue;
+		port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, 1);
+		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION, 1);
+	}
+}
+
+/* Deliver the pieces of the frame `bit` to the ports that need it cut. */
+static void ports_deliver_pieces(struct touched *ports, uint64_t bit, enum memtun_mode mode,
+				 struct source *source, const struct frame *frame,
+				 segmenter_deliver *deliver)
+{
+	struct engine *engine = SLIST_FIRST(ports)->engine;
 	struct batch *pieces = engine->pieces;
 	struct frame_segment segment;
+	struct port *port;
 	unsigned int count;
 
 	if (frame_segment_begin(&segment, mode, frame->data, frame->length, &frame->offload,
 				++engine->fragment_id) < 0) {
-		port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, 1);
-		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION, 1);
+		ports_count_uncuttable(ports, bit);
 		return;
 	}
 	while ((count = pieces_fill(pieces, &segment)) > 0) {
-		deliver(port, source, pieces, UINT64_MAX >> (BATCH_FRAMES - count));
+		SLIST_FOREACH(port, ports, in_touched) {
+			if (port->to_cut & bit)
+				deliver(port, source, pieces, UINT64_MAX >> (BATCH_FRAMES - count));
+		}
 		batch_clear(pieces, count);
 	}
 }
 
-void segmenter_send(struct port *port, enum memtun_mode mode, struct source *source,
-		    struct batch *batch, uint64_t mask, segmenter_deliver *deliver)
+/* Deliver to the ports that take all of their frames as they are. Move the others to *cutting, and
+ * return the frames that one of them needs cut. */
+static uint64_t ports_deliver_whole(struct touched *touched, struct touched *cutting,
+				    struct source *source, struct batch *batch,
+				    segmenter_deliver *deliver)
 {
-	uint64_t to_cut = frames_to_cut(port, batch, mask);
+	struct port *port;
+	uint64_t cut = 0;
 
-	for (; to_cut; to_cut &= to_cut - 1) {
-		uint64_t bit = to_cut & -to_cut;
-		uint64_t before = mask & (bit - 1);
+	while ((port = SLIST_FIRST(touched))) {
+		uint64_t pending = port->pending;
 
-		if (before)
-			deliver(port, source, batch, before);
-		frame_cut(port, mode, source, &batch->frames[__builtin_ctzll(bit)], deliver);
-		mask &= ~(before | bit);
+		SLIST_REMOVE_HEAD(touched, in_touched);
+		port->to_cut = frames_to_cut(port, batch, pending);
+		cut |= port->to_cut;
+		if (port->to_cut) {
+			SLIST_INSERT_HEAD(cutting, port, in_touched);
+			continue;
+		}
+		port->pending = 0;
+		deliver(port, source, batch, pending);
 	}
-	if (mask)
-		deliver(port, source, batch, mask);
+	return cut;
+}
+
+/* A port's frames stay in order, because `deliver` goes through its mask from the lowest bit up,
+ * and so does this. */
+void segmenter_send(struct touched *touched, enum memtun_mode mode, struct source *source,
+		    struct batch *batch, segmenter_deliver *deliver)
+{
+	struct touched cutting = SLIST_HEAD_INITIALIZER(cutting);
+	uint64_t cut = ports_deliver_whole(touched, &cutting, source, batch, deliver);
+	struct port *port;
+
+	for (; cut; cut &= cut - 1) {
+		uint64_t bit = cut & -cut;
+
+		ports_deliver_before(&cutting, bit, source, batch, deliver);
+		ports_deliver_pieces(&cutting, bit, mode, source,
+				     &batch->frames[__builtin_ctzll(bit)], deliver);
+	}
+	while ((port = SLIST_FIRST(&cutting))) {
+		uint64_t pending = port->pending;
+
+		SLIST_REMOVE_HEAD(&cutting, in_touched);
+		port->pending = 0;
+		port->to_cut = 0;
+		if (pending)
+			deliver(port, source, batch, pending);
+	}
 }

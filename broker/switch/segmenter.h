@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cuts GSO frames for a port whose client does not take them as they are. Captures and counters
- * come later, so they have the pieces. The pieces lie in a batch of the engine, which the next
- * frame that is cut uses again. A frame for several ports is cut for each of them.
+ * Cuts GSO frames for the ports whose clients do not take them as they are: once for all of them, so
+ * that a piece that has to wait at several ports is copied once. Captures and counters come later,
+ * so they have the pieces. The pieces lie in a batch of the engine, which the next pieces use again.
  */
 #ifndef MEMTUN_SEGMENTER_H
 #define MEMTUN_SEGMENTER_H
@@ -14,17 +14,19 @@
 struct batch;
 struct port;
 struct source;
+struct touched;
 
 /* Deliver frames to the port: the same as send() of a port's operations. */
 typedef void segmenter_deliver(struct port *port, struct source *source, struct batch *batch,
 			       uint64_t mask);
 
 /*
- * Call `deliver` for the frames of the mask, in their order. `mode` is that of the frames. A GSO
- * frame that the port's client does not take is replaced by its pieces: up to BATCH_FRAMES in one
- * call, and more in several. A frame that cannot be cut is counted as dropped.
+ * Call `deliver` for each of the ports with the frames of its `pending` mask, in their order, and
+ * clear the mask and the list. `mode` is that of the frames. A GSO frame that a port's client does
+ * not take is replaced by its pieces: up to BATCH_FRAMES in one call, and more in several. A frame
+ * that cannot be cut is counted as dropped.
  */
-void segmenter_send(struct port *port, enum memtun_mode mode, struct source *source,
-		    struct batch *batch, uint64_t mask, segmenter_deliver *deliver);
+void segmenter_send(struct touched *touched, enum memtun_mode mode, struct source *source,
+		    struct batch *batch, segmenter_deliver *deliver);
 
 #endif

@@ -161,10 +161,13 @@ static void injector_deliver(struct port *port, struct source *source, struct ba
 /* Send frames to the client, as if they came from its bridge. */
 static void injector_send(struct injector *injector, struct batch *batch, uint64_t mask)
 {
+	struct touched touched = SLIST_HEAD_INITIALIZER(touched);
 	struct port *port = &injector->tunnel->port;
 
+	port->pending = mask;
+	SLIST_INSERT_HEAD(&touched, port, in_touched);
 	injector_add_drops(injector, true);
-	segmenter_send(port, port->mode, &injector->source, batch, mask, injector_deliver);
+	segmenter_send(&touched, port->mode, &injector->source, batch, injector_deliver);
 	injector_add_drops(injector, false);
 }
 

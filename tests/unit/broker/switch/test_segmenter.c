@@ -96,22 +96,19 @@ static void a_gso_frame_is_cut_for_the_clients_that_do_not_take_it(void **state)
 	close(plain);
 }
 
-static void frames_before_and_behind_a_cut_frame_keep_their_places(void **state)
+/* Write five frames to a stream at once, so that they are one batch: frames 0, 2 and 4 are plain, 1
+ * and 3 are these. Each frame is after its length of 4 bytes and a vnet header. */
+static void batch_send(int from, const struct gso_frame *first, const struct gso_frame *second)
 {
-	struct gso_frame other = tcp;
-	int from = tunnel_opened(*state, "name=from,bridge=b,vnet_hdr,socket=stream");
-	int to = tunnel_opened(*state, "name=to,bridge=b");
 	unsigned char stream[4096], *at = stream;
 
-	/* One write is one batch. Each frame is after its length of 4 bytes and a vnet header. */
-	other.payload = 150;
 	for (unsigned int i = 0; i < 5; i++) {
 		struct virtio_net_hdr offload = {0};
 		uint32_t length = 60;
 
 		if (i % 2)
-			length =
-				(uint32_t)gso_frame_make(i == 1 ? &tcp : &other, at + 14, &offload);
+			length = (uint32_t)gso_frame_make(i == 1 ? first : second, at + 14,
+							  &offload);
 		else
 			frame_make(at + 14, length, 1, 2, i);
 		memcpy(at + 4, &offload, sizeof(offload));
@@ -120,14 +117,76 @@ static void frames_before_and_behind_a_cut_frame_keep_their_places(void **state)
 		at += 4 + ntohl(length);
 	}
 	assert_int_equal(send(from, stream, (size_t)(at - stream), 0), at - stream);
+}
+
+static void assert_plain(int fd, size_t header, uint32_t number)
+{
+	unsigned char plain[60];
+
+	frame_make(plain, sizeof(plain), 1, 2, number);
+	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), header + sizeof(plain));
+	assert_memory_equal(got + header, plain, sizeof(plain));
+}
+
+static void frames_before_and_behind_a_cut_frame_keep_their_places(void **state)
+{
+	struct gso_frame other = tcp;
+	int from = tunnel_opened(*state, "name=from,bridge=b,vnet_hdr,socket=stream");
+	int to = tunnel_opened(*state, "name=to,bridge=b");
+
+	other.payload = 150;
+	batch_send(from, &tcp, &other);
 	broker_quiesce(*state);
-	assert_int_equal(frame_receive(to), 0);
+	assert_plain(to, 0, 0);
 	assert_int_equal(assert_pieces(to, &tcp, 0, 0), 3);
-	assert_int_equal(frame_receive(to), 2);
+	assert_plain(to, 0, 2);
 	assert_int_equal(assert_pieces(to, &other, 0, 0), 2);
-	assert_int_equal(frame_receive(to), 4);
+	assert_plain(to, 0, 4);
+	assert_nothing(to);
 	close(from);
 	close(to);
+}
+
+static void each_port_of_a_flood_has_its_frames_in_order(void **state)
+{
+	struct gso_frame udp = tcp;
+	int from = tunnel_opened(*state, "name=from,bridge=b,vnet_hdr,socket=stream");
+	int cuts_all = tunnel_opened(*state, "name=plain,bridge=b");
+	int cuts_udp = tunnel_opened(*state, "name=tcp,bridge=b,vnet_hdr,offload=7");
+	int cuts_tcp = tunnel_opened(*state, "name=udp,bridge=b,vnet_hdr,offload=97");
+	int takes = tunnel_opened(*state, "name=takes,bridge=b,vnet_hdr,offload=103");
+	const struct {
+		int fd;
+		size_t header;
+		bool whole_tcp, whole_udp;
+	} ports[] = {
+		{cuts_all, 0, false, false},
+		{cuts_udp, 10, true, false},
+		{cuts_tcp, 10, false, true},
+		{takes, 10, true, true},
+	};
+
+	udp.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+	batch_send(from, &tcp, &udp);
+	broker_quiesce(*state);
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		int fd = ports[i].fd;
+
+		assert_plain(fd, ports[i].header, 0);
+		if (ports[i].whole_tcp)
+			assert_whole(fd, &tcp, ports[i].header);
+		else
+			assert_int_equal(assert_pieces(fd, &tcp, ports[i].header, 0), 3);
+		assert_plain(fd, ports[i].header, 2);
+		if (ports[i].whole_udp)
+			assert_whole(fd, &udp, ports[i].header);
+		else
+			assert_int_equal(assert_pieces(fd, &udp, ports[i].header, 0), 3);
+		assert_plain(fd, ports[i].header, 4);
+		assert_nothing(fd);
+		close(fd);
+	}
+	close(from);
 }
 
 static void more_pieces_than_a_batch_holds_arrive_in_order(void **state)
@@ -172,6 +231,45 @@ static void pieces_wait_where_the_client_has_no_room(void **state)
 	assert_accounted(*state, "to");
 	close(from);
 	close(to);
+}
+
+static void a_piece_that_waits_at_several_ports_is_copied_once(void **state)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	struct gso_frame large = tcp;
+	int from = tunnel_opened(*state, "name=from,bridge=b,vnet_hdr");
+	int fds[3];
+	uint64_t copied = 0, queued = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		char options[32];
+
+		snprintf(options, sizeof(options), "name=%s,bridge=b", names[i]);
+		fds[i] = tunnel_opened(*state, options);
+	}
+	large.gso_size = 500;
+	large.payload = 40 * 500; /* all pieces have the same length */
+	for (int i = 0; i < 20; i++) {
+		gso_send(from, &large, 10);
+		broker_quiesce(*state);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		copied += shown(*state, names[i], "to-client-copied-bytes");
+		queued = shown(*state, names[i], "to-client-queued");
+		assert_in_range(queued, 1, 20 * 40 - 1);
+		assert_int_equal(queued, shown(*state, names[0], "to-client-queued"));
+		assert_accounted(*state, names[i]);
+	}
+	assert_int_equal(copied, queued * (54 + 500));
+	for (size_t i = 0; i < 3; i++) {
+		for (int frame = 0; frame < 20; frame++) {
+			assert_int_equal(assert_pieces(fds[i], &large, 0, 0), 40);
+			broker_quiesce(*state);
+		}
+		assert_nothing(fds[i]);
+		close(fds[i]);
+	}
+	close(from);
 }
 
 static void a_frame_that_cannot_be_cut_is_counted(void **state)
@@ -465,8 +563,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(a_gso_frame_is_cut_for_the_clients_that_do_not_take_it),
 		WITH_BROKER(frames_before_and_behind_a_cut_frame_keep_their_places),
+		WITH_BROKER(each_port_of_a_flood_has_its_frames_in_order),
 		WITH_BROKER(more_pieces_than_a_batch_holds_arrive_in_order),
 		WITH_BROKER(pieces_wait_where_the_client_has_no_room),
+		WITH_BROKER(a_piece_that_waits_at_several_ports_is_copied_once),
 		WITH_BROKER(a_frame_that_cannot_be_cut_is_counted),
 		WITH_BROKER(an_offload_that_is_set_counts_at_once),
 		WITH_BROKER(checksums_are_completed_for_a_client_that_does_not_take_partial_ones),
