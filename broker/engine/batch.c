@@ -42,6 +42,21 @@ void batch_set_read(struct batch *batch, unsigned int index, uint32_t length)
 	};
 }
 
+void batch_limit_read(unsigned int *max, const struct frame *frame)
+{
+	unsigned int frames;
+
+	if (!frame_is_gso(frame))
+		return;
+	frames = BATCH_READ_PIECES_MAX / (frame->length / frame->offload.gso_size + 1);
+	if (frames > BATCH_READ_GSO_MAX)
+		frames = BATCH_READ_GSO_MAX;
+	if (frames < 1)
+		frames = 1;
+	if (*max > frames)
+		*max = frames;
+}
+
 void batch_clear(struct batch *batch, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)

@@ -18,6 +18,11 @@
 /* Frames that one read brings: recvmmsg and sendmmsg gain little beyond it. */
 #define BATCH_READ_MAX 32
 
+/* GSO frames and pieces of them that one read brings. A GSO frame has up to 64 KiB and 2340 pieces,
+ * and all of a read is forwarded before another lane is read. */
+#define BATCH_READ_GSO_MAX 4
+#define BATCH_READ_PIECES_MAX 256
+
 /* Unused bytes before each buffer: room for headers that a frame is to get on its way. */
 #define FRAME_HEADROOM 64
 
@@ -46,6 +51,10 @@ void batch_set(struct batch *batch, unsigned int index, unsigned char *data, uin
 
 /* Make entry `index` a frame of the first `length` bytes in its buffer. */
 void batch_set_read(struct batch *batch, unsigned int index, uint32_t length);
+
+/* Lower *max, the maximum of frames in a read, to what it is for frames as costly as this one: 1 to
+ * BATCH_READ_GSO_MAX for a GSO frame. Other frames change nothing. */
+void batch_limit_read(unsigned int *max, const struct frame *frame);
 
 /* Release the copies that were made of the first `count` frames. */
 void batch_clear(struct batch *batch, unsigned int count);

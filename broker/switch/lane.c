@@ -180,8 +180,10 @@ void lane_drain(struct lane *lane)
 {
 	enum lane_received received = LANE_RECEIVED_SOME;
 
-	for (int i = 0; i < DRAIN_BATCHES && received == LANE_RECEIVED_SOME; i++)
+	for (int i = 0; i < DRAIN_BATCHES && received == LANE_RECEIVED_SOME; i++) {
+		lane->batch_hint = BATCH_READ_MAX;
 		received = lane_read(lane);
+	}
 }
 
 bool lane_close_dead(struct lane *lane)

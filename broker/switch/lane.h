@@ -102,7 +102,7 @@ struct lane {
 	bool paused;       /* reading is paused, because a full backlog pauses the port */
 	bool lacks_nowait; /* a device: RWF_NOWAIT has failed, so O_NONBLOCK is set for each call */
 	bool peer_closed;  /* the lane ends in the next iteration: see lane_close_later() */
-	uint8_t batch_hint; /* frames to ask for in the next read: one more than came last, or 32 */
+	uint8_t batch_hint;     /* frames to ask for in the next read: see batch_hint_set() */
 	uint32_t sent_of_first; /* STREAM: bytes of the backlog's first frame that were sent */
 	struct frame_format format_of_first; /* STREAM: the format that these bytes have */
 	struct stream *stream;               /* STREAM: the received part of a frame */

@@ -83,8 +83,9 @@ static enum lane_received device_receive(struct lane *lane, unsigned int *count,
 {
 	struct batch *batch = lane->engine->batch;
 	size_t headers = frame_format_size(&lane->format);
+	unsigned int max = BATCH_READ_MAX;
 
-	for (*count = 0; *count < BATCH_READ_MAX; (*count)++) {
+	for (*count = 0; *count < max; (*count)++) {
 		struct packet_slot *slot = &lane->engine->packet_io->receive[*count];
 		ssize_t length = device_read(lane, slot, *count);
 
@@ -101,8 +102,10 @@ static enum lane_received device_receive(struct lane *lane, unsigned int *count,
 			continue;
 		}
 		batch->frames[*count].length = (uint32_t)((size_t)length - headers);
-		if (lane_check(lane, &batch->frames[*count], slot->headers))
-			*mask |= UINT64_C(1) << *count;
+		if (!lane_check(lane, &batch->frames[*count], slot->headers))
+			continue;
+		*mask |= UINT64_C(1) << *count;
+		batch_limit_read(&max, &batch->frames[*count]);
 	}
 	return LANE_RECEIVED_SOME;
 }

@@ -123,6 +123,17 @@ static unsigned int packet_count_filled(const struct packet_io *io, unsigned int
 	return received;
 }
 
+/* Set how much to read next time: a whole batch if this one was full, else one frame more than this
+ * time. It is less if there were GSO frames, which are likely to be followed by more. */
+static void batch_hint_set(struct lane *lane, unsigned int received, uint64_t mask)
+{
+	unsigned int hint = received == lane->batch_hint ? BATCH_READ_MAX : received + 1;
+
+	for (; mask; mask &= mask - 1)
+		batch_limit_read(&hint, &lane->engine->batch->frames[__builtin_ctzll(mask)]);
+	lane->batch_hint = (uint8_t)hint;
+}
+
 static enum lane_received packet_receive(struct lane *lane, unsigned int *count, uint64_t *mask)
 {
 	struct packet_io *io = lane->engine->packet_io;
@@ -152,8 +163,7 @@ static enum lane_received packet_receive(struct lane *lane, unsigned int *count,
 	*count = received;
 	if (received < (unsigned int)result)
 		return LANE_RECEIVED_END;
-	/* Read a whole batch next time if this one was full, else one frame more than this time. */
-	lane->batch_hint = received == asked ? BATCH_READ_MAX : (uint8_t)(received + 1);
+	batch_hint_set(lane, received, *mask);
 	return received == asked ? LANE_RECEIVED_SOME : LANE_RECEIVED_ALL;
 }
 

@@ -107,8 +107,9 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 	struct batch *batch = injector->tunnel->port.engine->batch;
 	unsigned char headers[FRAME_FORMAT_MAX];
 	enum memtun_attribute reason;
+	unsigned int max = BATCH_READ_MAX;
 
-	for (*count = 0; *count < BATCH_READ_MAX; (*count)++) {
+	for (*count = 0; *count < max; (*count)++) {
 		ssize_t length = injector_read(injector, headers, batch_buffer(batch, *count));
 
 		if (length < 0)
@@ -117,10 +118,12 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 			return false;
 		injector->result.frames++;
 		reason = injector_take(injector, *count, (size_t)length, headers);
-		if (reason)
+		if (reason) {
 			injector_count_fault(injector, reason);
-		else
-			*mask |= UINT64_C(1) << *count;
+			continue;
+		}
+		*mask |= UINT64_C(1) << *count;
+		batch_limit_read(&max, &batch->frames[*count]);
 	}
 	return true;
 }

@@ -272,6 +272,28 @@ static void a_piece_that_waits_at_several_ports_is_copied_once(void **state)
 	close(from);
 }
 
+static void a_read_brings_few_gso_frames(void **state)
+{
+	struct gso_frame many = tcp;
+	int from = tunnel_opened(*state, "name=from,bridge=b,vnet_hdr");
+	int to = tunnel_opened(*state, "name=to,bridge=b,overflow=block,queue=1");
+
+	many.payload = 60 * many.gso_size;
+	while (shown(*state, "to", "to-client-queued") == 0) {
+		gso_send(from, &many, 10);
+		broker_quiesce(*state);
+	}
+	/* The source is paused, so these wait in its socket. */
+	for (int i = 0; i < 15; i++)
+		gso_send(from, &many, 10);
+	while (recv(to, got, sizeof(got), MSG_DONTWAIT) > 0)
+		;
+	broker_quiesce(*state);
+	assert_in_range(shown(*state, "to", "to-client-queued"), 1, 4 * 60);
+	close(from);
+	close(to);
+}
+
 static void a_frame_that_cannot_be_cut_is_counted(void **state)
 {
 	struct gso_frame bad = tcp;
@@ -567,6 +589,7 @@ int main(void)
 		WITH_BROKER(more_pieces_than_a_batch_holds_arrive_in_order),
 		WITH_BROKER(pieces_wait_where_the_client_has_no_room),
 		WITH_BROKER(a_piece_that_waits_at_several_ports_is_copied_once),
+		WITH_BROKER(a_read_brings_few_gso_frames),
 		WITH_BROKER(a_frame_that_cannot_be_cut_is_counted),
 		WITH_BROKER(an_offload_that_is_set_counts_at_once),
 		WITH_BROKER(checksums_are_completed_for_a_client_that_does_not_take_partial_ones),
