@@ -55,6 +55,7 @@ static void injector_count_fault(struct injector *injector, enum memtun_attribut
 		port_count(port, reason, 1);
 		return;
 	}
+	injector->result.offered++;
 	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, 1);
 	port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
 }
@@ -128,15 +129,16 @@ static bool injector_receive(struct injector *injector, unsigned int *count, uin
 	return true;
 }
 
-/* Add the port's counters of drops to the result, or subtract what they were before. */
-static void injector_add_drops(struct injector *injector, bool subtract)
+/* Add the port's counters of offers and drops to the result, or subtract what they were before. */
+static void injector_add_counters(struct injector *injector, bool subtract)
 {
 	const struct port *port = &injector->tunnel->port;
 	struct memtun_inject_result *result = &injector->result;
 	const struct {
 		enum memtun_attribute counter;
 		uint64_t *number;
-	} drops[] = {
+	} counters[] = {
+		{MEMTUN_A_TO_CLIENT_OFFERED, &result->offered},
 		{MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, &result->dropped_no_client},
 		{MEMTUN_A_TO_CLIENT_DROPPED_MTU, &result->dropped_mtu},
 		{MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP, &result->dropped_not_ip},
@@ -145,10 +147,10 @@ static void injector_add_drops(struct injector *injector, bool subtract)
 		{MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, &result->dropped_refused},
 	};
 
-	for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++) {
-		uint64_t number = port_counter(port, drops[i].counter);
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		uint64_t number = port_counter(port, counters[i].counter);
 
-		*drops[i].number += subtract ? -number : number;
+		*counters[i].number += subtract ? -number : number;
 	}
 }
 
@@ -169,9 +171,9 @@ static void injector_send(struct injector *injector, struct batch *batch, uint64
 
 	port->pending = mask;
 	SLIST_INSERT_HEAD(&touched, port, in_touched);
-	injector_add_drops(injector, true);
+	injector_add_counters(injector, true);
 	segmenter_send(&touched, port->mode, &injector->source, batch, injector_deliver);
-	injector_add_drops(injector, false);
+	injector_add_counters(injector, false);
 }
 
 /* Tell a client that has shut down its sending side what became of its frames. */

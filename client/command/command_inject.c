@@ -347,6 +347,25 @@ static void reason_add(char *text, size_t size, uint64_t number, const char *rea
 			 number, reason);
 }
 
+/* Fail with a message that says how many of the frames the tunnel dropped. If the broker has cut
+ * frames, the drops are pieces, so the message has the number of pieces too. */
+static int inject_report(const struct inject *inject, const struct memtun_inject_result *result,
+			 const char *reasons)
+{
+	uint64_t dropped = result->dropped_no_client + result->dropped_mtu +
+			   result->dropped_not_ip + result->dropped_needs_segmentation +
+			   result->dropped_refused;
+	char pieces[48] = "";
+
+	if (result->offered > result->frames)
+		snprintf(pieces, sizeof(pieces), "%" PRIu64 " pieces of ", result->offered);
+	return command_fail(EXIT_REFUSED,
+			    "%s dropped %" PRIu64 " of %s%" PRIu64
+			    " frame%s: %s; --allow-drop accepts that",
+			    inject->name, dropped, pieces, result->frames,
+			    result->frames == 1 ? "" : "s", reasons);
+}
+
 /* Wait until the broker has read all frames, and tell which of them the tunnel dropped. */
 static int inject_finish(const struct inject *inject)
 {
@@ -370,13 +389,7 @@ static int inject_finish(const struct inject *inject)
 	reason_add(reasons, sizeof(reasons), result.dropped_refused, "refused");
 	if (!reasons[0] || inject->allow_drop)
 		return 0;
-	return command_fail(EXIT_REFUSED,
-			    "%s dropped %" PRIu64 " of %" PRIu64
-			    " frame%s: %s; --allow-drop accepts that",
-			    inject->name,
-			    result.dropped_no_client + result.dropped_mtu + result.dropped_not_ip +
-				    result.dropped_needs_segmentation + result.dropped_refused,
-			    result.frames, result.frames == 1 ? "" : "s", reasons);
+	return inject_report(inject, &result, reasons);
 }
 
 static int inject_send(struct memtun *memtun, void *context)

@@ -244,7 +244,8 @@ struct memtun_capture_header {
 
 /*
  * What an injector's descriptor yields after shutdown(SHUT_WR): the number of frames, and of those
- * that the tunnel dropped at once. The names are those of the tunnel's counters. Host byte order.
+ * that the tunnel dropped at once. The names are those of the tunnel's counters. A frame that the
+ * broker cuts counts once in `frames`, and with each of its pieces in the others. Host byte order.
  */
 struct memtun_inject_result {
 	uint64_t frames;
@@ -253,6 +254,7 @@ struct memtun_inject_result {
 	uint64_t dropped_not_ip;
 	uint64_t dropped_needs_segmentation;
 	uint64_t dropped_refused; /* also records that are no valid frames */
+	uint64_t offered;         /* frames and pieces for the tunnel's client */
 };
 
 #endif

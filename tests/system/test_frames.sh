@@ -270,6 +270,9 @@ ends_with 0 memtun inject whole --as-client --pcap "$scratch/gso.pcap"
 is "$(memtun show -s -j cut | "$python" -c 'import json, sys; print(json.load(sys.stdin)[0]["to-client-frames"])')" 6 \
 	"the segments of a frame that is replayed as the client's"
 kill "$sleeper"
+ends_with 0 memtun add shut mode tun
+ends_with 1 memtun inject shut --pcap "$scratch/gso.pcap"
+says "shut dropped 3 of 3 pieces of 1 frame: 3 no-client; --allow-drop accepts that"
 ok "inject cuts a TCP segment of a capture that is longer than the mtu"
 
 # --- expect ---

@@ -572,6 +572,7 @@ static void an_injected_frame_is_cut_where_it_has_to_be(void **state)
 	broker_quiesce(*state);
 	assert_int_equal(recv(to_plain, &result, sizeof(result), MSG_DONTWAIT), sizeof(result));
 	assert_int_equal(result.frames, 3);
+	assert_int_equal(result.offered, 3 + 2);
 	assert_int_equal(result.dropped_refused, 2);
 	close(plain);
 	close(takes);
