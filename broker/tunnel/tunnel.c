@@ -221,7 +221,9 @@ int tunnel_check_headers(const struct tunnel *tunnel, const struct attribute_set
 	if (!tunnel->format.vnet_size && (has_size || offload))
 		return fault_set(fault, EINVAL, "%s is for a tunnel with vnet_hdr", word);
 	if (!frame_offload_is_valid(offload))
-		return fault_set(fault, EINVAL, "offload %u: TUNSETOFFLOAD takes no such bits",
+		return fault_set(fault, EINVAL,
+				 "offload %u: TUNSETOFFLOAD takes 0, or 1 plus any of 2, 4, 16 "
+				 "and 96 (32 + 64); 8 needs 2 or 4 as well",
 				 (unsigned int)offload);
 	return 0;
 }

@@ -273,6 +273,9 @@ kill "$sleeper"
 ends_with 0 memtun add shut mode tun
 ends_with 1 memtun inject shut --pcap "$scratch/gso.pcap"
 says "shut dropped 3 of 3 pieces of 1 frame: 3 no-client; --allow-drop accepts that"
+ends_with 0 memtun add half mode tun vnet_hdr offload 0
+ends_with 1 memtun set half offload 2
+says "offload 2: TUNSETOFFLOAD takes 0, or 1 plus any of 2, 4, 16 and 96"
 ok "inject cuts a TCP segment of a capture that is longer than the mtu"
 
 # --- expect ---
