@@ -14,6 +14,7 @@
 #include "client/wrap/interface_request.h"
 #include "client/wrap/path.h"
 #include "client/wrap/trace.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
 
 /* Return the inode of the socket behind the program's descriptor; 0: it is none. */
@@ -120,6 +121,63 @@ static void answer_ioctl(struct answerer *answerer, struct call *call)
 		trace_ioctl(call, NULL, name, result);
 }
 
+/* ------------------------------------------------------------------------------ netlink */
+
+static void answer_socket(struct answerer *answerer, struct call *call)
+{
+	ino_t inode = socket_inode(call);
+	struct netlink_socket *socket =
+		inode ? netlink_socket_find(&answerer->netlink, inode) : NULL;
+
+	if (socket)
+		netlink_call(socket, call);
+	else
+		call->operations->pass(call);
+}
+
+/* An interface has changed. */
+static void interface_has_changed(struct interfaces *interfaces, const struct interface *interface,
+				  const struct state_change *change, bool is_gone)
+{
+	struct answerer *answerer = container_of(interfaces, struct answerer, devices.interfaces);
+
+	netlink_notify(&answerer->netlink, interface, change, is_gone);
+}
+
+/* The broker tells of a change. A request may be under way, so it is looked at later. */
+static void broker_told(const struct memtun_record *record, void *context)
+{
+	struct answerer *answerer = context;
+	const char *event = memtun_record_string(record, "event");
+
+	if (event && (strcmp(event, "deleted") == 0 || strcmp(event, "lost") == 0))
+		answerer->has_deletion = true;
+}
+
+void answer_events(struct answerer *answerer)
+{
+	if (!answerer->has_deletion)
+		return;
+	answerer->has_deletion = false;
+	interface_refresh_all(&answerer->devices.interfaces);
+}
+
+void answerer_init(struct answerer *answerer, struct memtun *memtun,
+		   const struct tunnel_choice *choice)
+{
+	devices_init(&answerer->devices, memtun, choice);
+	netlink_sockets_init(&answerer->netlink, &answerer->devices.interfaces);
+	answerer->devices.interfaces.changed = interface_has_changed;
+	if (memtun_subscribe(memtun, broker_told, answerer) < 0)
+		warnx("interfaces that go are noticed late: %s", memtun_error(memtun));
+}
+
+void answerer_free(struct answerer *answerer)
+{
+	netlink_sockets_free(&answerer->netlink);
+	devices_free(&answerer->devices);
+}
+
 void answer_call(struct answerer *answerer, struct call *call)
 {
 	switch (call->kind) {
@@ -128,6 +186,12 @@ void answer_call(struct answerer *answerer, struct call *call)
 		break;
 	case CALL_IOCTL:
 		answer_ioctl(answerer, call);
+		break;
+	case CALL_SOCKET:
+		netlink_open(&answerer->netlink, call);
+		break;
+	default:
+		answer_socket(answerer, call);
 		break;
 	case CALL_OTHER:
 		call->operations->pass(call);

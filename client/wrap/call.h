@@ -29,6 +29,8 @@ struct call_operations {
 	 * ENFILE: the call is not answered yet.
 	 */
 	int (*give)(struct call *call, int fd, int flags);
+	/* The same with that number, which should be free. Only for the calls on sockets. */
+	int (*give_at)(struct call *call, int fd, int flags, int number);
 	/* Return whether the thread still waits, so that what was read is its process's memory. */
 	bool (*is_waiting)(const struct call *call);
 };
@@ -37,6 +39,19 @@ enum call_kind {
 	CALL_OTHER, /* to be passed on */
 	CALL_OPEN,
 	CALL_IOCTL,
+	CALL_SOCKET, /* of AF_NETLINK; the next ones may be on such a socket */
+	CALL_BIND,
+	CALL_CONNECT,
+	CALL_GETSOCKNAME,
+	CALL_GETPEERNAME,
+	CALL_SETSOCKOPT,
+	CALL_GETSOCKOPT,
+	CALL_SENDTO,
+	CALL_SENDMSG,
+	CALL_SENDMMSG,
+	CALL_RECVFROM,
+	CALL_RECVMSG,
+	CALL_RECVMMSG,
 };
 
 struct call {
@@ -53,7 +68,9 @@ struct call {
 	unsigned long flags;
 	unsigned long how; /* of openat2: where the flags are; 0: they are in `flags` */
 	unsigned long how_size;
-	/* Of an ioctl. */
+	/* Of a call on a socket. */
+	unsigned long arguments[6];
+	/* Of an ioctl, and of a call on a socket but socket(2). */
 	int fd;
 	unsigned int request;
 	unsigned long argument;

@@ -112,6 +112,7 @@ static int device_attach(struct tun_device *tun, char name[IFNAMSIZ], unsigned i
 	interface->tun.queues++;
 	tun->interface = &interface->tun;
 	memcpy(name, attached.name, IFNAMSIZ);
+	interface_announce(&devices->interfaces, interface);
 	return 0;
 }
 
@@ -219,7 +220,8 @@ static void devices_sweep(struct devices *devices)
 	LIST_FOREACH_SAFE(interface, &devices->interfaces.list, link, next_interface)
 		interface_refresh(&devices->interfaces, interface);
 	RB_FOREACH_SAFE(device, device_tree, &devices->by_inode, next) {
-		/* The broker says EINVAL of a queue that it has, and that is attached to nothing. */
+		/* The broker says EINVAL of a queue that it has, and that is attached to
+		 * nothing. */
 		if (!device->tun.interface && broker_queue_detach(&device->queue) < 0 &&
 		    errno != EINVAL)
 			device_free(device);

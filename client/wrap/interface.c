@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/wrap/interface.h"
 
-#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -9,20 +10,75 @@
 #include <string.h>
 
 #include "client/lib/broker_queue.h"
+#include "common/container_of.h"
+#include "common/failed.h"
 #include "common/identity.h"
 
 /* DEFAULT_TX_QUEUE_LEN in tun_net_init() and ether_setup() in the kernel. */
 #define TRANSMIT_QUEUE_TUN 500
 #define TRANSMIT_QUEUE_TAP 1000
 
+/* Bytes. The kernel's ETH_MIN_MTU, MAX_MTU of tun.c, and that less an Ethernet header. */
+#define MTU_MIN 68
+#define MTU_MAX_TUN 65535
+#define MTU_MAX_TAP 65521
+
+/* The flags that a program may change: __dev_change_flags() in the kernel. */
+#define FLAGS_CHANGED                                                                    \
+	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | \
+	 IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI)
+
+/* Linux: IFF_LOWER_UP, which net/if.h does not have. */
+#define FLAG_LOWER_UP 0x10000u
+
 int interface_index(const struct interface *interface)
 {
 	return INTERFACE_INDEX_MIN + (int)interface->tunnel_id;
 }
 
+unsigned int interface_flags(const struct interface *interface)
+{
+	unsigned int flags = interface->flags |
+			     (interface->tun.flags & IFF_TAP ? IFF_BROADCAST : IFF_POINTOPOINT);
+
+	if (flags & IFF_UP && interface->tun.carrier && interface->tun.queues)
+		flags |= IFF_RUNNING | FLAG_LOWER_UP;
+	return flags;
+}
+
+void interface_changed(const struct interface *interface)
+{
+	if (interface->interfaces->changed)
+		interface->interfaces->changed(interface->interfaces, interface, NULL, false);
+}
+
+static void state_changed(struct interface_state *state, const struct state_change *change)
+{
+	struct interface *interface = container_of(state, struct interface, state);
+
+	if (interface->interfaces->changed)
+		interface->interfaces->changed(interface->interfaces, interface, change, false);
+}
+
+void interface_set_flags(struct interface *interface, unsigned int flags, unsigned int changed)
+{
+	unsigned int former = interface->flags;
+
+	changed &= FLAGS_CHANGED;
+	interface->flags = (former & ~changed) | (flags & changed);
+	if (interface->flags == former)
+		return;
+	/* As in the kernel, the interface's own change is told before that of its routes. */
+	interface_changed(interface);
+	interface_state_set_up(&interface->state, interface->flags & IFF_UP);
+}
+
 static void interface_free(struct interfaces *interfaces, struct interface *interface)
 {
 	interfaces->gone(interfaces, interface);
+	interface_state_free(&interface->state);
+	if (interfaces->changed)
+		interfaces->changed(interfaces, interface, NULL, true);
 	LIST_REMOVE(interface, link);
 	free(interface);
 }
@@ -44,6 +100,8 @@ static struct interface *interface_new(struct interfaces *interfaces,
 	/* The same address each time, so that neighbours reach a program that is started again. */
 	if (interface->tun.flags & IFF_TAP)
 		identity_mac(interfaces->identity, attached->name, NULL, interface->tun.address);
+	interface->interfaces = interfaces;
+	interface->state.changed = state_changed;
 	interface->tunnel_id = attached->tunnel_id;
 	interface->tun.owner = attached->owner;
 	if (interface->tun.flags & IFF_TAP) {
@@ -85,6 +143,17 @@ struct interface *interface_attach(struct interfaces *interfaces,
 	return interface;
 }
 
+bool interface_announce(struct interfaces *interfaces, struct interface *interface)
+{
+	/* Without sockets, TUNSETIFF need not wait for one more answer of the broker. */
+	if (!interfaces->watchers || interface->mtu)
+		return true;
+	if (!interface_refresh(interfaces, interface))
+		return false;
+	interface_changed(interface);
+	return true;
+}
+
 /* ------------------------------------------------------------------------------ the broker */
 
 /* What the broker says about a tunnel. */
@@ -111,6 +180,16 @@ bool interface_refresh(struct interfaces *interfaces, struct interface *interfac
 	}
 	interface->mtu = (unsigned int)shown.mtu;
 	return true;
+}
+
+void interface_refresh_all(struct interfaces *interfaces)
+{
+	struct interface *interface, *next;
+
+	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
+		if (!interface->tun.disabled_queues)
+			interface_refresh(interfaces, interface);
+	}
 }
 
 struct interface *interface_find(struct interfaces *interfaces, const char *name)
@@ -148,28 +227,60 @@ static int tunnel_set(struct interfaces *interfaces, const struct interface *int
 	return result;
 }
 
-int interface_set_mtu(struct interfaces *interfaces, struct interface *interface, int mtu)
+int interface_change_mtu(struct interfaces *interfaces, struct interface *interface, int mtu)
 {
+	int max = interface->tun.flags & IFF_TAP ? MTU_MAX_TAP : MTU_MAX_TUN;
 	char text[16];
 
+	if (mtu < MTU_MIN || mtu > max)
+		return -EINVAL;
 	snprintf(text, sizeof(text), "%d", mtu);
 	if (tunnel_set(interfaces, interface, "mtu", text) < 0)
-		return -1;
+		return -errno;
 	interface->mtu = (unsigned int)mtu;
+	interface_changed(interface);
 	return 0;
 }
 
-int interface_publish_address(struct interfaces *interfaces, const struct interface *interface)
+int interface_set_mac(struct interface *interface, const unsigned char *address)
 {
-	char text[INET_ADDRSTRLEN + sizeof("/32")] = "none";
+	static const unsigned char zero[sizeof(interface->tun.address)];
+
+	if (!(interface->tun.flags & IFF_TAP))
+		return -EOPNOTSUPP;
+	if (mac_is_multicast(address) || memcmp(address, zero, sizeof(zero)) == 0)
+		return -EADDRNOTAVAIL;
+	memcpy(interface->tun.address, address, sizeof(zero));
+	interface_changed(interface);
+	return 0;
+}
+
+int interface_delete(struct interfaces *interfaces, struct interface *interface)
+{
+	if (memtun_delete(interfaces->memtun, interface->tun.name) < 0)
+		return -1;
+	interface_free(interfaces, interface);
+	return 0;
+}
+
+static int publish_address(struct interfaces *interfaces, const struct interface *interface)
+{
+	const struct state_address *address = state_address_labelled(&interface->state, "");
+	char text[ADDRESS_TEXT_SIZE + sizeof("/32")] = "none";
 
 	/* A TAP's program answers ARP itself, so the broker needs no address. */
 	if (interface->tun.flags & IFF_TAP)
 		return 0;
-	if (interface->has_address) {
-		inet_ntop(AF_INET, &interface->address, text, INET_ADDRSTRLEN);
-		snprintf(text + strlen(text), sizeof("/32"), "/%d",
-			 __builtin_popcount(interface->mask.s_addr));
+	if (address) {
+		address_format(&address->local, text);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "/%u", address->length);
 	}
 	return tunnel_set(interfaces, interface, "address", text);
+}
+
+void interface_publish(struct interfaces *interfaces, const struct interface *interface)
+{
+	if (publish_address(interfaces, interface) < 0)
+		warnx("%s: the broker does not answer for this interface's address: %s",
+		      interface->tun.name, memtun_error(interfaces->memtun));
 }

@@ -36,7 +36,7 @@ static int class_length(struct in_addr address)
 	return IN_CLASSA(host) ? 8 : IN_CLASSB(host) ? 16 : IN_CLASSC(host) ? 24 : -1;
 }
 
-static struct in_addr mask_of(int length)
+static struct in_addr mask_of(unsigned int length)
 {
 	return (struct in_addr){length ? htonl(~UINT32_C(0) << (32 - length)) : 0};
 }
@@ -48,76 +48,113 @@ static bool mask_is_valid(struct in_addr mask)
 	return (zeros & (zeros + 1)) == 0;
 }
 
-static struct in_addr broadcast_of(struct in_addr address, struct in_addr mask)
+static struct address broadcast_of(const struct state_address *address)
 {
-	return (struct in_addr){address.s_addr | ~mask.s_addr};
+	struct in_addr all = {address->local.ipv4.s_addr | ~mask_of(address->length).s_addr};
+
+	return address_ipv4(&all);
 }
 
-static int set_address(struct interface *interface, struct in_addr address)
+/* Put the changed address in the place of the former one, as inet_del_ifa() and
+ * inet_insert_ifa(). */
+static int change(struct interface *interface, const struct state_address *former,
+		  const struct state_address *address)
 {
-	int length = is_tap(interface) ? class_length(address) : 32;
+	struct state_address gone = *former;
 
-	if (class_length(address) < 0)
+	state_address_delete(&interface->state, &gone);
+	return state_address_add(&interface->state, address, STATE_CREATE | STATE_EXCLUSIVE);
+}
+
+static int set_address(struct interface *interface, const struct state_address *former,
+		       const char *label, struct in_addr given)
+{
+	int length = is_tap(interface) ? class_length(given) : 32;
+	struct state_address address = {
+		.local = address_ipv4(&given),
+		.peer = address_ipv4(&given),
+		.length = (unsigned char)length,
+		.preferred = UINT32_MAX,
+		.valid = UINT32_MAX,
+	};
+
+	if (class_length(given) < 0)
 		return -EINVAL;
-	if (interface->has_address && interface->address.s_addr == address.s_addr)
+	if (former && former->local.ipv4.s_addr == given.s_addr)
 		return 0;
-	interface->has_address = address.s_addr != INADDR_ANY;
-	interface->address = interface->destination = address;
-	interface->mask = mask_of(length);
-	interface->broadcast.s_addr = 0;
+	memcpy(address.label, label, IFNAMSIZ);
 	if (is_tap(interface) && length < 31)
-		interface->broadcast = broadcast_of(address, interface->mask);
-	return 0;
+		address.broadcast = broadcast_of(&address);
+	if (former) {
+		struct state_address gone = *former;
+
+		state_address_delete(&interface->state, &gone);
+	}
+	return given.s_addr == INADDR_ANY ? 0
+					  : state_address_add(&interface->state, &address,
+							      STATE_CREATE | STATE_EXCLUSIVE);
 }
 
-static int set_mask(struct interface *interface, struct in_addr mask)
+static int set_mask(struct interface *interface, const struct state_address *former,
+		    struct in_addr mask)
 {
-	struct in_addr former = interface->mask;
+	struct state_address address = *former;
+	struct address all = broadcast_of(former);
 
 	if (!mask_is_valid(mask))
 		return -EINVAL;
-	interface->mask = mask;
+	address.length = (unsigned char)__builtin_popcount(mask.s_addr);
 	/* The kernel makes a new broadcast address only where the former was made of the mask. */
-	if (is_tap(interface) && __builtin_popcount(mask.s_addr) < 31 &&
-	    interface->broadcast.s_addr == broadcast_of(interface->address, former).s_addr)
-		interface->broadcast = broadcast_of(interface->address, mask);
-	return 0;
+	if (is_tap(interface) && address.length < 31 && address_equal(&former->broadcast, &all))
+		address.broadcast = broadcast_of(&address);
+	return address.length == former->length ? 0 : change(interface, former, &address);
 }
 
-static int set(struct interface *interface, unsigned int request, const struct sockaddr_in *given)
+static int set(struct interface *interface, const char *label, unsigned int request,
+	       const struct sockaddr_in *given)
 {
+	const struct state_address *former = state_address_labelled(&interface->state, label);
+	struct state_address address;
+
 	if (given->sin_family != AF_INET)
 		return -EINVAL;
 	if (request == SIOCSIFADDR)
-		return set_address(interface, given->sin_addr);
-	if (!interface->has_address)
+		return set_address(interface, former, label, given->sin_addr);
+	if (!former)
 		return -EADDRNOTAVAIL;
 	if (request == SIOCSIFNETMASK)
-		return set_mask(interface, given->sin_addr);
+		return set_mask(interface, former, given->sin_addr);
+	address = *former;
 	if (request == SIOCSIFBRDADDR)
-		interface->broadcast = given->sin_addr;
+		address.broadcast = address_ipv4(&given->sin_addr);
 	else if (class_length(given->sin_addr) < 0)
 		return -EINVAL;
 	else
-		interface->destination = given->sin_addr;
-	return 0;
+		address.peer = address_ipv4(&given->sin_addr);
+	return change(interface, former, &address);
 }
 
 int interface_address_request(struct interface *interface, unsigned int request,
 			      struct ifreq *ifreq)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
+	struct sockaddr_in answer = {.sin_family = AF_INET};
+	const struct state_address *address;
+	char label[IFNAMSIZ] = "";
 
+	/* "tun0:1" is the label of another address of tun0. */
+	if (strncmp(ifreq->ifr_name, interface->tun.name, IFNAMSIZ) != 0)
+		memcpy(label, ifreq->ifr_name, IFNAMSIZ - 1);
 	if (interface_address_is_setting(request)) {
-		memcpy(&address, &ifreq->ifr_addr, sizeof(address));
-		return set(interface, request, &address);
+		memcpy(&answer, &ifreq->ifr_addr, sizeof(answer));
+		return set(interface, label, request, &answer);
 	}
-	if (!interface->has_address)
+	address = state_address_labelled(&interface->state, label);
+	if (!address)
 		return -EADDRNOTAVAIL;
-	address.sin_addr = request == SIOCGIFADDR      ? interface->address
-			   : request == SIOCGIFNETMASK ? interface->mask
-			   : request == SIOCGIFBRDADDR ? interface->broadcast
-						       : interface->destination;
-	memcpy(&ifreq->ifr_addr, &address, sizeof(address));
+	answer.sin_addr = request == SIOCGIFADDR      ? address->local.ipv4
+			  : request == SIOCGIFNETMASK ? mask_of(address->length)
+			  : request == SIOCGIFBRDADDR ? address->broadcast.ipv4
+						      : address->peer.ipv4;
+	memcpy(&ifreq->ifr_addr, &answer, sizeof(answer));
 	return 0;
 }

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "client/wrap/call.h"
 #include "client/wrap/interface.h"
 #include "client/wrap/interface_request.h"
 #include "client/wrap/memory.h"
+#include "client/wrap/network.h"
 #include "common/descriptor.h"
 
 /* A bound for the interfaces of a machine, far above the largest that are seen. */
@@ -25,17 +25,6 @@ struct ifconf_32 {
 	uint32_t buffer;
 };
 
-/* Is the program in the supervisor's network namespace? */
-static bool is_same_network(pid_t thread)
-{
-	struct stat theirs, ours;
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)thread);
-	return stat(path, &theirs) == 0 && stat("/proc/self/ns/net", &ours) == 0 &&
-	       theirs.st_ino == ours.st_ino;
-}
-
 /* Ask the kernel for its list, into the first entries. Return how many bytes; -1 with errno. */
 static int kernel_list(struct ifreq *entries)
 {
@@ -45,22 +34,32 @@ static int kernel_list(struct ifreq *entries)
 	return fd < 0 || ioctl(fd, SIOCGIFCONF, &list) < 0 ? -1 : list.ifc_len;
 }
 
-/* Append the tunnels' interfaces that have an address. Return how many entries there are then. */
+/* Write the entry of an address. */
+static void entry_set(struct ifreq *entry, const struct interface *interface,
+		      const struct state_address *address)
+{
+	struct sockaddr_in shown = {.sin_family = AF_INET, .sin_addr = address->local.ipv4};
+	const char *label = address->label[0] ? address->label : interface->tun.name;
+
+	memset(entry, 0, sizeof(*entry));
+	memcpy(entry->ifr_name, label, IFNAMSIZ);
+	memcpy(&entry->ifr_addr, &shown, sizeof(shown));
+}
+
+/* Append the tunnels' IPv4 addresses. Return how many entries there are then. */
 static size_t tunnels_append(struct interfaces *interfaces, struct ifreq *entries, size_t count)
 {
 	struct interface *interface, *next;
 
 	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
-		struct sockaddr_in address = {.sin_family = AF_INET,
-					      .sin_addr = interface->address};
+		const struct interface_state *state = &interface->state;
 
-		if (!interface->has_address || count == ENTRIES_MAX ||
-		    !interface_refresh(interfaces, interface))
+		if (!state->address_count || !interface_refresh(interfaces, interface))
 			continue;
-		memset(&entries[count], 0, sizeof(entries[count]));
-		memcpy(entries[count].ifr_name, interface->tun.name, IFNAMSIZ);
-		memcpy(&entries[count].ifr_addr, &address, sizeof(address));
-		count++;
+		for (size_t i = 0; i < state->address_count && count < ENTRIES_MAX; i++) {
+			if (state->addresses[i].local.kind == ADDRESS_IPV4)
+				entry_set(&entries[count++], interface, &state->addresses[i]);
+		}
 	}
 	return count;
 }
@@ -94,7 +93,7 @@ int interface_list(struct interfaces *interfaces, const struct call *call)
 	size_t count;
 	int length;
 
-	if (!is_same_network(call->thread) ||
+	if (!network_is_ours(call->thread) ||
 	    memory_copy(call, list_read, call->argument, list_size, false) < 0)
 		return INTERFACE_REQUEST_PASS;
 	if (call->is_32_bit) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/wrap/interface_request.h"
 
-#include <err.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_tun.h>
@@ -12,38 +11,12 @@
 #include "client/wrap/call.h"
 #include "client/wrap/interface_address.h"
 #include "client/wrap/interface_list.h"
+#include "client/wrap/interface_route.h"
 #include "client/wrap/memory.h"
-
-/* Bytes. The kernel's ETH_MIN_MTU, MAX_MTU of tun.c, and that less an Ethernet header. */
-#define MTU_MIN 68
-#define MTU_MAX_TUN 65535
-#define MTU_MAX_TAP 65521
-
-/* The flags that SIOCSIFFLAGS may change: __dev_change_flags() in the kernel. */
-#define FLAGS_CHANGED                                                                    \
-	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | \
-	 IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI)
 
 static bool is_tap(const struct interface *interface)
 {
 	return interface->tun.flags & IFF_TAP;
-}
-
-static short shown_flags(const struct interface *interface)
-{
-	unsigned int flags =
-		interface->flags | (is_tap(interface) ? IFF_BROADCAST : IFF_POINTOPOINT);
-
-	if (flags & IFF_UP && interface->tun.carrier && interface->tun.queues)
-		flags |= IFF_RUNNING;
-	return (short)flags;
-}
-
-static int set_mtu(struct interfaces *interfaces, struct interface *interface, int mtu)
-{
-	if (mtu < MTU_MIN || mtu > (is_tap(interface) ? MTU_MAX_TAP : MTU_MAX_TUN))
-		return -EINVAL;
-	return interface_set_mtu(interfaces, interface, mtu) < 0 ? -errno : 0;
 }
 
 static void get_hardware_address(const struct interface *interface, struct ifreq *ifreq)
@@ -57,17 +30,9 @@ static void get_hardware_address(const struct interface *interface, struct ifreq
 
 static int set_hardware_address(struct interface *interface, const struct ifreq *ifreq)
 {
-	static const unsigned char zero[sizeof(interface->tun.address)];
-	const unsigned char *address = (const unsigned char *)ifreq->ifr_hwaddr.sa_data;
-
-	if (!is_tap(interface))
-		return -EOPNOTSUPP;
-	if (ifreq->ifr_hwaddr.sa_family != interface->tun.type)
+	if (is_tap(interface) && ifreq->ifr_hwaddr.sa_family != interface->tun.type)
 		return -EINVAL;
-	if (mac_is_multicast(address) || memcmp(address, zero, sizeof(zero)) == 0)
-		return -EADDRNOTAVAIL;
-	memcpy(interface->tun.address, address, sizeof(zero));
-	return 0;
+	return interface_set_mac(interface, (const unsigned char *)ifreq->ifr_hwaddr.sa_data);
 }
 
 /* ------------------------------------------------------------------------------ ethtool */
@@ -118,7 +83,7 @@ static int get(const struct interface *interface, unsigned int request, struct i
 {
 	switch (request) {
 	case SIOCGIFFLAGS:
-		ifreq->ifr_flags = shown_flags(interface);
+		ifreq->ifr_flags = (short)interface_flags(interface);
 		return 0;
 	case SIOCGIFMETRIC:
 		ifreq->ifr_metric = 0;
@@ -150,17 +115,17 @@ static int set(struct interfaces *interfaces, struct interface *interface, unsig
 {
 	switch (request) {
 	case SIOCSIFFLAGS:
-		interface->flags = (interface->flags & ~FLAGS_CHANGED) |
-				   ((unsigned short)ifreq->ifr_flags & FLAGS_CHANGED);
+		interface_set_flags(interface, (unsigned short)ifreq->ifr_flags, ~0u);
 		return 0;
 	case SIOCSIFMTU:
-		return set_mtu(interfaces, interface, ifreq->ifr_mtu);
+		return interface_change_mtu(interfaces, interface, ifreq->ifr_mtu);
 	case SIOCSIFHWADDR:
 		return set_hardware_address(interface, ifreq);
 	case SIOCSIFTXQLEN:
 		if (ifreq->ifr_qlen < 0)
 			return -EINVAL;
 		interface->transmit_queue = ifreq->ifr_qlen;
+		interface_changed(interface);
 		return 0;
 	default:
 		/* SIOCSIFNAME, SIOCSIFMETRIC, SIOCSIFMAP, multicast addresses and others. */
@@ -187,14 +152,6 @@ static bool is_setting(unsigned int request)
 	}
 }
 
-/* Tell the broker the new address. A broker that refuses it changes nothing for the program. */
-static void publish(struct interfaces *interfaces, const struct interface *interface)
-{
-	if (interface_publish_address(interfaces, interface) < 0)
-		warnx("%s: the broker does not answer for this interface's address: %s",
-		      interface->tun.name, memtun_error(interfaces->memtun));
-}
-
 /* Carry out a request about this interface. */
 static int carry_out(struct interfaces *interfaces, struct interface *interface,
 		     const struct call *call, struct ifreq *ifreq)
@@ -210,7 +167,7 @@ static int carry_out(struct interfaces *interfaces, struct interface *interface,
 	if (interface_address_is_request(request)) {
 		result = interface_address_request(interface, request, ifreq);
 		if (result == 0 && interface_address_is_setting(request))
-			publish(interfaces, interface);
+			interface_publish(interfaces, interface);
 		return result;
 	}
 	return is_setting(request) ? set(interfaces, interface, request, ifreq)
@@ -241,7 +198,7 @@ static struct interface *find(struct interfaces *interfaces, unsigned int reques
 	}
 	memcpy(label, ifreq->ifr_name, IFNAMSIZ);
 	label[IFNAMSIZ - 1] = '\0';
-	/* "tun0:1" is another address of tun0; there is only one here. */
+	/* "tun0:1" is the label of another address of tun0. */
 	label[strcspn(label, ":")] = '\0';
 	return interface_find(interfaces, label);
 }
@@ -255,9 +212,10 @@ int interface_request(struct interfaces *interfaces, const struct call *call, ch
 	int result;
 
 	name[0] = '\0';
-	if (LIST_EMPTY(&interfaces->list) || call->request == SIOCADDRT ||
-	    call->request == SIOCDELRT)
+	if (LIST_EMPTY(&interfaces->list))
 		return INTERFACE_REQUEST_PASS;
+	if (call->request == SIOCADDRT || call->request == SIOCDELRT)
+		return interface_route_request(interfaces, call);
 	if (call->request == SIOCGIFCONF)
 		return interface_list(interfaces, call);
 	if (memory_copy(call, &ifreq, call->argument, size, false) < 0)

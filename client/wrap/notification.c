@@ -52,6 +52,19 @@ static int notification_give(struct call *call, int fd, int flags)
 	return ioctl(call->channel, SECCOMP_IOCTL_NOTIF_ADDFD, &given);
 }
 
+static int notification_give_at(struct call *call, int fd, int flags, int number)
+{
+	struct seccomp_notif_addfd given = {
+		.id = call->id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND | SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (unsigned int)fd,
+		.newfd = (unsigned int)number,
+		.newfd_flags = (unsigned int)flags & O_CLOEXEC,
+	};
+
+	return ioctl(call->channel, SECCOMP_IOCTL_NOTIF_ADDFD, &given);
+}
+
 static bool notification_is_waiting(const struct call *call)
 {
 	uint64_t id = call->id;
@@ -63,6 +76,7 @@ static const struct call_operations operations = {
 	.answer = notification_answer,
 	.pass = notification_pass,
 	.give = notification_give,
+	.give_at = notification_give_at,
 	.is_waiting = notification_is_waiting,
 };
 
@@ -108,6 +122,43 @@ static const struct numbers native = {
 #endif
 };
 
+/* The calls on sockets, which are reported on the native architecture only. */
+static const struct socket_call {
+	int number;
+	enum call_kind kind;
+	const char *name;
+} socket_calls[] = {
+	{SYS_socket, CALL_SOCKET, "socket"},
+	{SYS_bind, CALL_BIND, "bind"},
+	{SYS_connect, CALL_CONNECT, "connect"},
+	{SYS_getsockname, CALL_GETSOCKNAME, "getsockname"},
+	{SYS_getpeername, CALL_GETPEERNAME, "getpeername"},
+	{SYS_setsockopt, CALL_SETSOCKOPT, "setsockopt"},
+	{SYS_getsockopt, CALL_GETSOCKOPT, "getsockopt"},
+	{SYS_sendto, CALL_SENDTO, "sendto"},
+	{SYS_sendmsg, CALL_SENDMSG, "sendmsg"},
+	{SYS_sendmmsg, CALL_SENDMMSG, "sendmmsg"},
+	{SYS_recvfrom, CALL_RECVFROM, "recvfrom"},
+	{SYS_recvmsg, CALL_RECVMSG, "recvmsg"},
+	{SYS_recvmmsg, CALL_RECVMMSG, "recvmmsg"},
+};
+
+/* Find out whether it is a call on a socket, and which one. */
+static bool socket_call_decode(struct call *call, const struct seccomp_data *data)
+{
+	for (size_t i = 0; i < sizeof(socket_calls) / sizeof(socket_calls[0]); i++) {
+		if (call->is_32_bit || socket_calls[i].number != data->nr)
+			continue;
+		call->kind = socket_calls[i].kind;
+		call->name = socket_calls[i].name;
+		call->fd = (int)data->args[0];
+		for (size_t j = 0; j < 6; j++)
+			call->arguments[j] = (unsigned long)data->args[j];
+		return true;
+	}
+	return false;
+}
+
 /* Find out which system call it is. */
 static void call_decode(struct call *call, const struct seccomp_data *data)
 {
@@ -125,6 +176,8 @@ static void call_decode(struct call *call, const struct seccomp_data *data)
 		call->argument = (unsigned long)arguments[2];
 		return;
 	}
+	if (socket_call_decode(call, data))
+		return;
 	call->kind = CALL_OPEN;
 	call->directory = (int)arguments[0];
 	if (data->nr == numbers->open) {

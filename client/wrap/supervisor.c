@@ -79,8 +79,7 @@ static int program_start(struct supervisor *supervisor)
 	}
 	supervisor->listener = descriptor_take(&way.launch.listener);
 	supervisor->program = way.launch.child;
-	devices_init(&supervisor->answerer.devices, supervisor->memtun,
-		     &supervisor->settings->choice);
+	answerer_init(&supervisor->answerer, supervisor->memtun, &supervisor->settings->choice);
 	supervisor->answerer.trace = supervisor->settings->trace;
 	launch_go(&way.launch, way.preloads);
 	tell(supervisor, SUPERVISOR_STARTED, supervisor->program);
@@ -103,8 +102,9 @@ static void give_up(int standard)
 static void close_inherited(const struct supervisor *supervisor)
 {
 	const int kept[] = {
-		supervisor->listener,          supervisor->front,     supervisor->signals,
-		memtun_fd(supervisor->memtun), supervisor->server.fd,
+		supervisor->listener,  supervisor->front,
+		supervisor->signals,   memtun_fd(supervisor->memtun),
+		supervisor->server.fd, supervisor->answerer.netlink.epoll,
 	};
 	unsigned int from = STDERR_FILENO + 1;
 
@@ -232,6 +232,7 @@ static void supervisor_loop(struct supervisor *supervisor)
 		SIGNALS,
 		FRONT,
 		BROKER,
+		NETLINK,
 		LIBRARY
 	};
 
@@ -241,15 +242,22 @@ static void supervisor_loop(struct supervisor *supervisor)
 			[SIGNALS] = {.fd = supervisor->signals, .events = POLLIN},
 			[FRONT] = {.fd = supervisor->front},
 			[BROKER] = {.fd = memtun_fd(supervisor->memtun), .events = POLLIN},
+			[NETLINK] = {.fd = supervisor->answerer.netlink.epoll, .events = POLLIN},
 		};
 		size_t count = preload_server_poll(&supervisor->server, polled + LIBRARY);
 
-		if (poll(polled, LIBRARY + count, -1) < 0)
+		if (poll(polled, LIBRARY + count, netlink_timeout(&supervisor->answerer.netlink)) <
+		    0)
 			continue;
 		notification_serve(supervisor, polled[LISTENER].revents);
 		library_serve(supervisor, polled + LIBRARY, count);
-		if (polled[BROKER].revents)
+		/* Events that came with an answer wait without a trace in the socket. */
+		if (polled[BROKER].revents || supervisor->answerer.netlink.count)
 			memtun_dispatch(supervisor->memtun);
+		answer_events(&supervisor->answerer);
+		if (polled[NETLINK].revents)
+			netlink_dispatch(&supervisor->answerer.netlink);
+		netlink_held_check(&supervisor->answerer.netlink);
 		front_serve(supervisor, polled[FRONT].revents);
 		if (polled[SIGNALS].revents && !children_reap(supervisor))
 			return;
@@ -270,7 +278,7 @@ int supervisor_run(const struct wrap_settings *settings, int front)
 	if (status == 0) {
 		detach(&supervisor);
 		supervisor_loop(&supervisor);
-		devices_free(&supervisor.answerer.devices);
+		answerer_free(&supervisor.answerer);
 	} else {
 		tell(&supervisor, SUPERVISOR_REFUSED, status);
 	}

@@ -23,18 +23,29 @@ user_broker_start() {
 	read -r _ <"$scratch/ready" || fail "memtund did not start"
 }
 
+# word_size PROGRAM: prints byte 4 of an ELF file, its class: 01 for 32 bits, 02 for 64.
+word_size() {
+	od -An -tx1 -j4 -N1 "$1" | tr -d ' '
+}
+
 # word_size_or_skip: skips where memtun was built for another word size than this system's programs,
 # which a 32-bit memtun does not wrap.
 word_size_or_skip() {
-	# Byte 4 of an ELF file is its class.
-	[ "$(od -An -tx1 -j4 -N1 "$scratch/bin/wrap-program")" = "$(od -An -tx1 -j4 -N1 /bin/sh)" ] ||
+	[ "$(word_size "$scratch/bin/wrap-program")" = "$(word_size /bin/sh)" ] ||
 		skip "memtun is built for another word size than /bin/sh"
+}
+
+# rtnetlink_or_skip: skips where memtun was built for 32 bits, which leaves rtnetlink to the kernel.
+rtnetlink_or_skip() {
+	[ "$(word_size "$scratch/bin/wrap-program")" = 02 ] ||
+		skip "memtun is built for 32 bits, and leaves rtnetlink to the kernel"
 }
 
 # container_enter [CAPABILITY...]: from now on, $container is the prefix of a command that runs in a
 # container with Docker's default profile and these capabilities, without namespaces of its own, and
-# without /dev/net/tun.
+# without /dev/net/tun. $container_options has more options of bwrap.
 container=
+container_options=
 container_enter() {
 	profile=/usr/share/gocode/src/github.com/docker/docker/profiles/seccomp/default.json
 	command -v bwrap >/dev/null || skip "no bwrap here (Debian: bubblewrap)"
@@ -50,7 +61,7 @@ container_enter() {
 	done
 	cat >"$scratch/bin/in-container" <<-END
 		#!/bin/sh
-		exec bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp \\
+		exec bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp $container_options \\
 			--bind "$scratch" "$scratch" --die-with-parent --cap-drop ALL $granted \\
 			--seccomp 9 -- "\$@" 9<"$scratch/filter"
 	END
