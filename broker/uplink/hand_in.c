@@ -5,7 +5,6 @@
 #include <ev.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,11 +188,24 @@ static int received_check(const struct received *received, struct fault *fault)
 	return 0;
 }
 
+/*
+ * Return whether one more record has come. An empty one looks like the end of the socket, so where
+ * the client has closed its end, an empty record without descriptors is not noticed.
+ */
+static bool hand_in_has_more(int fd)
+{
+	struct received more;
+	bool has_more =
+		received_read(&more, fd) == 0 &&
+		(more.length || more.count || more.flags & MSG_CTRUNC || !descriptor_hung_up(fd));
+
+	received_close(&more);
+	return has_more;
+}
+
 /* Receive and check the record, which must be the only one. */
 static int hand_in_receive(int fd, struct received *received, struct fault *fault)
 {
-	int unread = 0;
-
 	if (received_read(received, fd) < 0 && errno == EAGAIN)
 		return fault_set(fault, ENODATA, NOTHING);
 	if (received->length < 0)
@@ -201,7 +213,7 @@ static int hand_in_receive(int fd, struct received *received, struct fault *faul
 				 strerror(errno));
 	if (received_check(received, fault) < 0)
 		return -1;
-	if (ioctl(fd, FIONREAD, &unread) == 0 && unread)
+	if (hand_in_has_more(fd))
 		return fault_set(fault, EINVAL, "more than one record has come");
 	return 0;
 }

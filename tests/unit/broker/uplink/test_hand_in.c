@@ -167,21 +167,29 @@ static void a_record_that_is_not_valid_is_refused_with_all_that_came(void **stat
 
 static void a_second_record_is_refused(void **state)
 {
+	static const struct {
+		size_t length, descriptors;
+	} seconds[] = {{1, 1}, {1, 0}, {0, 0}, {0, 1}};
 	struct broker_fixture *fixture = *state;
-	char text[200];
-	uint32_t id;
-	int ends[2], through;
 
-	foreign_pair(SOCK_SEQPACKET, ends);
-	through = hand_in_opened(&fixture->client, &id);
-	assert_int_equal(hand_in_sent(through, "\1", 1, ends, 1), 0);
-	assert_int_equal(hand_in_sent(through, "\1", 1, ends, 1), 0);
-	assert_int_equal(hand_in_used(&fixture->client, id, text), EINVAL);
-	assert_non_null(strstr(text, "more than one record"));
-	close(through);
-	close(ends[0]);
-	assert_true(fd_ended(ends[1]));
-	close(ends[1]);
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
+		char text[200];
+		uint32_t id;
+		int ends[2], through;
+
+		foreign_pair(SOCK_SEQPACKET, ends);
+		through = hand_in_opened(&fixture->client, &id);
+		assert_int_equal(hand_in_sent(through, "\1", 1, ends, 1), 0);
+		assert_int_equal(hand_in_sent(through, "\1", seconds[i].length, ends,
+					      seconds[i].descriptors),
+				 0);
+		assert_int_equal(hand_in_used(&fixture->client, id, text), EINVAL);
+		assert_non_null(strstr(text, "more than one record"));
+		close(through);
+		close(ends[0]);
+		assert_true(fd_ended(ends[1]));
+		close(ends[1]);
+	}
 }
 
 /* With room for `room` descriptors in the broker, hand in two. Return the error, and its text. */
