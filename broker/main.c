@@ -249,6 +249,8 @@ int main(int argc, char **argv)
 	}
 	/* The broker outlives the reader of its log. */
 	signal(SIGPIPE, SIG_IGN);
+	/* A client can make the kernel send it (F_SETOWN, O_ASYNC) for a descriptor handed in. */
+	signal(SIGIO, SIG_IGN);
 	if (raise_limit(&daemon.inherited.files) < 0)
 		log_line(LOG_LEVEL_WARNING, "cannot raise the limit of descriptors: %s",
 			 strerror(errno));

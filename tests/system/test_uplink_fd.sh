@@ -145,6 +145,15 @@ for kind in kinds if sys.argv[1] == "sockets" else ():
     near.send((struct.pack("!I", 60) if kind == socket.SOCK_STREAM else b"") + frame(1))
     assert far.recv(2000) == frame(1)
     assert there.getblocking() and not fcntl.fcntl(there, fcntl.F_GETFL) & os.O_NONBLOCK
+    # SIGIO, which the client has the kernel send to the broker, does not end it.
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.connect(os.environ["MEMTUN_SOCKET"])
+    broker, _, _ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    control.close()
+    fcntl.fcntl(there, fcntl.F_SETOWN, broker)
+    fcntl.fcntl(there, fcntl.F_SETFL, fcntl.fcntl(there, fcntl.F_GETFL) | os.O_ASYNC)
+    near.send((struct.pack("!I", 60) if kind == socket.SOCK_STREAM else b"") + frame(4))
+    assert far.recv(2000) == frame(4)
     there.close(), here.close(), near.close(), far.close()
     memtun("wait", "far", "down")
     memtun("wait", "near", "down")
