@@ -85,9 +85,13 @@ static int fd_check(struct fd_uplink *fd_uplink, const struct attribute_set *opt
 	const struct handed_port *port = &fd_uplink->port;
 	enum memtun_mode mode = (enum memtun_mode)attribute_set_number(options, MEMTUN_A_MODE);
 
-	if (!port->is_device &&
-	    attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_DEVICE)
+	bool of_command = attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_DEVICE;
+
+	if (of_command && !port->is_device)
 		return fault_set(fault, EINVAL, "the descriptor is a socket, not a device");
+	if (of_command && attribute_set_number(options, MEMTUN_A_PI))
+		return fault_set(fault, EINVAL,
+				 "an uplink of type device has no packet information");
 	if (mode && port->is_device && mode != port->mode)
 		return fault_set(fault, EINVAL, "'%s' is a %s interface", port->device,
 				 port->mode == MEMTUN_TUN ? "TUN" : "TAP");

@@ -67,6 +67,8 @@ int uplink_descriptor_check(const struct uplink_descriptor *descriptor,
 		return command_fail(EXIT_USAGE, "an uplink of type fd takes no device");
 	if (is_device && descriptor->fd >= 0)
 		return command_fail(EXIT_USAGE, "an uplink of type device takes no fd");
+	if (is_device && attribute_set_number(&options->set, MEMTUN_A_PI))
+		return command_fail(EXIT_USAGE, "an uplink of type device takes no pi");
 	if (descriptor->pid >= 0 && descriptor->until >= 0)
 		return command_fail(EXIT_USAGE, "pid or until, not both");
 	return 0;

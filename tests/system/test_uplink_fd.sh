@@ -207,6 +207,7 @@ memtun("uplink", "add", "x", "bridge", "wire", "type", "fd", "fd", fd, fds=[fd],
 memtun("uplink", "add", "x", "bridge", "wire", "type", "fd", "fd", 77, fails="usage: descriptor 77 is not open")
 memtun("uplink", "add", "x", "bridge", "wire", "type", "fd", fails="usage: needs fd")
 memtun("uplink", "add", "x", "bridge", "wire", "type", "device", "fd", fd, fds=[fd], fails="usage: takes no fd")
+memtun("uplink", "add", "x", "bridge", "wire", "type", "device", "pi", fails="usage: takes no pi")
 memtun("uplink", "add", "x", "bridge", "wire", "type", "bess", "path", "/x", "pid", 1, fails="usage: for the types")
 memtun("uplink", "add", "x", "bridge", "wire", "type", "fd", "fd", fd, "pid", 1, "until", fd, fds=[fd],
        fails="usage: not both")
