@@ -48,11 +48,11 @@ static void fd_life_ended(struct life *life)
 static bool fd_delete_if_dead(struct uplink *uplink)
 {
 	struct life *life = &container_of(uplink, struct fd_uplink, uplink)->life;
-	bool has_ended = life_has_ended(life);
 
-	if (has_ended)
-		fd_life_ended(life);
-	return has_ended;
+	if (!life_has_ended(life))
+		return lane_close_dead(&uplink->lane);
+	fd_life_ended(life);
+	return true;
 }
 
 /* Put what the kernel has told into the options, from which records of the uplink are made. */

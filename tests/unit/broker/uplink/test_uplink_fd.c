@@ -112,6 +112,26 @@ static void a_name_is_free_as_soon_as_the_life_has_ended(void **state)
 	close(ends[1]);
 }
 
+static void a_name_is_free_as_soon_as_the_other_side_has_closed(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct uplinks *uplinks = fixture->broker->uplinks;
+
+	for (enum socket_type type = 0; type < SOCKET_TYPES; type++) {
+		struct port *port;
+		int ends[2];
+
+		foreign_pair(types[type], ends);
+		fd_uplink_added(fixture, "u", ends[0], -1, "");
+		close(ends[0]);
+		port = &uplink_find(uplinks, "u")->port;
+		assert_false(port->operations->delete_if_dead(port));
+		close(ends[1]);
+		assert_true(port->operations->delete_if_dead(port));
+		assert_null(uplink_find(uplinks, "u"));
+	}
+}
+
 /* ------------------------------------------------------------------------------ refusals */
 
 static void what_is_neither_a_device_nor_a_socket_is_refused(void **state)
@@ -571,6 +591,7 @@ int main(void)
 		WITH_BROKER(a_life_that_the_broker_holds_itself_is_refused),
 		WITH_BROKER(a_life_that_has_ended_is_refused),
 		WITH_BROKER(the_end_of_a_process_deletes_the_uplink_with_an_event),
+		WITH_BROKER(a_name_is_free_as_soon_as_the_other_side_has_closed),
 		WITH_BROKER(a_half_closed_life_socket_is_an_end_and_unread_bytes_are_none),
 		WITH_BROKER(frames_from_before_the_end_of_the_life_are_forwarded),
 		WITH_BROKER(a_closed_datagram_socket_is_found_and_the_uplink_deleted),
