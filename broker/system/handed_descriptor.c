@@ -269,6 +269,8 @@ static int socket_ask(const struct handed_pair *handed, const struct statx *stat
 	inode = (ino_t)status->stx_ino;
 	if (socket_ask_peer(inode, diag, &peer, fault) < 0)
 		return -1;
+	if (peer == inode)
+		return fault_set(fault, ELOOP, "the socket is connected to itself");
 	port->inode = peer ? inode : 0;
 	return socket_check_own(handed, handed->fd, inode, peer, true, fault);
 }

@@ -42,7 +42,7 @@ struct handed_life {
 /*
  * Find out what handed->fd is. -1 with the fault filled: EINVAL (it can't be a port), EBADFD (a
  * device without an interface), ENOTCONN, EPIPE (the other side has closed it), EEXIST (this
- * process has it already), ELOOP (this process has its other end).
+ * process has it already), ELOOP (this process has its other end, or it is its own other end).
  */
 int handed_port_ask(const struct handed_pair *handed, struct socket_diag *diag,
 		    struct handed_port *port, struct fault *fault);

@@ -243,6 +243,19 @@ static void a_second_copy_and_the_other_end_of_a_port_are_refused(void **state)
 	}
 }
 
+static void a_datagram_socket_that_is_connected_to_itself_is_refused(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct sockaddr_un name;
+	socklen_t size = sizeof(name);
+	int fd = socket_made(AF_UNIX, SOCK_DGRAM);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, size), 0);
+	fd_uplink_refused(fixture, ELOOP, "connected to itself", fd, -1, "");
+	close(fd);
+}
+
 static void the_clients_ends_of_the_brokers_own_sockets_are_refused(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -578,12 +591,14 @@ int main(void)
 		WITH_BROKER(the_uplink_is_deleted_when_the_other_side_closes),
 		WITH_BROKER(the_uplink_is_deleted_when_its_life_ends),
 		WITH_BROKER(a_name_is_free_as_soon_as_the_life_has_ended),
+		WITH_BROKER(a_name_is_free_as_soon_as_the_other_side_has_closed),
 		WITH_BROKER(what_is_neither_a_device_nor_a_socket_is_refused),
 		WITH_BROKER(a_device_without_an_interface_is_refused),
 		WITH_BROKER(sockets_of_other_families_are_refused),
 		WITH_BROKER(sockets_that_are_not_connected_are_refused),
 		WITH_BROKER(a_socket_that_was_closed_at_the_other_side_is_refused),
 		WITH_BROKER(a_second_copy_and_the_other_end_of_a_port_are_refused),
+		WITH_BROKER(a_datagram_socket_that_is_connected_to_itself_is_refused),
 		WITH_BROKER(the_clients_ends_of_the_brokers_own_sockets_are_refused),
 		WITH_BROKER(a_search_that_fails_refuses),
 		WITH_BROKER(a_refused_uplink_keeps_no_descriptor),
@@ -591,7 +606,6 @@ int main(void)
 		WITH_BROKER(a_life_that_the_broker_holds_itself_is_refused),
 		WITH_BROKER(a_life_that_has_ended_is_refused),
 		WITH_BROKER(the_end_of_a_process_deletes_the_uplink_with_an_event),
-		WITH_BROKER(a_name_is_free_as_soon_as_the_other_side_has_closed),
 		WITH_BROKER(a_half_closed_life_socket_is_an_end_and_unread_bytes_are_none),
 		WITH_BROKER(frames_from_before_the_end_of_the_life_are_forwarded),
 		WITH_BROKER(a_closed_datagram_socket_is_found_and_the_uplink_deleted),
