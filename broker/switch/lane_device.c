@@ -6,8 +6,8 @@
  * down, is counted.
  *
  * O_NONBLOCK belongs to the open file, so a client that has handed in a device can clear it at any
- * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 5.11 has it
- * not for this device and fails with EOPNOTSUPP. There the lane sets O_NONBLOCK before each call.
+ * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 6.4
+ * fails with EOPNOTSUPP for this device. There the lane sets O_NONBLOCK before each call.
  */
 #include <errno.h>
 #include <poll.h>
