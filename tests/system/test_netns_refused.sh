@@ -98,7 +98,13 @@ refused "cannot unmount the tmpfs on /tmp: Operation not permitted" \
 	$as_user forbid umount2 1 $command,dns=10.0.0.1 -- echo ran
 refused "cannot bind a file over /etc/resolv.conf: No such file or directory" \
 	as_root "mount -t tmpfs none /etc; exec $command,dns=10.0.0.1 -- echo ran"
-refused "cannot open a netlink socket: Operation not permitted" \
-	$as_user forbid socket 1:16 $command -- echo ran
+# For i386, where socketcall(2) has the arguments in memory, the filter forbids all kinds of sockets.
+# Byte 4 of an ELF file is its class.
+if [ "$(od -An -tx1 -j4 -N1 "$forbid")" = " 02" ]; then
+	refused "cannot open a netlink socket: Operation not permitted" \
+		$as_user forbid socket 1:16 $command -- echo ran
+else
+	echo "skipped a part: a filter for 32 bits cannot forbid netlink sockets alone"
+fi
 refused "cannot pass on the capabilities of the network: " $as_user forbid capset 1 $command -- echo ran
 ok "each later step that fails is told, and leaves no port"
