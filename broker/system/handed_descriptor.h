@@ -27,7 +27,7 @@ struct handed_port {
 	bool is_device;
 	enum memtun_socket socket; /* of a socket */
 	ino_t inode;               /* of a socket; 0: sock_diag(7) does not tell about it */
-	/* Of a device. */
+	/* The following members are set for a device only. */
 	enum memtun_mode mode;
 	struct frame_format format;
 	char device[MEMTUN_NAME_SIZE];

@@ -62,15 +62,15 @@ struct call {
 	const char *name; /* of the system call */
 	pid_t thread;
 	bool is_32_bit; /* on a 64-bit kernel: another layout of structures */
-	/* Of an open. */
+	/* These members are set for open(2), openat(2) and openat2(2) only. */
 	int directory;
 	unsigned long path;
 	unsigned long flags;
 	unsigned long how; /* of openat2: where the flags are; 0: they are in `flags` */
 	unsigned long how_size;
-	/* Of a call on a socket. */
+	/* The arguments of a call on a socket, such as bind(2). */
 	unsigned long arguments[6];
-	/* Of an ioctl, and of a call on a socket but socket(2). */
+	/* An ioctl has these three members; a call on an existing socket has `fd`. */
 	int fd;
 	unsigned int request;
 	unsigned long argument;

@@ -94,8 +94,8 @@ int interface_delete(struct interfaces *interfaces, struct interface *interface)
 void interface_publish(struct interfaces *interfaces, const struct interface *interface);
 
 /*
- * Do the same for all. An interface whose queues are detached (TUNSETQUEUE) stays, though the
- * broker has no tunnel for it.
+ * Do what interface_refresh() does, for each interface. An interface whose queues are detached
+ * (TUNSETQUEUE) stays, though the broker has no tunnel for it.
  */
 void interface_refresh_all(struct interfaces *interfaces);
 

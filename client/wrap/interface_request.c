@@ -205,7 +205,7 @@ static struct interface *find(struct interfaces *interfaces, unsigned int reques
 
 int interface_request(struct interfaces *interfaces, const struct call *call, char name[IFNAMSIZ])
 {
-	/* Of a program in which the union's largest members, pointers, have 4 bytes. */
+	/* A 32-bit program has a struct ifreq of 32 bytes, because its pointers have 4 bytes. */
 	size_t size = call->is_32_bit ? 32 : sizeof(struct ifreq);
 	struct ifreq ifreq = {0};
 	struct interface *interface;

@@ -23,10 +23,11 @@ struct interface_found interface_route_find(struct interfaces *interfaces,
 					    const struct address *address);
 
 /*
- * Return the interface in whose prefix the gateway lies. NULL: none of ours. The halves of a
- * default route, 0.0.0.0/1 and 128.0.0.0/1, are no such prefix: the gateway of the host's own
- * network is in them, too. An address of another interface of ours can be a gateway: two programs
- * under one memtun wrap are the two ends of a link.
+ * Return the interface in whose prefix the gateway lies. NULL: no tunnel's
+ * interface has such a prefix. The halves of a default route, 0.0.0.0/1 and 128.0.0.0/1, do not
+ * count, because the gateway of the host's own network is in them, too. An address of another
+ * tunnel's interface can be a gateway: two programs under one memtun wrap can be the two ends of a
+ * link.
  */
 struct interface *interface_gateway_find(struct interfaces *interfaces,
 					 const struct address *gateway);

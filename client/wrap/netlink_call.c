@@ -16,7 +16,7 @@
 /* Bytes of the longest datagram that a program may send. */
 #define DATAGRAM_MAX 65536
 
-/* Bytes: no option of SOL_NETLINK that is set is longer than an int. */
+/* The longest option of SOL_NETLINK that a program can set, in bytes: an int. */
 #define OPTION_MAX 256
 
 /* What the functions below return for a call that the kernel is to carry out on the program's

@@ -22,7 +22,7 @@
 /* Milliseconds between two looks at the signals of the threads that wait. */
 #define CHECK_INTERVAL 50
 
-/* Bytes: as long as a datagram of ours or of the kernel can be. */
+/* The longest datagram that the supervisor or the kernel sends, in bytes. */
 #define DATAGRAM_MAX 65536
 
 /* The kernel's ERESTARTSYS: the call is made again after the signal's handler, or is EINTR. */

@@ -169,7 +169,7 @@ static int socket_open(struct netlink_socket *socket)
 		return -1;
 	socket->ours = ends[0];
 	socket->theirs = ends[1];
-	/* Who sends, to be known to have a right or not. */
+	/* Messages name their sender, whose capabilities decide what it may change. */
 	if (setsockopt(socket->ours, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
 	    fstat(socket->theirs, &status) < 0 || end_name(socket->sockets, socket->ours) < 0)
 		return -1;

@@ -19,7 +19,7 @@
 
 struct interfaces;
 
-/* Who answers. */
+/* Which side answers the request: the kernel, the supervisor, or both. */
 enum rtnetlink_part {
 	RTNETLINK_KERNEL, /* the kernel alone */
 	RTNETLINK_OURS,   /* the messages of the reply alone, and then the error or NLMSG_DONE */

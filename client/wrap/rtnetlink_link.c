@@ -157,7 +157,7 @@ static struct rtnetlink_result link_set(const struct request *request, const str
 	char name[IFNAMSIZ];
 
 	if (!interface) {
-		/* The new name of an interface of the kernel must not be one of ours. */
+		/* An interface of the kernel must not get the name of a tunnel's interface. */
 		if (name_read(attributes, IFLA_IFNAME, name) &&
 		    request_interface_named(request, name))
 			return rtnetlink_ours(-EEXIST);

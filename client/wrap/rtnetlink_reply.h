@@ -13,7 +13,7 @@
 /* Bytes: what a page of 4,096 bytes leaves for messages in the kernel, too (NLMSG_GOODSIZE). */
 #define REPLY_DATAGRAM 3700
 
-/* The longest message of ours: that of a link, whose counters are the most of it. */
+/* The longest message that the supervisor writes: a link, whose counters take most of the bytes. */
 #define REPLY_MESSAGE 2048
 
 struct reply {

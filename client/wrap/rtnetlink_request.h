@@ -58,7 +58,7 @@ uint32_t attribute_number(const struct attributes *attributes, unsigned int type
 int attribute_address(const struct attributes *attributes, unsigned int type, unsigned char family,
 		      struct address *address);
 
-/* Find an interface by its number or name, among those that are known. NULL: none of ours. */
+/* Find an interface by its number or name, among those that are known. NULL: there is none. */
 struct interface *request_interface(const struct request *request, int index);
 struct interface *request_interface_named(const struct request *request, const char *name);
 
