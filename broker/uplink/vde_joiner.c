@@ -21,6 +21,7 @@
 
 #include "broker/system/confine.h"
 #include "common/descriptor.h"
+#include "common/descriptor_message.h"
 #include "common/descriptor_reserve.h"
 #include "memtun/protocol.h"
 
@@ -95,20 +96,7 @@ static int child_error(int error)
 /* Send the error, and with 0 the two descriptors. */
 static void child_answer(int fd, int error, const int descriptors[2])
 {
-	union rights control = {.header = {
-					.cmsg_len = CMSG_LEN(2 * sizeof(int)),
-					.cmsg_level = SOL_SOCKET,
-					.cmsg_type = SCM_RIGHTS,
-				}};
-	struct iovec part = {&error, sizeof(error)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (descriptors) {
-		memcpy(CMSG_DATA(&control.header), descriptors, 2 * sizeof(int));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	sendmsg(fd, &message, MSG_NOSIGNAL);
+	descriptor_message_send(fd, &error, sizeof(error), descriptors, descriptors ? 2 : 0, 0);
 }
 
 static _Noreturn void child_run(const char *directory, const char *name, int fd)

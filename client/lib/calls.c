@@ -8,6 +8,7 @@
 
 #include "client/lib/connection.h"
 #include "common/descriptor.h"
+#include "common/descriptor_message.h"
 #include "common/failed.h"
 #include "client/lib/options.h"
 #include "client/lib/record.h"
@@ -208,29 +209,9 @@ static void note_hand_in(const struct memtun_record *record, void *context)
 static int hand_in_send(int through, int fd, int life)
 {
 	const int fds[] = {fd, life};
-	const size_t count = life >= 0 ? 2 : 1;
-	unsigned char byte = (unsigned char)count;
-	union {
-		char room[CMSG_SPACE(sizeof(fds))];
-		struct cmsghdr header;
-	} control = {{0}};
-	struct iovec bytes = {&byte, sizeof(byte)};
-	struct msghdr message = {
-		.msg_iov = &bytes,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = CMSG_SPACE(count * sizeof(int)),
-	};
-	ssize_t sent;
+	const unsigned char count = life >= 0 ? 2 : 1;
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	do {
-		sent = sendmsg(through, &message, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -1 : 0;
+	return descriptor_message_send(through, &count, sizeof(count), fds, count, 0);
 }
 
 /* Give copies of the descriptors to the broker. Return the id of the hand-in that has them. */

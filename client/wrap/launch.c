@@ -15,6 +15,7 @@
 #include "client/wrap/preload_protocol.h"
 #include "client/wrap/wrap.h"
 #include "common/descriptor.h"
+#include "common/descriptor_message.h"
 #include "common/exit_status.h"
 #include "common/failed.h"
 
@@ -34,24 +35,8 @@ enum leave {
 
 static void report_send(int channel, const struct report *report, int listener)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec part = {(void *)(uintptr_t)report, sizeof(*report)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (listener >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-		control.header = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(sizeof(int)),
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-		};
-		memcpy(CMSG_DATA(&control.header), &listener, sizeof(listener));
-	}
-	if (sendmsg(channel, &message, MSG_NOSIGNAL) < 0)
+	if (descriptor_message_send(channel, report, sizeof(*report), &listener, listener >= 0, 0) <
+	    0)
 		_exit(EXIT_OURS);
 }
 

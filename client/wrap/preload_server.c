@@ -8,29 +8,14 @@
 
 #include "client/wrap/preload_protocol.h"
 #include "common/descriptor.h"
+#include "common/descriptor_message.h"
 
 /* ------------------------------------------------------------------------------ answers */
 
 static int answer_send(const struct call *call, const struct preload_answer *answer, int fd)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec part = {(void *)(uintptr_t)answer, sizeof(*answer)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (fd >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-		control.header = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(sizeof(int)),
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-		};
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	}
-	return sendmsg(call->channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+	return descriptor_message_send(call->channel, answer, sizeof(*answer), &fd, fd >= 0,
+				       MSG_DONTWAIT);
 }
 
 static int library_answer(struct call *call, long value)
