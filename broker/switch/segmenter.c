@@ -13,7 +13,7 @@ _Static_assert(FRAME_MAX + BATCH_FRAMES * (FRAME_SEGMENT_HEADERS_MAX + 2 * PIECE
 		       BATCH_READ_MAX * BATCH_STRIDE,
 	       "a batch has room for its pieces");
 
-/* Return the frames of the mask that the port's client does not take as they are. */
+/* Return the GSO frames of the mask that the port's client does not take as they are. */
 static uint64_t frames_to_cut(const struct port *port, const struct batch *batch, uint64_t mask)
 {
 	uint64_t found = 0;
@@ -21,9 +21,25 @@ static uint64_t frames_to_cut(const struct port *port, const struct batch *batch
 	for (; mask; mask &= mask - 1) {
 		const struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
-		if (frame_is_gso(frame) && !frame_segment_is_taken(frame->offload.gso_type,
-								   port->operations->offload(port)))
+		if (!frame_segment_is_taken(frame->offload.gso_type,
+					    port->operations->offload(port)))
 			found |= mask & -mask;
+	}
+	return found;
+}
+
+/* Return which frames that go to one of the ports are GSO frames. */
+static uint64_t frames_gso(const struct touched *touched, const struct batch *batch)
+{
+	const struct port *port;
+	uint64_t all = 0, found = 0;
+
+	SLIST_FOREACH(port, touched, in_touched) {
+		all |= port->pending;
+	}
+	for (; all; all &= all - 1) {
+		if (frame_is_gso(&batch->frames[__builtin_ctzll(all)]))
+			found |= all & -all;
 	}
 	return found;
 }
@@ -102,14 +118,14 @@ static uint64_t ports_deliver_whole(struct touched *touched, struct touched *cut
 				    struct source *source, struct batch *batch,
 				    segmenter_deliver *deliver)
 {
+	uint64_t gso = frames_gso(touched, batch), cut = 0;
 	struct port *port;
-	uint64_t cut = 0;
 
 	while ((port = SLIST_FIRST(touched))) {
 		uint64_t pending = port->pending;
 
 		SLIST_REMOVE_HEAD(touched, in_touched);
-		port->to_cut = frames_to_cut(port, batch, pending);
+		port->to_cut = frames_to_cut(port, batch, pending & gso);
 		cut |= port->to_cut;
 		if (port->to_cut) {
 			SLIST_INSERT_HEAD(cutting, port, in_touched);
