@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes whose descriptor is a TUN or TAP device of the kernel. A read(2) or write(2) transfers one
- * frame, because the device has no call for several. A frame that the device has no room for waits,
- * as in other lanes. A frame that the device refuses, for example with EIO because the interface is
- * down, is counted.
+ * Lanes whose descriptor is a TUN or TAP device of the kernel. One call transfers one frame, because
+ * the device has no call for several. A frame that the device has no room for waits, as in other
+ * lanes. A frame that the device refuses, for example with EIO because the interface is down, is
+ * counted.
  *
  * O_NONBLOCK belongs to the open file, so a client that has handed in a device can clear it at any
- * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 6.4
- * fails with EOPNOTSUPP for this device. There the lane sets O_NONBLOCK before each call.
+ * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 6.4 fails
+ * with EOPNOTSUPP for this device. There the lane sets O_NONBLOCK before each call.
  */
 #include <errno.h>
 #include <poll.h>

@@ -84,7 +84,6 @@ static int fd_check(struct fd_uplink *fd_uplink, const struct attribute_set *opt
 {
 	const struct handed_port *port = &fd_uplink->port;
 	enum memtun_mode mode = (enum memtun_mode)attribute_set_number(options, MEMTUN_A_MODE);
-
 	bool of_command = attribute_set_number(options, MEMTUN_A_TYPE) == MEMTUN_UPLINK_DEVICE;
 
 	if (of_command && !port->is_device)
