@@ -147,6 +147,19 @@ ok() {
 	echo "ok: $*"
 }
 
+# console_until TEXT [OTHER]: reads the console of a virtual machine from the standard input until a
+# line has TEXT or OTHER, and checks that it is TEXT. If neither comes, the time limit of the test ends
+# this.
+console_until() {
+	while IFS= read -r line; do
+		printf '  console: %s\n' "$line" | tr -cd '\n -~'
+		case $line in
+		*"$1"* | *"${2-$1}"*) break ;;
+		esac
+	done
+	has "$line" "$1"
+}
+
 # turns_until COMMAND...: repeats it until it succeeds. Each memtun command makes the broker's loop
 # run at least once, and the awaited state is at most a few iterations away.
 turns_until() {

@@ -11,43 +11,18 @@ have_python || skip "no Python here"
 [ -x "$scratch/bin/lwip-http-client" ] || skip "lwip-http-client is not built (Debian: liblwip-dev)"
 python=${PYTHON:-python3}
 
-cat >"$scratch/web.py" <<'EOF'
-import http.server, socket
-
-DATA = bytes(range(256)) * 2048
-checksum = 0xcbf29ce484222325  # FNV-1a, as examples/lwip-http.h has it
-for byte in DATA:
-    checksum = (checksum ^ byte) * 0x100000001b3 % 2**64
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(DATA)))
-        self.send_header("X-FNV-1a-64", f"{checksum:016x}")
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def log_message(self, *arguments):
-        pass
-
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-print("serves", flush=True)
-Server(("::", 8080), Handler).serve_forever()
-EOF
+cp "$top_srcdir/tests/system/web_server.py" "$scratch"
 cat >"$scratch/get.py" <<'EOF'
 import sys, urllib.request
 for url in sys.argv[1:]:
     with urllib.request.urlopen(url, timeout=60) as answer:
         print(len(answer.read()), answer.read() == b"")
 EOF
-chmod 644 "$scratch/web.py" "$scratch/get.py"
+chmod 644 "$scratch/web_server.py" "$scratch/get.py"
 
 netns_broker_start
-hears serves $in_netns -t web:bridge=lab,address=10.0.2.50/24+fd00::50/64 -- "$python" "$scratch/web.py"
+hears 8080 $in_netns -t web:bridge=lab,address=10.0.2.50/24+fd00::50/64 -- \
+	"$python" "$scratch/web_server.py" :: 8080
 
 # port_value NAME KEY...: of a tunnel, or of the uplink that is an interface in a namespace.
 port_value() {
@@ -142,12 +117,6 @@ $as_user memtun exec -t pc -- $qemu -M pc -m 64 -display none -nodefaults -nogra
 	-netdev 'dgram,id=m,local.type=fd,local.str={pc}' -device virtio-net-pci,netdev=m \
 	</dev/null >"$scratch/serial" 2>"$scratch/pc-errors" &
 started="$started $!"
-while IFS= read -r line; do
-	printf '  console: %s\n' "$line" | tr -cd '\n -~'
-	case $line in
-	*fetched-what-was-cut* | *not-fetched*) break ;;
-	esac
-done <"$scratch/serial"
-has "$line" "fetched-what-was-cut"
+console_until fetched-what-was-cut not-fetched <"$scratch/serial"
 cut_for pc "$before"
 ok "a PC with virtio-net fetches from the kernel, whose frames are cut"

@@ -47,14 +47,7 @@ $as_user memtun exec -t vm0:bridge=lab -- $qemu -M pc -m 64 -display none -nodef
 	</dev/null >"$scratch/serial" 2>"$scratch/errors" &
 started="$started $!"
 
-# The console, until the line is there; if it doesn't come, the time is what ends this.
-while IFS= read -r line; do
-	printf '  console: %s\n' "$line" | tr -cd '\n -~'
-	case $line in
-	*booted-through-memtun*) break ;;
-	esac
-done <"$scratch/serial"
-has "$line" "booted-through-memtun"
+console_until booted-through-memtun <"$scratch/serial"
 ok "a PC has got its address and its script from another QEMU"
 
 ends_with 0 memtun -s show

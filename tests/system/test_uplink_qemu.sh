@@ -103,15 +103,9 @@ stream stream,server=off,addr.type=fd,addr.str={gw}
 dgram dgram,local.type=fd,local.str={gw}
 EOF
 
-# --- the PC's console, until the line is there; if it doesn't come, the time is what ends this ---
+# --- the PC's console ---
 
-while IFS= read -r line <&7; do
-	printf '  console: %s\n' "$line" | tr -cd '\n -~'
-	case $line in
-	*booted-through-an-uplink*) break ;;
-	esac
-done
-has "$line" "booted-through-an-uplink"
+console_until booted-through-an-uplink <&7
 uplink_carried lan
 ok "a PC has got its address and its script over the multicast LAN"
 

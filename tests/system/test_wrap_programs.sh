@@ -201,13 +201,7 @@ if [ -n "$rom" ] && $qemu -netdev help 2>/dev/null | grep -qx dgram; then
 		-netdev tap,id=m,ifname=vmtap,script=no,downscript=no -device e1000,netdev=m) \
 		</dev/null >"$scratch/serial" 2>"$scratch/errors" &
 	started="$started $!"
-	while IFS= read -r line; do
-		printf '  console: %s\n' "$line" | tr -cd '\n -~'
-		case $line in
-		*booted-through-wrap*) break ;;
-		esac
-	done <"$scratch/serial"
-	has "$line" "booted-through-wrap"
+	console_until booted-through-wrap <"$scratch/serial"
 	ok "a PC of QEMU with -netdev tap,ifname= gets its address and its script"
 else
 	part_skipped "no QEMU 7.2 with a network boot ROM here (Debian: qemu-system-x86, ipxe-qemu)"

@@ -88,33 +88,9 @@ peer_stop() {
 
 # web_start [COMMAND...]: an HTTP server on the loopback of where COMMAND runs it, at $web_port.
 web_start() {
-	cat >"$scratch/web.py" <<'EOF'
-import http.server
-
-DATA = bytes(range(256)) * 2048
-checksum = 0xcbf29ce484222325  # FNV-1a, as examples/lwip-http.h has it
-for byte in DATA:
-    checksum = (checksum ^ byte) * 0x100000001b3 % 2**64
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(DATA)))
-        self.send_header("X-FNV-1a-64", f"{checksum:016x}")
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def log_message(self, *arguments):
-        pass
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_port, flush=True)
-server.serve_forever()
-EOF
+	cp "$top_srcdir/tests/system/web_server.py" "$scratch"
 	mkfifo "$scratch/web"
-	"$@" "$python" "$scratch/web.py" >"$scratch/web" &
+	"$@" "$python" "$scratch/web_server.py" 127.0.0.1 0 >"$scratch/web" &
 	started="$started $!"
 	read -r web_port <"$scratch/web" || fail "the web server did not start"
 }
