@@ -3,42 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "broker/system/own_descriptors.h"
+#include "broker/system/handed_parts.h"
 #include "broker/system/socket_diag.h"
 #include "common/descriptor.h"
 
-/* Linux 5.2 has it; older headers do not. */
-#ifndef TUNGETDEVNETNS
-#define TUNGETDEVNETNS _IO('T', 227)
-#endif
-
-/* Not in every header: the queue was detached with TUNSETQUEUE. */
-#ifndef IFF_DETACH_QUEUE
-#define IFF_DETACH_QUEUE 0x0400
-#endif
-
-/*
- * Get the status of a file. AT_STATX_DONT_SYNC keeps the kernel from asking a file system about it,
- * which in the case of FUSE could be a program that never answers.
- */
-static int status_ask(int fd, struct statx *status)
+int handed_status_ask(int fd, struct statx *status)
 {
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, status);
 }
 
-/* Return the words for a descriptor that can be neither a port nor a life. */
-static const char *file_word(const struct statx *status)
+const char *handed_file_word(const struct statx *status)
 {
 	switch (status->stx_mode & S_IFMT) {
 	case S_IFREG:
@@ -56,11 +35,7 @@ static const char *file_word(const struct statx *status)
 	}
 }
 
-/* ------------------------------------------------------------------------------ own descriptors */
-
-/* Search the broker's descriptors. Return 1 if one matches, 0 if none does, -1 with the fault
- * filled. */
-static int own_search(own_descriptor_match *match, const void *context, struct fault *fault)
+int handed_own_search(own_descriptor_match *match, const void *context, struct fault *fault)
 {
 	int result = own_descriptors_search(match, context);
 
@@ -91,12 +66,7 @@ static bool socket_matches(int fd, const void *context)
 	       (search->peer && status.st_ino == search->peer);
 }
 
-/*
- * Ask sock_diag(7) for the inode of the socket's peer. The kernel tells it about the sockets of
- * this process's network namespace only: for others *peer is 0. -1 with the fault filled if the
- * peer is gone.
- */
-static int socket_ask_peer(ino_t inode, struct socket_diag *diag, ino_t *peer, struct fault *fault)
+int handed_socket_ask_peer(ino_t inode, struct socket_diag *diag, ino_t *peer, struct fault *fault)
 {
 	if (socket_diag_peer_inode(diag, inode, peer) == SOCKET_PEER_GONE &&
 	    socket_diag_there(diag, inode) == SOCKET_PEER_THERE)
@@ -113,9 +83,7 @@ static bool peer_is_of_this_process(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
 }
 
-/* Refuse a socket if this process has its other end, and, if `also_own`, if this process has the
- * socket itself. */
-static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inode, ino_t peer,
+int handed_socket_check_own(const struct handed_pair *handed, int fd, ino_t inode, ino_t peer,
 			    bool also_own, struct fault *fault)
 {
 	ino_t found = 0;
@@ -129,7 +97,7 @@ static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inod
 
 	if (!peer && peer_is_of_this_process(fd))
 		return fault_set(fault, ELOOP, "the other end of the socket is the broker's own");
-	result = own_search(socket_matches, &search, fault);
+	result = handed_own_search(socket_matches, &search, fault);
 	if (result < 0)
 		return -1;
 	if (result && found == inode)
@@ -139,88 +107,6 @@ static int socket_check_own(const struct handed_pair *handed, int fd, ino_t inod
 	return 0;
 }
 
-/* Return whether the descriptor is another one of the same open file of the device. */
-static bool device_matches(int fd, const void *context)
-{
-	const int *device = context;
-	struct stat status;
-
-	return fd != *device && fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) &&
-	       own_descriptors_same(*device, fd);
-}
-
-/* ------------------------------------------------------------------------------ ports */
-
-/* Get the inode of the network namespace of the device's interface; 0 if the kernel doesn't tell
- * this process. */
-static ino_t device_netns(int fd)
-{
-	descriptor_owned netns = ioctl(fd, TUNGETDEVNETNS);
-	struct stat status;
-
-	return netns >= 0 && fstat(netns, &status) == 0 ? status.st_ino : 0;
-}
-
-static int device_ask_format(int fd, unsigned int flags, struct handed_port *port,
-			     struct fault *fault)
-{
-	int size = 0;
-
-	/*
-	 * TUNGETIFF sets the bit of IFF_NO_PI also if no filter is attached, as IFF_NOFILTER. So
-	 * the device has packet information if the bit is not set. If it is set, the client has to
-	 * say.
-	 */
-	port->format.packet_information = !(flags & IFF_NO_PI);
-	if (!(flags & IFF_VNET_HDR))
-		return 0;
-	if (ioctl(fd, TUNGETVNETHDRSZ, &size) < 0)
-		return fault_set(fault, errno, "cannot ask for the size of the vnet header: %s",
-				 strerror(errno));
-	if (size != 10 && size != 12 && size != 20)
-		return fault_set(fault, EINVAL,
-				 "the vnet header of '%s' has %d bytes, and not 10, 12 or 20",
-				 port->device, size);
-	port->format.vnet_size = (uint8_t)size;
-	return 0;
-}
-
-static int device_ask(const struct handed_pair *handed, const struct statx *status,
-		      struct handed_port *port, struct fault *fault)
-{
-	struct ifreq request = {0};
-	unsigned int flags;
-	int result, mode = fcntl(handed->fd, F_GETFL);
-
-	if (ioctl(handed->fd, TUNGETIFF, &request) < 0) {
-		if (errno == EBADFD)
-			return fault_set(fault, EBADFD,
-					 "the device has no interface: TUNSETIFF comes first");
-		return fault_set(fault, EINVAL,
-				 "%s can't be a port: a TUN or TAP device and a connected UNIX "
-				 "socket can",
-				 file_word(status));
-	}
-	/* TUNGETIFF has the flags as 16 bits without a sign. */
-	flags = (unsigned short)request.ifr_flags;
-	port->is_device = true;
-	port->mode = flags & IFF_TUN ? MEMTUN_TUN : MEMTUN_TAP;
-	memcpy(port->device, request.ifr_name, sizeof(port->device) - 1);
-	if (mode < 0 || (mode & O_ACCMODE) != O_RDWR)
-		return fault_set(fault, EINVAL, "the device is not open for reading and writing");
-	if (flags & IFF_DETACH_QUEUE)
-		return fault_set(fault, EINVAL, "the queue is detached from '%s': see TUNSETQUEUE",
-				 port->device);
-	result = own_search(device_matches, &handed->fd, fault);
-	if (result < 0)
-		return -1;
-	if (result)
-		return fault_set(fault, EEXIST, "the broker has this open of '%s' already",
-				 port->device);
-	port->netns = device_netns(handed->fd);
-	return device_ask_format(handed->fd, flags, port, fault);
-}
-
 static int socket_option(int fd, int option, int *value)
 {
 	socklen_t size = sizeof(*value);
@@ -228,8 +114,7 @@ static int socket_option(int fd, int option, int *value)
 	return getsockopt(fd, SOL_SOCKET, option, value, &size);
 }
 
-/* Check that the socket is a connected UNIX socket, and store its type. */
-static int socket_check(int fd, int *type, const char *what, struct fault *fault)
+int handed_socket_check(int fd, int *type, const char *what, struct fault *fault)
 {
 	struct sockaddr_un peer;
 	socklen_t size = sizeof(peer);
@@ -252,155 +137,5 @@ static int socket_check(int fd, int *type, const char *what, struct fault *fault
 		return fault_set(fault, ENOTCONN, "the socket is not connected");
 	if (descriptor_hung_up(fd))
 		return fault_set(fault, EPIPE, "the other side of the socket has closed it");
-	return 0;
-}
-
-static int socket_ask(const struct handed_pair *handed, const struct statx *status,
-		      struct socket_diag *diag, struct handed_port *port, struct fault *fault)
-{
-	ino_t inode, peer;
-	int type;
-
-	if (socket_check(handed->fd, &type, "a port", fault) < 0)
-		return -1;
-	port->socket = type == SOCK_SEQPACKET ? MEMTUN_SEQPACKET
-		       : type == SOCK_DGRAM   ? MEMTUN_DGRAM
-					      : MEMTUN_STREAM;
-	inode = (ino_t)status->stx_ino;
-	if (socket_ask_peer(inode, diag, &peer, fault) < 0)
-		return -1;
-	if (peer == inode)
-		return fault_set(fault, ELOOP, "the socket is connected to itself");
-	port->inode = peer ? inode : 0;
-	return socket_check_own(handed, handed->fd, inode, peer, true, fault);
-}
-
-int handed_port_ask(const struct handed_pair *handed, struct socket_diag *diag,
-		    struct handed_port *port, struct fault *fault)
-{
-	struct statx status;
-
-	*port = (struct handed_port){0};
-	if (status_ask(handed->fd, &status) < 0)
-		return fault_set(fault, errno, "cannot ask what the descriptor is: %s",
-				 strerror(errno));
-	if (S_ISSOCK(status.stx_mode))
-		return socket_ask(handed, &status, diag, port, fault);
-	if (S_ISCHR(status.stx_mode))
-		return device_ask(handed, &status, port, fault);
-	return fault_set(fault, EINVAL,
-			 "%s can't be a port: a TUN or TAP device and a connected UNIX socket can",
-			 file_word(&status));
-}
-
-/* ------------------------------------------------------------------------------ lives */
-
-/* Read the pid of a pidfd: 0 if it is not visible here, -1 if the process has ended. Return false
- * if the descriptor is no pidfd. */
-static bool pidfd_read(int fd, long *pid)
-{
-	char path[sizeof("/proc/self/fdinfo/") + 3 * sizeof(int)], line[80];
-	bool found = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while (!found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "Pid: %ld", pid) == 1;
-	fclose(file);
-	return found;
-}
-
-/* Return whether poll(2) reports the end of the pipe. */
-static bool has_ended(int fd)
-{
-	struct pollfd polled = {.fd = fd, .events = POLLRDHUP};
-
-	return poll(&polled, 1, 0) > 0;
-}
-
-struct pipe_search {
-	const struct statx *status;
-	int mode;
-};
-
-/* Return whether the descriptor is the other end of the pipe. */
-static bool pipe_matches(int fd, const void *context)
-{
-	const struct pipe_search *search = context;
-	struct stat status;
-
-	return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) &&
-	       status.st_ino == search->status->stx_ino &&
-	       (fcntl(fd, F_GETFL) & O_ACCMODE) != search->mode;
-}
-
-static int pipe_ask(const struct handed_pair *handed, const struct statx *status,
-		    struct fault *fault)
-{
-	const struct pipe_search search = {
-		.status = status,
-		.mode = fcntl(handed->life, F_GETFL) & O_ACCMODE,
-	};
-	int result;
-
-	if (search.mode == O_RDWR)
-		return fault_set(fault, EINVAL,
-				 "the pipe is open for reading and writing, so it never hangs up");
-	result = own_search(pipe_matches, &search, fault);
-	if (result < 0)
-		return -1;
-	if (result)
-		return fault_set(fault, ELOOP, "the other end of the pipe is the broker's own");
-	if (has_ended(handed->life))
-		return fault_set(fault, EPIPE, "the other end of the pipe is closed");
-	return 0;
-}
-
-static int life_socket_ask(const struct handed_pair *handed, const struct statx *status,
-			   struct socket_diag *diag, struct fault *fault)
-{
-	ino_t inode, peer;
-	int type;
-
-	if (socket_check(handed->life, &type, "a life descriptor", fault) < 0)
-		return -1;
-	if (type == SOCK_DGRAM)
-		return fault_set(fault, EINVAL, "a datagram socket does not hang up");
-	inode = (ino_t)status->stx_ino;
-	if (socket_ask_peer(inode, diag, &peer, fault) < 0)
-		return -1;
-	return socket_check_own(handed, handed->life, inode, peer, false, fault);
-}
-
-int handed_life_ask(const struct handed_pair *handed, struct socket_diag *diag,
-		    struct handed_life *life, struct fault *fault)
-{
-	struct statx status;
-	long pid;
-
-	*life = (struct handed_life){0};
-	if (status_ask(handed->life, &status) < 0)
-		return fault_set(fault, errno, "cannot ask what the life descriptor is: %s",
-				 strerror(errno));
-	if (S_ISSOCK(status.stx_mode)) {
-		life->kind = MEMTUN_LIFE_SOCKET;
-		return life_socket_ask(handed, &status, diag, fault);
-	}
-	if (S_ISFIFO(status.stx_mode)) {
-		life->kind = MEMTUN_LIFE_PIPE;
-		return pipe_ask(handed, &status, fault);
-	}
-	if (!pidfd_read(handed->life, &pid))
-		return fault_set(fault, EINVAL,
-				 "%s can't be a life descriptor, because it does not hang up: a "
-				 "pidfd, a pipe and a UNIX socket do",
-				 file_word(&status));
-	if (pid < 0)
-		return fault_set(fault, ESRCH, "the process has ended");
-	life->kind = MEMTUN_LIFE_PROCESS;
-	life->pid = (pid_t)pid;
 	return 0;
 }
