@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 
 #include "client/wrap/memory.h"
 #include "client/wrap/netlink_socket.h"
+#include "common/clock.h"
 #include "common/descriptor.h"
 
 /* Milliseconds between two looks at the signals of the threads that wait. */
@@ -187,14 +187,6 @@ static long receive(struct netlink_socket *socket, const struct call *call,
 
 /* ------------------------------------------------------------------------------ waiting */
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 /* Return when a call that waits has waited long enough; -1: never. */
 static int64_t deadline_of(const struct netlink_socket *socket)
 {
@@ -204,7 +196,7 @@ static int64_t deadline_of(const struct netlink_socket *socket)
 	if (getsockopt(socket->theirs, SOL_SOCKET, SO_RCVTIMEO, &limit, &length) < 0 ||
 	    (!limit.tv_sec && !limit.tv_usec))
 		return -1;
-	return now() + (int64_t)limit.tv_sec * 1000 + (limit.tv_usec + 999) / 1000;
+	return clock_now() + (int64_t)limit.tv_sec * CLOCK_SECOND + (int64_t)limit.tv_usec * 1000;
 }
 
 static bool is_blocking(const struct netlink_socket *socket, int flags)
@@ -301,7 +293,7 @@ void netlink_held_check(struct netlink_sockets *sockets)
 		if (!held->call.operations->is_waiting(&held->call)) {
 			LIST_REMOVE(held, link);
 			free(held);
-		} else if (held->deadline >= 0 && now() >= held->deadline) {
+		} else if (held->deadline >= 0 && clock_now() >= held->deadline) {
 			release(held, -EAGAIN);
 		} else if (has_signal(held->call.thread)) {
 			/* As sock_intr_errno() in the kernel. */

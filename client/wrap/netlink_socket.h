@@ -50,7 +50,7 @@ struct netlink_held {
 	LIST_ENTRY(netlink_held) link;
 	struct netlink_socket *socket;
 	struct call call;
-	int64_t deadline; /* CLOCK_MONOTONIC, milliseconds; -1: none */
+	int64_t deadline; /* CLOCK_MONOTONIC, nanoseconds; -1: none */
 };
 
 struct netlink_sockets {
