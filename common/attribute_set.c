@@ -27,9 +27,9 @@ int attribute_check_number(enum memtun_attribute which, uint64_t number, struct 
 
 static int text_check(const struct attribute *attribute, const char *string, struct fault *fault)
 {
-	if (string[0] == '\0' || strlen(string) >= MEMTUN_TEXT_SIZE)
-		return fault_set(fault, EINVAL, "%s is from 1 to %d bytes long", attribute->word,
-				 MEMTUN_TEXT_SIZE - 1);
+	if (string[0] == '\0' || strlen(string) > attribute->max)
+		return fault_set(fault, EINVAL, "%s is from 1 to %" PRIu64 " bytes long",
+				 attribute->word, attribute->max);
 	if (utf8_has_control(string))
 		return fault_set(fault, EINVAL, "%s has a control character", attribute->word);
 	return 0;
@@ -168,6 +168,44 @@ static int words_fault(const struct attribute *attribute, const char *value, str
 			 value);
 }
 
+/* Read words with '+' between them, or "none", as the bits that they name. */
+static int bits_parse(const struct attribute *attribute, const char *value, uint64_t *bits,
+		      struct fault *fault)
+{
+	const char *const *words = attribute->words;
+
+	*bits = 0;
+	if (strcmp(value, "none") == 0)
+		return 0;
+	for (;;) {
+		size_t length = strcspn(value, "+");
+		size_t bit = 0;
+
+		while (words[bit] &&
+		       (strncmp(words[bit], value, length) != 0 || words[bit][length]))
+			bit++;
+		if (!words[bit])
+			return fault_set(fault, EINVAL, "%s has no '%.*s'", attribute->word,
+					 length < 40 ? (int)length : 40, value);
+		*bits |= UINT64_C(1) << bit;
+		if (value[length] == '\0')
+			return 0;
+		value += length + 1;
+	}
+}
+
+static void bits_format(const struct attribute *attribute, uint64_t bits, char text[], size_t size)
+{
+	size_t used = 0;
+
+	snprintf(text, size, "none");
+	for (size_t bit = 0; attribute->words[bit] && used < size; bit++) {
+		if (bits >> bit & 1)
+			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "+" : "",
+						 attribute->words[bit]);
+	}
+}
+
 static int number_parse(const struct attribute *attribute, const char *value, uint64_t *number,
 			struct fault *fault)
 {
@@ -207,6 +245,10 @@ int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, 
 		if (number == 0)
 			return words_fault(attribute, value, fault);
 		break;
+	case ATTRIBUTE_BITS:
+		if (bits_parse(attribute, value, &number, fault) < 0)
+			return -1;
+		break;
 	case ATTRIBUTE_U32:
 	case ATTRIBUTE_U64:
 		if (number_parse(attribute, value, &number, fault) < 0 ||
@@ -232,6 +274,8 @@ const char *attribute_format(const struct attribute_set *set, enum memtun_attrib
 		snprintf(text, size, "%s", attribute->words[number - 1]);
 	else if (attribute->type == ATTRIBUTE_FLAG)
 		snprintf(text, size, "%s", number ? "on" : "off");
+	else if (attribute->type == ATTRIBUTE_BITS)
+		bits_format(attribute, number, text, size);
 	else
 		snprintf(text, size, "%" PRIu64, number);
 	return text;

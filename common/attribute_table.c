@@ -23,6 +23,13 @@ static const char *const event_words[] = {
 	"uplink-changed", NULL,
 };
 
+/* The names of the bits of IFF_*, from the lowest. */
+static const char *const interface_flag_words[] = {
+	"up",        "broadcast", "debug",    "loopback", "pointopoint", "notrailers", "running",
+	"noarp",     "promisc",   "allmulti", "master",   "slave",       "multicast",  "portsel",
+	"automedia", "dynamic",   "lower_up", "dormant",  "echo",        NULL,
+};
+
 #define U32(name, smallest, largest, uses)                                            \
 	{                                                                             \
 		.word = name, .type = ATTRIBUTE_U32, .min = smallest, .max = largest, \
@@ -36,9 +43,19 @@ static const char *const event_words[] = {
 	{                                                                       \
 		.word = name, .type = ATTRIBUTE_FLAG, .max = 1, .options = uses \
 	}
-#define TEXT(name, uses)                                              \
-	{                                                             \
-		.word = name, .type = ATTRIBUTE_TEXT, .options = uses \
+#define TEXT(name, uses)                                                                           \
+	{                                                                                          \
+		.word = name, .type = ATTRIBUTE_TEXT, .max = MEMTUN_TEXT_SIZE - 1, .options = uses \
+	}
+#define LIST(name, uses)                                                                           \
+	{                                                                                          \
+		.word = name, .type = ATTRIBUTE_TEXT, .max = MEMTUN_LIST_SIZE - 1, .options = uses \
+	}
+#define BITS(name, list, uses)                                                                   \
+	{                                                                                        \
+		.word = name, .type = ATTRIBUTE_BITS,                                            \
+		.max = (UINT64_C(1) << (sizeof(list) / sizeof(list[0]) - 1)) - 1, .words = list, \
+		.options = uses                                                                  \
 	}
 #define NAME(name, uses, ...)                                                      \
 	{                                                                          \
@@ -115,6 +132,16 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	/* All TUN_F_* bits that frames can need. */
 	[MEMTUN_A_OFFLOAD] = U32("offload", 0, 127, TUNNEL_SET | OPTION_MEMORY_ONLY),
 	[MEMTUN_A_VNET_HDR_SIZE] = U32("vnet_hdr_size", 10, 20, TUNNEL_SET | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_NEW_NAME] = NAME("new-name", OPTION_REQUEST, .may_be_template = true),
+	[MEMTUN_A_INTERFACE_FLAGS] =
+		BITS("interface-flags", interface_flag_words, OPTION_INTERFACE),
+	/* SIOCSIFTXQLEN takes an int that is not negative. */
+	[MEMTUN_A_INTERFACE_TXQLEN] = U32("interface-txqlen", 0, INT32_MAX, OPTION_INTERFACE),
+	[MEMTUN_A_INTERFACE_MAC] = TEXT("interface-mac", OPTION_INTERFACE),
+	[MEMTUN_A_INTERFACE_ADDRESS] = LIST("interface-address", OPTION_INTERFACE),
+	[MEMTUN_A_INTERFACE_ROUTE] = LIST("interface-route", OPTION_INTERFACE),
+	[MEMTUN_A_INTERFACE_NEIGHBOUR] = LIST("interface-neighbour", OPTION_INTERFACE),
+	[MEMTUN_A_INTERFACE_CARRIER] = FLAG("interface-carrier", OPTION_INTERFACE),
 	[MEMTUN_A_FROM_CLIENT_FRAMES] = U64("from-client-frames"),
 	[MEMTUN_A_FROM_CLIENT_BYTES] = U64("from-client-bytes"),
 	[MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY] = U64("from-client-dropped-empty"),
@@ -151,9 +178,13 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_QUEUED_BYTES] = U64("queued-bytes"),
 	[MEMTUN_A_ADDRESS_MOVES] = U64("address-moves"),
 	[MEMTUN_A_LOOP_SHUT] = FLAG("loop-shut", 0),
-	[MEMTUN_A_CHANGED] = TEXT("changed", 0),
+	[MEMTUN_A_CHANGED] = {.word = "changed",
+			      .type = ATTRIBUTE_TEXT,
+			      .max = ATTRIBUTE_KEYS_SIZE - 1},
 	[MEMTUN_A_LIFE] = WORD("life", life_words, 0),
 	[MEMTUN_A_HAND_INS] = U32("hand-ins", 0, UINT32_MAX, 0),
+	[MEMTUN_A_INTERFACE_INDEX] = U32("interface-index", 1, INT32_MAX, 0),
+	[MEMTUN_A_FORMER_NAME] = NAME("former-name", 0, .may_be_empty = false),
 };
 
 enum memtun_attribute attribute_find(const char *word)

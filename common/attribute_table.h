@@ -19,7 +19,8 @@ enum attribute_type {
 	ATTRIBUTE_FLAG, /* u32, 0 or 1 */
 	ATTRIBUTE_WORD, /* u32, one of `words` */
 	ATTRIBUTE_NAME, /* string, a tunnel's or bridge's name */
-	ATTRIBUTE_TEXT, /* string, any other of 1 to MEMTUN_TEXT_SIZE - 1 bytes */
+	ATTRIBUTE_TEXT, /* string, any other of 1 to `max` bytes */
+	ATTRIBUTE_BITS, /* u32, bits that `words` name */
 };
 
 /* What an attribute is an option of. */
@@ -34,22 +35,30 @@ enum attribute_option {
 	OPTION_REQUEST = 1 << 7,     /* it says how a request is carried out */
 	OPTION_HELLO = 1 << 8,       /* both sides tell it in hello */
 	OPTION_UPLINK_SET = 1 << 9,  /* it can be changed while the uplink exists */
+	OPTION_INTERFACE = 1 << 10,  /* the interface of a tunnel has it */
 };
 
 /* The options that memtun_options_set() takes. */
-#define OPTION_ALL (OPTION_TUNNEL | OPTION_UPLINK | OPTION_REQUEST)
+#define OPTION_ALL (OPTION_TUNNEL | OPTION_UPLINK | OPTION_REQUEST | OPTION_INTERFACE)
 
 struct attribute {
 	const char *word;
 	enum attribute_type type;
-	uint64_t min, max;        /* U32 and U64 */
-	const char *const *words; /* WORD: by number from 1, NULL at the end */
-	bool may_be_empty;        /* NAME */
-	bool may_be_template;     /* NAME */
-	unsigned int options;     /* enum attribute_option, or'ed */
+	uint64_t min, max; /* numbers; the bytes of a TEXT without its NUL */
+	const char *const
+		*words;       /* WORD: by number from 1; BITS: from the lowest; NULL at the end */
+	bool may_be_empty;    /* NAME */
+	bool may_be_template; /* NAME */
+	unsigned int options; /* enum attribute_option, or'ed */
 };
 
 extern const struct attribute attributes[MEMTUN_A_END];
+
+/* Bytes for all keys that one request can set, with commas and a NUL. */
+#define ATTRIBUTE_KEYS_SIZE 256
+
+/* Bytes for all the words of an attribute of BITS, with their separators and a NUL. */
+#define ATTRIBUTE_BITS_TEXT_SIZE 192
 
 /* Attributes from here up are in answers and events only, and no options. */
 #define ATTRIBUTE_ANSWERS 64

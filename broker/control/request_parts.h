@@ -16,7 +16,8 @@ request_function request_tunnel_add, request_tunnel_set, request_tunnel_delete, 
 	request_queue_open, request_queue_attach, request_queue_detach, request_bridge_add,
 	request_bridge_delete, request_bridge_show, request_capture, request_inject,
 	request_hand_in, request_uplink_add, request_uplink_set, request_uplink_delete,
-	request_uplink_show, request_address_show, request_session_show, request_session_delete;
+	request_uplink_show, request_address_show, request_session_show, request_session_delete,
+	request_interface_set, request_tunnel_rename;
 
 static inline const struct attribute_set *request_set(const struct session *session)
 {

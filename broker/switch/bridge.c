@@ -50,7 +50,7 @@ void bridge_free(struct bridge *bridge)
 static struct adapter *bridge_new_adapter(struct port *port)
 {
 	return adapter_new(port->engine, &bridge_adapter_operations, port, port->name,
-			   port->adapter_config);
+			   port_used_config(port));
 }
 
 static void bridge_free_adapters(struct bridge *bridge)

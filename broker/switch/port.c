@@ -40,6 +40,7 @@ void port_end(struct port *port)
 {
 	adapter_config_free(port->adapter_config);
 	name_numbers_free(&port->numbers);
+	adapter_config_free(port->program_config);
 }
 
 void port_set(struct port *port, const struct attribute_set *options)
@@ -81,14 +82,28 @@ int port_read_config(const struct port *port, const struct attribute_set *option
 	return *config ? 0 : -1;
 }
 
+/* Replace one of the port's configurations. */
+static void config_replace(struct port *port, struct adapter_config **place,
+			   struct adapter_config *config)
+{
+	const struct adapter_config *used = port_used_config(port);
+	struct adapter_config *former = *place;
+
+	*place = config;
+	if (port->adapter && port_used_config(port) != used)
+		adapter_set_config(port->adapter, port_used_config(port));
+	adapter_config_free(former);
+}
+
 void port_take_config(struct port *port, struct adapter_config *config)
 {
-	if (!config)
-		return;
-	if (port->adapter)
-		adapter_set_config(port->adapter, config);
-	adapter_config_free(port->adapter_config);
-	port->adapter_config = config;
+	if (config)
+		config_replace(port, &port->adapter_config, config);
+}
+
+void port_take_program_config(struct port *port, struct adapter_config *config)
+{
+	config_replace(port, &port->program_config, config);
 }
 
 void port_leave(struct port *port)

@@ -72,6 +72,8 @@ struct port {
 	struct source source;                  /* the client's frames */
 	struct adapter *adapter;               /* of a TUN on an Ethernet bridge, else NULL */
 	struct adapter_config *adapter_config; /* NULL: no addresses are configured */
+	struct adapter_config
+		*program_config; /* that, and what the program has set; NULL: nothing */
 	RB_ENTRY(port) by_name;
 	struct name_numbers numbers; /* the runs of digits in the name */
 	RB_ENTRY(port) by_id;
@@ -128,6 +130,18 @@ int port_read_config(const struct port *port, const struct attribute_set *option
 
 /* Replace the port's configuration, taking ownership of this one. NULL changes nothing. */
 void port_take_config(struct port *port, struct adapter_config *config);
+
+/*
+ * Have the port's adapter use this configuration, taking ownership, in place of the one of
+ * port_take_config(), which it includes. NULL: use that one again.
+ */
+void port_take_program_config(struct port *port, struct adapter_config *config);
+
+/* Return the configuration that the port's adapter uses, or NULL. */
+static inline const struct adapter_config *port_used_config(const struct port *port)
+{
+	return port->program_config ? port->program_config : port->adapter_config;
+}
 
 /*
  * Move the port to the bridge of that name, which is made if it doesn't exist; "" is no bridge. -1

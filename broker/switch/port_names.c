@@ -220,6 +220,22 @@ void port_names_remove(struct port_names *names, struct port *port)
 	RB_REMOVE(port_name_tree, &names->tree, port);
 }
 
+int port_names_rename(struct port_names *names, struct port *port, const char *name)
+{
+	struct name_numbers numbers;
+
+	if (name_numbers_init(&numbers, name) < 0)
+		return -1;
+	port_names_remove(names, port);
+	name_numbers_free(&port->numbers);
+	strlcpy(port->name, name, sizeof(port->name));
+	port->numbers = numbers;
+	for (unsigned int i = 0; i < numbers.count; i++)
+		numbers.runs[i].name = port->name;
+	port_names_add(names, port);
+	return 0;
+}
+
 struct port *port_names_find(const struct port_names *names, const char *name)
 {
 	struct port key;

@@ -55,6 +55,9 @@ void name_numbers_free(struct name_numbers *numbers);
 void port_names_add(struct port_names *names, struct port *port);
 void port_names_remove(struct port_names *names, struct port *port);
 
+/* Give a port another name, which must be free. -1 with ENOMEM. */
+int port_names_rename(struct port_names *names, struct port *port, const char *name);
+
 /* Return the port of that name, or NULL. */
 struct port *port_names_find(const struct port_names *names, const char *name);
 

@@ -13,6 +13,7 @@
 #include "broker/switch/capture.h"
 #include "broker/tunnel/injector.h"
 #include "broker/tunnel/queue.h"
+#include "broker/tunnel/tunnel_interface.h"
 #include "common/container_of.h"
 #include "common/tunnel_name.h"
 
@@ -91,6 +92,7 @@ void tunnel_free(struct tunnel *tunnel)
 	while (!LIST_EMPTY(&tunnel->injectors))
 		injector_free(LIST_FIRST(&tunnel->injectors));
 	capture_end_port(&tunnel->port);
+	tunnel_interface_free(tunnel);
 	port_leave(&tunnel->port);
 	port_names_remove(tunnels->names, &tunnel->port);
 	port_ids_remove(&tunnels->by_id, &tunnel->port);
@@ -248,23 +250,22 @@ void tunnel_take_headers(struct tunnel *tunnel, const struct attribute_set *opti
 
 /* ------------------------------------------------------------------------------ changing */
 
-/* Publish that the tunnel was changed, with the keys of the options. */
-static void tunnel_publish_change(struct tunnel *tunnel, const struct attribute_set *options)
+void tunnel_publish_change(struct tunnel *tunnel, const struct attribute_set *options,
+			   unsigned int which)
 {
-	char changed[MEMTUN_TEXT_SIZE];
+	char changed[ATTRIBUTE_KEYS_SIZE];
 	struct attribute_set set;
 
 	tunnel_describe(tunnel, false, &set);
-	attribute_set_put_string(
-		&set, MEMTUN_A_CHANGED,
-		attribute_set_list(options, OPTION_TUNNEL_SET, changed, sizeof(changed)));
+	attribute_set_put_string(&set, MEMTUN_A_CHANGED,
+				 attribute_set_list(options, which, changed, sizeof(changed)));
 	event_publish(&tunnel->port.engine->events, MEMTUN_EVENT_CHANGED, &set);
 }
 
 int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struct fault *fault)
 {
 	const char *bridge = attribute_set_string(options, MEMTUN_A_BRIDGE);
-	struct adapter_config *config;
+	struct adapter_config *config, *program_config = NULL;
 	struct queue *queue;
 
 	if ((tunnel->kind->check_change &&
@@ -274,10 +275,14 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	/* The steps that can fail come first. */
 	if (port_read_config(&tunnel->port, options, &config, fault) < 0)
 		return -1;
-	if (bridge && port_join(&tunnel->port, bridge, fault) < 0) {
+	if ((config && tunnel_interface_config(tunnel, config, &program_config, fault) < 0) ||
+	    (bridge && port_join(&tunnel->port, bridge, fault) < 0)) {
+		adapter_config_free(program_config);
 		adapter_config_free(config);
 		return -1;
 	}
+	if (config)
+		port_take_program_config(&tunnel->port, program_config);
 	port_take_config(&tunnel->port, config);
 	port_set(&tunnel->port, options);
 	tunnel_take_headers(tunnel, options);
@@ -285,8 +290,32 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
 		lane_resume_sources(&queue->lane);
 	}
-	tunnel_publish_change(tunnel, options);
+	tunnel_publish_change(tunnel, options, OPTION_TUNNEL_SET);
 	tunnel_delete_if_unused(tunnel);
+	return 0;
+}
+
+int tunnel_rename(struct tunnel *tunnel, const char *name, struct fault *fault)
+{
+	char chosen[MEMTUN_NAME_SIZE], former[MEMTUN_NAME_SIZE];
+	struct port *port = &tunnel->port;
+	struct attribute_set set;
+
+	if (tunnel->kind == &kernel_tunnel_kind)
+		return fault_set(fault, EINVAL,
+				 "'%s' is an interface of the kernel, which names it", port->name);
+	if (strcmp(name, port->name) == 0)
+		return 0;
+	name = tunnel_choose_name(tunnel->tunnels, tunnel->kind, name, port->owner, chosen, fault);
+	if (!name)
+		return -1;
+	strlcpy(former, port->name, sizeof(former));
+	if (port_names_rename(tunnel->tunnels->names, port, name) < 0)
+		return fault_set(fault, errno, "cannot rename '%s': %s", former, strerror(errno));
+	tunnel_describe(tunnel, false, &set);
+	attribute_set_put_string(&set, MEMTUN_A_CHANGED, attributes[MEMTUN_A_NAME].word);
+	attribute_set_put_string(&set, MEMTUN_A_FORMER_NAME, former);
+	event_publish(&port->engine->events, MEMTUN_EVENT_CHANGED, &set);
 	return 0;
 }
 
@@ -348,6 +377,7 @@ void tunnel_describe(struct tunnel *tunnel, bool statistics, struct attribute_se
 	if (tunnel->kind->describe)
 		tunnel->kind->describe(tunnel, set);
 	tunnel_describe_opener(tunnel, set);
+	tunnel_interface_describe(tunnel, set);
 	if (tunnel->socket == MEMTUN_DGRAM)
 		attribute_set_put_number(set, MEMTUN_A_HANGUP_SEEN,
 					 tunnel->port.engine->diag.fd >= 0);

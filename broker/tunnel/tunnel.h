@@ -24,6 +24,7 @@ struct kernel_tunnel;
 struct pair;
 struct queue;
 struct tunnel;
+struct tunnel_interface;
 
 RB_HEAD(queue_tree, queue);
 
@@ -33,6 +34,7 @@ struct tunnels {
 	struct port_names *names;
 	struct port_id_tree by_id;
 	struct queue_tree queues;
+	size_t list_bytes;   /* of the lists of all interfaces */
 	bool kernel_allowed; /* clients may make tunnels with backend kernel */
 };
 
@@ -117,6 +119,7 @@ struct tunnel {
 	struct kernel_tunnel *kernel; /* of kernel_tunnel_kind */
 	LIST_HEAD(, queue) queues;    /* of memory_tunnel_kind */
 	LIST_HEAD(, injector) injectors;
+	struct tunnel_interface *interface; /* NULL: no program has one */
 	unsigned int queue_count;
 	pid_t opener;                    /* the process that opened it last; 0: unknown */
 	char program[PROGRAM_NAME_SIZE]; /* the opener's, as tunnel_describe() found it last */
@@ -174,6 +177,13 @@ int tunnel_check_headers(const struct tunnel *tunnel, const struct attribute_set
 			 struct fault *fault);
 void tunnel_take_headers(struct tunnel *tunnel, const struct attribute_set *options);
 
+/*
+ * Give the tunnel another name, with an event. A template becomes its lowest free name. -1 with the
+ * fault filled: EBUSY (the name is taken), EPERM (by another user), ENFILE, EINVAL (an interface of
+ * the kernel).
+ */
+int tunnel_rename(struct tunnel *tunnel, const char *name, struct fault *fault);
+
 /* Close the queues whose clients have gone. Return whether the tunnel was deleted. */
 bool tunnel_delete_if_dead(struct tunnel *tunnel);
 
@@ -186,6 +196,11 @@ void tunnel_delete(struct tunnel *tunnel);
 
 /* Publish an event of the tunnel. queue_id is the id of the queue that the event is about, or 0. */
 void tunnel_publish(struct tunnel *tunnel, enum memtun_event event, uint32_t queue_id);
+
+/* Publish that the tunnel was changed, with the keys of those of the options that are such
+ * (enum attribute_option, or'ed). */
+void tunnel_publish_change(struct tunnel *tunnel, const struct attribute_set *options,
+			   unsigned int which);
 
 /* Delete the tunnel if it has no queue and is not persistent. */
 void tunnel_delete_if_unused(struct tunnel *tunnel);

@@ -11,6 +11,7 @@
 
 #include "client/command/command.h"
 #include "client/command/commands.h"
+#include "client/command/interface_view.h"
 #include "client/command/options_parse.h"
 #include "client/command/output.h"
 #include "client/command/table.h"
@@ -46,6 +47,19 @@ static void print_time(uint64_t time)
 	fprintf(output, "%s.%06d", clock, (int)(real % CLOCK_SECOND / 1000));
 }
 
+/* Print the rest of a line about a changed interface. */
+static void print_interface(const struct memtun_record *record)
+{
+	char text[64];
+	int used = snprintf(text, sizeof(text), " %s %s",
+			    or_nothing(memtun_record_string(record, "event")),
+			    or_nothing(memtun_record_string(record, "name")));
+
+	fputs(text, output);
+	interface_view_write_change(output, record, (int)strlen("12:34:56.123456") + used);
+	fputc('\n', output);
+}
+
 static void monitor_event(const struct memtun_record *record, void *context)
 {
 	struct monitor *monitor = context;
@@ -56,6 +70,7 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	const char *type = memtun_record_string(record, "type");
 	const char *reason = memtun_record_string(record, "reason");
 	const char *changed = memtun_record_string(record, "changed");
+	const char *former = memtun_record_string(record, "former-name");
 	const char *pid = memtun_record_string(record, "pid");
 	const char *program = memtun_record_string(record, "program");
 	char joined[UPLINK_JOINED_SIZE];
@@ -67,6 +82,11 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	}
 	memtun_record_number(record, "time", &time);
 	print_time(time);
+	if (interface_view_is_change(record)) {
+		print_interface(record);
+		monitor->failed |= output_flush() < 0;
+		return;
+	}
 	fprintf(output, " %s %s%s%s%s%s%s%s%s%s", or_nothing(memtun_record_string(record, "event")),
 		or_nothing(memtun_record_string(record, "name")), mode ? " " : "", or_nothing(mode),
 		bridge ? " bridge " : "", or_nothing(bridge), peer ? " peer " : "",
@@ -75,8 +95,9 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		fprintf(output, " type %s %s", type, uplink_joined(record, joined));
 	fprintf(output, "%s%s%s%s", pid ? " pid " : "", or_nothing(pid), program ? " program " : "",
 		or_nothing(program));
-	fprintf(output, "%s%s%s%s\n", changed ? " keys " : "", or_nothing(changed),
-		reason ? ": " : "", or_nothing(reason));
+	fprintf(output, "%s%s%s%s%s%s\n", changed ? " keys " : "", or_nothing(changed),
+		former ? " former-name " : "", or_nothing(former), reason ? ": " : "",
+		or_nothing(reason));
 	monitor->failed |= output_flush() < 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/command/interface_view.h"
 #include "client/command/options_parse.h"
 #include "client/command/output.h"
 #include "client/command/table.h"
@@ -33,7 +34,7 @@ struct listing {
 	const char *name; /* NULL: all */
 	bool json, statistics;
 	struct table *table;
-	FILE *drops; /* NULL: not wanted */
+	FILE *below; /* what follows the table; NULL: nothing does */
 	bool failed;
 };
 
@@ -87,8 +88,10 @@ static void listing_record(const struct memtun_record *record, void *context)
 		listing->failed = true;
 	if (row && !listing->json)
 		listing->failed |= set_owner(listing->table, row, record) < 0;
-	if (listing->drops)
-		listing_write_drops(listing->drops, record);
+	if (listing->below && listing->statistics)
+		listing_write_drops(listing->below, record);
+	else if (listing->below)
+		interface_view_write(listing->below, record);
 }
 
 static int listing_ask_and_print(struct memtun *memtun, void *context)
@@ -112,20 +115,20 @@ int listing_run(const struct invocation *invocation, listing_ask *ask, const cha
 		.json = options_has(invocation, "--json"),
 		.statistics = options_has(invocation, "--statistics"),
 	};
-	char *drops = NULL;
+	char *below = NULL;
 	size_t size;
 	int status;
 
 	listing.table = table_new(listing.statistics ? counter_keys : keys, listing.json);
-	if (listing.statistics && !listing.json)
-		listing.drops = open_memstream(&drops, &size);
+	if (!listing.json && (listing.statistics || listing.name))
+		listing.below = open_memstream(&below, &size);
 	if (!listing.table)
 		status = command_fail(EXIT_REFUSED, "out of memory");
 	else
 		status = command_connected(invocation, listing_ask_and_print, &listing);
 	table_free(listing.table);
-	if (listing.drops && fclose(listing.drops) == 0 && status == 0)
-		fputs(drops, output);
-	free(drops);
+	if (listing.below && fclose(listing.below) == 0 && status == 0)
+		fputs(below, output);
+	free(below);
 	return status;
 }

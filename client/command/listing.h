@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun show and memtun uplink show: records as a table. With -s and without -j, a line for each
- * reason that frames were dropped for follows the table.
+ * memtun show and memtun uplink show: records as a table. Without -j there are lines below the
+ * table: with -s one for each reason that frames were dropped for, without it and with a NAME those
+ * of the tunnel's interface.
  */
 #ifndef MEMTUN_LISTING_H
 #define MEMTUN_LISTING_H

@@ -23,10 +23,23 @@ const char *memtun_options_error(const struct memtun_options *options)
 	return options->fault.text;
 }
 
+/* Return where the copy of a string is, and how large it may be with its NUL. */
+static char *string_place(struct memtun_options *options, enum memtun_attribute which, size_t *size)
+{
+	if (which >= OPTIONS_FIRST_LIST && which <= OPTIONS_LAST_LIST) {
+		*size = MEMTUN_LIST_SIZE;
+		return options->lists[which - OPTIONS_FIRST_LIST];
+	}
+	*size = MEMTUN_TEXT_SIZE;
+	return options->strings[which];
+}
+
 /* Copy the set into the options. */
 static void options_import(struct memtun_options *options, const struct attribute_set *set)
 {
 	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+	size_t size;
+	char *place;
 
 	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
 		if (!attribute_is_string(which)) {
@@ -34,8 +47,9 @@ static void options_import(struct memtun_options *options, const struct attribut
 			continue;
 		}
 		/* attribute_set_parse() has checked that the string fits. */
-		strlcpy(options->strings[which], set->values[which].string, MEMTUN_TEXT_SIZE);
-		attribute_set_put_string(&options->set, which, options->strings[which]);
+		place = string_place(options, which, &size);
+		strlcpy(place, set->values[which].string, size);
+		attribute_set_put_string(&options->set, which, place);
 	}
 }
 

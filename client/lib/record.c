@@ -25,6 +25,9 @@ const char *memtun_record_string(const struct memtun_record *record, const char 
 		return NULL;
 	if (attribute_is_string(which))
 		return record->set.values[which].string;
+	if (attributes[which].type == ATTRIBUTE_BITS)
+		return attribute_format(&record->set, which, cached->bits_text,
+					sizeof(cached->bits_text));
 	return attribute_format(&record->set, which, cached->texts[which],
 				sizeof(cached->texts[which]));
 }

@@ -23,6 +23,12 @@
 /* Bytes for any other string, with its NUL; the size of sun_path in struct sockaddr_un. */
 #define MEMTUN_TEXT_SIZE 108
 
+/* Bytes for a list of an interface, with its NUL. All three fit in one record with the rest. */
+#define MEMTUN_LIST_SIZE 8192
+
+/* The number of a tunnel's interface is this and the tunnel's id. */
+#define MEMTUN_INTERFACE_INDEX_MIN (1 << 20)
+
 enum memtun_command {
 	MEMTUN_CMD_HELLO = 0x10,
 	MEMTUN_CMD_TUNNEL_ADD = 0x11,
@@ -48,6 +54,8 @@ enum memtun_command {
 	MEMTUN_CMD_SESSION_DELETE = 0x24,
 	MEMTUN_CMD_UPLINK_SET = 0x25,
 	MEMTUN_CMD_HAND_IN = 0x26,
+	MEMTUN_CMD_INTERFACE_SET = 0x28,
+	MEMTUN_CMD_TUNNEL_RENAME = 0x29,
 	MEMTUN_CMD_END
 };
 
@@ -191,6 +199,15 @@ enum memtun_attribute {
 	MEMTUN_A_HAND_IN = 50,    /* the id of a hand-in */
 	MEMTUN_A_OFFLOAD = 51,    /* TUN_F_* bits of TUNSETOFFLOAD: frames that the client takes */
 	MEMTUN_A_VNET_HDR_SIZE = 52, /* bytes of the vnet header, 10 to 20 */
+	MEMTUN_A_NEW_NAME = 56,      /* string */
+	/* The interface that programs see in place of a tunnel: see memtun-protocol(7). */
+	MEMTUN_A_INTERFACE_FLAGS = 57,     /* IFF_*, or'ed */
+	MEMTUN_A_INTERFACE_TXQLEN = 58,    /* frames */
+	MEMTUN_A_INTERFACE_MAC = 59,       /* string, as the next three */
+	MEMTUN_A_INTERFACE_ADDRESS = 60,   /* addresses with '+' between them, or "none" */
+	MEMTUN_A_INTERFACE_ROUTE = 61,     /* routes with '+' between them, or "none" */
+	MEMTUN_A_INTERFACE_NEIGHBOUR = 62, /* neighbours with '+' between them, or "none" */
+	MEMTUN_A_INTERFACE_CARRIER = 63,   /* flag */
 	/* The counters of a port since it was made, all u64. */
 	MEMTUN_A_FROM_CLIENT_FRAMES = 64,
 	MEMTUN_A_FROM_CLIENT_BYTES = 65,
@@ -230,6 +247,8 @@ enum memtun_attribute {
 	MEMTUN_A_CHANGED = 99,       /* string: keys that were set, joined with a comma */
 	MEMTUN_A_LIFE = 100,         /* enum memtun_life */
 	MEMTUN_A_HAND_INS = 101,     /* how many hand-ins of a session are open */
+	MEMTUN_A_INTERFACE_INDEX = 110,
+	MEMTUN_A_FORMER_NAME = 111, /* string: the tunnel's name before it was renamed */
 	MEMTUN_A_END
 };
 

@@ -135,7 +135,7 @@ uint32_t client_send(struct client *client, uint16_t command, uint16_t flags, co
 	struct attribute_set set = {0};
 	struct message_builder builder;
 	struct fault fault;
-	char text[300];
+	char text[MEMTUN_PROTOCOL_RECORD_MAX];
 
 	strlcpy(text, options, sizeof(text));
 	if (text[0])

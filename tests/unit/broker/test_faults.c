@@ -819,6 +819,30 @@ static int plain_handoff(struct world *world)
 	return passed < 0 ? -1 : 0;
 }
 
+/* ------------------------------------------------------------------------------ interfaces */
+
+static int interfaces(struct world *world)
+{
+	static const char *const texts[] = {
+		"interface-address=10.0.0.9/24+10.3.0.0/24,interface-route=default via 10.0.0.1",
+		"interface-address=10.0.0.8/24,interface-neighbour=10.0.0.1 nud permanent",
+	};
+	struct answer answer;
+
+	if (add(world, "tap", "mode=tap,bridge=b0") < 0 ||
+	    add(world, "tun", "mode=tun,bridge=b0") < 0 ||
+	    world_check(world->client, memtun_subscribe(world->client, NULL, NULL)) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (ask(world, MEMTUN_CMD_INTERFACE_SET, "tun", texts[i], &answer) < 0)
+			return -1;
+	}
+	if (ask(world, MEMTUN_CMD_INTERFACE_SET, "tap", "", &answer) < 0 ||
+	    add(world, "t0", "mode=tun") < 0)
+		return -1;
+	return ask(world, MEMTUN_CMD_TUNNEL_RENAME, "tun", "new-name=t%d", &answer);
+}
+
 /* ------------------------------------------------------------------------------ the walks */
 
 static const struct {
@@ -849,6 +873,7 @@ static const struct {
 	{"peers, dgram", peers_dgram},
 	{"peers by opening", peers_by_opening},
 	{"plain handoff", plain_handoff},
+	{"interfaces", interfaces},
 };
 
 /* Walk every scenario and the broker's start. The function must be called in one of them. */

@@ -254,6 +254,51 @@ static void a_copy_has_strings_of_its_own(void **state)
 	attribute_set_free(&copy);
 }
 
+/* ------------------------------------------------------------------------------ bits, lists */
+
+static void bits_are_words_with_a_plus_between_them(void **state)
+{
+	static const char *const wrong[] = {"", "up+", "+up", "up,running", "upp", "u", "up+none"};
+	char text[ATTRIBUTE_BITS_TEXT_SIZE];
+	struct attribute_set set = {0};
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(
+		attribute_set_parse(&set, MEMTUN_A_INTERFACE_FLAGS, "running+up+lower_up", &fault),
+		0);
+	assert_int_equal(attribute_set_number(&set, MEMTUN_A_INTERFACE_FLAGS), 0x10041);
+	assert_string_equal(attribute_format(&set, MEMTUN_A_INTERFACE_FLAGS, text, sizeof(text)),
+			    "up+running+lower_up");
+	assert_int_equal(attribute_set_parse(&set, MEMTUN_A_INTERFACE_FLAGS, "none", &fault), 0);
+	assert_string_equal(attribute_format(&set, MEMTUN_A_INTERFACE_FLAGS, text, sizeof(text)),
+			    "none");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(
+			attribute_set_parse(&set, MEMTUN_A_INTERFACE_FLAGS, wrong[i], &fault), -1);
+	/* All of them fit, and no higher bit is one. */
+	assert_int_equal(attribute_check_number(MEMTUN_A_INTERFACE_FLAGS, 0x7ffff, &fault), 0);
+	assert_int_equal(attribute_check_number(MEMTUN_A_INTERFACE_FLAGS, 0x80000, &fault), -1);
+	attribute_set_put_number(&set, MEMTUN_A_INTERFACE_FLAGS, 0x7ffff);
+	attribute_format(&set, MEMTUN_A_INTERFACE_FLAGS, text, sizeof(text));
+	assert_non_null(strstr(text, "+echo"));
+	assert_true(strlen(text) + 1 < sizeof(text));
+}
+
+static void a_list_is_longer_than_other_texts(void **state)
+{
+	static char text[MEMTUN_LIST_SIZE + 1];
+	struct fault fault;
+
+	(void)state;
+	memset(text, 'x', MEMTUN_LIST_SIZE - 1);
+	assert_int_equal(attribute_check_string(MEMTUN_A_INTERFACE_ROUTE, text, &fault), 0);
+	assert_int_equal(attribute_check_string(MEMTUN_A_PATH, text, &fault), -1);
+	text[MEMTUN_LIST_SIZE - 1] = 'x';
+	assert_int_equal(attribute_check_string(MEMTUN_A_INTERFACE_ROUTE, text, &fault), -1);
+	assert_int_equal(attribute_check_string(MEMTUN_A_INTERFACE_ROUTE, "a\nb", &fault), -1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -270,6 +315,8 @@ int main(void)
 		cmocka_unit_test(a_sets_attributes_come_in_order),
 		cmocka_unit_test(a_set_must_have_what_is_required_and_no_more_than_is_allowed),
 		cmocka_unit_test(a_copy_has_strings_of_its_own),
+		cmocka_unit_test(bits_are_words_with_a_plus_between_them),
+		cmocka_unit_test(a_list_is_longer_than_other_texts),
 	};
 
 	return RUN_TESTS(tests);

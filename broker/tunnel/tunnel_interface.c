@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/tunnel/tunnel_interface.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/adapter/adapter.h"
+#include "broker/engine/engine.h"
+#include "broker/tunnel/tunnel.h"
+#include "common/address.h"
+#include "common/identity.h"
+
+/* DEFAULT_TX_QUEUE_LEN in tun_net_init() and ether_setup() in the kernel. */
+#define TRANSMIT_QUEUE_TUN 500
+#define TRANSMIT_QUEUE_TAP 1000
+
+/* The flags that a program may change: __dev_change_flags() in the kernel. The others follow. */
+#define FLAGS_KEPT                                                                       \
+	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | \
+	 IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI)
+
+/* The lists, by their attributes, which have consecutive numbers. */
+#define FIRST_LIST MEMTUN_A_INTERFACE_ADDRESS
+#define LIST_COUNT (MEMTUN_A_INTERFACE_NEIGHBOUR - FIRST_LIST + 1)
+
+struct tunnel_interface {
+	uint32_t flags; /* of FLAGS_KEPT */
+	uint32_t transmit_queue;
+	bool carrier;
+	char mac[sizeof("00:00:00:00:00:00")]; /* of a TAP */
+	char *lists[LIST_COUNT];               /* NULL: empty */
+};
+
+/* ------------------------------------------------------------------------------ checks */
+
+static int mac_check(const struct tunnel *tunnel, const char *text, struct fault *fault)
+{
+	unsigned char mac[ETH_ALEN];
+	int length = 0;
+
+	if (tunnel->port.mode != MEMTUN_TAP)
+		return fault_set(fault, EINVAL, "'%s' is a tun, which has no MAC address",
+				 tunnel->port.name);
+	if (strspn(text, "0123456789abcdefABCDEF:") != 17 ||
+	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		   &mac[3], &mac[4], &mac[5], &length) != ETH_ALEN ||
+	    length != 17 || text[17])
+		return fault_set(fault, EINVAL, "interface-mac '%s' is no MAC address", text);
+	if (mac[0] & 1 || !memcmp(mac, (const unsigned char[ETH_ALEN]){0}, sizeof(mac)))
+		return fault_set(fault, EINVAL, "interface-mac %s is not one host's", text);
+	return 0;
+}
+
+/* Is text the length of a prefix of the address, which may be 0 for an interface? */
+static bool prefix_length_is_valid(const char *text, const struct address *address)
+{
+	return strcmp(text, "0") == 0 || address_parse_prefix_length(text, address);
+}
+
+/* Write the first word of an element, ADDRESS[/PREFIX]. Return false if it is something else. */
+static bool address_word(const char *element, char word[], size_t size)
+{
+	size_t length = strcspn(element, " +");
+	struct address address;
+	char *slash;
+	bool is_valid;
+
+	if (length >= size)
+		return false;
+	memcpy(word, element, length);
+	word[length] = '\0';
+	slash = strchr(word, '/');
+	length = slash ? (size_t)(slash - word) : length;
+	is_valid = address_parse(word, length, &address) == 0 &&
+		   (!slash || prefix_length_is_valid(slash + 1, &address));
+	return is_valid;
+}
+
+/* Return the element after this one of a list; NULL: it is the last. */
+static const char *element_next(const char *element)
+{
+	element += strcspn(element, "+");
+	return *element ? element + 1 : NULL;
+}
+
+static int addresses_check(const char *list, struct fault *fault)
+{
+	char word[ADDRESS_TEXT_SIZE + sizeof("/128")];
+
+	if (strcmp(list, "none") == 0)
+		return 0;
+	for (const char *element = list; element; element = element_next(element)) {
+		if (!address_word(element, word, sizeof(word)))
+			return fault_set(fault, EINVAL,
+					 "interface-address '%.*s' is no IPv4 or IPv6 address",
+					 (int)strcspn(element, "+"), element);
+	}
+	return 0;
+}
+
+static int options_check(const struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	const char *mac = attribute_set_string(options, MEMTUN_A_INTERFACE_MAC);
+	const char *addresses = attribute_set_string(options, MEMTUN_A_INTERFACE_ADDRESS);
+
+	if (tunnel->kind == &kernel_tunnel_kind)
+		return fault_set(fault, EINVAL, "'%s' has an interface of the kernel",
+				 tunnel->port.name);
+	if (tunnel->port.id > INT32_MAX - MEMTUN_INTERFACE_INDEX_MIN)
+		return fault_set(fault, EOVERFLOW, "no number is left for an interface of '%s'",
+				 tunnel->port.name);
+	if (mac && mac_check(tunnel, mac, fault) < 0)
+		return -1;
+	return addresses ? addresses_check(addresses, fault) : 0;
+}
+
+/* ------------------------------------------------------------------------------ the adapter */
+
+/* Texts as adapter_config_new() takes them, and what it has made of them. */
+struct draft {
+	char addresses[MEMTUN_TEXT_SIZE * 4]; /* eight of IPv6 with their prefixes */
+	char gateways[MEMTUN_TEXT_SIZE * 2];
+	struct adapter_config *config; /* owned; NULL: both are empty */
+};
+
+/*
+ * Append the element to the list, which is one of the draft's, if the result is a valid
+ * configuration. Return whether it is; -1 with the fault filled: ENOMEM.
+ */
+static int draft_add(struct draft *draft, char *list, size_t size, const char *element,
+		     struct fault *fault)
+{
+	size_t length = strlen(list);
+	struct adapter_config *config;
+
+	if ((size_t)snprintf(list + length, size - length, "%s%s", length ? "+" : "", element) >=
+	    size - length) {
+		list[length] = '\0';
+		return 0;
+	}
+	config = adapter_config_new(draft->addresses[0] ? draft->addresses : NULL,
+				    draft->gateways[0] ? draft->gateways : NULL, fault);
+	if (!config) {
+		list[length] = '\0';
+		return errno == ENOMEM ? -1 : 0;
+	}
+	adapter_config_free(draft->config);
+	draft->config = config;
+	return 1;
+}
+
+/* Add the interface's addresses. One whose prefix an adapter can't have comes without it. */
+static int draft_add_addresses(struct draft *draft, const char *list, struct fault *fault)
+{
+	char word[ADDRESS_TEXT_SIZE + sizeof("/128")];
+
+	for (const char *element = list; element; element = element_next(element)) {
+		int added;
+
+		if (!address_word(element, word, sizeof(word)))
+			continue;
+		added = draft_add(draft, draft->addresses, sizeof(draft->addresses), word, fault);
+		if (added == 0) {
+			word[strcspn(word, "/")] = '\0';
+			added = draft_add(draft, draft->addresses, sizeof(draft->addresses), word,
+					  fault);
+		}
+		if (added < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Return the gateway of a default route, and what follows it; NULL: it is another route. */
+static const char *route_gateway(const char *route)
+{
+	static const char *const begins[] = {"default via ", "0.0.0.0/0 via ", "::/0 via "};
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		if (strncmp(route, begins[i], strlen(begins[i])) == 0)
+			return route + strlen(begins[i]);
+	}
+	return NULL;
+}
+
+/* Add the gateways of the interface's default routes. */
+static int draft_add_gateways(struct draft *draft, const char *list, struct fault *fault)
+{
+	char word[ADDRESS_TEXT_SIZE + sizeof("/128")];
+
+	for (const char *element = list; element; element = element_next(element)) {
+		const char *gateway = route_gateway(element);
+
+		if (gateway && address_word(gateway, word, sizeof(word)) &&
+		    draft_add(draft, draft->gateways, sizeof(draft->gateways), word, fault) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Make the configuration of what the user has configured and these lists. */
+static int lists_config(const struct tunnel *tunnel, char *const lists[LIST_COUNT],
+			const struct adapter_config *configured, struct adapter_config **config,
+			struct fault *fault)
+{
+	const char *addresses = configured ? adapter_config_addresses(configured) : NULL;
+	const char *gateways = configured ? adapter_config_gateways(configured) : NULL;
+	struct draft draft = {.config = NULL};
+
+	*config = NULL;
+	if (tunnel->port.mode != MEMTUN_TUN)
+		return 0;
+	if (addresses)
+		strlcpy(draft.addresses, addresses, sizeof(draft.addresses));
+	if (gateways)
+		strlcpy(draft.gateways, gateways, sizeof(draft.gateways));
+	if ((!addresses && draft_add_addresses(&draft, lists[0], fault) < 0) ||
+	    (!gateways &&
+	     draft_add_gateways(&draft, lists[MEMTUN_A_INTERFACE_ROUTE - FIRST_LIST], fault) < 0)) {
+		adapter_config_free(draft.config);
+		return -1;
+	}
+	*config = draft.config;
+	return 0;
+}
+
+int tunnel_interface_config(const struct tunnel *tunnel, const struct adapter_config *configured,
+			    struct adapter_config **config, struct fault *fault)
+{
+	*config = NULL;
+	return tunnel->interface ? lists_config(tunnel, tunnel->interface->lists, configured,
+						config, fault)
+				 : 0;
+}
+
+/* ------------------------------------------------------------------------------ setting */
+
+static struct tunnel_interface *interface_new(const struct tunnel *tunnel)
+{
+	struct tunnel_interface *interface = calloc(1, sizeof(*interface));
+	unsigned char bytes[ETH_ALEN];
+	struct address mac;
+
+	if (!interface)
+		return NULL;
+	interface->flags = IFF_MULTICAST;
+	interface->carrier = true;
+	interface->transmit_queue = TRANSMIT_QUEUE_TAP;
+	if (tunnel->port.mode == MEMTUN_TUN) {
+		interface->flags |= IFF_NOARP;
+		interface->transmit_queue = TRANSMIT_QUEUE_TUN;
+		return interface;
+	}
+	identity_mac(tunnel->port.engine->identity, tunnel->port.name, NULL, bytes);
+	mac = address_ethernet(bytes, 0);
+	strlcpy(interface->mac, address_format(&mac, (char[ADDRESS_TEXT_SIZE]){0}),
+		sizeof(interface->mac));
+	return interface;
+}
+
+static void interface_free(struct tunnels *tunnels, struct tunnel_interface *interface)
+{
+	if (!interface)
+		return;
+	for (int i = 0; i < LIST_COUNT; i++) {
+		tunnels->list_bytes -= interface->lists[i] ? strlen(interface->lists[i]) : 0;
+		free(interface->lists[i]);
+	}
+	free(interface);
+}
+
+void tunnel_interface_free(struct tunnel *tunnel)
+{
+	interface_free(tunnel->tunnels, tunnel->interface);
+	tunnel->interface = NULL;
+}
+
+/* Return a new interface with copies of the former one's values, replaced by those of the options.
+ * NULL with the fault filled. */
+static struct tunnel_interface *interface_change(const struct tunnel *tunnel,
+						 const struct attribute_set *options,
+						 struct fault *fault)
+{
+	const struct tunnel_interface *former = tunnel->interface;
+	struct tunnel_interface *interface = interface_new(tunnel);
+	const char *mac = attribute_set_string(options, MEMTUN_A_INTERFACE_MAC);
+	bool has_memory = interface;
+
+	if (interface && former) {
+		*interface = *former;
+		memset(interface->lists, 0, sizeof(interface->lists));
+	}
+	for (int i = 0; has_memory && i < LIST_COUNT; i++) {
+		const char *list =
+			attribute_set_string(options, (enum memtun_attribute)(FIRST_LIST + i));
+
+		if (!list)
+			list = former ? former->lists[i] : NULL;
+		if (!list || strcmp(list, "none") == 0)
+			continue;
+		interface->lists[i] = strdup(list);
+		has_memory = interface->lists[i];
+		tunnel->tunnels->list_bytes += has_memory ? strlen(list) : 0;
+	}
+	if (!has_memory) {
+		interface_free(tunnel->tunnels, interface);
+		fault_set(fault, ENOMEM, "cannot note the interface of '%s': out of memory",
+			  tunnel->port.name);
+		return NULL;
+	}
+	if (attribute_set_has(options, MEMTUN_A_INTERFACE_FLAGS))
+		interface->flags =
+			(uint32_t)attribute_set_number(options, MEMTUN_A_INTERFACE_FLAGS) &
+			FLAGS_KEPT;
+	if (attribute_set_has(options, MEMTUN_A_INTERFACE_TXQLEN))
+		interface->transmit_queue =
+			(uint32_t)attribute_set_number(options, MEMTUN_A_INTERFACE_TXQLEN);
+	if (attribute_set_has(options, MEMTUN_A_INTERFACE_CARRIER))
+		interface->carrier = attribute_set_number(options, MEMTUN_A_INTERFACE_CARRIER);
+	if (mac)
+		strlcpy(interface->mac, mac, sizeof(interface->mac));
+	return interface;
+}
+
+int tunnel_interface_set(struct tunnel *tunnel, const struct attribute_set *options,
+			 struct fault *fault)
+{
+	struct tunnel_interface *interface;
+	struct adapter_config *config;
+
+	if (options_check(tunnel, options, fault) < 0)
+		return -1;
+	interface = interface_change(tunnel, options, fault);
+	if (!interface)
+		return -1;
+	if (tunnel->tunnels->list_bytes > TUNNEL_INTERFACE_BYTES_MAX) {
+		interface_free(tunnel->tunnels, interface);
+		return fault_set(fault, ENOSPC, "the lists of all interfaces have more than %d MiB",
+				 TUNNEL_INTERFACE_BYTES_MAX >> 20);
+	}
+	if (lists_config(tunnel, interface->lists, tunnel->port.adapter_config, &config, fault) <
+	    0) {
+		interface_free(tunnel->tunnels, interface);
+		return -1;
+	}
+	tunnel_interface_free(tunnel);
+	tunnel->interface = interface;
+	/* An adapter announces a configuration that it gets, so it gets one only if it may be new. */
+	if (attribute_set_has(options, MEMTUN_A_INTERFACE_ADDRESS) ||
+	    attribute_set_has(options, MEMTUN_A_INTERFACE_ROUTE))
+		port_take_program_config(&tunnel->port, config);
+	else
+		adapter_config_free(config);
+	tunnel_publish_change(tunnel, options, OPTION_INTERFACE);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------ describing */
+
+/* Return all flags, as the kernel shows them in rtnetlink. */
+static uint32_t interface_flags(const struct tunnel *tunnel, bool is_open)
+{
+	uint32_t flags = tunnel->interface->flags;
+
+	flags |= tunnel->port.mode == MEMTUN_TAP ? IFF_BROADCAST : IFF_POINTOPOINT;
+	/* As in the kernel, an interface that no queue is attached to has no carrier. */
+	if (is_open && tunnel->interface->carrier && flags & IFF_UP)
+		flags |= IFF_RUNNING | IFF_LOWER_UP;
+	return flags;
+}
+
+void tunnel_interface_describe(const struct tunnel *tunnel, struct attribute_set *set)
+{
+	const struct tunnel_interface *interface = tunnel->interface;
+	bool is_open = attribute_set_number(set, MEMTUN_A_STATE) == MEMTUN_OPEN;
+
+	if (!interface)
+		return;
+	attribute_set_put_number(set, MEMTUN_A_INTERFACE_INDEX,
+				 MEMTUN_INTERFACE_INDEX_MIN + tunnel->port.id);
+	attribute_set_put_number(set, MEMTUN_A_INTERFACE_FLAGS, interface_flags(tunnel, is_open));
+	attribute_set_put_number(set, MEMTUN_A_INTERFACE_TXQLEN, interface->transmit_queue);
+	attribute_set_put_number(set, MEMTUN_A_INTERFACE_CARRIER, interface->carrier);
+	if (interface->mac[0])
+		attribute_set_put_string(set, MEMTUN_A_INTERFACE_MAC, interface->mac);
+	for (int i = 0; i < LIST_COUNT; i++) {
+		if (interface->lists[i])
+			attribute_set_put_string(set, (enum memtun_attribute)(FIRST_LIST + i),
+						 interface->lists[i]);
+	}
+}
