@@ -10,8 +10,6 @@
 #include "common/tunnel_name.h"
 #include "common/utf8.h"
 
-_Static_assert(MEMTUN_A_END <= 128, "attribute_set.present has a bit an attribute");
-
 int attribute_check_number(enum memtun_attribute which, uint64_t number, struct fault *fault)
 {
 	const struct attribute *attribute = &attributes[which];

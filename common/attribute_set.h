@@ -14,8 +14,11 @@
 #include "common/attribute_table.h"
 #include "common/fault.h"
 
+/* Words of 64 bits that have a bit for each attribute. */
+#define ATTRIBUTE_SET_WORDS ((MEMTUN_A_END + 63) / 64)
+
 struct attribute_set {
-	uint64_t present[2]; /* a bit for each attribute */
+	uint64_t present[ATTRIBUTE_SET_WORDS]; /* a bit for each attribute */
 	union {
 		uint64_t number;
 		const char *string;
@@ -62,8 +65,8 @@ static inline void attribute_set_remove(struct attribute_set *set, enum memtun_a
 
 static inline void attribute_set_clear(struct attribute_set *set)
 {
-	set->present[0] = 0;
-	set->present[1] = 0;
+	for (int i = 0; i < ATTRIBUTE_SET_WORDS; i++)
+		set->present[i] = 0;
 }
 
 /* Return the set's attribute after `which` (0: the first); MEMTUN_A_END: there is none. */

@@ -60,9 +60,6 @@ extern const struct attribute attributes[MEMTUN_A_END];
 /* Bytes for all the words of an attribute of BITS, with their separators and a NUL. */
 #define ATTRIBUTE_BITS_TEXT_SIZE 192
 
-/* Attributes from here up are in answers and events only, and no options. */
-#define ATTRIBUTE_ANSWERS 64
-
 /* Return the attribute with that word, MEMTUN_A_UNSPEC if there is none. */
 enum memtun_attribute attribute_find(const char *word);
 

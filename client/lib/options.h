@@ -14,7 +14,7 @@
 
 struct memtun_options {
 	struct attribute_set set; /* its strings are copies in these, or outlive the options */
-	char strings[ATTRIBUTE_ANSWERS][MEMTUN_TEXT_SIZE];
+	char strings[MEMTUN_A_END][MEMTUN_TEXT_SIZE];
 	char lists[OPTIONS_LAST_LIST - OPTIONS_FIRST_LIST + 1][MEMTUN_LIST_SIZE];
 	struct fault fault;
 };

@@ -145,7 +145,7 @@ enum memtun_life {
 
 /*
  * An attribute's type is u32 unless its comment has another. A flag is the u32 0 or 1. Attributes
- * from 64 up occur in replies and events only.
+ * from 64 to 111 occur in replies and events only.
  */
 enum memtun_attribute {
 	MEMTUN_A_UNSPEC = 0,

@@ -19,7 +19,7 @@ static bool help_has(unsigned int of_commands, const char *name)
 /* Assert that the help of that command has each attribute that is one of these options. */
 static void assert_help_has(unsigned int of_command, unsigned int options)
 {
-	for (int i = MEMTUN_A_UNSPEC + 1; i < ATTRIBUTE_ANSWERS; i++) {
+	for (int i = MEMTUN_A_UNSPEC + 1; i < MEMTUN_A_END; i++) {
 		const char *name = attributes[i].word;
 
 		/* The name comes before the keys. */
