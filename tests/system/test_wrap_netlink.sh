@@ -11,27 +11,9 @@ TEST_SECONDS=150
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 cp "$top_builddir/tests/system/wrap-netlink" "$scratch/bin" || fail "wrap-netlink is not built"
 rtnetlink_or_skip
-# wireguard-go's directory, in a container.
-container_options="--tmpfs /run --dir /run/wireguard"
-case ${0##*/} in
-test_wrap_netlink_container.sh)
-	container_enter
-	;;
-test_wrap_netlink_container_root.sh)
-	[ "$(id -u)" = 0 ] || skip "not root"
-	as_user=
-	# What Docker gives a container.
-	container_enter CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_MKNOD CAP_NET_RAW \
-		CAP_SETGID CAP_SETUID CAP_SETFCAP CAP_SETPCAP CAP_NET_BIND_SERVICE CAP_SYS_CHROOT \
-		CAP_KILL CAP_AUDIT_WRITE
-	;;
-esac
+container_variant
 notify_or_skip
 user_broker_start
-
-# An address of 127.64.0.0/10 for this test only, as tests that run at the same time use the same
-# ports.
-own_address=127.$((64 + ($$ >> 16) % 64)).$((($$ >> 8) % 256)).$(($$ % 256))
 
 # with_tun COMMAND: runs the shell command while tun0 is open, as run does.
 with_tun() {
@@ -191,96 +173,4 @@ if may go golang-go; then
 	else
 		echo "skipped: Go builds nothing here"
 	fi
-fi
-if may openvpn openvpn; then
-	ends_with 0 $as_user openvpn --genkey secret "$scratch/home/key"
-	cat >"$scratch/bin/two-openvpn" <<-'END'
-		#!/bin/sh
-		# Two OpenVPN processes at the address $3 that configure their interfaces by rtnetlink.
-		address=$3
-		one() {
-			exec openvpn --dev "$1" --proto udp --bind --local $address --remote $address \
-				--lport "$2" --rport "$3" --ifconfig "$4" "$5" --secret key \
-				--cipher AES-256-CBC --route "$6" 255.255.0.0 --writepid "$1.pid"
-		}
-		one tun0 "$1" "$2" 10.8.0.1 10.8.0.2 10.20.0.0 >one.log 2>&1 & one=$!
-		one tun1 "$2" "$1" 10.8.0.2 10.8.0.1 10.21.0.0 >two.log 2>&1 & two=$!
-		until grep -q 'Initialization Sequence Completed' one.log &&
-			grep -q 'Initialization Sequence Completed' two.log; do
-			kill -0 $one && kill -0 $two || { cat one.log two.log; exit 1; }
-		done
-		ip addr show tun0
-		ip route
-		kill $one $two
-		wait
-	END
-	chmod 755 "$scratch/bin/two-openvpn"
-	run wrapped -- two-openvpn 14001 14002 $own_address
-	is "$status" 0 "the status of two OpenVPN"
-	has "$output" "inet 10.8.0.1 peer 10.8.0.2/32"
-	has "$output" "10.20.0.0/16 via 10.8.0.2 dev tun0"
-	has "$output" "10.21.0.0/16 via 10.8.0.1 dev tun1"
-	ok "two OpenVPN configure addresses and routes"
-fi
-if may wireguard-go wireguard-go && may wg wireguard-tools; then
-	# Root gives the test a /run of its own, in a mount namespace that ends with the command.
-	own_run=
-	if [ "$(id -u)" = 0 ] && [ -z "$container" ]; then
-		cat >"$scratch/bin/with-own-run" <<-'END'
-			#!/bin/sh
-			mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/wireguard &&
-				chmod 1777 /run/wireguard && exec "$@"
-		END
-		chmod 755 "$scratch/bin/with-own-run"
-		own_run="unshare --mount --propagation private with-own-run"
-	fi
-	if $own_run $as_user $container test -w /run/wireguard 2>/dev/null; then
-		cat >"$scratch/bin/one-wireguard" <<-'END'
-			#!/bin/sh
-			LOG_LEVEL=verbose wireguard-go -f "$1" >wireguard.log 2>&1 & wireguard=$!
-			until [ -S "/run/wireguard/$1.sock" ]; do kill -0 $wireguard || exit 1; done
-			ip addr add 10.5.0.1/24 dev "$1" && ip link set "$1" mtu 1380 up || exit 1
-			until grep -q 'Interface up requested' wireguard.log; do
-				kill -0 $wireguard || exit 1
-			done
-			wg show "$1" && ip link show "$1"
-			kill $wireguard
-			wait
-		END
-		chmod 755 "$scratch/bin/one-wireguard"
-		run sh -c 'cd "$1" && shift && exec "$@"' sh "$scratch/home" $own_run $as_user \
-			$container memtun wrap -- one-wireguard "wgt$$"
-		is "$status" 0 "the status of wireguard-go"
-		has "$output" "interface: wgt"
-		has "$output" "mtu 1380"
-		ok "wireguard-go sees its interface go up, and wg shows it"
-	else
-		echo "skipped: /run/wireguard is not writable here"
-	fi
-fi
-if may tincd tinc; then
-	mkdir -p "$scratch/home/tinc/hosts"
-	printf 'Name = near\nInterface = tun0\nBindToAddress = %s 14655\n' \
-		$own_address >"$scratch/home/tinc/tinc.conf"
-	printf 'Subnet = 10.6.0.1/32\n' >"$scratch/home/tinc/hosts/near"
-	cat >"$scratch/home/tinc/tinc-up" <<-'END'
-		#!/bin/sh
-		ip addr add 10.6.0.1/24 dev "$INTERFACE" && ip link set "$INTERFACE" up
-		(ip addr show "$INTERFACE" && ip route show dev "$INTERFACE") >up
-		mv up up.log
-	END
-	chmod 755 "$scratch/home/tinc/tinc-up"
-	[ -z "$as_user" ] || chown -R 1000:1000 "$scratch/home/tinc"
-	run $as_user tincd -c "$scratch/home/tinc" -K 1024 </dev/null
-	(cd "$scratch/home" && exec $as_user $container memtun wrap -- tincd -c "$scratch/home/tinc" \
-		-D --pidfile="$scratch/home/tinc/pid" --bypass-security) 2>"$scratch/errors" &
-	tinc=$!
-	started="$started $tinc"
-	until [ -e "$scratch/home/up.log" ]; do
-		kill -0 $tinc 2>/dev/null || fail "tincd has ended"
-	done
-	kill $tinc
-	has "$(cat "$scratch/home/up.log")" "inet 10.6.0.1/24 scope global tun0"
-	has "$(cat "$scratch/home/up.log")" "10.6.0.0/24 proto kernel scope link src 10.6.0.1"
-	ok "tinc's script configures the interface with ip"
 fi

@@ -8,19 +8,7 @@
 TEST_SECONDS=150
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
-case ${0##*/} in
-test_wrap_container.sh)
-	container_enter
-	;;
-test_wrap_container_root.sh)
-	[ "$(id -u)" = 0 ] || skip "not root"
-	as_user=
-	# What Docker gives a container.
-	container_enter CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_MKNOD CAP_NET_RAW \
-		CAP_SETGID CAP_SETUID CAP_SETFCAP CAP_SETPCAP CAP_NET_BIND_SERVICE CAP_SYS_CHROOT \
-		CAP_KILL CAP_AUDIT_WRITE
-	;;
-esac
+container_variant
 notify_or_skip
 word_size_or_skip
 have_python || skip "no Python here to talk to a host with"

@@ -79,6 +79,23 @@ container_enter() {
 	[ "$status" != 0 ] || fail "the container has /dev/net/tun"
 }
 
+# container_variant: what the name of the test says: in a container, as an ordinary user or as root.
+container_variant() {
+	case ${0##*/} in
+	*_container.sh)
+		container_enter
+		;;
+	*_container_root.sh)
+		[ "$(id -u)" = 0 ] || skip "not root"
+		as_user=
+		# What Docker gives a container.
+		container_enter CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_MKNOD \
+			CAP_NET_RAW CAP_SETGID CAP_SETUID CAP_SETFCAP CAP_SETPCAP \
+			CAP_NET_BIND_SERVICE CAP_SYS_CHROOT CAP_KILL CAP_AUDIT_WRITE
+		;;
+	esac
+}
+
 # wrapped WORD...: runs memtun wrap as the ordinary user, in a directory of the user's own.
 wrapped() {
 	(cd "$scratch/home" && exec $as_user $container memtun wrap "$@")
@@ -90,13 +107,14 @@ notify_or_skip() {
 	[ "$status" = 0 ] || skip "no seccomp notifications here: $(tail -n 1 "$scratch/errors")"
 }
 
-# host_start NAME WORD...: starts a memtun host, and returns when it answers.
+# host_start NAME WORD...: starts a memtun host as $host, and returns when it answers.
 host_start() {
 	[ -x "$scratch/bin/memtun-host" ] || skip "memtun-host is not built (Debian: liblwip-dev)"
 	[ -p "$scratch/host-ready" ] || mkfifo "$scratch/host-ready"
 	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 $as_user memtun host "$@" --ready-fd 3 \
 		3>"$scratch/host-ready" 2>"$scratch/host-errors" &
-	started="$started $!"
+	host=$!
+	started="$started $host"
 	read -r _ <"$scratch/host-ready" || fail "no host: $(cat "$scratch/host-errors")"
 }
 
