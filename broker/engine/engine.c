@@ -19,7 +19,8 @@ int engine_init(struct engine *engine, struct ev_loop *loop)
 	engine->pieces = batch_new();
 	engine->packet_io = calloc(1, sizeof(*engine->packet_io));
 	if (!engine->loop || !engine->batch || !engine->pieces || !engine->packet_io ||
-	    socketpair_check_default_buffer(&engine->default_buffer_fits) < 0)
+	    socketpair_check_default_buffer(&engine->default_buffer_fits) < 0 ||
+	    due_init(&engine->due, loop) < 0)
 		return -1;
 	socket_diag_open(&engine->diag);
 	liveness_init(&engine->liveness, loop);
@@ -41,6 +42,7 @@ void engine_end(struct engine *engine)
 	batch_free(engine->batch);
 	batch_free(engine->pieces);
 	free(engine->packet_io);
+	due_end(&engine->due);
 	if (engine->loop)
 		ev_loop_destroy(engine->loop);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/engine/account.h"
+#include "broker/engine/due.h"
 #include "broker/engine/events.h"
 #include "broker/engine/liveness.h"
 #include "broker/system/socket_diag.h"
@@ -27,6 +28,7 @@ struct engine {
 	struct packet_io *packet_io;
 	struct socket_diag diag;
 	struct liveness liveness;
+	struct due_queue due; /* what is due on the logical clock */
 	struct event_sink events;
 	struct accounts accounts; /* of the clients */
 	uint64_t identity;        /* a hash that tells this broker from others: see identity.h */
@@ -40,7 +42,7 @@ struct engine {
 
 /*
  * Initialize the engine and take ownership of the loop, which may be NULL where it could not be
- * made. -1 with ENOMEM or an errno of socketpair(2); then too the engine has to be ended.
+ * made. -1 with ENOMEM or an errno of socketpair(2) or timerfd_create(2); then too the engine has to be ended.
  */
 int engine_init(struct engine *engine, struct ev_loop *loop);
 
