@@ -65,13 +65,13 @@ is_wrapped() {
 	read -r first <&5 || fail "it printed nothing: $(cat "$scratch/errors")"
 }
 
-# way_works OPTION: a tunnel opened that way carries frames in both directions.
+# way_works OPTION [PROGRAM]: a tunnel opened that way carries frames in both directions.
 way_works() {
 	ends_with 0 $as_user memtun add sink bridge lab
 	watches "$scratch/expected" $as_user memtun expect sink --to-client --timeout 20 \
 		'ether broadcast'
 	expecting=$!
-	is_wrapped $1 --bridge lab -- wrap-program echo 'tap%d'
+	is_wrapped $1 --bridge lab -- "${2:-wrap-program}" echo 'tap%d'
 	is "$first" tap0 "the name of the tunnel"
 	wait $expecting || fail "no frame from the program"
 	ends_with 0 $as_user memtun inject tap0 --hex \
@@ -86,6 +86,15 @@ way_works() {
 way_works --notify
 way_works --preload
 ok "frames go both ways, with notifications and with the library"
+
+if built program-static -static wrap-program; then
+	way_works --notify program-static
+	ok "frames of a static program go both ways"
+fi
+if [ "$(uname -m)" = x86_64 ] && built program-32 -m32 wrap-program; then
+	way_works --notify program-32
+	ok "frames of a 32-bit program go both ways"
+fi
 
 run wrapped --trace -- wrap-program echo 'x%d%d'
 is "$status" 1 "the status"
@@ -119,8 +128,10 @@ done
 ok "a descriptor is known after dup, fork, a double fork and exec"
 ok "1,000 opens of 20 threads, and a timer of 150 us, disturb nothing"
 
-ends_with 0 wrapped -- wrap-program limit
-is "$output" "EMFILE after 200 of 200" "opens with a limit of 200 descriptors"
+for which in soft hard; do
+	ends_with 0 wrapped -- wrap-program limit $which
+	is "$output" "EMFILE after 200 of 200" "opens with a $which limit of 200 descriptors"
+done
 ends_with 0 wrapped -- wrap-program filter
 ends_with 0 wrapped -- wrap-program change
 is "$output" after0 "what memory that changes has left"
@@ -130,6 +141,22 @@ run wrapped -- wrap-program undumpable
 is "$status" 0 "the status"
 has "$errors" "is not dumpable"
 ok "a program that is not dumpable gets the kernel's device, and a message"
+
+# A set-user-ID program, where this directory may have one.
+cp "$scratch/bin/wrap-program" "$scratch/bin/set-user-id"
+chmod u+s "$scratch/bin/set-user-id"
+owner=$(id -u)
+run $as_user set-user-id rights
+if [ -z "$as_user" ] || [ "$(head -n 1 "$scratch/output")" != "euid $owner" ]; then
+	echo "skipped a part: no set-user-ID programs of another user here"
+else
+	ends_with 0 wrapped -- set-user-id rights
+	is "$output" "euid $($as_user id -u)
+set0" "what a set-user-ID child says"
+	run wrapped --preload -- set-user-id rights
+	has "$output" "euid $owner"
+	ok "a set-user-ID child is wrapped, and has the user's rights; the library does not reach it"
+fi
 
 run wrapped -- memtun wrap -- wrap-program inherited
 is "$status" 0 "the status"
@@ -168,12 +195,25 @@ ok "a child that outlives the program is still served, and keeps no output open"
 
 # --- faults ---
 
+# child_of PROCESS: prints its child.
+child_of() {
+	for entry in /proc/[0-9]*; do
+		[ "$(sed -n 's/^PPid:\t//p' "$entry/status" 2>/dev/null)" != "$1" ] ||
+			echo "${entry#/proc/}"
+	done
+}
+
+is_wrapped -- wrap-program echo killed
+kill -KILL "$(child_of "$(child_of "$program")")"
+wait "$program"
+is $? 137 "the status of a program that was killed"
+ends_with 0 $as_user memtun wait killed closed --timeout 20
+exec 4>&- 5<&-
+ok "a program that is killed leaves no open tunnel"
+
 is_wrapped -- wrap-program orphan
 is "$first" orphan "the tunnel"
-supervisor=$(pgrep_child() { for p in /proc/[0-9]*; do
-	[ "$(sed -n 's/^PPid:\t//p' "$p/status" 2>/dev/null)" != "$1" ] || echo "${p#/proc/}"; done; }
-	pgrep_child "$program")
-kill -KILL "$supervisor"
+kill -KILL "$(child_of "$program")"
 turns_until grep -q "supervisor of memtun wrap was killed" "$scratch/errors"
 echo go >&4
 read -r line <&5
@@ -189,9 +229,14 @@ wait "$program"
 is $? 0 "the status of the program"
 ok "frames and the exit status survive the supervisor"
 
-is_wrapped -- sh -c 'echo ready; read -r _; wrap-program echo never; echo "status $?"'
-kill "$broker"
+is_wrapped -- sh -c 'wrap-program echo served </dev/null; read -r _; wrap-program echo never; echo "status $?"'
+is "$first" served "the tunnel"
+# A frame that the broker has not read would make it an ECONNRESET.
+turns_until sh -c 'memtun -j -s show served | grep -q "from-client-frames\": 1"'
+kill -KILL "$broker"
 wait "$broker" 2>/dev/null
+read -r line <&5
+is "$line" "read 0" "the open tunnel of a broker that was killed"
 echo go >&4
 read -r line <&5
 is "$line" "status 1" "an open without a broker"

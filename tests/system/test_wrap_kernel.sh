@@ -36,19 +36,12 @@ kernel_and_wrapped wrap-calls --preload
 compared
 ok "$output: and with the preloaded library"
 
-# built NAME FLAG: compiles wrap-calls as $scratch/bin/NAME, or says why it could not.
-built() {
-	${CC:-cc} -D_GNU_SOURCE $2 -o "$scratch/bin/$1" "$top_srcdir/tests/system/wrap-calls.c" \
-		2>"$scratch/errors" && return
-	echo "skipped a part: ${CC:-cc} $2 does not work here"
-	return 1
-}
-if built calls-static -static; then
+if built calls-static -static wrap-calls; then
 	kernel_and_wrapped calls-static
 	compared
 	ok "$output: of a static program"
 fi
-if [ "$(uname -m)" = x86_64 ] && built calls-32 -m32; then
+if [ "$(uname -m)" = x86_64 ] && built calls-32 -m32 wrap-calls; then
 	kernel_and_wrapped calls-32
 	compared
 	ok "$output: of a 32-bit program"

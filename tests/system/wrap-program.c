@@ -170,13 +170,18 @@ static void timer(void)
 	puts("300 opens");
 }
 
-/* Opens until the limit of descriptors is reached. */
-static void limit(void)
+/* Opens until the limit of descriptors is reached: the soft limit, or both. */
+static void limit(const char *which)
 {
-	const struct rlimit few = {200, 200};
+	struct rlimit few;
 	int count = 0;
 
 	close_range(3, ~0U, 0);
+	if (getrlimit(RLIMIT_NOFILE, &few) < 0)
+		err(1, "getrlimit");
+	few.rlim_cur = 200;
+	if (strcmp(which, "hard") == 0)
+		few.rlim_max = few.rlim_cur;
 	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
 		err(1, "setrlimit");
 	while (device_open() >= 0)
@@ -200,6 +205,14 @@ static void undumpable(void)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		err(1, "PR_SET_DUMPABLE");
 	printf("%s\n", device_open() < 0 ? strerrorname_np(errno) : "opened by the kernel");
+}
+
+/* Of a set-user-ID program: whose rights it has, and whether it gets a device. */
+static void rights(void)
+{
+	printf("euid %d\n", (int)geteuid());
+	fflush(stdout);
+	close(tap("set%d"));
 }
 
 static void close_all(void)
@@ -265,11 +278,13 @@ int main(int argc, char **argv)
 	else if (strcmp(way, "timer") == 0)
 		timer();
 	else if (strcmp(way, "limit") == 0)
-		limit();
+		limit(argv[2]);
 	else if (strcmp(way, "filter") == 0)
 		filter();
 	else if (strcmp(way, "undumpable") == 0)
 		undumpable();
+	else if (strcmp(way, "rights") == 0)
+		rights();
 	else if (strcmp(way, "close_all") == 0)
 		close_all();
 	else if (strcmp(way, "orphan") == 0)

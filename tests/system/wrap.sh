@@ -23,6 +23,15 @@ user_broker_start() {
 	read -r _ <"$scratch/ready" || fail "memtund did not start"
 }
 
+# built NAME FLAG PROGRAM: compiles the test's program with the flag as $scratch/bin/NAME, or says why
+# it could not.
+built() {
+	${CC:-cc} -D_GNU_SOURCE $2 -o "$scratch/bin/$1" "$top_srcdir/tests/system/$3.c" -lpthread \
+		2>"$scratch/errors" && return
+	echo "skipped a part: ${CC:-cc} $2 does not work here"
+	return 1
+}
+
 # word_size PROGRAM: prints byte 4 of an ELF file, its class: 01 for 32 bits, 02 for 64.
 word_size() {
 	od -An -tx1 -j4 -N1 "$1" | tr -d ' '
