@@ -179,6 +179,12 @@ void adapter_set_config(struct adapter *adapter, const struct adapter_config *co
 	adapter_announce(adapter);
 }
 
+void adapter_move(struct adapter *adapter)
+{
+	neighbour_forget_all(&adapter->neighbours);
+	adapter_announce(adapter);
+}
+
 void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number)
 {
 	adapter->operations->count(adapter->port, counter, number);
@@ -419,6 +425,7 @@ static void adapter_flush_batch(struct adapter *adapter)
 		if (!heard && !pending_frame->of_client)
 			continue;
 		batch_set(&batch, sent, pending_frame->frame->data, pending_frame->frame->length);
+		batch.frames[sent].headroom = pending_frame->frame->headroom;
 		batch.frames[sent++].offload = pending_frame->frame->offload;
 	}
 	if (sent)

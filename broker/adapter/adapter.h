@@ -70,6 +70,9 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 /* Use this configuration from now on, and announce its addresses. The MAC address stays. */
 void adapter_set_config(struct adapter *adapter, const struct adapter_config *config);
 
+/* Forget the neighbours, and announce the addresses: the port is in another VLAN now. */
+void adapter_move(struct adapter *adapter);
+
 /*
  * Announce the configured addresses and the groups of all IPv6 addresses in the next iteration of
  * the loop, and once more two seconds later, because a frame may be lost (RFC 5227, 3; RFC 4861,

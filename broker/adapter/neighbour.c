@@ -73,6 +73,15 @@ void neighbour_forget(struct neighbour_table *table, struct neighbour *neighbour
 	TAILQ_INSERT_HEAD(&table->order, neighbour, in_order);
 }
 
+void neighbour_forget_all(struct neighbour_table *table)
+{
+	struct neighbour *last;
+
+	/* Free entries are first in the order. */
+	while ((last = TAILQ_LAST(&table->order, neighbours))->address.kind)
+		neighbour_forget(table, last);
+}
+
 void neighbour_confirm(struct neighbour_table *table, struct neighbour *neighbour,
 		       const unsigned char mac[ETH_ALEN], int64_t now)
 {

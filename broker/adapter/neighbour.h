@@ -84,5 +84,6 @@ struct neighbour *neighbour_overdue(const struct neighbour_table *table, int64_t
 int64_t neighbour_deadline(const struct neighbour_table *table);
 
 void neighbour_forget(struct neighbour_table *table, struct neighbour *neighbour);
+void neighbour_forget_all(struct neighbour_table *table);
 
 #endif

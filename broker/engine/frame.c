@@ -12,13 +12,14 @@
 
 struct frame *frame_new(uint32_t length)
 {
-	struct frame *frame = malloc(sizeof(*frame) + length);
+	struct frame *frame = malloc(sizeof(*frame) + FRAME_TAG_ROOM + length);
 
 	if (frame)
 		*frame = (struct frame){
-			.data = (unsigned char *)(frame + 1),
+			.data = (unsigned char *)(frame + 1) + FRAME_TAG_ROOM,
 			.length = length,
 			.references = 1,
+			.headroom = FRAME_TAG_ROOM,
 		};
 	return frame;
 }

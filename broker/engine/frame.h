@@ -15,6 +15,10 @@
 #include "common/frame/frame_format.h"
 #include "memtun/protocol.h"
 
+/* Unused bytes before the data of a frame that frame_new() makes: room for a VLAN tag. It is a
+ * multiple of the alignment of malloc(3), which the data keeps. */
+#define FRAME_TAG_ROOM 16
+
 /* A frame, without the headers that only encode it for one lane. */
 struct frame {
 	unsigned char *data;

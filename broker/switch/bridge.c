@@ -16,6 +16,7 @@
 #include "broker/switch/capture.h"
 #include "broker/switch/frame_addresses.h"
 #include "broker/switch/segmenter.h"
+#include "broker/switch/vlan.h"
 #include "common/clock.h"
 
 static const struct adapter_operations bridge_adapter_operations;
@@ -112,6 +113,7 @@ void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapt
 	if (bridge->mode != MEMTUN_TAP)
 		bridge->mode = port->mode;
 	bridge->port_count++;
+	bridge->vlan_ports += port->vlan != 0;
 	LIST_INSERT_HEAD(&bridge->ports, port, in_bridge);
 	port->bridge = bridge;
 	port->adapter = adapter;
@@ -135,8 +137,25 @@ void bridge_leave(struct port *port)
 	port->is_unflushed = false;
 	LIST_REMOVE(port, in_bridge);
 	port->bridge = NULL;
+	bridge->vlan_ports -= port->vlan != 0;
 	if (--bridge->port_count == 0)
 		bridge->mode = 0;
+}
+
+void bridge_set_vlan(struct port *port, uint32_t vlan)
+{
+	struct bridge *bridge = port->bridge;
+	uint32_t old = port->vlan;
+
+	port->vlan = vlan;
+	if (!bridge || vlan == old)
+		return;
+	bridge->vlan_ports += (vlan != 0);
+	bridge->vlan_ports -= (old != 0);
+	if (bridge->addresses)
+		address_table_forget(bridge->addresses, port);
+	if (port->adapter)
+		adapter_move(port->adapter);
 }
 
 void bridge_describe(const struct bridge *bridge, struct attribute_set *set)
@@ -165,17 +184,24 @@ static void port_touch(struct touched *touched, struct port *port, uint64_t bits
 	port->pending |= bits;
 }
 
-/* Return whether there is a port that the frames go to. */
-static bool bridge_flood(struct port *source, struct touched *touched, uint64_t bits)
+/* Send frames to all ports but their source. Return those for which there is a port. */
+static uint64_t bridge_flood(struct port *source, struct touched *touched,
+			     const struct batch *batch, uint64_t bits)
 {
-	bool found = false;
+	bool has_vlans = source->bridge->vlan_ports > 0;
+	uint64_t found = 0;
 	struct port *port;
 
 	LIST_FOREACH(port, &source->bridge->ports, in_bridge) {
+		uint64_t here = bits;
+
 		if (port == source || loop_guard_is_shut(port))
 			continue;
-		port_touch(touched, port, bits);
-		found = true;
+		if (has_vlans)
+			here = vlan_select(port, source, batch, bits);
+		if (here)
+			port_touch(touched, port, here);
+		found |= here;
 	}
 	return found;
 }
@@ -229,7 +255,8 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 			port = bridge_find(source, &addresses, now);
 			last = addresses;
 		}
-		if (!port)
+		/* On an IP bridge the address may be in another VLAN. */
+		if (!port || (bridge->mode != MEMTUN_TAP && port->vlan != source->vlan))
 			*flood |= UINT64_C(1) << i;
 		else if (port == source)
 			nowhere++;
@@ -256,6 +283,23 @@ static void count_no_destination(struct port *source, unsigned int frames)
 	port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION, frames);
 }
 
+/* Send the frames to the ports. The trunks come first, because the frames lose their tags in place
+ * for the access ports. */
+static void bridge_send(struct port *source, struct touched *touched, struct batch *batch)
+{
+	struct touched access = SLIST_HEAD_INITIALIZER(access);
+	struct bridge *bridge = source->bridge;
+	uint64_t leaving = 0;
+
+	if (bridge->vlan_ports && bridge->mode == MEMTUN_TAP)
+		leaving = vlan_split(touched, &access);
+	segmenter_send(touched, bridge->mode, &source->source, batch, bridge_deliver);
+	if (!leaving)
+		return;
+	vlan_leave(batch, leaving);
+	segmenter_send(&access, bridge->mode, &source->source, batch, bridge_deliver);
+}
+
 /* Forward frames of the bridge's mode: Ethernet frames on an Ethernet bridge, IP packets on an IP
  * bridge. */
 static void bridge_switch(struct port *source, struct batch *batch, uint64_t mask)
@@ -266,6 +310,8 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 
 	if (!LIST_EMPTY(&bridge->captures))
 		capture_bridge(source, batch, mask, MEMTUN_FROM_CLIENT);
+	if (source->vlan && bridge->mode == MEMTUN_TAP)
+		mask = vlan_enter(source, batch, mask);
 	if (bridge->port_count < 2 || loop_guard_is_shut(source)) {
 		count_no_destination(source, (unsigned int)__builtin_popcountll(mask));
 		return;
@@ -275,9 +321,11 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 			source, bridge_route(source, &touched, batch, mask, &flood, clock_now()));
 	else
 		flood = mask;
-	if (flood && !bridge_flood(source, &touched, flood))
+	if (flood) {
+		flood &= ~bridge_flood(source, &touched, batch, flood);
 		count_no_destination(source, (unsigned int)__builtin_popcountll(flood));
-	segmenter_send(&touched, bridge->mode, &source->source, batch, bridge_deliver);
+	}
+	bridge_send(source, &touched, batch);
 }
 
 /* Make the adapters send their queued frames until none is left. A frame of one adapter may make

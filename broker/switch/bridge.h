@@ -28,6 +28,7 @@ struct bridge {
 	enum memtun_mode mode; /* TAP once a TAP has joined; 0 while it has no port */
 	bool persistent;       /* stays when its last port leaves */
 	unsigned int port_count;
+	unsigned int vlan_ports; /* those of them that have a VLAN */
 	LIST_HEAD(, port) ports;
 	SLIST_HEAD(, port) unflushed;    /* ports whose adapters have frames to send */
 	struct captures captures;        /* of all frames at its ports */
@@ -56,6 +57,9 @@ void bridge_free(struct bridge *bridge);
 int bridge_prepare_join(struct bridge *bridge, struct port *port, struct adapter **adapter);
 void bridge_join(struct bridge *bridge, struct port *port, struct adapter *adapter);
 void bridge_leave(struct port *port);
+
+/* Put the port, which may be on a bridge, into that VLAN; 0: into none. */
+void bridge_set_vlan(struct port *port, uint32_t vlan);
 
 /* Have all adapters of the bridge announce their addresses: a part of its Ethernet is new. */
 void bridge_announce(struct bridge *bridge);

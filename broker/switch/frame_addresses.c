@@ -5,22 +5,7 @@
 #include <string.h>
 
 #include "broker/engine/frame.h"
-#include "common/frame/frame_view.h"
-
-/* The VLAN id's bits of a tag's first 16: IEEE 802.1Q, 9.6. */
-#define VLAN_ID_MASK 0x0fff
-
-/* Return the VLAN id of the outer tag, 0: there is none. */
-static unsigned int vlan_read(const struct ethhdr *ethernet, const struct frame *frame)
-{
-	uint16_t control;
-
-	if (!ethertype_is_tag(ntohs(ethernet->h_proto)) ||
-	    frame->length < sizeof(*ethernet) + sizeof(control))
-		return 0;
-	memcpy(&control, frame->data + sizeof(*ethernet), sizeof(control));
-	return ntohs(control) & VLAN_ID_MASK;
-}
+#include "broker/switch/vlan.h"
 
 void frame_addresses_read(struct frame_addresses *addresses, enum memtun_mode mode,
 			  const struct frame *frame)
@@ -33,7 +18,7 @@ void frame_addresses_read(struct frame_addresses *addresses, enum memtun_mode mo
 		return;
 	}
 	memcpy(&ethernet, frame->data, sizeof(ethernet));
-	vlan = vlan_read(&ethernet, frame);
+	vlan = vlan_id(frame);
 	addresses->from = address_ethernet(ethernet.h_source, vlan);
 	addresses->to = address_ethernet(ethernet.h_dest, vlan);
 }

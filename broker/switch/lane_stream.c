@@ -79,6 +79,8 @@ static bool stream_take(struct lane *lane, unsigned int index, unsigned char *by
 	size_t headers = frame_format_size(&lane->format);
 
 	batch_set(batch, index, bytes + headers, 0);
+	/* The length has been read. The frame's headers are read below. */
+	batch->frames[index].headroom = LENGTH_SIZE;
 	if (size == 0)
 		lane_count(lane, MEMTUN_A_FROM_CLIENT_DROPPED_EMPTY);
 	else if (size <= headers)

@@ -11,6 +11,7 @@
 #include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/loop_guard.h"
+#include "broker/switch/vlan.h"
 #include "common/container_of.h"
 
 static void port_set_reading(struct source *source, bool reading)
@@ -43,8 +44,17 @@ void port_end(struct port *port)
 	adapter_config_free(port->program_config);
 }
 
+int port_check_vlan(const struct attribute_set *options, struct fault *fault)
+{
+	if (attribute_set_number(options, MEMTUN_A_VLAN) <= VLAN_MAX)
+		return 0;
+	return fault_set(fault, EINVAL, "vlan is 1 to %d, or 0 for none", VLAN_MAX);
+}
+
 void port_set(struct port *port, const struct attribute_set *options)
 {
+	if (attribute_set_has(options, MEMTUN_A_VLAN))
+		bridge_set_vlan(port, (uint32_t)attribute_set_number(options, MEMTUN_A_VLAN));
 	if (attribute_set_has(options, MEMTUN_A_MTU))
 		port->mtu = (uint32_t)attribute_set_number(options, MEMTUN_A_MTU);
 	if (attribute_set_has(options, MEMTUN_A_QUEUE_LIMIT))
@@ -174,6 +184,8 @@ void port_describe(const struct port *port, struct attribute_set *set)
 	attribute_set_put_number(set, MEMTUN_A_OWNER, port->owner);
 	if (port->bridge)
 		attribute_set_put_string(set, MEMTUN_A_BRIDGE, port->bridge->name);
+	if (port->vlan)
+		attribute_set_put_number(set, MEMTUN_A_VLAN, port->vlan);
 	attribute_set_put_number(set, MEMTUN_A_MTU, port->mtu);
 	attribute_set_put_number(set, MEMTUN_A_QUEUE_LIMIT, port->backlog_max);
 	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, port->overflow);

@@ -86,6 +86,7 @@ struct port {
 	unsigned int addresses; /* that its bridge has learned from it */
 	ev_timer loop_shut;     /* active while the bridge's loop guard has shut the port */
 	uint32_t id;
+	uint32_t vlan;        /* of an access port: see vlan.h; 0: none */
 	uint32_t mtu;         /* of frames to the client: bytes of packet */
 	uint32_t backlog_max; /* frames that may wait in one lane */
 	uid_t owner;
@@ -106,7 +107,7 @@ static inline uint64_t port_counter(const struct port *port, enum memtun_attribu
 	return port->counters[counter - PORT_FIRST_COUNTER];
 }
 
-/* Initialize zeroed memory. The options' mtu, queue and overflow replace the defaults; mode and mtu
+/* Initialize zeroed memory. The options' vlan, mtu, queue and overflow replace the defaults; mode and mtu
  * have been set. -1 with ENOMEM. */
 int port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
 	      const char *name, uid_t owner, const struct attribute_set *options);
@@ -114,7 +115,10 @@ int port_init(struct port *port, const struct port_operations *operations, struc
 /* Free what the port owns, once it has left its bridge. */
 void port_end(struct port *port);
 
-/* Change mtu, queue and overflow where the options have them. */
+/* Check the vlan of the options. -1 with the fault filled: EINVAL. */
+int port_check_vlan(const struct attribute_set *options, struct fault *fault);
+
+/* Change vlan, mtu, queue and overflow where the options, which were checked, have them. */
 void port_set(struct port *port, const struct attribute_set *options);
 
 /* Check that the user may use the port. -1 with the fault filled: EPERM. */

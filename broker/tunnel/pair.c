@@ -41,6 +41,8 @@ static int pair_check_peer(const struct tunnel *tunnel, const char *name,
 		return fault_set(fault, EINVAL, "peer '%s' has a '%%'", name);
 	if (attribute_set_has(options, MEMTUN_A_BRIDGE))
 		return fault_set(fault, EINVAL, "a tunnel has a peer or a bridge, not both");
+	if (attribute_set_has(options, MEMTUN_A_VLAN))
+		return fault_set(fault, EINVAL, "a tunnel with a peer has no vlan");
 	if (tunnel->multi_queue)
 		return fault_set(fault, EINVAL, "a tunnel with a peer has one queue");
 	if (strcmp(name, tunnel->port.name) == 0)
@@ -175,6 +177,9 @@ static int pair_check_change(const struct tunnel *tunnel, const struct attribute
 {
 	if (attribute_set_has(options, MEMTUN_A_BRIDGE))
 		return fault_set(fault, EINVAL, "'%s' has a peer, so it has no bridge",
+				 tunnel->port.name);
+	if (attribute_set_has(options, MEMTUN_A_VLAN))
+		return fault_set(fault, EINVAL, "'%s' has a peer, so it has no vlan",
 				 tunnel->port.name);
 	if (attribute_set_has(options, MEMTUN_A_PERSISTENT))
 		return fault_set(fault, EINVAL, "'%s' has a peer, so it stays until deleted",

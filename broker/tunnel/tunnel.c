@@ -190,7 +190,8 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 		return NULL;
 	}
 	tunnel->persistent = persistent;
-	if (tunnel_check_headers(tunnel, options, fault) < 0 ||
+	if (port_check_vlan(options, fault) < 0 ||
+	    tunnel_check_headers(tunnel, options, fault) < 0 ||
 	    port_read_config(&tunnel->port, options, &config, fault) < 0) {
 		tunnel_free(tunnel);
 		return NULL;
@@ -270,7 +271,7 @@ int tunnel_set(struct tunnel *tunnel, const struct attribute_set *options, struc
 
 	if ((tunnel->kind->check_change &&
 	     tunnel->kind->check_change(tunnel, options, fault) < 0) ||
-	    tunnel_check_headers(tunnel, options, fault) < 0)
+	    port_check_vlan(options, fault) < 0 || tunnel_check_headers(tunnel, options, fault) < 0)
 		return -1;
 	/* The steps that can fail come first. */
 	if (port_read_config(&tunnel->port, options, &config, fault) < 0)

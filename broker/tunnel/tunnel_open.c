@@ -24,6 +24,8 @@ static int tunnel_check_options(struct tunnel *tunnel, const struct attribute_se
 	tunnel_describe(tunnel, false, &is);
 	if (!attribute_set_has(&is, MEMTUN_A_BACKEND))
 		attribute_set_put_number(&is, MEMTUN_A_BACKEND, MEMTUN_MEMORY);
+	if (!attribute_set_has(&is, MEMTUN_A_VLAN))
+		attribute_set_put_number(&is, MEMTUN_A_VLAN, 0);
 	while ((which = attribute_set_next_option(options, which, OPTION_TUNNEL)) != MEMTUN_A_END) {
 		char wanted[MEMTUN_TEXT_SIZE], found[MEMTUN_TEXT_SIZE];
 

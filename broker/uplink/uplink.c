@@ -233,7 +233,7 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	struct adapter_config *config;
 	struct uplink *uplink;
 
-	if (!kind)
+	if (!kind || port_check_vlan(options, fault) < 0)
 		return NULL;
 	uplink = calloc(1, kind->size);
 	if (!uplink || attribute_set_copy(&uplink->options, options) < 0) {
@@ -343,6 +343,7 @@ int uplink_set(struct uplink *uplink, const struct attribute_set *options, struc
 	char changed[MEMTUN_TEXT_SIZE];
 
 	if (uplink_kind_check_mtu(uplink->kind, &uplink->options, options, fault) < 0 ||
+	    port_check_vlan(options, fault) < 0 ||
 	    (bridge && uplink_check_loop(uplink, bridge, fault) < 0) ||
 	    port_read_config(&uplink->port, options, &config, fault) < 0)
 		return -1;
@@ -390,6 +391,7 @@ void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_se
 	attribute_set_remove(set, MEMTUN_A_BRIDGE);
 	attribute_set_remove(set, MEMTUN_A_ADDRESS);
 	attribute_set_remove(set, MEMTUN_A_GATEWAY);
+	attribute_set_remove(set, MEMTUN_A_VLAN);
 	port_describe(&uplink->port, set);
 	attribute_set_put_number(set, MEMTUN_A_STATE, uplink->up ? MEMTUN_UP : MEMTUN_DOWN);
 	attribute_set_put_number(set, MEMTUN_A_CONNECTS, uplink->connects);

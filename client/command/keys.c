@@ -31,6 +31,8 @@ const struct key keys[] = {
 	 TUNNEL | KEYS_SET | KEYS_WRAP | KEYS_UPLINK_ADD | KEYS_UPLINK_SET | KEYS_NETNS},
 	{"overflow", "POLICY", "drop-tail (the default), drop-head or block",
 	 TUNNEL | KEYS_SET | KEYS_WRAP | KEYS_UPLINK_ADD | KEYS_UPLINK_SET | KEYS_NETNS},
+	{"vlan", "ID", "untagged frames of this VLAN only, 1 to 4094; 0: none",
+	 TUNNEL | KEYS_SET | KEYS_WRAP | KEYS_UPLINK_ADD | KEYS_UPLINK_SET | KEYS_NETNS},
 	{"address", "A[/P][+A...]", "of a TUN on an Ethernet bridge: its addresses, or none",
 	 KEYS_ADD | KEYS_SET | KEYS_EXEC | KEYS_WRAP},
 	{"gateway", "G[+G...]", "of a TUN on an Ethernet bridge: its gateways, or none",

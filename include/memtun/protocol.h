@@ -144,8 +144,8 @@ enum memtun_life {
 };
 
 /*
- * An attribute's type is u32 unless its comment has another. A flag is the u32 0 or 1. Attributes
- * from 64 to 111 occur in replies and events only.
+ * An attribute's type is u32 unless its comment has another. A flag is the u32 0 or 1. Those from 64
+ * to 111 occur in replies and events only, but MEMTUN_A_VLAN also in requests.
  */
 enum memtun_attribute {
 	MEMTUN_A_UNSPEC = 0,
@@ -232,7 +232,7 @@ enum memtun_attribute {
 	MEMTUN_A_TO_CLIENT_COPIED_BYTES = 84,    /* bytes copied because frames had to wait */
 	MEMTUN_A_TO_CLIENT_UNREAD = 85,          /* u64: bytes that the client has yet to read */
 	MEMTUN_A_MAC = 86,                       /* string: MAC of a TUN's adapter */
-	MEMTUN_A_VLAN = 87,                      /* VLAN id of a learned address; 0: none */
+	MEMTUN_A_VLAN = 87,     /* VLAN id of an access port or an address; 0: none */
 	MEMTUN_A_AGE = 88,      /* u64: nanoseconds since an address was last seen */
 	MEMTUN_A_CONNECTS = 89, /* u64: how often an uplink has come up */
 	MEMTUN_A_REASON = 90,   /* string: why an uplink is down */
