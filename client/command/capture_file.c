@@ -28,21 +28,20 @@ static int file_fail(const struct capture_file *file)
 			    strerror(errno));
 }
 
-int capture_file_open(struct capture_file *file, const char *path)
+int capture_file_open(struct capture_file *file)
 {
-	*file = (struct capture_file){.path = path, .fd = -1};
-	if (!path)
+	if (!file->path)
 		return 0;
-	if (strcmp(path, "-") == 0)
+	if (file->fd < 0 && strcmp(file->path, "-") == 0)
 		file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		file->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	else if (file->fd < 0)
+		file->fd = open(file->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	return file->fd < 0 || pcapng_write_section(file->fd) < 0 ? file_fail(file) : 0;
 }
 
 struct pollfd capture_file_watch(const struct capture_file *file)
 {
-	return is_standard_output(file) ? output_watch() : (struct pollfd){.fd = -1};
+	return is_standard_output(file) ? output_watch() : (struct pollfd){.fd = file->fd};
 }
 
 void capture_file_close(struct capture_file *file)
@@ -142,7 +141,11 @@ int capture_file_end(struct capture_file *file, uint64_t missed)
 					    i == 0 ? missed : 0) < 0)
 			return file_fail(file);
 	}
+	return 0;
+}
+
+void capture_file_tell(const struct capture_file *file, uint64_t missed)
+{
 	command_note("%" PRIu64 " frame%s captured, %" PRIu64 " missed", file->frames,
 		     file->frames == 1 ? "" : "s", missed);
-	return 0;
 }

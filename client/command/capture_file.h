@@ -20,15 +20,18 @@ struct capture_interface {
 
 struct capture_file {
 	const char *path; /* NULL: lines */
-	int fd;
+	int fd;           /* owned */
 	uint64_t frames;
 	uint64_t missed; /* frames missed by the capture, as far as the file says so */
 	struct capture_interface *interfaces;
 	uint32_t interface_count;
 };
 
-/* Open the file at the path. "-" is standard output; NULL means lines on standard output. */
-int capture_file_open(struct capture_file *file, const char *path);
+/*
+ * Begin the file, whose path and fd are set. If fd is -1, open the path, of which "-" is standard
+ * output. A path of NULL means lines on standard output.
+ */
+int capture_file_open(struct capture_file *file);
 
 /* Add an interface for the frames of that mode of a port. */
 int capture_file_add(struct capture_file *file, uint32_t port, enum memtun_mode mode,
@@ -49,7 +52,13 @@ int capture_file_write(struct capture_file *file, struct capture_interface *inte
 /* Write the totals: how many frames were captured, and how many were missed. */
 int capture_file_end(struct capture_file *file, uint64_t missed);
 
-/* Return the entry for poll(2) that reports the end of the file's reader, as output_watch() does. */
+/* Print the totals on standard error. */
+void capture_file_tell(const struct capture_file *file, uint64_t missed);
+
+/*
+ * Return the entry for poll(2) that reports the end of the file's reader, as output_watch() does, if
+ * the file is a FIFO or standard output.
+ */
 struct pollfd capture_file_watch(const struct capture_file *file);
 
 void capture_file_close(struct capture_file *file);

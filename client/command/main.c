@@ -19,7 +19,7 @@ const struct command *const commands[] = {
 	&command_add,     &command_set,     &command_delete, &command_show, &command_bridge,
 	&command_uplink,  &command_session, &command_exec,   &command_wrap, &command_netns,
 	&command_monitor, &command_inject,  &command_expect, &command_wait, &command_capture,
-	&command_top,     &command_host,    &command_help,   NULL,
+	&command_extcap,  &command_top,     &command_host,   &command_help, NULL,
 };
 
 /*
@@ -113,6 +113,23 @@ static int invocation_run(struct invocation *invocation, int count, char **words
 	return status;
 }
 
+/*
+ * Copy the command line into `words`, which have room for one more word and NULL, and return its
+ * length. Wireshark executes memtun by the name of a link, which is the command extcap then.
+ */
+static int words_copy(char **words, int count, char **arguments)
+{
+	static char extcap[] = "extcap";
+	int copied = 0;
+
+	for (int i = 0; i < count; i++) {
+		words[copied++] = arguments[i];
+		if (i == 0 && strcmp(program_invocation_short_name, "memtun-extcap") == 0)
+			words[copied++] = extcap;
+	}
+	return copied;
+}
+
 int main(int argc, char **argv)
 {
 	struct process_signals inherited;
@@ -125,14 +142,14 @@ int main(int argc, char **argv)
 		return command_fail(status, "cannot open /dev/null: %s", strerror(errno));
 	/* Only for characters: numbers have a decimal point in every locale. */
 	setlocale(LC_CTYPE, "");
-	words = calloc((size_t)argc + 1, sizeof(*words));
+	words = calloc((size_t)argc + 2, sizeof(*words));
 	/* One word can contain several options, such as -js; each needs at least one byte. */
 	for (int i = 0; i < argc; i++)
 		room += strlen(argv[i]);
 	invocation.words = words;
 	invocation.given = calloc(room, sizeof(*invocation.given));
 	if (words && invocation.given && output_open() == 0)
-		status = invocation_run(&invocation, argc, argv);
+		status = invocation_run(&invocation, words_copy(words, argc, argv), words);
 	else
 		command_fail(status, "out of memory");
 	free(invocation.given);
