@@ -72,12 +72,16 @@ static int request_failed(const struct memtun *memtun, int error)
 static int request_make(struct memtun *memtun, struct request *request, enum memtun_command command,
 			const char *name, const struct memtun_options *options)
 {
+	bool was_blocking = memtun->blocking;
+
 	request->fd = -1;
 	if (memtun_request(memtun, command, name, options, request_answered, request) < 0)
 		return request_failed(memtun, errno);
-	/* The request gets its answer also if the connection ends. */
+	/* Events wait meanwhile. The request gets its answer also if the connection ends. */
+	memtun->blocking = true;
 	while (!request->done && connection_wait(memtun) == 0)
 		;
+	memtun->blocking = was_blocking;
 	if (request->error) {
 		descriptor_close(&request->fd);
 		return request_failed(memtun, request->error);

@@ -107,9 +107,9 @@ int memtun_open(struct memtun *memtun, const char *name, const struct memtun_opt
 	return memtun_open_named(memtun, name, options, opened);
 }
 
-static int call_simple(struct memtun *memtun, enum memtun_command command, const char *name,
-		       const struct memtun_options *options, memtun_record_function *function,
-		       void *context)
+int call_simple(struct memtun *memtun, enum memtun_command command, const char *name,
+		const struct memtun_options *options, memtun_record_function *function,
+		void *context)
 {
 	struct call call = {.function = function, .context = context};
 

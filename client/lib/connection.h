@@ -62,6 +62,12 @@ extern const struct memtun_transport_handlers connection_handlers;
 /* End the connection. Each request is answered with that error. */
 void connection_end(struct memtun *memtun, int error, const char *text);
 
+/* In calls.c: make a request without a descriptor, call function for each record of the answer, and
+ * wait for its end. -1 with errno and the text of memtun_error(). */
+int call_simple(struct memtun *memtun, enum memtun_command command, const char *name,
+		const struct memtun_options *options, memtun_record_function *function,
+		void *context);
+
 /* Call the subscriber for the queued events; or drop them. */
 void events_deliver(struct memtun *memtun);
 void events_drop(struct memtun *memtun);

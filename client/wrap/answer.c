@@ -144,32 +144,12 @@ static void interface_has_changed(struct interfaces *interfaces, const struct in
 	netlink_notify(&answerer->netlink, interface, change, is_gone);
 }
 
-/* The broker tells of a change. A request may be under way, so it is looked at later. */
-static void broker_told(const struct memtun_record *record, void *context)
-{
-	struct answerer *answerer = context;
-	const char *event = memtun_record_string(record, "event");
-
-	if (event && (strcmp(event, "deleted") == 0 || strcmp(event, "lost") == 0))
-		answerer->has_deletion = true;
-}
-
-void answer_events(struct answerer *answerer)
-{
-	if (!answerer->has_deletion)
-		return;
-	answerer->has_deletion = false;
-	interface_refresh_all(&answerer->devices.interfaces);
-}
-
 void answerer_init(struct answerer *answerer, struct memtun *memtun,
 		   const struct tunnel_choice *choice)
 {
 	devices_init(&answerer->devices, memtun, choice);
 	netlink_sockets_init(&answerer->netlink, &answerer->devices.interfaces);
 	answerer->devices.interfaces.changed = interface_has_changed;
-	if (memtun_subscribe(memtun, broker_told, answerer) < 0)
-		warnx("interfaces that go are noticed late: %s", memtun_error(memtun));
 }
 
 void answerer_free(struct answerer *answerer)

@@ -18,17 +18,13 @@ struct answerer {
 	struct devices devices;
 	struct netlink_sockets netlink;
 	bool trace;
-	bool has_deletion; /* the broker has deleted a tunnel */
-	pid_t unreadable;  /* the last process about which a message was printed */
+	pid_t unreadable; /* the last process about which a message was printed */
 };
 
 /* Begin to answer calls. `memtun` and `choice` are borrowed. */
 void answerer_init(struct answerer *answerer, struct memtun *memtun,
 		   const struct tunnel_choice *choice);
 void answerer_free(struct answerer *answerer);
-
-/* Look at what the broker has told since the last time. */
-void answer_events(struct answerer *answerer);
 
 /* Answer the call. */
 void answer_call(struct answerer *answerer, struct call *call);

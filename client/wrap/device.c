@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/wrap/device.h"
 
+#include <err.h>
 #include <errno.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 
 #include "client/lib/broker_identity.h"
 #include "client/wrap/call.h"
+#include "client/wrap/interface_broker.h"
+#include "client/wrap/interface_publish.h"
 #include "client/wrap/memory.h"
 #include "client/wrap/tunnel_choice.h"
 #include "common/container_of.h"
@@ -112,7 +116,6 @@ static int device_attach(struct tun_device *tun, char name[IFNAMSIZ], unsigned i
 	interface->tun.queues++;
 	tun->interface = &interface->tun;
 	memcpy(name, attached.name, IFNAMSIZ);
-	interface_announce(&devices->interfaces, interface);
 	return 0;
 }
 
@@ -131,6 +134,9 @@ static int device_enable(struct tun_device *tun, bool on)
 					       options, &attached)
 			 : -1;
 	memtun_options_free(options);
+	if (result == 0)
+		interface_broker_move(container_of(tun->interface, struct interface, tun),
+				      attached.tunnel_id);
 	return result;
 }
 
@@ -198,6 +204,8 @@ void devices_init(struct devices *devices, struct memtun *memtun,
 	devices->sweep_at = SWEEP_MIN;
 	RB_INIT(&devices->by_inode);
 	LIST_INIT(&devices->interfaces.list);
+	if (interface_broker_watch(&devices->interfaces) < 0)
+		warnx("the interfaces of others are not seen: %s", memtun_error(memtun));
 }
 
 void devices_free(struct devices *devices)
@@ -281,19 +289,38 @@ static int repeat_answer(const struct device *device, const struct call *call)
 	return memory_copy(call, &asked, call->argument, size, true);
 }
 
+/* Have a new interface, or what the ioctl has set of it, told to others. */
+static void interface_tell(struct device *device, bool has_set_mac)
+{
+	struct interface *interface;
+
+	if (!device->tun.interface)
+		return;
+	interface = container_of(device->tun.interface, struct interface, tun);
+	/* Of a new one, the broker's answer is told. */
+	if (has_set_mac ||
+	    (interface->told.is_known && interface->told.carrier != interface->tun.carrier))
+		interface_changed(interface);
+	interface_publish(&device->devices->interfaces);
+}
+
 long device_ioctl(struct device *device, const struct call *call)
 {
-	bool is_repeated = call->request == TUNSETIFF && device->tun.interface &&
-			   device->repeating == call->thread;
+	bool is_repeated;
 	long result;
 
+	interface_broker_update(&device->devices->interfaces);
+	is_repeated = call->request == TUNSETIFF && device->tun.interface &&
+		      device->repeating == call->thread;
 	device->call = call;
 	device->tun.request_size = call->is_32_bit ? IFREQ_SIZE_32 : 0;
 	device->repeating = 0;
 	result = is_repeated ? repeat_answer(device, call)
 			     : tun_device_ioctl(&device->tun, call->request, call->argument);
 	device->call = NULL;
-	return result < 0 ? -errno : result;
+	result = result < 0 ? -errno : result;
+	interface_tell(device, call->request == SIOCSIFHWADDR && result == 0);
+	return result;
 }
 
 void device_not_answered(struct device *device, pid_t thread)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/wrap/interface.h"
 
-#include <err.h>
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if_arp.h>
@@ -10,6 +9,8 @@
 #include <string.h>
 
 #include "client/lib/broker_queue.h"
+#include "client/wrap/interface_broker.h"
+#include "client/wrap/interface_publish.h"
 #include "common/container_of.h"
 #include "common/failed.h"
 #include "common/identity.h"
@@ -22,11 +23,6 @@
 #define MTU_MIN 68
 #define MTU_MAX_TUN 65535
 #define MTU_MAX_TAP 65521
-
-/* The flags that a program may change: __dev_change_flags() in the kernel. */
-#define FLAGS_CHANGED                                                                    \
-	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | \
-	 IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI)
 
 /* Linux: IFF_LOWER_UP, which net/if.h does not have. */
 #define FLAG_LOWER_UP 0x10000u
@@ -41,13 +37,23 @@ unsigned int interface_flags(const struct interface *interface)
 	unsigned int flags = interface->flags |
 			     (interface->tun.flags & IFF_TAP ? IFF_BROADCAST : IFF_POINTOPOINT);
 
-	if (flags & IFF_UP && interface->tun.carrier && interface->tun.queues)
+	if (flags & IFF_UP && interface->tun.carrier && interface->is_open)
 		flags |= IFF_RUNNING | FLAG_LOWER_UP;
 	return flags;
 }
 
-void interface_changed(const struct interface *interface)
+/* Have the broker told of the interface, unless it told us. */
+static void mark(struct interface *interface)
 {
+	if (interface->interfaces->is_applying)
+		return;
+	interface->is_changed = true;
+	interface->interfaces->is_any_changed = true;
+}
+
+void interface_changed(struct interface *interface)
+{
+	mark(interface);
 	if (interface->interfaces->changed)
 		interface->interfaces->changed(interface->interfaces, interface, NULL, false);
 }
@@ -56,6 +62,7 @@ static void state_changed(struct interface_state *state, const struct state_chan
 {
 	struct interface *interface = container_of(state, struct interface, state);
 
+	mark(interface);
 	if (interface->interfaces->changed)
 		interface->interfaces->changed(interface->interfaces, interface, change, false);
 }
@@ -64,7 +71,7 @@ void interface_set_flags(struct interface *interface, unsigned int flags, unsign
 {
 	unsigned int former = interface->flags;
 
-	changed &= FLAGS_CHANGED;
+	changed &= INTERFACE_FLAGS_CHANGED;
 	interface->flags = (former & ~changed) | (flags & changed);
 	if (interface->flags == former)
 		return;
@@ -73,37 +80,40 @@ void interface_set_flags(struct interface *interface, unsigned int flags, unsign
 	interface_state_set_up(&interface->state, interface->flags & IFF_UP);
 }
 
-static void interface_free(struct interfaces *interfaces, struct interface *interface)
+void interface_free(struct interface *interface)
 {
+	struct interfaces *interfaces = interface->interfaces;
+
 	interfaces->gone(interfaces, interface);
 	interface_state_free(&interface->state);
 	if (interfaces->changed)
 		interfaces->changed(interfaces, interface, NULL, true);
 	LIST_REMOVE(interface, link);
+	for (int i = 0; i < INTERFACE_LISTS; i++)
+		free(interface->lists[i]);
 	free(interface);
 }
 
 void interfaces_free(struct interfaces *interfaces)
 {
 	while (!LIST_EMPTY(&interfaces->list))
-		interface_free(interfaces, LIST_FIRST(&interfaces->list));
+		interface_free(LIST_FIRST(&interfaces->list));
 }
 
-static struct interface *interface_new(struct interfaces *interfaces,
-				       const struct broker_attached *attached, unsigned int flags)
+struct interface *interface_new(struct interfaces *interfaces, const char *name, uint32_t tunnel_id,
+				unsigned int flags)
 {
 	struct interface *interface = calloc(1, sizeof(*interface));
 
 	if (!interface)
 		return NULL;
-	tun_interface_init(&interface->tun, attached->name, flags);
+	tun_interface_init(&interface->tun, name, flags);
 	/* The same address each time, so that neighbours reach a program that is started again. */
 	if (interface->tun.flags & IFF_TAP)
-		identity_mac(interfaces->identity, attached->name, NULL, interface->tun.address);
+		identity_mac(interfaces->identity, name, NULL, interface->tun.address);
 	interface->interfaces = interfaces;
 	interface->state.changed = state_changed;
-	interface->tunnel_id = attached->tunnel_id;
-	interface->tun.owner = attached->owner;
+	interface->tunnel_id = tunnel_id;
 	if (interface->tun.flags & IFF_TAP) {
 		interface->flags = IFF_MULTICAST;
 		interface->transmit_queue = TRANSMIT_QUEUE_TAP;
@@ -120,20 +130,24 @@ struct interface *interface_attach(struct interfaces *interfaces,
 {
 	struct interface *interface, *next;
 
+	interface_broker_update(interfaces);
 	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
-		if (strcmp(interface->tun.name, attached->name) != 0)
-			continue;
 		if (interface->tunnel_id == attached->tunnel_id)
 			break;
 		/* A tunnel of that name that has gone meanwhile. */
-		interface_free(interfaces, interface);
+		if (strcmp(interface->tun.name, attached->name) == 0)
+			interface_free(interface);
 	}
-	if (interface)
+	if (interface) {
 		tun_interface_set_flags(&interface->tun, flags);
-	else
-		interface = interface_new(interfaces, attached, flags);
-	if (!interface)
-		return NULL;
+	} else {
+		interface = interface_new(interfaces, attached->name, attached->tunnel_id, flags);
+		if (!interface)
+			return NULL;
+		mark(interface);
+	}
+	interface->is_here = interface->is_open = true;
+	interface->tun.owner = attached->owner;
 	if (attached->persistent)
 		interface->tun.flags |= IFF_PERSIST;
 	/* A tunnel that existed before keeps the size of its vnet header. */
@@ -143,49 +157,25 @@ struct interface *interface_attach(struct interfaces *interfaces,
 	return interface;
 }
 
-bool interface_announce(struct interfaces *interfaces, struct interface *interface)
-{
-	/* Without sockets, TUNSETIFF need not wait for one more answer of the broker. */
-	if (!interfaces->watchers || interface->mtu)
-		return true;
-	if (!interface_refresh(interfaces, interface))
-		return false;
-	interface_changed(interface);
-	return true;
-}
-
 /* ------------------------------------------------------------------------------ the broker */
-
-/* What the broker says about a tunnel. */
-struct shown {
-	uint64_t id, mtu;
-};
-
-static void tunnel_shown(const struct memtun_record *record, void *context)
-{
-	struct shown *shown = context;
-
-	memtun_record_number(record, "id", &shown->id);
-	memtun_record_number(record, "mtu", &shown->mtu);
-}
 
 bool interface_refresh(struct interfaces *interfaces, struct interface *interface)
 {
-	struct shown shown = {0};
-
-	if (memtun_show(interfaces->memtun, interface->tun.name, false, tunnel_shown, &shown) < 0 ||
-	    shown.id != interface->tunnel_id) {
-		interface_free(interfaces, interface);
-		return false;
-	}
-	interface->mtu = (unsigned int)shown.mtu;
-	return true;
+	/* The end of what others have attached arrives as an event. */
+	if (!interface->is_here)
+		return true;
+	interface_publish(interfaces);
+	if (interface_broker_show(interface) == 0)
+		return true;
+	interface_free(interface);
+	return false;
 }
 
 void interface_refresh_all(struct interfaces *interfaces)
 {
 	struct interface *interface, *next;
 
+	interface_broker_update(interfaces);
 	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
 		if (!interface->tun.disabled_queues)
 			interface_refresh(interfaces, interface);
@@ -255,32 +245,23 @@ int interface_set_mac(struct interface *interface, const unsigned char *address)
 	return 0;
 }
 
+int interface_set_name(struct interfaces *interfaces, struct interface *interface, const char *name)
+{
+	if (strcmp(name, interface->tun.name) == 0)
+		return 0;
+	if (if_nametoindex(name))
+		return failed(EEXIST);
+	interface_publish(interfaces);
+	if (interface_broker_rename(interface, name) == 0)
+		return 0;
+	/* As the kernel says it of a name that is taken. */
+	return errno == EBUSY || errno == EPERM ? failed(EEXIST) : -1;
+}
+
 int interface_delete(struct interfaces *interfaces, struct interface *interface)
 {
 	if (memtun_delete(interfaces->memtun, interface->tun.name) < 0)
 		return -1;
-	interface_free(interfaces, interface);
+	interface_free(interface);
 	return 0;
-}
-
-static int publish_address(struct interfaces *interfaces, const struct interface *interface)
-{
-	const struct state_address *address = state_address_labelled(&interface->state, "");
-	char text[ADDRESS_TEXT_SIZE + sizeof("/32")] = "none";
-
-	/* A TAP's program answers ARP itself, so the broker needs no address. */
-	if (interface->tun.flags & IFF_TAP)
-		return 0;
-	if (address) {
-		address_format(&address->local, text);
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "/%u", address->length);
-	}
-	return tunnel_set(interfaces, interface, "address", text);
-}
-
-void interface_publish(struct interfaces *interfaces, const struct interface *interface)
-{
-	if (publish_address(interfaces, interface) < 0)
-		warnx("%s: the broker does not answer for this interface's address: %s",
-		      interface->tun.name, memtun_error(interfaces->memtun));
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interfaces that the program sees: one for each tunnel to which a device of the program is
- * attached, or was while it is persistent. The broker has their MTU and their IPv4 address, the
- * supervisor the rest, so another memtun wrap does not see them.
+ * The interfaces that the program sees: one for each tunnel of the broker that has an interface,
+ * because a device was attached to it under this memtun wrap or under another one. The broker keeps
+ * what programs set of them; see interface_broker.h.
  *
  * An interface exists as long as the broker has its tunnel. interface_find() asks the broker each
- * time, as the supervisor is not told when a program closes a descriptor.
+ * time for one to which a device is attached here, as the supervisor is not told when a program
+ * closes a descriptor.
  */
 #ifndef MEMTUN_INTERFACE_H
 #define MEMTUN_INTERFACE_H
@@ -20,9 +21,26 @@
 #include "memtun.h"
 
 /* Larger than the number of any interface of the kernel, whose numbers begin with 1. */
-#define INTERFACE_INDEX_MIN (1 << 20)
+#define INTERFACE_INDEX_MIN MEMTUN_INTERFACE_INDEX_MIN
+
+/* The flags that a program may change: __dev_change_flags() in the kernel. */
+#define INTERFACE_FLAGS_CHANGED                                                          \
+	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_DYNAMIC | IFF_MULTICAST | \
+	 IFF_PORTSEL | IFF_AUTOMEDIA | IFF_PROMISC | IFF_ALLMULTI)
+
+/* Addresses, routes and neighbours. */
+#define INTERFACE_LISTS 3
 
 struct broker_attached;
+
+/* What the broker has of an interface. */
+struct interface_told {
+	bool is_known;
+	bool carrier;
+	unsigned int flags;
+	int transmit_queue;
+	unsigned char mac[6];
+};
 
 struct interface {
 	LIST_ENTRY(interface) link;
@@ -33,13 +51,23 @@ struct interface {
 	int transmit_queue; /* SIOCSIFTXQLEN; has no effect */
 	struct interface_state state;
 	struct interfaces *interfaces;
+	bool is_here;        /* a device was attached to it here */
+	bool is_open;        /* some device is attached to it */
+	bool is_changed;     /* the broker does not know yet what was set */
+	bool is_listed;      /* the broker has just said that it exists */
+	unsigned int echoes; /* events of changes that were published here, yet to come */
+	struct interface_told told;
+	char *lists[INTERFACE_LISTS]; /* owned: as the broker has them; NULL: unknown */
 };
 
 struct interfaces {
 	struct memtun *memtun; /* borrowed */
 	uint64_t identity;     /* of the broker, for MAC addresses */
 	LIST_HEAD(, interface) list;
-	unsigned int watchers; /* sockets that may want to hear of changes */
+	bool is_watching;    /* the broker's events arrive */
+	bool is_lost;        /* some of them did not */
+	bool is_applying;    /* what changes is not to be published */
+	bool is_any_changed; /* some interface is */
 	/* Called before an interface is freed, because its tunnel has gone. */
 	void (*gone)(struct interfaces *interfaces, struct interface *interface);
 	/*
@@ -55,11 +83,12 @@ struct interfaces {
 struct interface *interface_attach(struct interfaces *interfaces,
 				   const struct broker_attached *attached, unsigned int flags);
 
-/*
- * Tell of a new interface, after its first device was attached. False: it has gone already, and is
- * freed.
- */
-bool interface_announce(struct interfaces *interfaces, struct interface *interface);
+/* Make an interface of that tunnel. NULL with ENOMEM. `flags` are those of TUNSETIFF. */
+struct interface *interface_new(struct interfaces *interfaces, const char *name, uint32_t tunnel_id,
+				unsigned int flags);
+
+/* Free an interface, because its tunnel has gone. */
+void interface_free(struct interface *interface);
 
 /* Return the interface with that name, or that index. NULL: there is none, or none any more. */
 struct interface *interface_find(struct interfaces *interfaces, const char *name);
@@ -72,13 +101,16 @@ unsigned int interface_flags(const struct interface *interface);
 /* Set those of the flags that are in `changed` and that a program may change. */
 void interface_set_flags(struct interface *interface, unsigned int flags, unsigned int changed);
 
-/* Tell of a change of the interface itself. */
-void interface_changed(const struct interface *interface);
+/* Tell of a change of the interface itself, and have it published. */
+void interface_changed(struct interface *interface);
 
 /* Return the interface's index. No two of a broker's tunnels have the same one. */
 int interface_index(const struct interface *interface);
 
-/* Ask the broker for the interface's MTU. False: the tunnel has gone, and *interface is freed. */
+/*
+ * Ask the broker for the interface as it is now. False: the tunnel has gone, and *interface is
+ * freed.
+ */
 bool interface_refresh(struct interfaces *interfaces, struct interface *interface);
 
 /* Set the MAC address of a TAP. Return 0 or a negative errno. */
@@ -87,15 +119,19 @@ int interface_set_mac(struct interface *interface, const unsigned char *address)
 /* Set the MTU, in bytes. Return 0 or a negative errno. */
 int interface_change_mtu(struct interfaces *interfaces, struct interface *interface, int mtu);
 
+/*
+ * Give the interface and its tunnel another name, which may be a template as "tun%d". -1 with errno:
+ * EEXIST (an interface has the name), EINVAL (it is none).
+ */
+int interface_set_name(struct interfaces *interfaces, struct interface *interface,
+		       const char *name);
+
 /* Delete the interface with its tunnel. -1 with errno. */
 int interface_delete(struct interfaces *interfaces, struct interface *interface);
 
-/* Tell the broker the address. A broker that refuses it changes nothing for the program. */
-void interface_publish(struct interfaces *interfaces, const struct interface *interface);
-
 /*
- * Do what interface_refresh() does, for each interface. An interface whose queues are detached
- * (TUNSETQUEUE) stays, though the broker has no tunnel for it.
+ * Apply the events so far, and do what interface_refresh() does, for each interface. An interface
+ * whose queues are detached (TUNSETQUEUE) stays, though the broker has no tunnel for it.
  */
 void interface_refresh_all(struct interfaces *interfaces);
 

@@ -10,7 +10,9 @@
 
 #include "client/wrap/call.h"
 #include "client/wrap/interface_address.h"
+#include "client/wrap/interface_broker.h"
 #include "client/wrap/interface_list.h"
+#include "client/wrap/interface_publish.h"
 #include "client/wrap/interface_route.h"
 #include "client/wrap/memory.h"
 
@@ -127,8 +129,12 @@ static int set(struct interfaces *interfaces, struct interface *interface, unsig
 		interface->transmit_queue = ifreq->ifr_qlen;
 		interface_changed(interface);
 		return 0;
+	case SIOCSIFNAME:
+		ifreq->ifr_newname[IFNAMSIZ - 1] = '\0';
+		return interface_set_name(interfaces, interface, ifreq->ifr_newname) < 0 ? -errno
+											 : 0;
 	default:
-		/* SIOCSIFNAME, SIOCSIFMETRIC, SIOCSIFMAP, multicast addresses and others. */
+		/* SIOCSIFMETRIC, SIOCSIFMAP, multicast addresses and others. */
 		return -EOPNOTSUPP;
 	}
 }
@@ -157,19 +163,14 @@ static int carry_out(struct interfaces *interfaces, struct interface *interface,
 		     const struct call *call, struct ifreq *ifreq)
 {
 	unsigned int request = call->request;
-	int result;
 
 	/* The kernel does not translate it for 32-bit programs. */
 	if (request == SIOCGIFSLAVE && call->is_32_bit)
 		return -ENOTTY;
 	if (request == SIOCETHTOOL)
 		return ethtool(interface, call, ifreq);
-	if (interface_address_is_request(request)) {
-		result = interface_address_request(interface, request, ifreq);
-		if (result == 0 && interface_address_is_setting(request))
-			interface_publish(interfaces, interface);
-		return result;
-	}
+	if (interface_address_is_request(request))
+		return interface_address_request(interface, request, ifreq);
 	return is_setting(request) ? set(interfaces, interface, request, ifreq)
 				   : get(interface, request, ifreq);
 }
@@ -212,10 +213,14 @@ int interface_request(struct interfaces *interfaces, const struct call *call, ch
 	int result;
 
 	name[0] = '\0';
+	interface_broker_update(interfaces);
 	if (LIST_EMPTY(&interfaces->list))
 		return INTERFACE_REQUEST_PASS;
-	if (call->request == SIOCADDRT || call->request == SIOCDELRT)
-		return interface_route_request(interfaces, call);
+	if (call->request == SIOCADDRT || call->request == SIOCDELRT) {
+		result = interface_route_request(interfaces, call);
+		interface_publish(interfaces);
+		return result;
+	}
 	if (call->request == SIOCGIFCONF)
 		return interface_list(interfaces, call);
 	if (memory_copy(call, &ifreq, call->argument, size, false) < 0)
@@ -225,6 +230,7 @@ int interface_request(struct interfaces *interfaces, const struct call *call, ch
 		return INTERFACE_REQUEST_PASS;
 	memcpy(name, interface->tun.name, IFNAMSIZ);
 	result = call->request == SIOCGIFNAME ? 0 : carry_out(interfaces, interface, call, &ifreq);
+	interface_publish(interfaces);
 	if (result == 0 && has_answer(call->request) &&
 	    memory_copy(call, &ifreq, call->argument, size, true) < 0)
 		return -errno;

@@ -86,6 +86,9 @@ void interface_state_free(struct interface_state *state);
  */
 void interface_state_set_up(struct interface_state *state, bool is_up);
 
+/* Tell of what the state has and the former one had not, and the other way round. */
+void interface_state_tell(struct interface_state *state, const struct interface_state *former);
+
 /* ------------------------------------------------------------------------------ addresses */
 
 /* What is to be done with what exists already, or does not: as NLM_F_* of a request. */

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "client/wrap/interface.h"
+#include "client/wrap/interface_publish.h"
 #include "client/wrap/netlink_kernel.h"
 #include "client/wrap/netlink_socket.h"
 #include "client/wrap/network.h"
@@ -156,6 +157,7 @@ void netlink_serve(struct netlink_socket *socket, pid_t process, const void *dat
 	interface_refresh_all(socket->sockets->interfaces);
 	for (; mnl_nlmsg_ok(request, left); request = mnl_nlmsg_next(request, &left))
 		request_answer(&exchange, request);
+	interface_publish(socket->sockets->interfaces);
 	netlink_socket_send(socket, &exchange.reply);
 	reply_free(&exchange.reply);
 }

@@ -204,7 +204,6 @@ struct netlink_socket *netlink_socket_new(struct netlink_sockets *sockets, int t
 	}
 	RB_INSERT(netlink_tree, &sockets->by_inode, socket);
 	sockets->count++;
-	sockets->interfaces->watchers++;
 	return socket;
 }
 
@@ -220,7 +219,6 @@ void netlink_socket_free(struct netlink_socket *socket)
 	}
 	RB_REMOVE(netlink_tree, &socket->sockets->by_inode, socket);
 	socket->sockets->count--;
-	socket->sockets->interfaces->watchers--;
 	descriptor_close(&socket->ours);
 	descriptor_close(&socket->theirs);
 	descriptor_close(&socket->twin);

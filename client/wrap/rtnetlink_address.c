@@ -158,10 +158,7 @@ static struct rtnetlink_result address_new(const struct request *request,
 	address->metric = attribute_number(attributes, IFA_RT_PRIORITY);
 	mode |= flags & NLM_F_EXCL ? STATE_EXCLUSIVE : 0;
 	mode |= flags & NLM_F_REPLACE ? STATE_REPLACE : 0;
-	result = state_address_add(&interface->state, address, mode);
-	if (result == 0)
-		interface_publish(request->interfaces, interface);
-	return rtnetlink_ours(result);
+	return rtnetlink_ours(state_address_add(&interface->state, address, mode));
 }
 
 struct rtnetlink_result rtnetlink_address(const struct request *request)
@@ -171,7 +168,6 @@ struct rtnetlink_result rtnetlink_address(const struct request *request)
 	const struct ifaddrmsg *info;
 	struct interface *interface;
 	struct ifaddrmsg spare;
-	int result;
 
 	info = request_head(request, &spare, sizeof(spare));
 	if (!info || request_attributes(request, sizeof(spare), &attributes) < 0)
@@ -190,8 +186,5 @@ struct rtnetlink_result rtnetlink_address(const struct request *request)
 		return address_new(request, interface, info, &attributes, &address);
 	if (request->header->nlmsg_type == RTM_GETADDR)
 		return address_get(request, interface, &address);
-	result = state_address_delete(&interface->state, &address);
-	if (result == 0)
-		interface_publish(request->interfaces, interface);
-	return rtnetlink_ours(result);
+	return rtnetlink_ours(state_address_delete(&interface->state, &address));
 }

@@ -136,10 +136,9 @@ static int link_change(const struct request *request, struct interface *interfac
 	if (result == 0 && attributes->at[IFLA_MTU])
 		result = interface_change_mtu(request->interfaces, interface,
 					      (int)attribute_number(attributes, IFLA_MTU));
-	/* The broker has no other name for a tunnel. */
 	if (result == 0 && name_read(attributes, IFLA_IFNAME, name) &&
-	    strcmp(name, interface->tun.name) != 0)
-		result = -EOPNOTSUPP;
+	    interface_set_name(request->interfaces, interface, name) < 0)
+		result = -errno;
 	if (result == 0 && attributes->at[IFLA_TXQLEN])
 		result = set_queue(interface, attribute_number(attributes, IFLA_TXQLEN));
 	if (result == 0 && attributes->at[IFLA_CARRIER])

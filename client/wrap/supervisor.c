@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client/wrap/answer.h"
+#include "client/wrap/interface_broker.h"
 #include "client/wrap/notification.h"
 #include "client/wrap/preload_server.h"
 #include "client/wrap/way.h"
@@ -246,15 +247,15 @@ static void supervisor_loop(struct supervisor *supervisor)
 		};
 		size_t count = preload_server_poll(&supervisor->server, polled + LIBRARY);
 
+		/* Events that came during a request wait here, and poll(2) does not tell. */
+		interface_broker_update(&supervisor->answerer.devices.interfaces);
 		if (poll(polled, LIBRARY + count, netlink_timeout(&supervisor->answerer.netlink)) <
 		    0)
 			continue;
 		notification_serve(supervisor, polled[LISTENER].revents);
 		library_serve(supervisor, polled + LIBRARY, count);
-		/* Events that came with an answer wait without a trace in the socket. */
-		if (polled[BROKER].revents || supervisor->answerer.netlink.count)
-			memtun_dispatch(supervisor->memtun);
-		answer_events(&supervisor->answerer);
+		if (polled[BROKER].revents)
+			interface_broker_update(&supervisor->answerer.devices.interfaces);
 		if (polled[NETLINK].revents)
 			netlink_dispatch(&supervisor->answerer.netlink);
 		netlink_held_check(&supervisor->answerer.netlink);

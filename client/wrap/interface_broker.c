@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/wrap/interface_broker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/lib/connection.h"
+#include "client/wrap/interface.h"
+#include "client/wrap/interface_record.h"
+#include "common/failed.h"
+
+/* ------------------------------------------------------------------------------ events */
+
+static struct interface *find(const struct interfaces *interfaces, uint64_t tunnel_id)
+{
+	struct interface *interface;
+
+	LIST_FOREACH(interface, &interfaces->list, link) {
+		if (interface->tunnel_id == tunnel_id)
+			return interface;
+	}
+	return NULL;
+}
+
+/* Apply a record, and make its interface if another client has made it. */
+static void interface_take(struct interfaces *interfaces, const struct memtun_record *record)
+{
+	struct interface *interface = find(interfaces, interface_record_number(record, "id"));
+	const char *name = memtun_record_string(record, "name");
+
+	if (!interface && interface_record_number(record, "interface-index") && name)
+		interface = interface_new(interfaces, name,
+					  (uint32_t)interface_record_number(record, "id"),
+					  interface_record_flags(record));
+	if (!interface)
+		return;
+	interface->is_listed = true;
+	interface->tun.owner = (uid_t)interface_record_number(record, "owner");
+	interface_record_apply(interface, record);
+}
+
+/* Is the event the echo of a change that was published here? Then there is a newer record. */
+static bool is_echo(struct interface *interface, const struct memtun_record *record)
+{
+	const char *changed = memtun_record_string(record, "changed");
+
+	if (!interface || !interface->echoes)
+		return false;
+	if (changed && (strncmp(changed, "interface-", strlen("interface-")) == 0 ||
+			memtun_record_string(record, "former-name")))
+		interface->echoes--;
+	return true;
+}
+
+static void event_take(const struct memtun_record *record, void *context)
+{
+	struct interfaces *interfaces = context;
+	struct interface *interface = find(interfaces, interface_record_number(record, "id"));
+
+	switch (interface_record_number(record, "event")) {
+	case MEMTUN_EVENT_LOST:
+		interfaces->is_lost = true;
+		return;
+	case MEMTUN_EVENT_DELETED:
+		/* TUNSETQUEUE has detached the last queue, but a device is still open. */
+		if (interface && interface->tun.disabled_queues)
+			interface->is_open = false;
+		else if (interface)
+			interface_free(interface);
+		return;
+	case MEMTUN_EVENT_ADDED:
+	case MEMTUN_EVENT_CHANGED:
+	case MEMTUN_EVENT_OPENED:
+	case MEMTUN_EVENT_CLOSED:
+		if (is_echo(interface, record))
+			interface->is_open =
+				interface_record_number(record, "state") == MEMTUN_OPEN;
+		else
+			interface_take(interfaces, record);
+		return;
+	default:
+		return;
+	}
+}
+
+static void listed(const struct memtun_record *record, void *context)
+{
+	interface_take(context, record);
+}
+
+/* Ask for all tunnels, and forget the interfaces of those that have gone. */
+static int list_all(struct interfaces *interfaces)
+{
+	struct interface *interface, *next;
+
+	interfaces->is_lost = false;
+	LIST_FOREACH(interface, &interfaces->list, link) {
+		interface->is_listed = false;
+		interface->echoes = 0;
+	}
+	if (memtun_show(interfaces->memtun, NULL, false, listed, interfaces) < 0)
+		return -1;
+	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
+		if (!interface->is_listed)
+			interface_free(interface);
+	}
+	return 0;
+}
+
+int interface_broker_watch(struct interfaces *interfaces)
+{
+	if (memtun_subscribe(interfaces->memtun, event_take, interfaces) < 0)
+		return -1;
+	interfaces->is_watching = true;
+	return list_all(interfaces);
+}
+
+void interface_broker_update(struct interfaces *interfaces)
+{
+	struct interface *interface, *next;
+
+	if (!interfaces->is_watching)
+		return;
+	if (memtun_dispatch(interfaces->memtun) < 0) {
+		/* The broker has ended, and its tunnels with it. */
+		interfaces->is_watching = false;
+		LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
+			if (!interface->is_here)
+				interface_free(interface);
+		}
+	} else if (interfaces->is_lost) {
+		list_all(interfaces);
+	}
+}
+
+/* ------------------------------------------------------------------------------ asking */
+
+struct shown {
+	struct interface *interface;
+	bool is_same;
+};
+
+static void shown_apply(const struct memtun_record *record, void *context)
+{
+	struct shown *shown = context;
+
+	shown->is_same = interface_record_number(record, "id") == shown->interface->tunnel_id;
+	if (!shown->is_same)
+		return;
+	shown->interface->mtu = (unsigned int)interface_record_number(record, "mtu");
+	interface_record_apply(shown->interface, record);
+}
+
+int interface_broker_show(struct interface *interface)
+{
+	struct shown shown = {.interface = interface};
+
+	if (memtun_show(interface->interfaces->memtun, interface->tun.name, false, shown_apply,
+			&shown) < 0)
+		return -1;
+	return shown.is_same ? 0 : failed(ENOENT);
+}
+
+void interface_broker_move(struct interface *interface, uint32_t tunnel_id)
+{
+	if (interface->tunnel_id == tunnel_id)
+		return;
+	interface->tunnel_id = tunnel_id;
+	interface->is_open = true;
+	interface->echoes = 0;
+	interface_record_forget(interface);
+	interface_changed(interface);
+}
+
+int interface_broker_rename(struct interface *interface, const char *name)
+{
+	struct interfaces *interfaces = interface->interfaces;
+	struct memtun_options *options = memtun_options_new();
+	int result = -1;
+
+	if (options && memtun_options_set(options, "new-name", name) == 0)
+		result = call_simple(interfaces->memtun, MEMTUN_CMD_TUNNEL_RENAME,
+				     interface->tun.name, options, interface_record_answer,
+				     interface);
+	if (result == 0)
+		interface->echoes += interfaces->is_watching;
+	memtun_options_free(options);
+	return result;
+}

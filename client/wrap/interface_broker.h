@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the broker keeps of interfaces, so that several memtun wrap see each other's: which there
+ * are, and what changes. interface_publish() tells the broker of each change before the program's
+ * call returns. Changes that others make arrive as events, and are applied by
+ * interface_broker_update() only, which may free interfaces.
+ */
+#ifndef MEMTUN_INTERFACE_BROKER_H
+#define MEMTUN_INTERFACE_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct interface;
+struct interfaces;
+
+/* Learn which interfaces there are, and subscribe to their changes. -1 with errno. */
+int interface_broker_watch(struct interfaces *interfaces);
+
+/* Apply what has happened so far. */
+void interface_broker_update(struct interfaces *interfaces);
+
+/* Ask the broker for the interface as it is now. -1 with errno: the tunnel has gone. */
+int interface_broker_show(struct interface *interface);
+
+/* Note that the interface has another tunnel, which was made when a queue was attached again. */
+void interface_broker_move(struct interface *interface, uint32_t tunnel_id);
+
+/* Give the interface's tunnel another name, which may be a template. -1 with errno. */
+int interface_broker_rename(struct interface *interface, const char *name);
+
+#endif

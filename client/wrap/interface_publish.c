@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/wrap/interface_publish.h"
+
+#include <err.h>
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/lib/connection.h"
+#include "client/lib/options.h"
+#include "client/wrap/interface.h"
+#include "client/wrap/interface_record.h"
+#include "client/wrap/state_text.h"
+
+/* Set an option. False: out of memory, or a value that the broker does not take. */
+static bool put_number(struct memtun_options *options, const char *key, uint64_t number)
+{
+	return memtun_options_set_number(options, key, number) == 0;
+}
+
+/* Put the lists that are others than the broker has. */
+static bool put_lists(struct interface *interface, struct memtun_options *options)
+{
+	static int (*const writers[INTERFACE_LISTS])(const struct interface_state *state,
+						     char *text, size_t size) = {
+		state_text_addresses,
+		state_text_routes,
+		state_text_neighbours,
+	};
+
+	for (int i = 0; i < INTERFACE_LISTS; i++) {
+		char text[MEMTUN_LIST_SIZE];
+		int error = writers[i](&interface->state, text, sizeof(text));
+
+		if (error < 0) {
+			errno = -error;
+			return false;
+		}
+		if (interface->told.is_known && interface->lists[i] &&
+		    strcmp(interface->lists[i], text) == 0)
+			continue;
+		if (memtun_options_set(options, interface_record_lists[i], text) < 0)
+			return false;
+		free(interface->lists[i]);
+		interface->lists[i] = strdup(text);
+	}
+	return true;
+}
+
+static bool put_mac(const struct interface *interface, struct memtun_options *options)
+{
+	const unsigned char *bytes = interface->tun.address;
+	char mac[sizeof("00:00:00:00:00:00")];
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
+		 bytes[3], bytes[4], bytes[5]);
+	return memtun_options_set(options, "interface-mac", mac) == 0;
+}
+
+/* Put all that is not as the broker has it. */
+static bool put_all(struct interface *interface, struct memtun_options *options)
+{
+	const struct interface_told *told = &interface->told;
+	const struct tun_interface *tun = &interface->tun;
+	bool is_told = told->is_known;
+
+	return ((is_told && told->flags == interface->flags) ||
+		put_number(options, "interface-flags", interface->flags)) &&
+	       ((is_told && told->transmit_queue == interface->transmit_queue) ||
+		put_number(options, "interface-txqlen", (uint64_t)interface->transmit_queue)) &&
+	       ((is_told && told->carrier == tun->carrier) ||
+		put_number(options, "interface-carrier", tun->carrier)) &&
+	       (!(tun->flags & IFF_TAP) ||
+		(is_told && memcmp(told->mac, tun->address, sizeof(told->mac)) == 0) ||
+		put_mac(interface, options)) &&
+	       put_lists(interface, options);
+}
+
+static bool is_empty(const struct memtun_options *options)
+{
+	return attribute_set_next(&options->set, MEMTUN_A_UNSPEC) == MEMTUN_A_END;
+}
+
+static void publish(struct interface *interface)
+{
+	struct memtun *memtun = interface->interfaces->memtun;
+	struct memtun_options *options = memtun_options_new();
+	int result = options && put_all(interface, options) ? 0 : -1;
+
+	interface->is_changed = false;
+	if (result == 0 && is_empty(options)) {
+		memtun_options_free(options);
+		return;
+	}
+	if (result < 0)
+		warn("%s: what programs set of this interface is not told to others",
+		     interface->tun.name);
+	else
+		result = call_simple(memtun, MEMTUN_CMD_INTERFACE_SET, interface->tun.name, options,
+				     interface_record_answer, interface);
+	if (result == 0) {
+		interface->echoes += interface->interfaces->is_watching;
+		memtun_options_free(options);
+		return;
+	}
+	interface_record_forget(interface);
+	if (options && memtun_fd(memtun) >= 0 && errno != ENOENT)
+		warnx("%s: the broker does not keep this interface: %s", interface->tun.name,
+		      memtun_error(memtun));
+	memtun_options_free(options);
+}
+
+void interface_publish(struct interfaces *interfaces)
+{
+	struct interface *interface;
+
+	if (!interfaces->is_any_changed)
+		return;
+	interfaces->is_any_changed = false;
+	LIST_FOREACH(interface, &interfaces->list, link) {
+		if (interface->is_changed)
+			publish(interface);
+	}
+}

@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2086,SC3045 # words are meant
+# Two memtun wrap on one broker: each sees the interfaces of the other, and memtun sees both. A
+# wrapped TUN on an Ethernet bridge answers for the address that its program has set.
+. "${top_srcdir:-.}/tests/system/check.sh" || exit 1
+. "${top_srcdir:-.}/tests/system/wrap.sh"
+
+notify_or_skip
+have_python || skip "no Python here"
+cp "$top_srcdir/tests/system/wrap_interface.py" "$scratch"
+interface() {
+	wrapped -- "${PYTHON:-python3}" "$scratch/wrap_interface.py" "$@"
+}
+
+user_broker_start
+mkfifo "$scratch/commands" "$scratch/names"
+# The TUN has the bridge; the TAP has none.
+(cd "$scratch/home" && exec $as_user memtun wrap -t 'shared0=bridge=lab' -- \
+	"${PYTHON:-python3}" "$scratch/wrap_interface.py" hold 10.0.0.9 10.0.1.9) \
+	<"$scratch/commands" >"$scratch/names" 2>"$scratch/errors" &
+started="$started $!"
+exec 5>"$scratch/commands" 6<"$scratch/names"
+read -r names <&6 || fail "the first program has not started"
+is "$names" "shared0 shared1 10.0.0.9 10.0.1.9" "the first program's interfaces"
+
+# --- seeing ---
+
+run interface look
+is "$(sort "$scratch/output")" "shared0 10.0.0.9 10.0.0.9 up running
+shared1 10.0.1.9 10.0.1.9 up running" "what another program sees"
+ok "another wrapped program sees them by SIOCGIFCONF, SIOCGIFADDR and SIOCGIFFLAGS"
+
+run interface mac shared1
+is "$output" "$(memtun -j show shared1 | sed -n 's/.*"interface-mac": "\(.*\)".*/\1/p')" "the MAC address"
+ok "and the MAC address of a TAP, which the broker has"
+
+ends_with 0 memtun show shared0
+has "$output" "interface-address 10.0.0.9/24"
+has "$output" "interface-flags up+pointopoint+running"
+! grep '^interface' "$scratch/output" | grep -q '.\{81\}' || fail "a line is longer than 80 columns"
+ok "memtun show tells addresses and flags"
+
+# --- the bridge ---
+
+asked() {
+	run $as_user memtun exec -t probe:bridge=lab -- "${PYTHON:-python3}" \
+		"$scratch/wrap_interface.py" arp 3 "$1"
+}
+# There was no TAP on the bridge before, so there was no adapter.
+asked 10.0.0.9
+has "$output" "10.0.0.9 "
+ok "a wrapped TUN on a bridge with a TAP answers ARP for the address that its program has set"
+
+# --- changing ---
+
+run interface set shared0 10.0.0.7
+is "$status" 0 "the status of SIOCSIFADDR"
+echo >&5
+read -r names <&6
+is "$names" "shared0 shared1 10.0.0.7 10.0.1.9" "the first program's interfaces"
+asked 10.0.0.7
+has "$output" "10.0.0.7 "
+ok "what another program sets is seen by the first, and by the bridge"
+
+run interface rename shared0 shared1
+is "$output" "EEXIST" "a name that is taken"
+run interface rename shared0 lo
+is "$output" "EEXIST" "the name of an interface of the kernel"
+run interface rename shared0 vpn
+is "$output" "" "the errors of SIOCSIFNAME"
+echo >&5
+read -r names <&6
+is "$names" "vpn shared1 10.0.0.7 10.0.1.9" "the first program's interfaces"
+ends_with 0 memtun show vpn
+ends_with 1 memtun show shared0
+ok "SIOCSIFNAME renames the tunnel, for all"
+
+# --- rtnetlink ---
+
+if [ "$(word_size "$scratch/bin/wrap-program")" != 02 ] || ! command -v ip >/dev/null; then
+	echo "skipped a part: no ip here (Debian: iproute2), or memtun is built for 32 bits"
+else
+	run wrapped -- ip -o -4 addr show dev vpn
+	# As in the kernel, SIOCSIFADDR gives a point-to-point interface a prefix of 32 bits.
+	has "$output" "inet 10.0.0.7/32 "
+	run wrapped -- ip route show dev shared1
+	has "$output" "10.0.1.0/24 proto kernel scope link src 10.0.1.9"
+	ok "ip addr and ip route show what another wrapped program has set"
+
+	[ -p "$scratch/told" ] || mkfifo "$scratch/told"
+	wrapped -- stdbuf -oL ip -o monitor link address route >"$scratch/told" 2>/dev/null \
+		5>&- 6<&- &
+	monitor=$!
+	started="$started $monitor"
+	exec 7<"$scratch/told"
+	# The monitor begins at some time. Until then, changes are lost on it.
+	(
+		while :; do
+			wrapped -- ip link set dev shared1 mtu 1300
+			wrapped -- ip link set dev shared1 mtu 1400
+		done
+	) >/dev/null 2>&1 5>&- 6<&- &
+	changes=$!
+	read -r told <&7 || fail "ip monitor has ended"
+	kill "$changes"
+	wait "$changes" 2>/dev/null
+	has "$told" "shared1: "
+	monitored() {
+		until case $told in *"$1"*) true ;; *) false ;; esac do
+			read -r told <&7 || fail "ip monitor has ended, without $1"
+		done
+	}
+	ends_with 0 wrapped -- ip addr add 10.0.5.1/24 dev shared1
+	monitored "inet 10.0.5.1/24 "
+	monitored "10.0.5.0/24 dev shared1 proto kernel scope link src 10.0.5.1"
+	ends_with 0 wrapped -- ip addr del 10.0.5.1/24 dev shared1
+	monitored "Deleted "
+	ends_with 0 wrapped -- ip link set dev shared1 name other1
+	monitored "other1: "
+	run wrapped -- ip link set dev other1 name vpn
+	is "$status $errors" "2 RTNETLINK answers: File exists" "a name that is taken"
+	ends_with 0 memtun show other1
+	ends_with 0 wrapped -- ip link set dev other1 name shared1
+	ok "ip monitor in one hears of the addresses, routes and names that another sets"
+	kill "$monitor"
+	exec 7<&-
+fi
+
+# --- the end ---
+
+exec 5>&- 6<&-
+# shellcheck disable=SC2016 # the shell expands it
+turns_until sh -c '[ "$(memtun -j show)" = "[]" ]'
+run interface look
+is "$output" "" "what is left"
+ok "the interfaces go with their tunnels"
