@@ -79,6 +79,16 @@ prints "$configure && ip neigh add 10.1.0.9 dev tun0 nud permanent && ip neigh s
 	"10.1.0.9 PERMANENT"
 prints "$configure && ip addr add 10.1.0.9/24 dev tun0 && ip addr flush dev tun0 2>&1 &&
 	ip -j addr show tun0" '"addr_info":\[\]'
+prints "ip addr replace 10.1.0.1/24 dev tun0 valid_lft 100 preferred_lft 50 && ip addr show tun0" \
+	"10.1.0.1/24 scope global dynamic tun0"
+prints "$configure && ip route add 10.9.0.0/16 via 10.1.0.2 &&
+	ip route replace 10.9.0.0/16 via 10.1.0.3 && ip route append 10.9.0.0/16 via 10.1.0.4 &&
+	ip -o route show 10.9.0.0/16; ip route flush dev tun0; ip route show dev tun0 | wc -l" \
+	"10.9.0.0/16 via 10.1.0.3 dev tun0 10.9.0.0/16 via 10.1.0.4 dev tun0 0"
+prints "$configure && ip neigh replace 10.1.0.9 dev tun0 nud permanent && ip neigh get 10.1.0.9 dev tun0 &&
+	ip neigh flush dev tun0 nud permanent && ip neigh show dev tun0 | wc -l" "PERMANENT 0"
+prints "ip tuntap add dev tun5 mode tap && ip -br link show tun5 &&
+	ip tuntap del dev tun5 mode tap && ! ip link show tun5 2>/dev/null" "tun5 DOWN"
 prints "ip rule" "lookup main"
 prints "ip -j addr" '"ifname":"lo"'
 ok "ip shows and changes links, addresses, routes, neighbours; rules are the kernel's"
