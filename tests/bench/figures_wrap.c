@@ -5,6 +5,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <limits.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
@@ -22,10 +23,13 @@
 #include "tests/bench/process.h"
 
 #define FRAME 64
-#define BATCH 64 /* frames that fit into a socket */
+#define FRAMES 64     /* so many fit into a socket */
+#define BATCHES 301   /* of calls; the median counts */
+#define BUILD_PAIRS 5 /* a build takes seconds */
 
 #define MICROSECONDS_OPEN 150
 #define MICROSECONDS_REQUEST 20
+#define MICROSECONDS_GETIFADDRS 1000
 #define NANOSECONDS_CALL 60
 
 static const char frame[FRAME];
@@ -50,81 +54,141 @@ static int tun_open(void)
 	return fd;
 }
 
+static int compare(const void *a, const void *b)
+{
+	double first = *(const double *)a, second = *(const double *)b;
+
+	return (first > second) - (first < second);
+}
+
+/*
+ * Return the seconds of one call: the median of BATCHES batches, each so short that other load on the
+ * machine does not interrupt most of them.
+ */
+static double time_batches(void (*call)(void), int calls)
+{
+	static double seconds[BATCHES];
+
+	for (int batch = 0; batch < BATCHES; batch++) {
+		double from = measure_time();
+
+		for (int i = 0; i < calls; i++)
+			call();
+		seconds[batch] = (measure_time() - from) / calls;
+	}
+	qsort(seconds, BATCHES, sizeof(seconds[0]), compare);
+	return seconds[BATCHES / 2];
+}
+
+static int pair[2];
+
+static void frames_pass(void)
+{
+	char buffer[2048];
+
+	for (int i = 0; i < FRAMES; i++) {
+		if (write(pair[0], frame, FRAME) != FRAME)
+			err(1, "write");
+	}
+	for (int i = 0; i < FRAMES; i++) {
+		if (read(pair[1], buffer, sizeof(buffer)) != FRAME)
+			err(1, "read");
+	}
+}
+
 /*
  * Return the seconds of writing and reading a frame. A wrapped descriptor is the end of such a pair,
  * so that what wrap adds is what the filter adds to the two calls.
  */
-static double time_frames(int in, int out)
-{
-	const int batches = 2000;
-	char buffer[2048];
-	double from = measure_time();
-
-	for (int batch = 0; batch < batches; batch++) {
-		for (int i = 0; i < BATCH; i++) {
-			if (write(in, frame, FRAME) != FRAME)
-				err(1, "write");
-		}
-		for (int i = 0; i < BATCH; i++) {
-			if (read(out, buffer, sizeof(buffer)) != FRAME)
-				err(1, "read");
-		}
-	}
-	return (measure_time() - from) / batches / BATCH;
-}
-
 static double time_pair(void)
 {
-	int ends[2];
+	must("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	return time_batches(frames_pass, 1) / FRAMES;
+}
 
-	must("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends));
-	return time_frames(ends[0], ends[1]);
+static void tun_open_close(void)
+{
+	close(tun_open());
 }
 
 static double time_open(void)
 {
-	const int count = 500;
-	double from = measure_time();
-
-	for (int i = 0; i < count; i++)
-		close(tun_open());
-	return (measure_time() - from) / count;
+	return time_batches(tun_open_close, 2);
 }
 
 /* A call that is neither reported nor needs any work. */
+static void untrapped(void)
+{
+	syscall(SYS_getppid);
+}
+
 static double time_untrapped(void)
 {
-	const int count = 1000000;
-	double from = measure_time();
+	return time_batches(untrapped, 1000);
+}
 
-	for (int i = 0; i < count; i++)
-		syscall(SYS_getppid);
-	return (measure_time() - from) / count;
+static void other_open(void)
+{
+	close(must("open", open("/dev/null", O_RDWR | O_CLOEXEC)));
 }
 
 static double time_other_open(void)
 {
-	const int count = 5000;
-	double from = measure_time();
+	return time_batches(other_open, 20);
+}
 
-	for (int i = 0; i < count; i++)
-		close(must("open", open("/dev/null", O_RDWR | O_CLOEXEC)));
-	return (measure_time() - from) / count;
+static int inet;
+
+static void other_request(void)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+
+	must("SIOCGIFINDEX", ioctl(inet, SIOCGIFINDEX, &request));
 }
 
 /* A request about an interface of the kernel, while the program has one of its own. */
 static double time_request(void)
 {
-	struct ifreq request = {.ifr_name = "lo"};
-	int inet = must("socket", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	const int count = 2000;
-	double from;
-
+	inet = must("socket", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	tun_open();
-	from = measure_time();
-	for (int i = 0; i < count; i++)
-		must("SIOCGIFINDEX", ioctl(inet, SIOCGIFINDEX, &request));
-	return (measure_time() - from) / count;
+	return time_batches(other_request, 20);
+}
+
+static void addresses_get(void)
+{
+	struct ifaddrs *list;
+
+	must("getifaddrs", getifaddrs(&list));
+	freeifaddrs(list);
+}
+
+/* getifaddrs(3), while the program has an interface of its own. */
+static double time_getifaddrs(void)
+{
+	tun_open();
+	return time_batches(addresses_get, 1);
+}
+
+/* A parallel build: build.mk, in a directory of its own. */
+static double time_build(void)
+{
+	char command[3 * PATH_MAX], place[] = "/tmp/memtun-bench-XXXXXX";
+	const char *source = getenv("top_srcdir");
+	double seconds;
+
+	if (!source || !mkdtemp(place))
+		err(1, "cannot build: run this by make bench");
+	snprintf(command, sizeof(command),
+		 "CCACHE_DISABLE=1 make -s -j2 -f '%s/tests/bench/build.mk' OUT=%s >&2", source,
+		 place);
+	seconds = measure_time();
+	if (system(command) != 0)
+		errx(1, "the build fails");
+	seconds = measure_time() - seconds;
+	snprintf(command, sizeof(command), "rm -r %s", place);
+	if (system(command) != 0)
+		errx(1, "cannot remove %s", place);
+	return seconds;
 }
 
 static const struct what {
@@ -133,7 +197,8 @@ static const struct what {
 } whats[] = {
 	{"pair", time_pair},           {"open", time_open},
 	{"untrapped", time_untrapped}, {"other-open", time_other_open},
-	{"request", time_request},
+	{"request", time_request},     {"getifaddrs", time_getifaddrs},
+	{"build", time_build},
 };
 
 int wrap_measure(const char *name)
@@ -186,11 +251,11 @@ static double run(const struct broker_process *broker, bool wrapped, const char 
 
 /* Measure with and without memtun wrap in turn, in that unit. */
 static void beside_unwrapped(const struct broker_process *broker, const char *name,
-			     const struct figure *figure, double unit)
+			     const struct figure *figure, double unit, int pairs)
 {
 	struct series series = {0};
 
-	for (int i = 0; i < MEASURE_PAIRS; i++) {
+	for (int i = 0; i < pairs; i++) {
 		double ours = run(broker, true, name);
 
 		series_add(&series, ours / unit, run(broker, false, name) / unit);
@@ -235,13 +300,19 @@ void figures_wrap(void)
 		.name = "wrap-other-open", .unit = "us", .is_cost = true, .required = 1.0 / 6};
 	static const struct figure request = {
 		.name = "wrap-other-request", .unit = "us", .is_cost = true, .required = 1};
+	static const struct figure getifaddrs = {
+		.name = "wrap-getifaddrs", .unit = "us", .is_cost = true, .required = 1};
+	static const struct figure build = {
+		.name = "wrap-parallel-build", .unit = "s", .is_cost = true, .required = 0.97};
 	struct broker_process broker;
 
 	broker_start(&broker);
-	beside_unwrapped(&broker, "pair", &frames, 1e-9);
+	beside_unwrapped(&broker, "pair", &frames, 1e-9, MEASURE_PAIRS);
 	beside_limit(&broker, "open", &opened, 1e-6, MICROSECONDS_OPEN);
 	added_to_call(&broker, &untrapped);
-	beside_unwrapped(&broker, "other-open", &other, 1e-6);
+	beside_unwrapped(&broker, "other-open", &other, 1e-6, MEASURE_PAIRS);
 	beside_limit(&broker, "request", &request, 1e-6, MICROSECONDS_REQUEST);
+	beside_limit(&broker, "getifaddrs", &getifaddrs, 1e-6, MICROSECONDS_GETIFADDRS);
+	beside_unwrapped(&broker, "build", &build, 1, BUILD_PAIRS);
 	process_end(broker.pid);
 }
