@@ -2,7 +2,7 @@
 /*
  * A tunnel of queues: each open makes a queue, and the broker forwards the frames. Frames of one
  * flow go to one queue, so that they don't overtake each other. Such a tunnel is deleted with its
- * last queue, unless it is persistent.
+ * last queue, attached or detached, unless it is persistent.
  */
 #include <errno.h>
 #include <string.h>
@@ -118,6 +118,9 @@ static void memory_close_dead(struct tunnel *tunnel)
 	LIST_FOREACH_SAFE(queue, &tunnel->queues, in_tunnel, next) {
 		lane_close_dead(&queue->lane);
 	}
+	LIST_FOREACH_SAFE(queue, &tunnel->detached, in_tunnel, next) {
+		lane_close_dead(&queue->lane);
+	}
 	tunnel->persistent = persistent;
 }
 
@@ -134,7 +137,7 @@ static int memory_check_room(const struct tunnel *tunnel, struct fault *fault)
 
 static bool memory_is_unused(const struct tunnel *tunnel)
 {
-	return tunnel->queue_count == 0 && !tunnel->persistent;
+	return tunnel->queue_count == 0 && LIST_EMPTY(&tunnel->detached) && !tunnel->persistent;
 }
 
 static bool memory_delete_if_dead(struct tunnel *tunnel)

@@ -76,29 +76,8 @@ struct queue *queue_new(struct tunnels *tunnels, enum memtun_socket socket,
 	return queue;
 }
 
-void queue_free(struct queue *queue)
-{
-	struct tunnel *tunnel = queue->tunnel;
-
-	if (tunnel)
-		queue_detach(queue);
-	lane_close(&queue->lane);
-	RB_REMOVE(queue_tree, &queue->tunnels->queues, queue);
-	if (tunnel)
-		tunnel_queue_closed(tunnel, queue->id);
-	free(queue);
-}
-
-void queue_attach(struct queue *queue, struct tunnel *tunnel)
-{
-	queue->tunnel = tunnel;
-	LIST_INSERT_HEAD(&tunnel->queues, queue, in_tunnel);
-	tunnel->queue_count++;
-	tunnel->opener = queue->opener;
-	lane_set_port(&queue->lane, &tunnel->port);
-}
-
-void queue_detach(struct queue *queue)
+/* Take the queue from its tunnel. */
+static void queue_leave(struct queue *queue)
 {
 	struct queue *last;
 
@@ -108,4 +87,51 @@ void queue_detach(struct queue *queue)
 	last = LIST_FIRST(&queue->tunnel->queues);
 	queue->tunnel->opener = last ? last->opener : 0;
 	queue->tunnel = NULL;
+}
+
+void queue_release(struct queue *queue)
+{
+	if (queue->kept)
+		LIST_REMOVE(queue, in_tunnel);
+	queue->kept = NULL;
+}
+
+void queue_free(struct queue *queue)
+{
+	struct tunnel *tunnel = queue->tunnel;
+	struct tunnel *kept = queue->kept;
+
+	if (tunnel)
+		queue_leave(queue);
+	queue_release(queue);
+	lane_close(&queue->lane);
+	RB_REMOVE(queue_tree, &queue->tunnels->queues, queue);
+	if (tunnel)
+		tunnel_queue_closed(tunnel, queue->id);
+	if (kept)
+		tunnel_delete_if_unused(kept);
+	free(queue);
+}
+
+void queue_attach(struct queue *queue, struct tunnel *tunnel)
+{
+	struct tunnel *kept = queue->kept;
+
+	queue_release(queue);
+	queue->tunnel = tunnel;
+	LIST_INSERT_HEAD(&tunnel->queues, queue, in_tunnel);
+	tunnel->queue_count++;
+	tunnel->opener = queue->opener;
+	lane_set_port(&queue->lane, &tunnel->port);
+	if (kept && kept != tunnel)
+		tunnel_delete_if_unused(kept);
+}
+
+void queue_detach(struct queue *queue)
+{
+	struct tunnel *tunnel = queue->tunnel;
+
+	queue_leave(queue);
+	queue->kept = tunnel;
+	LIST_INSERT_HEAD(&tunnel->detached, queue, in_tunnel);
 }

@@ -25,7 +25,9 @@ struct queue {
 	struct lane lane;      /* its port is the tunnel's; NULL while the queue is not attached */
 	struct tunnel *tunnel; /* NULL while the queue is not attached */
 	struct tunnels *tunnels;
-	LIST_ENTRY(queue) in_tunnel;
+	/* The tunnel that the queue was detached from, which exists as long as the queue; or NULL. */
+	struct tunnel *kept;
+	LIST_ENTRY(queue) in_tunnel; /* its tunnel's list, or that of the kept one */
 	RB_ENTRY(queue) by_id;
 	uint32_t id;
 	ino_t client_inode; /* of the client's end: dup(2) and fork(2) keep it */
@@ -50,8 +52,16 @@ struct queue *queue_first(struct tunnels *tunnels);
  * told, which may be deleted. */
 void queue_free(struct queue *queue);
 
-/* Attach the queue to the tunnel, whose frames it carries from now on; or detach it. */
+/* Attach the queue to the tunnel, whose frames it carries from now on. */
 void queue_attach(struct queue *queue, struct tunnel *tunnel);
+
+/*
+ * Detach the queue from its tunnel. As in the kernel, the tunnel exists until the queue is closed or
+ * attached to another tunnel.
+ */
 void queue_detach(struct queue *queue);
+
+/* Forget the tunnel that a detached queue keeps. */
+void queue_release(struct queue *queue);
 
 #endif

@@ -87,6 +87,8 @@ void tunnel_free(struct tunnel *tunnel)
 {
 	struct tunnels *tunnels = tunnel->tunnels;
 
+	while (!LIST_EMPTY(&tunnel->detached))
+		queue_release(LIST_FIRST(&tunnel->detached));
 	if (tunnel->kind->destroy)
 		tunnel->kind->destroy(tunnel);
 	while (!LIST_EMPTY(&tunnel->injectors))

@@ -117,7 +117,8 @@ struct tunnel {
 	const struct tunnel_kind *kind;
 	struct pair *pair;            /* of pair_tunnel_kind */
 	struct kernel_tunnel *kernel; /* of kernel_tunnel_kind */
-	LIST_HEAD(, queue) queues;    /* of memory_tunnel_kind */
+	LIST_HEAD(, queue) queues;    /* of memory_tunnel_kind, as the next */
+	LIST_HEAD(, queue) detached;  /* queues that keep the tunnel */
 	LIST_HEAD(, injector) injectors;
 	struct tunnel_interface *interface; /* NULL: no program has one */
 	unsigned int queue_count;

@@ -134,9 +134,6 @@ static int device_enable(struct tun_device *tun, bool on)
 					       options, &attached)
 			 : -1;
 	memtun_options_free(options);
-	if (result == 0)
-		interface_broker_move(container_of(tun->interface, struct interface, tun),
-				      attached.tunnel_id);
 	return result;
 }
 

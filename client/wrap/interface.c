@@ -176,10 +176,8 @@ void interface_refresh_all(struct interfaces *interfaces)
 	struct interface *interface, *next;
 
 	interface_broker_update(interfaces);
-	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
-		if (!interface->tun.disabled_queues)
-			interface_refresh(interfaces, interface);
-	}
+	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next)
+		interface_refresh(interfaces, interface);
 }
 
 struct interface *interface_find(struct interfaces *interfaces, const char *name)

@@ -129,10 +129,7 @@ int interface_set_name(struct interfaces *interfaces, struct interface *interfac
 /* Delete the interface with its tunnel. -1 with errno. */
 int interface_delete(struct interfaces *interfaces, struct interface *interface);
 
-/*
- * Apply the events so far, and do what interface_refresh() does, for each interface. An interface
- * whose queues are detached (TUNSETQUEUE) stays, though the broker has no tunnel for it.
- */
+/* Apply the events so far, and do what interface_refresh() does, for each interface. */
 void interface_refresh_all(struct interfaces *interfaces);
 
 void interfaces_free(struct interfaces *interfaces);

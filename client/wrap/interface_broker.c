@@ -63,10 +63,7 @@ static void event_take(const struct memtun_record *record, void *context)
 		interfaces->is_lost = true;
 		return;
 	case MEMTUN_EVENT_DELETED:
-		/* TUNSETQUEUE has detached the last queue, but a device is still open. */
-		if (interface && interface->tun.disabled_queues)
-			interface->is_open = false;
-		else if (interface)
+		if (interface)
 			interface_free(interface);
 		return;
 	case MEMTUN_EVENT_ADDED:
@@ -160,17 +157,6 @@ int interface_broker_show(struct interface *interface)
 			&shown) < 0)
 		return -1;
 	return shown.is_same ? 0 : failed(ENOENT);
-}
-
-void interface_broker_move(struct interface *interface, uint32_t tunnel_id)
-{
-	if (interface->tunnel_id == tunnel_id)
-		return;
-	interface->tunnel_id = tunnel_id;
-	interface->is_open = true;
-	interface->echoes = 0;
-	interface_record_forget(interface);
-	interface_changed(interface);
 }
 
 int interface_broker_rename(struct interface *interface, const char *name)

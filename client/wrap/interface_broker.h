@@ -23,9 +23,6 @@ void interface_broker_update(struct interfaces *interfaces);
 /* Ask the broker for the interface as it is now. -1 with errno: the tunnel has gone. */
 int interface_broker_show(struct interface *interface);
 
-/* Note that the interface has another tunnel, which was made when a queue was attached again. */
-void interface_broker_move(struct interface *interface, uint32_t tunnel_id);
-
 /* Give the interface's tunnel another name, which may be a template. -1 with errno. */
 int interface_broker_rename(struct interface *interface, const char *name);
 

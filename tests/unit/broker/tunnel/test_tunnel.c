@@ -627,7 +627,6 @@ static void a_queue_is_attached_and_detached(void **state)
 	assert_int_equal(frame_receive(fd), 3);
 	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)id);
 	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
-	assert_false(exists(*state, "vm"));
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), EINVAL);
 	assert_false(fd_ended(fd));
 	assert_true(frame_send(fd, 1, 0xff, 4));
@@ -635,10 +634,46 @@ static void a_queue_is_attached_and_detached(void **state)
 	assert_int_equal(frame_receive(to), -1);
 	assert_int_equal(attach(*state, id, "name=again%d,mode=tun"), 0);
 	assert_int_equal(shown(*state, "again0", "mode"), MEMTUN_TUN);
+	assert_false(exists(*state, "vm"));
 	close(fd);
 	broker_quiesce(*state);
 	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_DETACH, options), ENOENT);
 	close(to);
+}
+
+/* As in the kernel, where only the close of the last descriptor ends an interface. */
+static void a_detached_queue_keeps_its_tunnel(void **state)
+{
+	uint64_t ids[2];
+	int fds[2] = {unattached(*state, "", &ids[0]), unattached(*state, "", &ids[1])};
+	char options[32];
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(attach(*state, ids[i], "name=vm,multi_queue"), 0);
+		snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)ids[i]);
+		done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
+	}
+	assert_int_equal(shown(*state, "vm", "state"), MEMTUN_CLOSED);
+	assert_int_equal(attach(*state, ids[0], "name=vm,multi_queue"), 0);
+	assert_int_equal(shown(*state, "vm", "queues"), 1);
+	close(fds[0]);
+	broker_quiesce(*state);
+	assert_int_equal(shown(*state, "vm", "state"), MEMTUN_CLOSED);
+	close(fds[1]);
+	broker_quiesce(*state);
+	assert_false(exists(*state, "vm"));
+	/* A user may delete it nevertheless. The queue can then be attached to another one. */
+	fds[0] = unattached(*state, "", &ids[0]);
+	assert_int_equal(attach(*state, ids[0], "name=vm"), 0);
+	snprintf(options, sizeof(options), "queue-id=%u", (unsigned int)ids[0]);
+	done(*state, MEMTUN_CMD_QUEUE_DETACH, options);
+	done(*state, MEMTUN_CMD_TUNNEL_DELETE, "name=vm");
+	assert_false(exists(*state, "vm"));
+	assert_int_equal(attach(*state, ids[0], "name=other"), 0);
+	assert_true(exists(*state, "other"));
+	close(fds[0]);
+	broker_quiesce(*state);
+	assert_false(exists(*state, "other"));
 }
 
 /* Otherwise the next bytes, of another tunnel, would be read as the rest of that frame. */
@@ -742,6 +777,7 @@ int main(void)
 		WITH_BROKER(a_batch_that_fails_keeps_the_tunnels_that_it_opened),
 		WITH_BROKER(a_batch_waits_for_a_client_that_does_not_read),
 		WITH_BROKER(a_queue_is_attached_and_detached),
+		WITH_BROKER(a_detached_queue_keeps_its_tunnel),
 		WITH_BROKER(a_stream_that_is_detached_within_a_frame_ends),
 		WITH_BROKER(an_attach_that_fails_leaves_the_queue_as_it_was),
 		WITH_BROKER(an_unattached_queue_takes_no_option_but_its_socket),
