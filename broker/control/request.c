@@ -96,7 +96,7 @@ static const struct request_type request_types[MEMTUN_CMD_END] = {
 	[MEMTUN_CMD_QUEUE_ATTACH] = {"attach",
 				     request_queue_attach,
 				     {.required = {MEMTUN_A_NAME, MEMTUN_A_QUEUE_ID},
-				      .allowed = {MEMTUN_A_EXCLUSIVE},
+				      .allowed = {MEMTUN_A_EXCLUSIVE, MEMTUN_A_INTERFACE_FLAGS},
 				      .options = OPTION_TUNNEL}},
 	[MEMTUN_CMD_QUEUE_DETACH] = {"detach",
 				     request_queue_detach,

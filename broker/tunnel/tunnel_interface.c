@@ -359,6 +359,17 @@ int tunnel_interface_set(struct tunnel *tunnel, const struct attribute_set *opti
 	return 0;
 }
 
+int tunnel_interface_begin(struct tunnel *tunnel, const struct attribute_set *options,
+			   struct fault *fault)
+{
+	if (tunnel->interface || !attribute_set_has(options, MEMTUN_A_INTERFACE_FLAGS))
+		return 0;
+	if (options_check(tunnel, options, fault) < 0)
+		return -1;
+	tunnel->interface = interface_change(tunnel, options, fault);
+	return tunnel->interface ? 0 : -1;
+}
+
 /* ------------------------------------------------------------------------------ describing */
 
 /* Return all flags, as the kernel shows them in rtnetlink. */

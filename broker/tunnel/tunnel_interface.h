@@ -30,6 +30,13 @@ struct tunnel;
 int tunnel_interface_set(struct tunnel *tunnel, const struct attribute_set *options,
 			 struct fault *fault);
 
+/*
+ * Make an interface with the flags of the options, if they have some and the tunnel has none yet. It
+ * is told with the tunnel's next event. -1 with the fault filled as above.
+ */
+int tunnel_interface_begin(struct tunnel *tunnel, const struct attribute_set *options,
+			   struct fault *fault);
+
 /* Put what is known of the interface, if there is one, into the set. */
 void tunnel_interface_describe(const struct tunnel *tunnel, struct attribute_set *set);
 

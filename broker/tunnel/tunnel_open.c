@@ -12,6 +12,7 @@
 #include "broker/switch/bridges.h"
 #include "broker/tunnel/queue.h"
 #include "broker/tunnel/tunnel.h"
+#include "broker/tunnel/tunnel_interface.h"
 #include "common/tunnel_name.h"
 
 /* Check that an existing tunnel is what the options say. -1 with the fault filled. */
@@ -121,6 +122,10 @@ struct tunnel *tunnel_attach(struct tunnels *tunnels, const struct attribute_set
 		else
 			fault_set(fault, EINVAL, "'%s' and queue %u have other socket types",
 				  tunnel->port.name, queue->id);
+		tunnel_undo(tunnel, last_id);
+		return NULL;
+	}
+	if (tunnel_interface_begin(tunnel, options, fault) < 0) {
 		tunnel_undo(tunnel, last_id);
 		return NULL;
 	}

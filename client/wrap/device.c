@@ -99,8 +99,11 @@ static int device_attach(struct tun_device *tun, char name[IFNAMSIZ], unsigned i
 	if (is_other_interface(name))
 		return failed(EINVAL);
 	options = tunnel_choice_options(devices->choice, name, flags);
-	result =
-		options ? broker_queue_attach(&device->queue, name, flags, options, &attached) : -1;
+	/* The broker makes the interface with the tunnel, and tells of it by the tunnel's event. */
+	result = options && memtun_options_set_number(options, "interface-flags",
+						      interface_first_flags(flags)) == 0
+			 ? broker_queue_attach(&device->queue, name, flags, options, &attached)
+			 : -1;
 	if (result < 0)
 		result = failed(refusal(devices, name, flags, errno));
 	memtun_options_free(options);

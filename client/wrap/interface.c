@@ -100,6 +100,11 @@ void interfaces_free(struct interfaces *interfaces)
 		interface_free(LIST_FIRST(&interfaces->list));
 }
 
+unsigned int interface_first_flags(unsigned int flags)
+{
+	return flags & IFF_TUN ? IFF_MULTICAST | IFF_NOARP : IFF_MULTICAST;
+}
+
 struct interface *interface_new(struct interfaces *interfaces, const char *name, uint32_t tunnel_id,
 				unsigned int flags)
 {
@@ -114,13 +119,9 @@ struct interface *interface_new(struct interfaces *interfaces, const char *name,
 	interface->interfaces = interfaces;
 	interface->state.changed = state_changed;
 	interface->tunnel_id = tunnel_id;
-	if (interface->tun.flags & IFF_TAP) {
-		interface->flags = IFF_MULTICAST;
-		interface->transmit_queue = TRANSMIT_QUEUE_TAP;
-	} else {
-		interface->flags = IFF_MULTICAST | IFF_NOARP;
-		interface->transmit_queue = TRANSMIT_QUEUE_TUN;
-	}
+	interface->flags = interface_first_flags(flags);
+	interface->transmit_queue =
+		interface->tun.flags & IFF_TAP ? TRANSMIT_QUEUE_TAP : TRANSMIT_QUEUE_TUN;
 	LIST_INSERT_HEAD(&interfaces->list, interface, link);
 	return interface;
 }

@@ -78,6 +78,9 @@ struct interfaces {
 			const struct state_change *change, bool is_gone);
 };
 
+/* Return the flags that the kernel gives a new interface with these flags of TUNSETIFF. */
+unsigned int interface_first_flags(unsigned int flags);
+
 /* Make an interface of a tunnel to which a device was attached, or return the one that exists. NULL
  * with ENOMEM. `flags` are those of TUNSETIFF. */
 struct interface *interface_attach(struct interfaces *interfaces,

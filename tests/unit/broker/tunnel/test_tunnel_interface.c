@@ -101,6 +101,37 @@ static void a_tap_that_is_made_again_has_the_same_mac(void **state)
 			    text_of(&again, MEMTUN_A_INTERFACE_MAC));
 }
 
+static void an_attach_can_bring_an_interface(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct answer opened, answer;
+	char text[64];
+
+	assert_int_equal(client_ask(&fixture->client, &opened, MEMTUN_CMD_QUEUE_OPEN, ""), 0);
+	snprintf(text, sizeof(text), "queue-id=%u,name=t,mode=tun,interface-flags=up",
+		 (unsigned int)number_of(&opened, MEMTUN_A_QUEUE_ID));
+	/* Without a number for it, nothing is made. */
+	fixture->broker->engine->last_id = INT32_MAX;
+	assert_refused(*state, MEMTUN_CMD_QUEUE_ATTACH, text, EOVERFLOW, "no number is left");
+	assert_false(exists(*state, "t"));
+	fixture->broker->engine->last_id = 1000;
+	changed(*state, MEMTUN_CMD_QUEUE_ATTACH, text, &answer);
+	assert_string_equal(text_of(&answer, MEMTUN_A_NAME), "t");
+	assert_int_equal(number_of(&answer, MEMTUN_A_INTERFACE_FLAGS),
+			 IFF_UP | IFF_POINTOPOINT | IFF_RUNNING | 0x10000);
+	/* One that exists stays as it is. */
+	done(*state, SET, "name=t,interface-flags=none,interface-txqlen=7");
+	snprintf(text, sizeof(text), "queue-id=%u",
+		 (unsigned int)number_of(&opened, MEMTUN_A_QUEUE_ID));
+	done(*state, MEMTUN_CMD_QUEUE_DETACH, text);
+	snprintf(text, sizeof(text), "queue-id=%u,name=t,mode=tun,interface-flags=up",
+		 (unsigned int)number_of(&opened, MEMTUN_A_QUEUE_ID));
+	changed(*state, MEMTUN_CMD_QUEUE_ATTACH, text, &answer);
+	assert_int_equal(number_of(&answer, MEMTUN_A_INTERFACE_FLAGS), IFF_POINTOPOINT);
+	assert_int_equal(number_of(&answer, MEMTUN_A_INTERFACE_TXQLEN), 7);
+	close(opened.fd);
+}
+
 static void what_is_not_given_stays(void **state)
 {
 	struct answer answer;
@@ -527,6 +558,7 @@ int main(void)
 		WITH_BROKER(a_tunnel_has_no_interface_until_one_is_set),
 		WITH_BROKER(a_new_interface_is_as_the_kernel_makes_it),
 		WITH_BROKER(a_tap_that_is_made_again_has_the_same_mac),
+		WITH_BROKER(an_attach_can_bring_an_interface),
 		WITH_BROKER(what_is_not_given_stays),
 		WITH_BROKER(an_interface_runs_while_it_is_up_and_open_and_has_a_carrier),
 		WITH_BROKER(wrong_values_are_refused_and_change_nothing),
