@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""A connection to a broker: it finds the broker, sends requests, and receives their answers.
+
+A connection owns its socket. It hands each descriptor of an answer to its caller, and closes those
+of an answer that fails.
+"""
+import collections
+import errno
+import os
+import socket
+import struct
+import threading
+from typing import Any, Deque, List, Mapping, NamedTuple, Optional, Tuple
+
+from . import _protocol, _users
+from ._errors import Error, NoBrokerError, make_error
+from ._protocol import Command, Message, Record
+
+#: One descriptor of SCM_RIGHTS.
+_FD = struct.Struct("=i")
+#: Errors of connect(2) that mean that no broker listens at a place.
+_ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
+
+
+class Reply(NamedTuple):
+    """One record of an answer, and its descriptor; -1: none."""
+
+    record: Record
+    fd: int
+
+
+def _places() -> List[str]:
+    """Return the addresses at which a broker may listen if none is named."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    places = [f"{runtime}/memtun/control"] if runtime.startswith("/") else []
+    places.append(f"/run/user/{os.geteuid()}/memtun/control")
+    temporary = f"/tmp/memtun-{os.geteuid()}"
+    if _users.owns_directory(temporary):
+        places.append(f"{temporary}/control")
+    return [*places, "/run/memtun/control"]
+
+
+def _connect_at(address: str, timeout: Optional[float], named: bool) -> socket.socket:
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        control.settimeout(timeout)
+        control.connect("\0" + address[1:] if address.startswith("@") else address)
+        _users.check_peer(control, address, named)
+    except BaseException:
+        control.close()
+        raise
+    return control
+
+
+def _connect(address: Optional[str], timeout: Optional[float]) -> Tuple[socket.socket, str]:
+    """Connect to the named broker, or to the first that is found."""
+    named = address or os.environ.get("MEMTUN_SOCKET")
+    for place in [named] if named else _places():
+        try:
+            return _connect_at(place, timeout, bool(named)), place
+        except socket.timeout:
+            raise make_error(errno.ETIMEDOUT, f"the broker on {place} has not accepted the "
+                             f"connection within {timeout:g} seconds") from None
+        except Error:
+            raise
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise make_error(error.errno or errno.EINVAL, f"cannot connect to the broker on "
+                                 f"{place}: {error.strerror or error}") from None
+    raise NoBrokerError(errno.ENOENT, f"no broker is running at {named}" if named
+                        else "no broker is running; memtund starts one")
+
+
+class Connection:
+    """A session with the broker at ``address``."""
+
+    def __init__(self, address: Optional[str] = None, timeout: Optional[float] = 10) -> None:
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._timeout = timeout
+        self._why_closed = "the connection is closed"
+        #: Events that came between the records of answers.
+        self.events: Deque[Message] = collections.deque()
+        self._socket, self.address = _connect(address, timeout)
+        try:
+            self.request(Command.HELLO, {"version": _protocol.VERSION})
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the session. Tunnels, captures and injectors that it opened stay."""
+        self._socket.close()
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor; -1 once it is closed."""
+        return self._socket.fileno()
+
+    # --- records ---
+
+    def receive(self, timeout: Optional[float]) -> Tuple[Message, int]:
+        """Receive one record and its descriptor. Raise socket.timeout after this time."""
+        self._socket.settimeout(timeout)
+        # Not socket.recv_fds(), which ignores its flags up to Python 3.12 at least.
+        data, ancillary, flags, _ = self._socket.recvmsg(
+            _protocol.RECORD_MAX, socket.CMSG_LEN(_FD.size), socket.MSG_CMSG_CLOEXEC)
+        fd = next((_FD.unpack(value)[0] for level, kind, value in ancillary if
+                   (level, kind, len(value)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.size)),
+                  -1)
+        try:
+            if not data:
+                raise make_error(errno.EPIPE, "the broker has closed the connection")
+            message = _protocol.parse(data)
+            if fd < 0 and (message.values.get("fds", 0) or flags & socket.MSG_CTRUNC):
+                raise make_error(errno.EMFILE, "the broker's descriptor was lost: this process has "
+                                 "no free descriptor")
+            if message.sequence == 0 and message.error not in (0, errno.ENOBUFS):
+                raise make_error(message.error, message.text)
+        except BaseException as error:
+            if fd >= 0:
+                os.close(fd)
+            if isinstance(error, ValueError):
+                raise make_error(errno.EBADMSG, f"the broker sent a malformed record: "
+                                 f"{error}") from None
+            raise
+        return message, fd
+
+    def _receive_answer(self, sequence: int) -> Tuple[Message, int]:
+        """Receive the next record that is no event."""
+        while True:
+            message, fd = self.receive(self._timeout)
+            if message.sequence == sequence:
+                return message, fd
+            if fd >= 0:
+                os.close(fd)
+            if message.sequence:
+                raise make_error(errno.EBADMSG, "the broker answered another request")
+            self.events.append(message)
+
+    def _receive_all(self, sequence: int, replies: List[Reply]) -> Optional[Error]:
+        """Receive an answer to its end. Return the broker's error, if it is one."""
+        while True:
+            try:
+                message, fd = self._receive_answer(sequence)
+            except Error as error:
+                # The descriptor is lost, but the record was read whole.
+                if error.errno != errno.EMFILE:
+                    raise
+                return error
+            if message.kind == _protocol.ERROR:
+                return make_error(message.error, message.text) if message.error else None
+            if message.kind == _protocol.DONE:
+                return None
+            replies.append(Reply(Record(message.values), fd))
+            if not message.flags & _protocol.MULTI:
+                return None
+
+    # --- requests ---
+
+    def request(self, command: Command, options: Mapping[str, Any], dump: bool = False,
+                ) -> List[Reply]:
+        """Send a request and return the records of its answer. The caller owns their descriptors.
+
+        An interrupted or late answer closes the connection, as its rest would be taken for the
+        answer of the next request.
+        """
+        attributes = _protocol.encode(options)
+        replies: List[Reply] = []
+        with self._lock:
+            if self._socket.fileno() < 0:
+                raise make_error(errno.EPIPE, self._why_closed)
+            self._sequence = self._sequence % 0xffffffff + 1
+            flags = _protocol.REQUEST | _protocol.ACK | (_protocol.DUMP if dump else 0)
+            try:
+                self._socket.settimeout(self._timeout)
+                self._socket.send(_protocol.build(command, flags, self._sequence, attributes))
+                error = self._receive_all(self._sequence, replies)
+            except BaseException as failure:
+                self._socket.close()
+                _close_all(replies)
+                raise self._explain(failure) from None
+        if error:
+            _close_all(replies)
+            raise error
+        return replies
+
+    def _explain(self, failure: BaseException) -> BaseException:
+        """Return the exception for a request whose answer did not come whole."""
+        if isinstance(failure, socket.timeout):
+            failure = make_error(errno.ETIMEDOUT,
+                                 f"the broker has not answered within {self._timeout:g} seconds")
+        elif isinstance(failure, OSError) and not isinstance(failure, Error):
+            failure = make_error(failure.errno or errno.EIO,
+                                 f"the connection to the broker has failed: {failure.strerror}")
+        self._why_closed = f"the connection was closed before: {failure}"
+        return failure
+
+
+def _close_all(replies: List[Reply]) -> None:
+    for reply in replies:
+        if reply.fd >= 0:
+            os.close(reply.fd)

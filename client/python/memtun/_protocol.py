@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: MIT
+"""The records of memtun-protocol(7): their numbers, how a request is built, how an answer is read.
+
+This module knows no socket. Names of attributes are the words of memtun's command line and JSON. In
+Python, a ``-`` of such a word is a ``_``.
+"""
+import enum
+import os
+import struct
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Union
+
+#: The largest record in either direction, in bytes.
+RECORD_MAX = 32768
+#: Version 1.0: the major number in the upper 16 bits, the minor number in the lower.
+VERSION = 1 << 16
+#: The largest frame of memtund, in bytes; behind a tun_pi of 4 and a vnet header of up to 20.
+FRAME_MAX = 69632
+HEADERS_MAX = 24
+
+#: Types of answers, and flags of struct nlmsghdr, from <linux/netlink.h>.
+ERROR, DONE = 2, 3
+REQUEST, MULTI, ACK, DUMP = 0x1, 0x2, 0x4, 0x300
+
+HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, pid
+ATTRIBUTE = struct.Struct("=HH")  # length, type
+#: Behind the header of an error: the error, and the header of the request.
+ERROR_BODY = struct.Struct("=iIHHII")
+#: NLMSGERR_ATTR_MSG: the explanation.
+ERROR_TEXT = 1
+
+#: struct memtun_capture_header: time, missed, port, direction, mode.
+CAPTURE_HEADER = struct.Struct("=QQIHH")
+#: struct memtun_inject_result.
+INJECT_RESULT = struct.Struct("=7Q")
+
+
+class Command(enum.IntEnum):
+    """The requests, and the event."""
+
+    HELLO = 0x10
+    TUNNEL_ADD = 0x11
+    TUNNEL_SET = 0x12
+    TUNNEL_DELETE = 0x13
+    TUNNEL_SHOW = 0x14
+    QUEUE_OPEN = 0x15
+    BRIDGE_ADD = 0x18
+    BRIDGE_DELETE = 0x19
+    BRIDGE_SHOW = 0x1a
+    SUBSCRIBE = 0x1b
+    EVENT = 0x1c
+    CAPTURE = 0x1d
+    INJECT = 0x1e
+    UPLINK_ADD = 0x1f
+    UPLINK_DELETE = 0x20
+    UPLINK_SHOW = 0x21
+    ADDRESS_SHOW = 0x22
+    SESSION_SHOW = 0x23
+    SESSION_DELETE = 0x24
+    UPLINK_SET = 0x25
+    HAND_IN = 0x26
+
+
+class Attribute(NamedTuple):
+    """The number and the type of an attribute; with words, the value 1 is the first of them."""
+
+    number: int
+    type: str  # u32, u64, flag, text or word
+    words: Tuple[str, ...] = ()
+
+
+def _word(number: int, words: str) -> Attribute:
+    return Attribute(number, "word", tuple(words.split()))
+
+
+_DROPS_FROM_CLIENT = "empty runt oversize malformed no-destination overrun foreign unresolved"
+_DROPS_TO_CLIENT = "full no-client mtu needs-segmentation refused not-ip"
+#: The counters, from MEMTUN_A_FROM_CLIENT_FRAMES on.
+COUNTERS = (
+    "from-client-frames", "from-client-bytes",
+    *(f"from-client-dropped-{reason}" for reason in _DROPS_FROM_CLIENT.split()),
+    "to-client-offered", "to-client-frames", "to-client-bytes", "to-client-queued",
+    *(f"to-client-dropped-{reason}" for reason in _DROPS_TO_CLIENT.split()),
+    "to-client-copied-bytes", "to-client-unread",
+)
+
+ATTRIBUTES: Dict[str, Attribute] = {
+    "version": Attribute(1, "u32"),
+    "features": Attribute(2, "u32"),
+    "id": Attribute(3, "u32"),
+    "name": Attribute(4, "text"),
+    "mode": _word(5, "tun tap"),
+    "socket": _word(6, "seqpacket dgram stream"),
+    "bridge": Attribute(7, "text"),
+    "peer": Attribute(8, "text"),
+    "mtu": Attribute(9, "u32"),
+    "queue": Attribute(10, "u32"),
+    "overflow": _word(11, "drop-tail drop-head block"),
+    "pi": Attribute(12, "flag"),
+    "vnet_hdr": Attribute(13, "flag"),
+    "multi_queue": Attribute(14, "flag"),
+    "exclusive": Attribute(15, "flag"),
+    "persistent": Attribute(16, "flag"),
+    "owner": Attribute(17, "u32"),
+    "count": Attribute(18, "u32"),
+    "hub": Attribute(19, "flag"),
+    "queues": Attribute(20, "u32"),
+    "queue-id": Attribute(21, "u32"),
+    "inode": Attribute(22, "u64"),
+    "fds": Attribute(23, "u32"),
+    "state": _word(24, "closed open up down"),
+    "event": _word(25, "added changed deleted opened closed bridge-added bridge-deleted lost "
+                       "uplink-added uplink-deleted uplink-up uplink-down address-moving "
+                       "port-shut port-reopened uplink-changed"),
+    "time": Attribute(26, "u64"),
+    "statistics": Attribute(27, "flag"),
+    "ports": Attribute(28, "u32"),
+    "addresses": Attribute(29, "u32"),
+    "hangup-seen": Attribute(30, "flag"),
+    "direction": _word(31, "from-client to-client"),
+    "type": _word(32, "mcast kernel vde bess stream dgram udp vxlan fd device"),
+    "group": Attribute(33, "text"),
+    "port": Attribute(34, "u32"),
+    "ifaddr": Attribute(35, "text"),
+    "ttl": Attribute(36, "u32"),
+    "loop": Attribute(37, "flag"),
+    "path": Attribute(38, "text"),
+    "remote": Attribute(39, "text"),
+    "local": Attribute(40, "text"),
+    "address": Attribute(41, "text"),
+    "gateway": Attribute(42, "text"),
+    "vni": Attribute(43, "u32"),
+    "device": Attribute(44, "text"),
+    "backend": _word(45, "memory kernel"),
+    "loop-guard": Attribute(49, "flag"),
+    "hand-in": Attribute(50, "u32"),
+    "offload": Attribute(51, "u32"),
+    "vnet_hdr_size": Attribute(52, "u32"),
+    **{word: Attribute(number, "u64") for number, word in enumerate(COUNTERS, 64)},
+    "mac": Attribute(86, "text"),
+    "vlan": Attribute(87, "u32"),
+    "age": Attribute(88, "u64"),
+    "connects": Attribute(89, "u64"),
+    "reason": Attribute(90, "text"),
+    "pid": Attribute(91, "u32"),
+    "program": Attribute(92, "text"),
+    "captures": Attribute(93, "u32"),
+    "injectors": Attribute(94, "u32"),
+    "subscriptions": Attribute(95, "u32"),
+    "queued-bytes": Attribute(96, "u64"),
+    "address-moves": Attribute(97, "u64"),
+    "loop-shut": Attribute(98, "flag"),
+    "changed": Attribute(99, "text"),
+    "life": _word(100, "process pipe socket"),
+    "hand-ins": Attribute(101, "u32"),
+}
+
+_BY_NUMBER = {attribute.number: word for word, attribute in ATTRIBUTES.items()}
+#: The word of each name in Python.
+WORDS = {word.replace("-", "_"): word for word in ATTRIBUTES}
+
+#: What the value of an attribute is in Python.
+Value = Union[int, str]
+
+
+def _number(word: str, value: Any) -> int:
+    """Return an option's number. The broker checks its bounds, but it must fit the record."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{word} is a number, not {value!r}")
+    if not 0 <= value < 1 << 32:
+        raise ValueError(f"{word} is a number from 0 to {(1 << 32) - 1}, not {value}")
+    return value
+
+
+def _text(word: str, value: Any) -> bytes:
+    """Return a string with its 0 byte; of a list, such as addresses, the parts joined with ``+``."""
+    if isinstance(value, (list, tuple)):
+        value = "+".join(str(part) for part in value)
+    data = os.fsencode(value) if isinstance(value, (str, os.PathLike)) else str(value).encode()
+    if b"\0" in data:
+        raise ValueError(f"{word} has a 0 character: {value!r}")
+    return data + b"\0"
+
+
+def _payload(word: str, attribute: Attribute, value: Any) -> bytes:
+    if attribute.type == "text":
+        return _text(word, value)
+    if attribute.type == "flag":
+        if not isinstance(value, bool):
+            raise TypeError(f"{word} is True or False, not {value!r}")
+        return struct.pack("=I", value)
+    if attribute.type == "word":
+        if value not in attribute.words:
+            raise ValueError(f"{word} is one of {', '.join(attribute.words)}, not {value!r}")
+        return struct.pack("=I", attribute.words.index(value) + 1)
+    if attribute.type == "u64":
+        return struct.pack("=Q", value)
+    return struct.pack("=I", _number(word, value))
+
+
+def encode(options: Mapping[str, Any]) -> bytes:
+    """Return the attributes of the options, whose keys are names in Python; None is no attribute.
+
+    >>> encode({"bridge": "lab", "mtu": None}).hex()
+    '080007006c616200'
+    """
+    data = b""
+    for name, value in options.items():
+        if value is None:
+            continue
+        word = WORDS.get(name)
+        if word is None:
+            raise TypeError(f"there is no option {name!r}")
+        payload = _payload(word, ATTRIBUTES[word], value)
+        data += ATTRIBUTE.pack(ATTRIBUTE.size + len(payload), ATTRIBUTES[word].number)
+        data += payload + bytes(-len(payload) % 4)
+    return data
+
+
+def build(kind: int, flags: int, sequence: int, attributes: bytes) -> bytes:
+    """Return one record."""
+    return HEADER.pack(HEADER.size + len(attributes), kind, flags, sequence, 0) + attributes
+
+
+def split(data: bytes) -> Iterable[Tuple[int, bytes]]:
+    """Yield the number and the value of each attribute. Raise ValueError if they don't fit."""
+    while data:
+        if len(data) < ATTRIBUTE.size:
+            raise ValueError("an attribute is cut off")
+        length, number = ATTRIBUTE.unpack_from(data)
+        if not ATTRIBUTE.size <= length <= len(data):
+            raise ValueError(f"attribute {number} has the length {length}")
+        yield number, data[ATTRIBUTE.size:length]
+        data = data[(length + 3) & ~3:]
+
+
+def _value(attribute: Attribute, data: bytes) -> Value:
+    if attribute.type == "text":
+        return os.fsdecode(data.rstrip(b"\0"))
+    number = int.from_bytes(data, "little" if struct.pack("=H", 1)[0] else "big")
+    if attribute.type == "flag":
+        return bool(number)
+    if attribute.type == "word" and 1 <= number <= len(attribute.words):
+        return attribute.words[number - 1]
+    return number
+
+
+class Message(NamedTuple):
+    """One record of the broker."""
+
+    kind: int
+    flags: int
+    sequence: int
+    values: Dict[str, Value]
+    error: int  # errno; 0: none
+    text: str  # the broker's explanation of the error
+
+
+def parse(record: bytes) -> Message:
+    """Read a record. Raise ValueError if it is malformed. Attributes that are unknown are ignored."""
+    if len(record) < HEADER.size:
+        raise ValueError(f"the record has only {len(record)} bytes")
+    length, kind, flags, sequence, _ = HEADER.unpack_from(record)
+    if length != len(record):
+        raise ValueError(f"the record has {len(record)} bytes, and its header says {length}")
+    if kind == ERROR:
+        if length < HEADER.size + ERROR_BODY.size:
+            raise ValueError("the error is cut off")
+        error = -ERROR_BODY.unpack_from(record, HEADER.size)[0]
+        texts = dict(split(record[HEADER.size + ERROR_BODY.size:]))
+        text = texts.get(ERROR_TEXT, b"").rstrip(b"\0").decode(errors="replace")
+        return Message(kind, flags, sequence, {}, error, text)
+    values = {}
+    for number, data in split(record[HEADER.size:]):
+        word = _BY_NUMBER.get(number)
+        if word is not None:
+            values[word] = _value(ATTRIBUTES[word], data)
+    return Message(kind, flags, sequence, values, 0, "")
+
+
+class Record(Mapping[str, Value]):
+    """What the broker tells of an object: a mapping whose keys are those of memtun's JSON.
+
+    Each key is also an attribute, with ``_`` for ``-``. An attribute that this object doesn't have
+    is None.
+
+    >>> record = Record({"name": "a", "state": "open", "from-client-frames": 2})
+    >>> record["state"], record.from_client_frames, record.bridge
+    ('open', 2, None)
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, key: str) -> Value:
+        return self._values[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        word = WORDS.get(name)
+        if word is None:
+            raise AttributeError(f"a record has no attribute {name!r}")
+        return self._values.get(word)
+
+    def __dir__(self) -> List[str]:
+        return [*super().__dir__(), *(word.replace("-", "_") for word in self._values)]
+
+    def __repr__(self) -> str:
+        return f"Record({self._values!r})"
+
+    @property
+    def drops(self) -> Dict[str, int]:
+        """The reasons for which frames were dropped, with their numbers; needs ``statistics``.
+
+        >>> Record({"to-client-dropped-mtu": 3, "to-client-dropped-full": 0}).drops
+        {'to-client-dropped-mtu': 3}
+        """
+        return {word: value for word, value in self._values.items()
+                if "-dropped-" in word and isinstance(value, int) and value}
+
+
+class Captured(NamedTuple):
+    """One frame of a capture."""
+
+    frame: bytes
+    time: int  # nanoseconds of CLOCK_REALTIME
+    missed: int  # frames so far that the reader was too slow for
+    port: int  # the id of the tunnel or uplink
+    direction: str  # from-client or to-client
+    mode: str  # tun or tap
+
+
+def parse_captured(data: bytes) -> Captured:
+    """Read a record of a capture."""
+    time, missed, port, direction, mode = CAPTURE_HEADER.unpack_from(data)
+    return Captured(data[CAPTURE_HEADER.size:], time, missed, port,
+                    ATTRIBUTES["direction"].words[direction - 1],
+                    ATTRIBUTES["mode"].words[mode - 1])
+
+
+class Injected(NamedTuple):
+    """What became of injected frames. A frame that the broker cut counts with each of its pieces."""
+
+    frames: int
+    dropped_no_client: int
+    dropped_mtu: int
+    dropped_not_ip: int
+    dropped_needs_segmentation: int
+    dropped_refused: int
+    offered: int
+
+    @property
+    def drops(self) -> Dict[str, int]:
+        """The reasons for which frames were dropped at once, with their numbers."""
+        return {name[len("dropped_"):].replace("_", "-"): value
+                for name, value in self._asdict().items()
+                if name.startswith("dropped_") and value}
+
+
+Frames = Union[bytes, bytearray, memoryview, Iterable[bytes]]
+
+
+def frames_of(frames: Sequence[Frames]) -> Iterable[bytes]:
+    """Yield each frame of arguments that are frames or iterables of frames."""
+    for argument in frames:
+        if isinstance(argument, (bytes, bytearray, memoryview)):
+            yield bytes(argument)
+        else:
+            yield from argument

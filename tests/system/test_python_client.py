@@ -1,0 +1,821 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The Python package in client/python against a real memtund, and against one that the test plays."""
+from python_case import PACKAGE, SECONDS, TOP, Case
+
+import asyncio
+import doctest
+import errno
+import importlib
+import io
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import unittest
+
+import memtun
+from memtun import _protocol, _users, process
+from memtun._tunnel import Tunnel
+
+#: Ethernet broadcasts of an EtherType for experiments, RFC 5342.
+HEADER = bytes.fromhex("ffffffffffff 020000000001 88b5")
+
+
+def frame(number):
+    return HEADER + struct.pack("!I", number)
+
+
+class Examples(Case):
+    def test_each_example_of_the_documentation_runs(self):
+        names = ["memtun"] + [f"memtun.{name[:-3]}" for name in
+                              sorted(os.listdir(os.path.join(PACKAGE, "memtun")))
+                              if name.endswith(".py") and name not in
+                              ("__init__.py", "scapy.py", "pytest_plugin.py")]
+        attempted = 0
+        for name in names:
+            module = importlib.import_module(name)
+            given = dict(vars(module), asyncio=asyncio, broker=memtun.broker, errno=errno, io=io,
+                         memtun=memtun, subprocess=subprocess)
+            result = doctest.testmod(module, globs=given, optionflags=doctest.ELLIPSIS)
+            self.assertEqual(result.failed, 0, name)
+            attempted += result.attempted
+        self.assertGreater(attempted, 20)
+
+    def test_each_example_of_the_readme_runs(self):
+        result = doctest.testfile(os.path.join(PACKAGE, "README.md"), module_relative=False,
+                                  encoding="utf-8")
+        self.assertEqual(result.failed, 0)
+        self.assertGreater(result.attempted, 5)
+
+    def test_importing_the_package_loads_only_what_is_used(self):
+        done = subprocess.run(
+            [sys.executable, "-c", "import sys, memtun; print([m for m in sys.modules if "
+             "m.startswith('memtun') or m in ('socket', 'subprocess', 'asyncio')])"],
+            stdout=subprocess.PIPE, text=True, check=True)
+        self.assertEqual(done.stdout, "['memtun']\n")
+
+    def test_each_public_name_exists(self):
+        self.assertEqual(set(memtun.__all__), set(memtun._HOMES))
+        for name in memtun.__all__:
+            self.assertEqual(getattr(memtun, name).__name__, name)
+        with self.assertRaises(AttributeError):
+            memtun.nothing
+
+
+class Numbers(Case):
+    """The broker may know more than the package, but nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(TOP, "include/memtun/protocol.h"), encoding="utf-8") as file:
+            text = file.read()
+        self.header = {name: int(value, 0) for name, value in
+                       re.findall(r"\bMEMTUN_(\w+) = (\w+)", text)}
+        with open(os.path.join(TOP, "common/attribute_table.c"), encoding="utf-8") as file:
+            self.table = file.read()
+
+    def test_the_commands_are_those_of_the_header(self):
+        for command in _protocol.Command:
+            self.assertEqual(self.header[f"CMD_{command.name}"], command.value)
+
+    def test_the_attributes_are_those_of_the_table(self):
+        types = {"U32": "u32", "U64": "u64", "FLAG": "flag", "TEXT": "text", "NAME": "text",
+                 "WORD": "word"}
+        entry = r'\[MEMTUN_A_(\w+)\] =\s*(?:(\w+)\(|\{\.word =)\s*"([^"]+)"' \
+                r'(?:,\s*\.type = ATTRIBUTE_(\w+))?'
+        found = {word: (self.header[f"A_{name}"], types.get(kind or written))
+                 for name, kind, word, written in re.findall(entry, self.table)}
+        for word, attribute in _protocol.ATTRIBUTES.items():
+            self.assertEqual((word, (attribute.number, attribute.type)), (word, found[word]))
+
+    def test_the_words_of_values_are_those_of_the_table(self):
+        lists = {name: re.findall(r'"([^"]+)"', words) for name, words in
+                 re.findall(r"(\w+)_words\[\] = \{([^}]*)\}", self.table)}
+        for word, attribute in _protocol.ATTRIBUTES.items():
+            if attribute.words:
+                self.assertEqual(list(attribute.words), lists[word][:len(attribute.words)])
+
+
+class PrivateBroker(Case):
+    def ends(self, pidfd):
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(SECONDS * 1000))
+
+    def program(self, text):
+        """Start Python with a broker and this text; return the process and the broker's pidfd."""
+        started = self.use(subprocess.Popen(
+            [sys.executable, "-c", "import memtun, os, sys, time\nb = memtun.broker()\n"
+             f"a = b.open('a', bridge='lab')\nprint(b.pid, b.address, flush=True)\n{text}"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+        pid, address = started.stdout.readline().split()
+        pidfd = os.pidfd_open(int(pid))
+        self.stack.callback(os.close, pidfd)
+        return started, pidfd, address
+
+    def test_it_ends_when_the_interpreter_is_killed(self):
+        started, pidfd, address = self.program("sys.stdin.read()")
+        started.kill()
+        self.assertTrue(self.ends(pidfd))
+        self.assertFalse(os.path.exists(address))
+
+    def test_it_ends_although_a_fork_of_the_killed_interpreter_lives(self):
+        started, pidfd, _ = self.program("if os.fork(): sys.stdin.read()\n"
+                                         "print('forked', flush=True)\nsys.stdin.read()")
+        self.assertEqual(started.stdout.readline(), "forked\n")
+        started.kill()
+        self.assertTrue(self.ends(pidfd))
+
+    def test_it_ends_with_an_interpreter_that_does_not_close_it(self):
+        started, pidfd, _ = self.program("")
+        self.assertEqual(started.wait(SECONDS), 0)
+        self.assertTrue(self.ends(pidfd))
+
+    def test_a_fork_that_closes_it_leaves_it_running(self):
+        started, pidfd, _ = self.program(
+            "child = os.fork()\nif not child:\n    b.close()\n    sys.exit()\n"
+            "os.waitpid(child, 0)\nprint(b.show('a').state)\nb.close()")
+        self.assertEqual(started.stdout.readline(), "open\n")
+        self.assertTrue(self.ends(pidfd))
+
+    def test_nothing_of_it_is_left(self):
+        with memtun.broker() as b:
+            address, pid = b.address, b.pid
+            self.assertNotEqual(os.getsid(pid), os.getsid(0))
+        self.assertFalse(os.path.exists(os.path.dirname(address)))
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+        b.close()
+
+    def test_a_program_that_is_no_broker_is_an_error(self):
+        with self.assertRaises(memtun.NotFoundError) as caught:
+            memtun.broker(program="/nowhere/memtund")
+        self.assertIn("cannot start /nowhere/memtund", str(caught.exception))
+        with self.assertRaises(memtun.Error) as caught:
+            memtun.broker(program="false")
+        self.assertIn("false ended with status 1", str(caught.exception))
+
+    def test_it_takes_the_options_of_memtund(self):
+        path = os.path.join(self.directory(), "plain")
+        b = self.use(memtun.broker(log_level="error", handoff=[f"{path}=p:mode=tun"]))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as plain:
+            plain.settimeout(SECONDS)
+            plain.connect(path)
+            data, fds, _, _ = socket.recv_fds(plain, 1, 1)
+        try:
+            self.assertEqual((data, len(fds), b.show("p").mode), (b"\0", 1, "tun"))
+        finally:
+            os.close(fds[0])
+
+
+class Connecting(Case):
+    def test_it_looks_where_a_client_is_to_look(self):
+        runtime = self.directory()
+        os.makedirs(os.path.join(runtime, "memtun"), mode=0o700)
+        for address, environment in (
+                (os.path.join(runtime, "memtun/control"), {"XDG_RUNTIME_DIR": runtime}),
+                (f"@memtun-test-{os.getpid()}", {"MEMTUN_SOCKET": f"@memtun-test-{os.getpid()}"})):
+            done = subprocess.run(
+                ["memtund", "--socket", address, "--", "env", "-u", "MEMTUN_SOCKET",
+                 *(f"{name}={value}" for name, value in environment.items()), sys.executable, "-c",
+                 "import memtun\nwith memtun.connect() as b: print(b.address)"],
+                stdout=subprocess.PIPE, text=True, check=True)
+            self.assertEqual(done.stdout, f"{address}\n")
+
+    def test_no_broker_is_an_error(self):
+        absent = os.path.join(self.directory(), "absent")
+        with self.assertRaises(memtun.NoBrokerError) as caught:
+            memtun.connect(absent)
+        self.assertEqual((caught.exception.errno, caught.exception.strerror),
+                         (errno.ENOENT, f"no broker is running at {absent}"))
+
+    def test_the_broker_of_another_user_is_refused(self):
+        class Control:
+            def getsockopt(self, *_):
+                return struct.pack("3I", 1, os.geteuid() + 12345, 0)
+        with self.assertRaises(memtun.NotPermittedError):
+            _users.check_peer(Control(), "here", named=False)
+
+    def play(self, *answers):
+        """Listen at an address, and send these records to the first client, one per request."""
+        path = os.path.join(self.directory(), "control")
+        listener = self.use(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        listener.bind(path)
+        listener.listen(1)
+
+        def run():
+            client, _ = listener.accept()
+            with client:
+                for answer in answers:
+                    request = client.recv(32768)
+                    client.send(answer if isinstance(answer, bytes) else answer(request))
+                client.recv(32768)
+                client.recv(32768)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.stack.callback(thread.join)
+        return path
+
+    @staticmethod
+    def hello(request):
+        return _protocol.build(0x10, 0, _protocol.HEADER.unpack(request[:16])[3], b"")
+
+    def test_a_broker_that_does_not_answer_is_a_timeout(self):
+        b = self.use(memtun.connect(self.play(self.hello), reply_timeout=0.05))
+        with self.assertRaises(memtun.ReplyTimeoutError) as caught:
+            b.list()
+        self.assertEqual(caught.exception.errno, errno.ETIMEDOUT)
+        with self.assertRaisesRegex(memtun.Error, "closed before: .* not answered within 0.05"):
+            b.list()
+
+    def test_a_malformed_answer_is_an_error(self):
+        for answer in (b"short", struct.pack("=IHHII", 17, 0x10, 0, 1, 0),
+                       struct.pack("=IHHIIHH", 20, 0x10, 0, 1, 0, 3, 3),
+                       struct.pack("=IHHIIH", 18, 0x10, 0, 1, 0, 3),
+                       struct.pack("=IHHII", 16, 2, 0, 1, 0)):
+            with self.assertRaises(memtun.Error) as caught:
+                memtun.connect(self.play(answer), reply_timeout=SECONDS)
+            self.assertEqual(caught.exception.errno, errno.EBADMSG, answer)
+
+    def test_a_broker_that_goes_away_is_an_error(self):
+        b = self.use(memtun.broker())
+        os.kill(b.pid, signal.SIGKILL)
+        with self.assertRaises(memtun.Error) as caught:
+            b.list()
+        self.assertIn(caught.exception.errno, (errno.EPIPE, errno.ECONNRESET))
+
+
+class Requests(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+
+    def fails(self, number, text, call, *arguments, **options):
+        with self.assertRaises(memtun.Error) as caught:
+            call(*arguments, **options)
+        self.assertEqual(caught.exception.errno, number)
+        self.assertIn(text, caught.exception.strerror)
+        return caught.exception
+
+    def test_errors_have_the_errno_and_the_text_of_the_broker(self):
+        b = self.broker
+        b.add("a", bridge="lab")
+        error = self.fails(errno.EBUSY, "'a'", b.add, "a")
+        self.assertIsInstance(error, memtun.BusyError)
+        self.fails(errno.EINVAL, "name 'x/y' has a '/'", b.open, "x/y")
+        self.fails(errno.EINVAL, "mtu", b.open, "b", mtu=1)
+        self.assertIsInstance(self.fails(errno.ENOENT, "'b'", b.delete, "b"), FileNotFoundError)
+
+    def test_a_wrong_option_is_refused_without_the_broker(self):
+        b = self.broker
+        for wrong, options in ((ValueError, {"mode": "bridge"}), (TypeError, {"mtu": "1500"}),
+                               (TypeError, {"mtu": True}), (TypeError, {"pi": 1}),
+                               (ValueError, {"mtu": -1}), (ValueError, {"bridge": "a\0b"}),
+                               (TypeError, {"mtuu": 1500})):
+            with self.assertRaises(wrong, msg=options):
+                b.open("a", **options)
+        with self.assertRaises(TypeError):
+            b.set("a", bridge="lab", nobridge=True)
+        self.assertEqual(b.list(), [])
+
+    def test_a_long_list_comes_whole(self):
+        self.assertEqual(self.broker.add("t%d", count=2000).name, "t1999")
+        self.assertEqual([record.name for record in self.broker.list()],
+                         [f"t{number}" for number in range(2000)])
+
+    def test_records_have_the_keys_and_values_of_the_json(self):
+        b = self.broker
+        b.add("a", bridge="lab", mode="tun", address=["10.0.0.1/24", "fd00::1"], queue=7)
+        b.add("peer-a", peer="peer-b")
+        output = subprocess.run(["memtun", "-js", "show", "a"], env=b.environment, check=True,
+                                stdout=subprocess.PIPE, text=True).stdout
+        import json
+        shown = {key: value for key, value in json.loads(output)[0].items() if value is not None}
+        self.assertEqual(dict(b.show("a", statistics=True)), shown)
+        self.assertEqual(b.show("peer-a").peer, "peer-b")
+
+    def test_a_tunnel_in_use_is_changed(self):
+        b = self.broker
+        with b.open("a", bridge="lab", persistent=True):
+            b.set("a", mtu=9000, bridge="other")
+            self.assertEqual((b.show("a").mtu, b.show("a").bridge), (9000, "other"))
+            b.set("a", nobridge=True, persistent=False)
+            self.assertIsNone(b.show("a").bridge)
+        b.wait("a", "closed", timeout=SECONDS)
+        self.assertEqual(b.list(), [])
+
+    def test_bridges_are_made_shown_and_deleted(self):
+        bridges = self.broker.bridges
+        bridges.add("lab", loop_guard=True)
+        self.fails(errno.EBUSY, "lab", bridges.add, "lab")
+        self.broker.add("b", bridge="lab")
+        with self.broker.open("a", bridge="lab") as a, self.broker.capture("lab") as seen:
+            a.send(HEADER)
+            seen.recv()
+            learned = bridges.addresses("lab")
+        self.assertEqual([(one.address, one.name) for one in learned],
+                         [("02:00:00:00:00:01", "a")])
+        self.assertEqual([(one.name, one.loop_guard, one.hub) for one in bridges.list()],
+                         [("lab", True, False)])
+        bridges.delete("lab")
+        self.assertEqual(bridges.list(), [])
+
+    def test_uplinks_are_made_changed_shown_and_deleted(self):
+        uplinks = self.broker.uplinks
+        path = os.path.join(self.directory(), "socket")
+        made = uplinks.add("out", bridge="lab", type="stream", path=path)
+        self.assertEqual((made.state, made.path, bool(made.reason)), ("down", path, True))
+        uplinks.set("out", mtu=1400, nobridge=True)
+        shown = uplinks.show("out", statistics=True)
+        self.assertEqual((shown.mtu, shown.bridge, shown.to_client_offered), (1400, None, 0))
+        self.broker.wait("out", "down", timeout=SECONDS)
+        uplinks.delete("out")
+        self.assertEqual(uplinks.list(), [])
+
+    def test_a_descriptor_becomes_an_uplink_until_its_life_ends(self):
+        b = self.broker
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        reading, writing = os.pipe()
+        with here, there, b.open("a", bridge="lab") as a, open(reading):
+            b.uplinks.add("given", bridge="lab", type="fd", fd=there, until=writing)
+            os.close(writing)
+            here.send(HEADER)
+            a.settimeout(SECONDS)
+            self.assertEqual(a.recv(), HEADER)
+        self.broker.wait("given", "down", timeout=SECONDS)
+        self.fails(errno.ENOENT, "given", b.uplinks.show, "given")
+
+    def test_a_process_is_the_life_of_an_uplink(self):
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with here, there, subprocess.Popen(["cat"], stdin=subprocess.PIPE) as cat:
+            record = self.broker.uplinks.add("given", bridge="lab", type="fd", fd=there,
+                                             pid=cat.pid)
+            self.assertEqual((record.life, record.pid), ("process", cat.pid))
+            cat.stdin.close()
+        self.broker.wait("given", "down", timeout=SECONDS)
+        with self.assertRaises(TypeError):
+            self.broker.uplinks.add("given", bridge="lab", type="fd", pid=1)
+
+    def test_sessions_are_shown_and_ended(self):
+        with memtun.connect(self.broker.address) as other:
+            ids = {record.id for record in self.broker.sessions.list()
+                   if record.pid == os.getpid()}
+            self.assertEqual(len(ids), 2)
+            own = min(ids)
+            self.broker.sessions.delete(max(ids))
+            with self.assertRaises(memtun.Error):
+                other.list()
+            self.fails(errno.EINVAL, "", self.broker.sessions.delete, own)
+
+    def test_a_lost_descriptor_is_an_error_and_the_connection_goes_on(self):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+        try:
+            self.fails(errno.EMFILE, "no free descriptor", self.broker.open, "a")
+            self.assertEqual(self.broker.bridges.list(), [])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    def test_threads_share_a_broker(self):
+        failures = []
+
+        def work(number):
+            try:
+                for _ in range(20):
+                    with self.broker.open(f"t{number}") as tunnel:
+                        assert tunnel.name == f"t{number}"
+                    self.broker.wait(f"t{number}", "closed", timeout=SECONDS)
+            except BaseException as failure:
+                failures.append(failure)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+
+class Tunnels(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+
+    def open(self, name, **options):
+        tunnel = self.use(self.broker.open(name, **options))
+        tunnel.settimeout(SECONDS)
+        return tunnel
+
+    def pair(self, kind=socket.SOCK_SEQPACKET, word="seqpacket"):
+        """Return a tunnel whose other end is a socket of the test."""
+        near, far = socket.socketpair(socket.AF_UNIX, kind)
+        self.use(far)
+        tunnel = self.use(Tunnel(near.detach(), memtun.Record({"name": "a", "socket": word}), ""))
+        tunnel.settimeout(SECONDS)
+        return tunnel, far
+
+    def test_each_type_of_socket_carries_frames(self):
+        for kind in ("seqpacket", "dgram", "stream"):
+            a = self.open(f"{kind}-a", bridge=kind, socket=kind, mtu=65535)
+            b = self.open(f"{kind}-b", bridge=kind, socket=kind, mtu=65535)
+            frames = [HEADER + bytes(number) for number in (0, 1, 1486, 65535, 3)]
+            for one in frames:
+                a.send(one)
+            self.assertEqual([b.recv() for _ in frames], frames)
+
+    def test_a_time_limit_is_kept(self):
+        a = self.open("a")
+        for seconds in (0, 0.01):
+            a.settimeout(seconds)
+            self.assertEqual(a.gettimeout(), seconds)
+            with self.assertRaises(TimeoutError):
+                a.recv()
+        with self.assertRaises(ValueError):
+            a.settimeout(-1)
+
+    def test_a_deleted_tunnel_ends(self):
+        a, b = self.open("a", bridge="lab"), self.open("b", bridge="lab")
+        for number in range(3):
+            a.send(frame(number))
+        self.assertEqual(b.recv(), frame(0))
+        self.broker.delete("b")
+        self.assertLessEqual(len(list(b)), 2)
+        self.assertEqual(b.recv(), b"")
+        with self.assertRaises(OSError) as caught:
+            for _ in range(10000):
+                b.send(HEADER)
+        self.assertIn(caught.exception.errno, (errno.EPIPE, errno.ECONNRESET))
+
+    def test_frames_come_before_the_end_although_frames_were_not_read(self):
+        tunnel, far = self.pair()
+        tunnel.send(frame(1))
+        far.send(frame(2))
+        far.close()
+        self.assertEqual(list(tunnel), [frame(2)])
+
+    def test_an_empty_frame_is_no_end(self):
+        tunnel, far = self.pair()
+        far.send(b"")
+        far.send(frame(1))
+        self.assertEqual(tunnel.recv(), frame(1))
+        far.close()
+        self.assertEqual(tunnel.recv(), b"")
+
+    def test_a_frame_of_a_stream_comes_in_pieces(self):
+        tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
+        data = b"".join(struct.pack("!I", 18) + frame(number) for number in range(2))
+        tunnel.settimeout(0)
+        for place in range(len(data)):
+            far.send(data[place:place + 1])
+            if (place + 1) % 22:
+                with self.assertRaises(TimeoutError):
+                    tunnel.recv()
+            else:
+                self.assertEqual(tunnel.recv(), frame(place // 22))
+        far.send(data[:7])
+        far.close()
+        self.assertEqual(tunnel.recv(), b"")
+
+    def test_a_stream_stays_whole_when_a_time_limit_ends_a_send(self):
+        tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
+        big, sent = HEADER + bytes(60000), 0
+        tunnel.settimeout(0)
+        with self.assertRaises(TimeoutError):
+            while True:
+                tunnel.send(big)
+                sent += 1
+        received = threading.Thread(target=self.read_all, args=(far,))
+        received.start()
+        tunnel.settimeout(SECONDS)
+        tunnel.send(frame(1))
+        tunnel.close()
+        received.join()
+        frames = self.frames
+        self.assertEqual(frames[-1], frame(1))
+        self.assertEqual(set(frames[:-1]), {big})
+        self.assertIn(len(frames) - 1, (sent, sent + 1))
+
+    def read_all(self, far):
+        data, self.frames = b"", []
+        while chunk := far.recv(1 << 20):
+            data += chunk
+        while data:
+            length, = struct.unpack_from("!I", data)
+            self.frames.append(data[4:4 + length])
+            data = data[4 + length:]
+
+    def test_send_waits_for_room_at_most_for_the_limit(self):
+        for kind, word in ((socket.SOCK_SEQPACKET, "seqpacket"), (socket.SOCK_DGRAM, "dgram")):
+            tunnel, far = self.pair(kind, word)
+            tunnel.settimeout(0.01)
+            sent = 0
+            with self.assertRaises(TimeoutError):
+                while True:
+                    tunnel.send(frame(sent))
+                    sent += 1
+            self.assertEqual([far.recv(100) for _ in range(sent)],
+                             [frame(number) for number in range(sent)])
+
+    def test_a_closed_tunnel_refuses_calls(self):
+        a = self.open("a")
+        a.close()
+        a.close()
+        self.assertEqual((a.fileno(), a.closed), (-1, True))
+        for call in (a.recv, lambda: a.send(HEADER)):
+            with self.assertRaises(ValueError):
+                call()
+
+    def test_a_tunnel_that_is_not_closed_is_reported(self):
+        with self.assertWarns(ResourceWarning):
+            self.broker.open("a")
+        self.broker.wait("a", "closed", timeout=SECONDS)
+
+    def test_detach_gives_the_descriptor_away(self):
+        number = self.broker.open("a").detach()
+        self.assertEqual(self.broker.show("a").state, "open")
+        os.close(number)
+
+    def test_descriptors_stay_blocking_and_close_on_exec(self):
+        a = self.open("a")
+        with self.assertRaises(asyncio.TimeoutError):
+            asyncio.run(asyncio.wait_for(a.arecv(), 0.01))
+        self.assertTrue(os.get_blocking(a.fileno()))
+        self.assertFalse(os.get_inheritable(a.fileno()))
+        old = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(5)
+        try:
+            self.assertTrue(os.get_blocking(self.open("b").fileno()))
+        finally:
+            socket.setdefaulttimeout(old)
+
+    def test_coroutines_exchange_frames(self):
+        for kind in ("seqpacket", "stream"):
+            a = self.open(f"{kind}-a", bridge=kind, socket=kind, overflow="block")
+            b = self.open(f"{kind}-b", bridge=kind, socket=kind, overflow="block")
+
+            async def send_all():
+                for number in range(1000):
+                    await a.asend(frame(number))
+
+            async def receive_all():
+                got = []
+                async for one in b:
+                    got.append(one)
+                    if len(got) == 1000:
+                        return got
+
+            async def both():
+                return await asyncio.wait_for(asyncio.gather(receive_all(), send_all()), SECONDS)
+
+            self.assertEqual(asyncio.run(both())[0], [frame(number) for number in range(1000)])
+
+    def test_a_cancelled_coroutine_leaves_the_tunnel_usable(self):
+        a, b = self.open("a", bridge="lab"), self.open("b", bridge="lab")
+
+        async def run():
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(b.arecv(), 0.01)
+            self.assertFalse(asyncio.get_running_loop().remove_reader(b.fileno()))
+            await a.asend(frame(1))
+            return await asyncio.wait_for(b.arecv(), SECONDS)
+
+        self.assertEqual(asyncio.run(run()), frame(1))
+
+    def test_iteration_in_a_coroutine_ends_with_the_tunnel(self):
+        tunnel, far = self.pair()
+        far.send(frame(1))
+        far.close()
+
+        async def run():
+            return [one async for one in tunnel]
+
+        self.assertEqual(asyncio.run(run()), [frame(1)])
+
+
+class Frames(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+        self.a = self.use(self.broker.open("a", bridge="lab"))
+        self.a.settimeout(SECONDS)
+
+    def test_a_capture_of_a_bridge_sees_each_port(self):
+        with self.broker.open("b", bridge="lab"), self.broker.capture("lab") as seen:
+            seen.settimeout(SECONDS)
+            self.a.send(HEADER)
+            two = [seen.recv(), seen.recv()]
+        self.assertEqual([(one.direction, one.mode, one.frame) for one in two],
+                         [("from-client", "tap", HEADER), ("to-client", "tap", HEADER)])
+        self.assertNotEqual(two[0].port, two[1].port)
+
+    def test_a_capture_of_a_direction_sees_only_that(self):
+        with self.broker.capture("a", direction="to-client") as seen:
+            self.a.send(frame(1))
+            self.broker.inject("a", frame(2))
+            self.assertEqual([one.frame for one in seen.pending()], [frame(2)])
+
+    def test_a_capture_ends_with_its_port(self):
+        with self.broker.capture("a") as seen, self.broker.capture("a") as other:
+            seen.settimeout(SECONDS)
+            self.a.send(frame(1))
+            self.assertEqual(seen.recv().frame, frame(1))
+            self.broker.delete("a")
+            self.assertEqual(list(seen), [])
+            self.assertEqual(seen.pending(), [])
+
+            async def run():
+                return [one async for one in other]
+
+            self.assertLessEqual(len(asyncio.run(run())), 1)
+
+    def test_injected_frames_reach_the_program_or_the_bridge(self):
+        with self.broker.open("b", bridge="lab") as b:
+            b.settimeout(SECONDS)
+            result = self.broker.inject("a", (frame(number) for number in range(3)), frame(3))
+            self.assertEqual((result.frames, result.offered, result.drops), (4, 4, {}))
+            self.assertEqual([self.a.recv() for _ in range(4)], [frame(n) for n in range(4)])
+            self.broker.inject("a", frame(4), as_client=True)
+            self.assertEqual(b.recv(), frame(4))
+
+    def test_a_dropped_frame_is_an_error_unless_it_is_allowed(self):
+        self.broker.add("closed")
+        with self.assertRaises(memtun.DroppedError) as caught:
+            self.broker.inject("closed", HEADER, HEADER)
+        self.assertEqual((caught.exception.errno, caught.exception.result.drops),
+                         (errno.ENOTCONN, {"no-client": 2}))
+        self.assertEqual(self.broker.inject("closed", HEADER, allow_drop=True).drops,
+                         {"no-client": 1})
+        with self.assertRaises(memtun.DroppedError) as caught:
+            self.broker.inject("a", HEADER + bytes(3000))
+        self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+
+    def test_an_injector_ends_with_its_tunnel(self):
+        with self.broker.injector("a") as injector:
+            self.broker.delete("a")
+            with self.assertRaises(OSError):
+                while True:
+                    injector.send(HEADER)
+
+    def test_expect_waits_for_the_frame_that_a_function_takes(self):
+        with self.broker.expect("a", lambda one: one == frame(2)) as expected:
+            for number in range(4):
+                self.a.send(frame(number))
+            self.assertEqual(expected.wait(SECONDS), frame(2))
+            with self.assertRaisesRegex(TimeoutError, "'a' matched within 0.01 s.* 4 frames"):
+                expected.wait(0.01)
+        with self.broker.expect("lab", lambda one: False, limit=2) as expected:
+            self.a.send(frame(1))
+            self.a.send(frame(2))
+            with self.assertRaises(LookupError):
+                expected.wait(SECONDS)
+        with self.broker.expect("a", lambda one: False) as expected:
+            self.broker.delete("a")
+            with self.assertRaisesRegex(LookupError, "ended"):
+                expected.wait(SECONDS)
+
+    def test_expect_waits_for_the_frame_that_a_filter_takes(self):
+        big = HEADER + bytes(range(256)) * 5
+        with self.broker.expect("a", "ether proto 0x88b5 and greater 1000") as expected:
+            self.a.send(frame(1))
+            self.a.send(big)
+            self.a.send(big)
+            self.assertEqual(expected.wait(SECONDS), big)
+        with self.broker.expect("a", "arp", limit=1) as expected:
+            with self.assertRaises(TimeoutError):
+                expected.wait(0.01)
+            self.a.send(frame(1))
+            with self.assertRaises(LookupError):
+                expected.wait(SECONDS)
+
+    def test_a_wrong_filter_or_name_is_an_error(self):
+        with self.assertRaisesRegex(memtun.NotFoundError, "there is no .*'nothing'"):
+            self.broker.expect("nothing", "udp")
+        with self.assertRaisesRegex(memtun.NotFoundError, "'nothing'"):
+            self.broker.expect("nothing", lambda one: True)
+        with self.broker.expect("a", "udp porty 3") as expected:
+            with self.assertRaisesRegex(memtun.Error, "filter 'udp porty 3'"):
+                expected.wait(SECONDS)
+        with self.assertRaises(ValueError):
+            self.broker.expect("a", "udp", direction="up")
+        with self.assertRaises(ValueError):
+            self.broker.expect("a", lambda one: True, direction="up")
+
+    def test_a_written_capture_is_a_pcapng_file(self):
+        path = os.path.join(self.directory(), "a file")
+        with self.broker.capture("a") as seen, open(path, "wb") as file:
+            self.a.send(frame(1))
+            self.a.send(HEADER + b"odd")
+            seen.settimeout(SECONDS)
+            writer = memtun.PcapngWriter(file)
+            for _ in range(2):
+                writer.write(seen.recv())
+        subprocess.run(["memtun", "inject", "a", "--pcap", path], check=True,
+                       env=self.broker.environment, stdout=subprocess.DEVNULL)
+        self.assertEqual([self.a.recv(), self.a.recv()], [frame(1), HEADER + b"odd"])
+
+
+class Changes(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+
+    def test_events_come_in_order(self):
+        with self.broker.watch() as events:
+            events.settimeout(SECONDS)
+            self.broker.open("a", mode="tun").close()
+            got = [(event.event, event.name, event.mode) for event in
+                   (events.next() for _ in range(4))]
+            self.assertEqual(got, [(kind, "a", "tun") for kind in
+                                   ("added", "opened", "closed", "deleted")])
+            events.settimeout(0.01)
+            with self.assertRaises(TimeoutError):
+                events.next()
+
+            async def one():
+                async for event in events:
+                    return event.event
+
+            self.broker.bridges.add("lab")
+            self.assertEqual(asyncio.run(one()), "bridge-added")
+
+    def test_lost_events_are_reported(self):
+        with self.broker.watch() as events:
+            events.settimeout(SECONDS)
+            self.broker.add("t%d", count=5000)
+            for event in events:
+                if event.event == "lost":
+                    break
+
+    def test_wait_returns_when_the_state_is_reached(self):
+        wait = self.broker.wait
+        for state in ("closed", "down"):
+            wait("absent", state, timeout=SECONDS)
+        opened = []
+        thread = threading.Thread(target=lambda: opened.append(self.broker.open("a")))
+        thread.start()
+        wait("a", "open", timeout=SECONDS)
+        thread.join()
+        with opened[0] as a:
+            self.broker.inject("a", HEADER)
+            for state in ("closed", "drained"):
+                with self.assertRaises(TimeoutError):
+                    wait("a", state, timeout=0.02)
+            a.recv()
+            wait("a", "drained", timeout=SECONDS)
+        wait("a", "closed", timeout=SECONDS)
+
+    def test_a_state_that_the_object_cannot_have_is_an_error(self):
+        self.broker.add("a")
+        self.broker.add("l", peer="r")
+        for name, state, wrong in (("a", "up", ValueError), ("a", "quick", ValueError),
+                                   ("absent", "drained", memtun.NotFoundError),
+                                   ("l", "drained", memtun.Error)):
+            with self.assertRaises(wrong):
+                self.broker.wait(name, state, timeout=SECONDS)
+
+
+class Programs(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+
+    def test_a_program_inherits_its_tunnels_and_no_others(self):
+        a, b = self.use(self.broker.open("a-1", bridge="lab")), self.use(
+            self.broker.open("b", bridge="lab"))
+        a.settimeout(SECONDS)
+        text = ("import os, memtun\n"
+                "os.write(int(os.environ['MEMTUN_FD_b']), bytes.fromhex('%s'))\n"
+                "print(sorted(name for name in os.environ if name.startswith('MEMTUN_FD')),\n"
+                "      memtun.connect().show('b').state)" % HEADER.hex())
+        done = process.run([sys.executable, "-W", "ignore", "-c", text], tunnels=[b],
+                           env=dict(os.environ, MEMTUN_FD_old="3"), stdout=subprocess.PIPE,
+                           text=True, check=True)
+        self.assertEqual((done.stdout, a.recv()), ("['MEMTUN_FD_b'] open\n", HEADER))
+        with process.popen(["sh", "-c", "echo {a-1} $MEMTUN_FD_a_1 {b} {c}"], tunnels=[a, b],
+                           stdout=subprocess.PIPE, text=True) as started:
+            self.assertEqual(started.stdout.read(),
+                             f"{a.fileno()} {a.fileno()} {b.fileno()} {{c}}\n")
+
+    def test_tunnels_that_cannot_be_passed_are_refused(self):
+        a, b = self.use(self.broker.open("a-1")), self.use(self.broker.open("a_1"))
+        with self.assertRaisesRegex(ValueError, "MEMTUN_FD_a_1"):
+            process.run(["true"], tunnels=[a, b])
+        a.close()
+        with self.assertRaisesRegex(ValueError, "closed"):
+            process.run(["true"], tunnels=[a])
+        with self.assertRaises(TypeError):
+            process.run("true", tunnels=[b])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Real Scapy on tunnels of the Python package."""
+from python_case import SECONDS, Case, skip
+
+import os
+import unittest
+
+# Scapy keeps its settings and a cache in the home directory, which a test does not touch.
+os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_CACHE_HOME"] = "/nonexistent"
+try:
+    from scapy.config import conf
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import ARP, Ether
+    from scapy.packet import Raw
+    from scapy.sendrecv import AsyncSniffer, sniff
+except ImportError:
+    skip("no Scapy here (Debian: python3-scapy)")
+
+import doctest
+
+import memtun
+import memtun.scapy
+from memtun.scapy import TunnelSocket
+
+
+class Scapy(Case):
+    def setUp(self):
+        super().setUp()
+        conf.verb = 0
+        self.broker = self.use(memtun.broker())
+
+    def socket(self, name, **options):
+        made = TunnelSocket(self.broker.open(name, bridge="lab", **options))
+        self.stack.callback(made.close)
+        return made
+
+    def test_the_example_runs(self):
+        result = doctest.testmod(memtun.scapy, extraglobs={"broker": memtun.broker})
+        self.assertEqual((result.failed, result.attempted), (0, 2))
+
+    def test_a_request_gets_its_answer(self):
+        client, server = self.socket("client"), self.socket("server")
+
+        def answer(request):
+            if ARP in request:
+                server.send(Ether(src="02:00:00:00:00:02", dst=request.src) / ARP(
+                    op="is-at", hwsrc="02:00:00:00:00:02", psrc=request[ARP].pdst,
+                    hwdst=request.src, pdst=request[ARP].psrc))
+
+        sniffer = AsyncSniffer(opened_socket=server, prn=answer, count=1, timeout=SECONDS)
+        sniffer.start()
+        got = client.sr1(Ether(src="02:00:00:00:00:01", dst="ff:ff:ff:ff:ff:ff") /
+                         ARP(hwsrc="02:00:00:00:00:01", psrc="10.0.0.1", pdst="10.0.0.2"),
+                         timeout=SECONDS)
+        sniffer.join()
+        self.assertEqual((got[ARP].psrc, got[ARP].hwsrc), ("10.0.0.2", "02:00:00:00:00:02"))
+        self.assertGreater(got.time, 0)
+
+    def test_packets_of_a_tun_are_ip(self):
+        left, right = self.socket("left", mode="tun"), self.socket("right", mode="tun")
+        sent = [IP(src="10.0.0.1", dst="10.0.0.2") / UDP(dport=7) / b"four",
+                IPv6(src="fd00::1", dst="fd00::2") / UDP(dport=7) / b"six"]
+        for packet in sent:
+            self.assertEqual(left.send(packet), len(bytes(packet)))
+        got = sniff(opened_socket=right, count=2, timeout=SECONDS)
+        self.assertEqual([(type(packet), packet[Raw].load) for packet in got],
+                         [(IP, b"four"), (IPv6, b"six")])
+
+    def test_a_deleted_tunnel_ends_a_sniffer(self):
+        made = self.socket("a")
+        self.broker.delete("a")
+        self.assertEqual(len(sniff(opened_socket=made, timeout=SECONDS)), 0)
+
+    def test_a_tunnel_with_headers_is_refused(self):
+        with self.broker.open("a", mode="tun", pi=True) as a:
+            with self.assertRaises(ValueError):
+                TunnelSocket(a)
+            self.assertFalse(a.closed)
+
+
+if __name__ == "__main__":
+    unittest.main()
