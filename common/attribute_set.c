@@ -144,12 +144,14 @@ void attribute_set_free(struct attribute_set *copy)
 	}
 }
 
-/* Return the number of the word in the list, from 1; 0: it isn't there. */
-static uint64_t words_find(const char *const *words, const char *word)
+/* Return the number of the word in the attribute's list, from 1; 0: it isn't there. */
+static uint64_t words_find(const struct attribute *attribute, const char *word)
 {
-	for (uint64_t i = 0; words[i]; i++) {
-		if (strcmp(words[i], word) == 0)
-			return i + 1;
+	for (uint64_t number = 1; number <= attribute->max; number++) {
+		const char *one = attribute->words[number - 1];
+
+		if (one && strcmp(one, word) == 0)
+			return number;
 	}
 	return 0;
 }
@@ -159,9 +161,12 @@ static int words_fault(const struct attribute *attribute, const char *value, str
 	char list[100] = "";
 	size_t used = 0;
 
-	for (size_t i = 0; attribute->words[i] && used < sizeof(list); i++)
+	for (size_t i = 0; i < attribute->max && used < sizeof(list); i++) {
+		if (!attribute->words[i])
+			continue;
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
 					 attribute->words[i]);
+	}
 	return fault_set(fault, EINVAL, "%s is one of %s, not '%.40s'", attribute->word, list,
 			 value);
 }
@@ -239,7 +244,7 @@ int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, 
 		number = !value || strcmp(value, "on") == 0;
 		break;
 	case ATTRIBUTE_WORD:
-		number = words_find(attribute->words, value);
+		number = words_find(attribute, value);
 		if (number == 0)
 			return words_fault(attribute, value, fault);
 		break;
@@ -268,7 +273,8 @@ const char *attribute_format(const struct attribute_set *set, enum memtun_attrib
 
 	if (attribute_is_string(which))
 		snprintf(text, size, "%s", set->values[which].string);
-	else if (attribute->type == ATTRIBUTE_WORD && number >= 1 && number <= attribute->max)
+	else if (attribute->type == ATTRIBUTE_WORD && number >= 1 && number <= attribute->max &&
+		 attribute->words[number - 1])
 		snprintf(text, size, "%s", attribute->words[number - 1]);
 	else if (attribute->type == ATTRIBUTE_FLAG)
 		snprintf(text, size, "%s", number ? "on" : "off");

@@ -13,14 +13,27 @@ static const char *const type_words[] = {
 	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", "fd", "device", NULL,
 };
 static const char *const life_words[] = {"process", "pipe", "socket", NULL};
+static const char *const allow_words[] = {"own", "any", NULL};
 static const char *const backend_words[] = {"memory", "kernel", NULL};
 static const char *const event_words[] = {
-	"added",          "changed",   "deleted",
-	"opened",         "closed",    "bridge-added",
-	"bridge-deleted", "lost",      "uplink-added",
-	"uplink-deleted", "uplink-up", "uplink-down",
-	"address-moving", "port-shut", "port-reopened",
-	"uplink-changed", NULL,
+	"added",
+	"changed",
+	"deleted",
+	"opened",
+	"closed",
+	"bridge-added",
+	"bridge-deleted",
+	"lost",
+	"uplink-added",
+	"uplink-deleted",
+	"uplink-up",
+	"uplink-down",
+	"address-moving",
+	"port-shut",
+	"port-reopened",
+	"uplink-changed",
+	[MEMTUN_EVENT_UPLINK_REFUSED - 1] = "uplink-refused",
+	NULL,
 };
 
 /* The names of the bits of IFF_*, from the lowest. */
@@ -183,6 +196,16 @@ const struct attribute attributes[MEMTUN_A_END] = {
 			      .max = ATTRIBUTE_KEYS_SIZE - 1},
 	[MEMTUN_A_LIFE] = WORD("life", life_words, 0),
 	[MEMTUN_A_HAND_INS] = U32("hand-ins", 0, UINT32_MAX, 0),
+	[MEMTUN_A_LISTEN] = TEXT("listen", OPTION_UPLINK),
+	[MEMTUN_A_MAX] = U32("max", 1, 4096, OPTION_UPLINK),
+	[MEMTUN_A_ALLOW] = WORD("allow", allow_words, OPTION_UPLINK),
+	[MEMTUN_A_SOCKET_MODE] = TEXT("socket-mode", OPTION_UPLINK),
+	[MEMTUN_A_SOCKET_GROUP] = TEXT("socket-group", OPTION_UPLINK),
+	[MEMTUN_A_LISTENER] = NAME("listener", 0, .may_be_template = false),
+	[MEMTUN_A_UID] = U32("uid", 0, UINT32_MAX, 0),
+	[MEMTUN_A_CONNECTED] = U32("connected", 0, UINT32_MAX, 0),
+	[MEMTUN_A_ACCEPTED] = U64("accepted"),
+	[MEMTUN_A_REFUSED] = U64("refused"),
 	[MEMTUN_A_INTERFACE_INDEX] = U32("interface-index", 1, INT32_MAX, 0),
 	[MEMTUN_A_FORMER_NAME] = NAME("former-name", 0, .may_be_empty = false),
 };

@@ -7,17 +7,12 @@
 
 #include "broker/control/control.h"
 #include "broker/engine/engine.h"
+#include "common/container_of.h"
 #include "common/descriptor.h"
 #include "common/log.h"
 #include "common/user.h"
 #include "broker/control/session.h"
 #include "broker/control/session_room.h"
-
-/* Connections to accept per iteration of the loop. */
-#define TURN 16
-
-/* Seconds to wait while there is no room for a client, or after accept4() has failed. */
-#define BACKOFF .1
 
 /* Send an error of the control protocol. A client of the plain handoff, which does not use that
  * protocol, sees that the connection is closed. */
@@ -56,54 +51,27 @@ static void listener_admit(struct listener *listener, int fd)
 	listener->accepted(listener, descriptor_take(&owned), peer.uid, peer.pid);
 }
 
-/* Leave the connections in the listener's backlog for a while. The socket stays readable, so the
- * loop would spin otherwise. */
-static void listener_wait(struct listener *listener)
+static void listener_take(struct acceptor *acceptor, int fd)
 {
-	struct ev_loop *loop = listener->control->engine->loop;
-
-	ev_io_stop(loop, &listener->io);
-	ev_timer_set(&listener->timer, BACKOFF, 0.);
-	ev_timer_start(loop, &listener->timer);
+	listener_admit(container_of(acceptor, struct listener, acceptor), fd);
 }
 
-static void listener_ready(struct ev_loop *loop, ev_io *io, int events)
+static bool listener_is_full(struct acceptor *acceptor)
 {
-	struct listener *listener = io->data;
-	struct control *control = listener->control;
-
-	(void)loop;
-	(void)events;
-	if (session_room_is_full(control) && !session_room_make(control)) {
-		listener_wait(listener);
-		return;
-	}
-	for (int i = 0; i < TURN && !session_room_is_full(control); i++) {
-		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0) {
-			listener_admit(listener, fd);
-			continue;
-		}
-		if (errno == EAGAIN)
-			return;
-		if (errno == EINTR || errno == ECONNABORTED)
-			continue;
-		if (errno == EMFILE && session_room_make(control))
-			continue;
-		log_line(LOG_LEVEL_WARNING, "cannot accept a client: %s", strerror(errno));
-		listener_wait(listener);
-		return;
-	}
+	return session_room_is_full(container_of(acceptor, struct listener, acceptor)->control);
 }
 
-static void listener_due(struct ev_loop *loop, ev_timer *timer, int events)
+static bool listener_make_room(struct acceptor *acceptor)
 {
-	struct listener *listener = timer->data;
-
-	(void)events;
-	ev_io_start(loop, &listener->io);
+	return session_room_make(container_of(acceptor, struct listener, acceptor)->control);
 }
+
+static const struct acceptor_owner listener_acceptor_owner = {
+	.what = "a client",
+	.accepted = listener_take,
+	.is_full = listener_is_full,
+	.make_room = listener_make_room,
+};
 
 void listener_start(struct listener *listener, struct control *control,
 		    struct control_socket *socket, listener_accepted *accepted, void *context)
@@ -114,17 +82,13 @@ void listener_start(struct listener *listener, struct control *control,
 		.context = context,
 	};
 	control_socket_move(&listener->socket, socket);
-	ev_io_init(&listener->io, listener_ready, listener->socket.fd, EV_READ);
-	listener->io.data = listener;
-	ev_io_start(control->engine->loop, &listener->io);
-	ev_init(&listener->timer, listener_due);
-	listener->timer.data = listener;
+	acceptor_start(&listener->acceptor, &listener_acceptor_owner, control->engine->loop,
+		       listener->socket.fd);
 }
 
 void listener_stop(struct listener *listener)
 {
-	ev_io_stop(listener->control->engine->loop, &listener->io);
-	ev_timer_stop(listener->control->engine->loop, &listener->timer);
+	acceptor_stop(&listener->acceptor);
 	control_socket_close(&listener->socket);
 }
 

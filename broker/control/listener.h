@@ -8,10 +8,10 @@
 #ifndef MEMTUN_LISTENER_H
 #define MEMTUN_LISTENER_H
 
-#include <ev.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "broker/engine/acceptor.h"
 #include "common/control_socket.h"
 
 struct control;
@@ -25,8 +25,7 @@ struct listener {
 	struct control_socket socket;
 	listener_accepted *accepted;
 	void *context;
-	ev_io io;
-	ev_timer timer;
+	struct acceptor acceptor;
 };
 
 /* Take ownership of *socket and accept clients. Cannot fail. */

@@ -195,7 +195,7 @@ static uint64_t bridge_flood(struct port *source, struct touched *touched,
 	LIST_FOREACH(port, &source->bridge->ports, in_bridge) {
 		uint64_t here = bits;
 
-		if (port == source || loop_guard_is_shut(port))
+		if (port == source || port->is_passive || loop_guard_is_shut(port))
 			continue;
 		if (has_vlans)
 			here = vlan_select(port, source, batch, bits);

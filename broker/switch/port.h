@@ -81,6 +81,7 @@ struct port {
 	SLIST_ENTRY(port) in_touched;   /* while a batch is being forwarded */
 	SLIST_ENTRY(port) in_unflushed; /* while its adapter has frames to send */
 	bool is_unflushed;
+	bool is_passive;        /* it has no client, so no frame is sent to it */
 	uint64_t pending;       /* bits of the batch's frames that go to this port */
 	uint64_t to_cut;        /* those of them that its client does not take as they are */
 	unsigned int addresses; /* that its bridge has learned from it */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Queries to the kernel about UNIX sockets by inode (sock_diag(7), which needs no privileges). For
- * DGRAM sockets this is the only way to learn that the other end was closed, because the kernel
+ * Queries to the kernel about UNIX sockets by inode, and about TCP connections (sock_diag(7), which
+ * needs no privileges). For DGRAM sockets this is the only way to learn that the other end was closed, because the kernel
  * reports no hang-up.
  */
 #ifndef MEMTUN_SOCKET_DIAG_H
@@ -36,5 +36,12 @@ enum socket_peer socket_diag_peer_inode(struct socket_diag *diag, ino_t inode, i
 
 /* Query whether the socket with that inode exists, whatever its peer. */
 enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode);
+
+/*
+ * Query the user of the socket at the other end of a TCP connection on this machine. -1 if the
+ * kernel cannot be asked, or if no process has that socket open any more: then the kernel no longer
+ * knows whose it was.
+ */
+int socket_diag_tcp_user(struct socket_diag *diag, int fd, uid_t *uid);
 
 #endif

@@ -246,6 +246,7 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	uplink->delay = DELAY_FIRST;
 	uplink->port.mode = MEMTUN_TAP;
 	uplink->port.mtu = kind->mtu;
+	uplink->port.is_passive = kind->listens;
 	if (port_init(&uplink->port, &uplink_port_operations, uplinks->bridges,
 		      attribute_set_string(options, MEMTUN_A_NAME), uid, options) < 0) {
 		fault_set(fault, ENOMEM, "out of memory");
@@ -400,7 +401,9 @@ void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_se
 		attribute_set_put_string(set, MEMTUN_A_PROGRAM, uplink->program);
 	if (!uplink->up && uplink->reason[0])
 		attribute_set_put_string(set, MEMTUN_A_REASON, uplink->reason);
-	if (!statistics)
+	if (uplink->kind->describe)
+		uplink->kind->describe(uplink, set);
+	if (!statistics || uplink->kind->listens)
 		return;
 	port_describe_counters(&uplink->port, set);
 	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, uplink->lane.backlog.count);

@@ -33,7 +33,7 @@ struct uplinks {
 /* Room for a text that says what was tried. */
 #define UPLINK_TEXT_SIZE 160
 
-/* The descriptors of an uplink of type fd, -1 where there is none. */
+/* The descriptors of an uplink of type fd, or of a peer's port; -1 where there is none. */
 struct uplink_handed {
 	int fd;   /* what becomes the lane */
 	int life; /* the uplink is deleted when this ends */
@@ -51,6 +51,12 @@ struct uplink_kind {
 	 * only if it can be opened.
 	 */
 	bool awaits_peer;
+
+	/*
+	 * The uplink listens: each peer that connects becomes a port of its own, and the uplink
+	 * itself carries no frames.
+	 */
+	bool listens;
 
 	/* The uplink is deleted when its lane has ended, because it can't be opened again. */
 	bool opens_once;
@@ -77,6 +83,9 @@ struct uplink_kind {
 	 * NULL: there is nothing else. May be called twice. */
 	void (*close)(struct uplink *uplink);
 
+	/* Put what only this kind tells into the set. NULL: there is nothing. */
+	void (*describe)(const struct uplink *uplink, struct attribute_set *set);
+
 	/* Release what the uplink keeps while it is down. It is being deleted. NULL: nothing. */
 	void (*end)(struct uplink *uplink);
 };
@@ -99,8 +108,8 @@ struct uplink {
 		[PROGRAM_NAME_SIZE]; /* that of the process whose end deletes it, as found last */
 };
 
-extern const struct uplink_kind uplink_dgram, uplink_fd, uplink_kernel, uplink_local, uplink_mcast,
-	uplink_udp, uplink_vde, uplink_vxlan;
+extern const struct uplink_kind uplink_accepted, uplink_dgram, uplink_fd, uplink_kernel,
+	uplink_listen, uplink_local, uplink_mcast, uplink_udp, uplink_vde, uplink_vxlan;
 
 /* Return the uplink of that name, or NULL; and the one with the lowest id above `id`, or NULL. */
 struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);

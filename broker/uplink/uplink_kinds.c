@@ -19,6 +19,13 @@ static const struct uplink_kind *const kinds[] = {
 	[MEMTUN_UPLINK_DEVICE] = &uplink_fd,
 };
 
+/* The kinds that listen, in the same way. NULL: uplinks of that type do not listen. */
+static const struct uplink_kind *const listening_kinds[] = {
+	[MEMTUN_UPLINK_BESS] = &uplink_listen,
+	[MEMTUN_UPLINK_STREAM] = &uplink_listen,
+	[MEMTUN_UPLINK_DEVICE] = NULL, /* the last type */
+};
+
 /* Room for "an uplink of type " and the longest type. */
 #define TAKER_SIZE 40
 
@@ -49,6 +56,11 @@ static int options_check(const struct uplink_kind *kind, const struct attribute_
 	char taker[TAKER_SIZE];
 
 	taker_write(options, taker);
+	if (listening_kinds[attribute_set_number(options, MEMTUN_A_TYPE)] &&
+	    !attribute_set_has(options, MEMTUN_A_LISTENER) &&
+	    !attribute_set_has(options, MEMTUN_A_PATH) &&
+	    !attribute_set_has(options, MEMTUN_A_LISTEN))
+		return fault_set(fault, EINVAL, "%s needs path or listen", taker);
 	if (attribute_set_check(options, &kind->takes, taker, fault) < 0)
 		return -1;
 	if (attribute_set_string(options, MEMTUN_A_BRIDGE)[0] == '\0')
@@ -56,9 +68,22 @@ static int options_check(const struct uplink_kind *kind, const struct attribute_
 	return uplink_kind_check_mtu(kind, options, options, fault);
 }
 
+/* Return the kind that the options mean. The broker itself sets the name of a listener: requests
+ * can't have it. */
+static const struct uplink_kind *kind_find(const struct attribute_set *options)
+{
+	uint64_t type = attribute_set_number(options, MEMTUN_A_TYPE);
+
+	if (attribute_set_has(options, MEMTUN_A_LISTENER))
+		return &uplink_accepted;
+	if (attribute_set_has(options, MEMTUN_A_LISTEN) && listening_kinds[type])
+		return listening_kinds[type];
+	return kinds[type];
+}
+
 const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault)
 {
-	const struct uplink_kind *kind = kinds[attribute_set_number(options, MEMTUN_A_TYPE)];
+	const struct uplink_kind *kind = kind_find(options);
 
 	if (!kind)
 		fault_set(fault, EOPNOTSUPP, "this memtund was built without uplinks of that type");

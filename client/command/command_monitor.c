@@ -93,8 +93,10 @@ static void monitor_event(const struct memtun_record *record, void *context)
 		or_nothing(peer), address ? " address " : "", or_nothing(address));
 	if (type)
 		fprintf(output, " type %s %s", type, uplink_joined(record, joined));
-	fprintf(output, "%s%s%s%s", pid ? " pid " : "", or_nothing(pid), program ? " program " : "",
-		or_nothing(program));
+	/* What a port of a listening uplink is joined to has its process. */
+	if (!memtun_record_string(record, "listener"))
+		fprintf(output, "%s%s%s%s", pid ? " pid " : "", or_nothing(pid),
+			program ? " program " : "", or_nothing(program));
 	fprintf(output, "%s%s%s%s%s%s\n", changed ? " keys " : "", or_nothing(changed),
 		former ? " former-name " : "", or_nothing(former), reason ? ": " : "",
 		or_nothing(reason));

@@ -3,6 +3,7 @@
  * memtun uplink: add, set, del and show.
  */
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,10 +52,42 @@ static int path_make_absolute(struct memtun_options *options, const char *key)
 	return command_fail(EXIT_USAGE, "%s: %s", absolute, memtun_options_error(options));
 }
 
+/* Put the number of the group in the place of its name, because memtund looks up no names. */
+static int group_make_number(struct memtun_options *options)
+{
+	const char *name = attribute_set_string(&options->set, MEMTUN_A_SOCKET_GROUP);
+	const struct group *group;
+	char number[16];
+
+	if (!name || strspn(name, "0123456789") == strlen(name))
+		return 0;
+	group = getgrnam(name);
+	if (!group)
+		return command_fail(EXIT_USAGE, "socket-group: there is no group '%s'", name);
+	snprintf(number, sizeof(number), "%u", group->gr_gid);
+	memtun_options_set(options, "socket-group", number);
+	return 0;
+}
+
+/* Return whether the uplink listens on an address and not on a path: NAME:NUMBER. */
+static bool listens_on_address(const struct memtun_options *options)
+{
+	const char *listen = attribute_set_string(&options->set, MEMTUN_A_LISTEN);
+	const char *colon = listen ? strrchr(listen, ':') : NULL;
+
+	return colon && colon[1] && !strchr(listen, '/') &&
+	       strspn(colon + 1, "0123456789") == strlen(colon + 1);
+}
+
 static int uplink_prepare(struct memtun_options *options)
 {
 	uint64_t type = attribute_set_number(&options->set, MEMTUN_A_TYPE);
 	int status = path_make_absolute(options, "path");
+
+	if (status == 0 && !listens_on_address(options))
+		status = path_make_absolute(options, "listen");
+	if (status == 0)
+		status = group_make_number(options);
 
 	/* The remote of the other types is an address. */
 	if (status == 0 && type == MEMTUN_UPLINK_DGRAM)

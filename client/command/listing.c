@@ -56,8 +56,8 @@ void listing_write_drops(FILE *to, const struct memtun_record *record)
 	while ((key = memtun_record_next(record, key))) {
 		uint64_t number;
 
-		if (strstr(key, "-dropped-") && memtun_record_number(record, key, &number) == 0 &&
-		    number)
+		if ((strstr(key, "-dropped-") || strcmp(key, "refused") == 0) &&
+		    memtun_record_number(record, key, &number) == 0 && number)
 			drop_print(to, name ? name : "-", key, memtun_record_string(record, key));
 	}
 }

@@ -19,11 +19,43 @@ static void joined_add(char text[UPLINK_JOINED_SIZE], const struct memtun_record
 			 value);
 }
 
+/* Tell who has connected to a listening uplink. */
+static void joined_add_peer(char text[UPLINK_JOINED_SIZE], const struct memtun_record *record)
+{
+	joined_add(text, record, "remote", " ");
+	if (memtun_record_string(record, "pid")) {
+		strlcat(text, "pid ", UPLINK_JOINED_SIZE);
+		joined_add(text, record, "pid", "");
+		joined_add(text, record, "program", " ");
+	}
+	if (memtun_record_string(record, "uid")) {
+		strlcat(text, text[0] ? " of user" : "user", UPLINK_JOINED_SIZE);
+		joined_add(text, record, "uid", " ");
+	}
+}
+
+/* Tell where an uplink listens, and how many peers it has. */
+static void joined_add_listening(char text[UPLINK_JOINED_SIZE], const struct memtun_record *record)
+{
+	strlcat(text, "listens on", UPLINK_JOINED_SIZE);
+	joined_add(text, record, "listen", " ");
+	joined_add(text, record, "connected", ": ");
+	joined_add(text, record, "max", " of ");
+	strlcat(text, " peers", UPLINK_JOINED_SIZE);
+}
+
 const char *uplink_joined(const struct memtun_record *record, char text[UPLINK_JOINED_SIZE])
 {
 	uint64_t number;
 
 	text[0] = '\0';
+	if (memtun_record_string(record, "listener") || memtun_record_string(record, "listen")) {
+		if (memtun_record_string(record, "listener"))
+			joined_add_peer(text, record);
+		else
+			joined_add_listening(text, record);
+		return text;
+	}
 	if (memtun_record_number(record, "vni", &number) == 0)
 		snprintf(text, UPLINK_JOINED_SIZE, "vni %u", (unsigned int)number);
 	joined_add(text, record, "device", "");

@@ -114,6 +114,7 @@ enum memtun_event {
 	MEMTUN_EVENT_PORT_SHUT = 14,
 	MEMTUN_EVENT_PORT_REOPENED = 15,
 	MEMTUN_EVENT_UPLINK_CHANGED = 16,
+	MEMTUN_EVENT_UPLINK_REFUSED = 23,
 };
 
 /* The value of MEMTUN_A_TYPE: what the uplink connects its bridge to. */
@@ -128,6 +129,12 @@ enum memtun_uplink_type {
 	MEMTUN_UPLINK_VXLAN = 8,   /* VXLAN, RFC 7348 */
 	MEMTUN_UPLINK_FD = 9,      /* a descriptor that the client hands in */
 	MEMTUN_UPLINK_DEVICE = 10, /* the same, which must be of a TUN or TAP device */
+};
+
+/* The value of MEMTUN_A_ALLOW: the users whose programs may connect to a listening uplink. */
+enum memtun_allow {
+	MEMTUN_ALLOW_OWN = 1, /* the broker's own user, and root */
+	MEMTUN_ALLOW_ANY = 2,
 };
 
 /* The value of MEMTUN_A_BACKEND: what a tunnel's descriptors refer to. */
@@ -249,6 +256,17 @@ enum memtun_attribute {
 	MEMTUN_A_HAND_INS = 101,     /* how many hand-ins of a session are open */
 	MEMTUN_A_INTERFACE_INDEX = 110,
 	MEMTUN_A_FORMER_NAME = 111, /* string: the tunnel's name before it was renamed */
+	/* Listening uplinks, and the ports of their peers. */
+	MEMTUN_A_LISTEN = 155,       /* string: PATH, @NAME or ADDRESS:PORT to listen on */
+	MEMTUN_A_MAX = 156,          /* how many peers may be connected */
+	MEMTUN_A_ALLOW = 157,        /* enum memtun_allow */
+	MEMTUN_A_SOCKET_MODE = 158,  /* string: octal mode of the socket's file */
+	MEMTUN_A_SOCKET_GROUP = 159, /* string: gid of the socket's file, in digits */
+	MEMTUN_A_LISTENER = 160,  /* string, from here on in answers: a port's listening uplink */
+	MEMTUN_A_UID = 161,       /* the user of a peer */
+	MEMTUN_A_CONNECTED = 162, /* how many peers are connected now */
+	MEMTUN_A_ACCEPTED = 163,  /* u64: peers that became ports */
+	MEMTUN_A_REFUSED = 164,   /* u64: peers that did not */
 	MEMTUN_A_END
 };
 

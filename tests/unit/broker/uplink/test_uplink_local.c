@@ -206,7 +206,7 @@ static void a_socket_of_another_type_is_refused(void **state)
 	uplink_refused(*state, ENOTSOCK, "cannot connect to the stream socket",
 		       "name=up,bridge=b,type=stream,path=%s", place("."));
 	uplink_refused(*state, EINVAL, "is empty", "name=up,bridge=b,type=stream,path=@");
-	uplink_refused(*state, EINVAL, "needs path", "name=up,bridge=b,type=stream");
+	uplink_refused(*state, EINVAL, "needs path or listen", "name=up,bridge=b,type=stream");
 	uplink_refused(*state, EINVAL, "takes no remote",
 		       "name=up,bridge=b,type=bess,path=%s,remote=/x", path);
 	close(listener);
