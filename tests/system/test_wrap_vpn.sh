@@ -61,7 +61,7 @@ side_until() {
 }
 
 # both_carry tun|tap [TEXT...]: a host behind the west end pings a host behind the east end, and the
-# output of the west end has the texts. Then ends the two, $west_end and $east_end.
+# output of the west end comes to have the texts. Then ends the two, $west_end and $east_end.
 both_carry() {
 	host_start far$1 mode $1 bridge east address 10.0.0.1/24
 	cp "$top_srcdir/tests/system/host_peer.py" "$scratch"
@@ -71,7 +71,7 @@ both_carry() {
 		east: $(cat "$scratch/home/east/output")"
 	shift
 	for text in "$@"; do
-		has "$(cat "$scratch/home/west/output")" "$text"
+		side_until west grep -qsF "$text" "$scratch/home/west/output"
 	done
 	kill $west_end $east_end
 	wait $west_end $east_end 2>/dev/null
