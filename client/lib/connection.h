@@ -68,6 +68,9 @@ int call_simple(struct memtun *memtun, enum memtun_command command, const char *
 		const struct memtun_options *options, memtun_record_function *function,
 		void *context);
 
+/* Return whether events wait that came during a blocking call, or the connection has ended. */
+bool events_are_queued(const struct memtun *memtun);
+
 /* Call the subscriber for the queued events; or drop them. */
 void events_deliver(struct memtun *memtun);
 void events_drop(struct memtun *memtun);

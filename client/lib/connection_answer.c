@@ -107,6 +107,11 @@ static void event_queue(struct memtun *memtun, const void *data, size_t length)
 	memtun->event_count++;
 }
 
+bool events_are_queued(const struct memtun *memtun)
+{
+	return memtun->event_count > 0 || memtun->events_lost || memtun->end;
+}
+
 void events_deliver(struct memtun *memtun)
 {
 	struct event *event;

@@ -6,12 +6,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client/lib/connection.h"
 #include "client/wrap/answer.h"
 #include "client/wrap/interface_broker.h"
 #include "client/wrap/notification.h"
@@ -30,6 +32,7 @@ struct supervisor {
 	int front;     /* -1 after the front's or the program's end */
 	int listener;  /* -1: none */
 	int signals;   /* a signalfd(2) of SIGCHLD */
+	int others;    /* an epoll(7) of all descriptors but the listener and the library's */
 };
 
 static void tell(struct supervisor *supervisor, enum supervisor_news news, int value)
@@ -54,6 +57,32 @@ static int broker_connect(struct supervisor *supervisor)
 		return 0;
 	warnx("%s", memtun_error(supervisor->memtun));
 	return -1;
+}
+
+/* Put all descriptors but the listener and the library's into one. -1 after a message. */
+static int others_open(struct supervisor *supervisor)
+{
+	struct {
+		int fd;
+		uint32_t events;
+	} others[] = {
+		{supervisor->signals, EPOLLIN},
+		{supervisor->front, 0},
+		{memtun_fd(supervisor->memtun), EPOLLIN},
+		{supervisor->answerer.netlink.epoll, EPOLLIN},
+	};
+
+	supervisor->others = epoll_create1(EPOLL_CLOEXEC);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct epoll_event event = {.events = others[i].events};
+
+		if (supervisor->others >= 0 &&
+		    epoll_ctl(supervisor->others, EPOLL_CTL_ADD, others[i].fd, &event) < 0)
+			descriptor_close(&supervisor->others);
+	}
+	if (supervisor->others < 0)
+		warn("cannot wait for events");
+	return supervisor->others < 0 ? -1 : 0;
 }
 
 /* Start the program, and whatever brings its calls. Return 0 or an exit status after a message. */
@@ -82,6 +111,10 @@ static int program_start(struct supervisor *supervisor)
 	supervisor->program = way.launch.child;
 	answerer_init(&supervisor->answerer, supervisor->memtun, &supervisor->settings->choice);
 	supervisor->answerer.trace = supervisor->settings->trace;
+	if (others_open(supervisor) < 0) {
+		launch_cancel(&way.launch);
+		return EXIT_OURS;
+	}
 	launch_go(&way.launch, way.preloads);
 	tell(supervisor, SUPERVISOR_STARTED, supervisor->program);
 	return 0;
@@ -106,6 +139,7 @@ static void close_inherited(const struct supervisor *supervisor)
 		supervisor->listener,  supervisor->front,
 		supervisor->signals,   memtun_fd(supervisor->memtun),
 		supervisor->server.fd, supervisor->answerer.netlink.epoll,
+		supervisor->others,
 	};
 	unsigned int from = STDERR_FILENO + 1;
 
@@ -226,6 +260,34 @@ static void front_serve(struct supervisor *supervisor, short events)
 		kill(supervisor->program, SIGKILL);
 }
 
+/* Apply the events that came during a request, of which poll(2) does not tell. */
+static void events_apply(struct supervisor *supervisor)
+{
+	if (events_are_queued(supervisor->memtun))
+		interface_broker_update(&supervisor->answerer.devices.interfaces);
+}
+
+/*
+ * Answer the program's calls until another event happens. To poll two descriptors instead of five
+ * takes 5 % off the time of a call.
+ */
+static void calls_serve(struct supervisor *supervisor)
+{
+	struct pollfd polled[] = {
+		{.fd = supervisor->listener, .events = POLLIN},
+		{.fd = supervisor->others, .events = POLLIN},
+	};
+
+	while (!polled[1].revents && (polled[0].revents & ~POLLIN) == 0) {
+		events_apply(supervisor);
+		if (poll(polled, 2, netlink_timeout(&supervisor->answerer.netlink)) < 0)
+			return;
+		if (polled[0].revents & POLLIN)
+			notification_serve(supervisor, POLLIN);
+		netlink_held_check(&supervisor->answerer.netlink);
+	}
+}
+
 static void supervisor_loop(struct supervisor *supervisor)
 {
 	enum {
@@ -238,6 +300,8 @@ static void supervisor_loop(struct supervisor *supervisor)
 	};
 
 	for (;;) {
+		if (supervisor->listener >= 0)
+			calls_serve(supervisor);
 		struct pollfd polled[LIBRARY + 1 + PRELOAD_CONNECTIONS] = {
 			[LISTENER] = {.fd = supervisor->listener, .events = POLLIN},
 			[SIGNALS] = {.fd = supervisor->signals, .events = POLLIN},
@@ -247,8 +311,7 @@ static void supervisor_loop(struct supervisor *supervisor)
 		};
 		size_t count = preload_server_poll(&supervisor->server, polled + LIBRARY);
 
-		/* Events that came during a request wait here, and poll(2) does not tell. */
-		interface_broker_update(&supervisor->answerer.devices.interfaces);
+		events_apply(supervisor);
 		if (poll(polled, LIBRARY + count, netlink_timeout(&supervisor->answerer.netlink)) <
 		    0)
 			continue;
@@ -273,6 +336,7 @@ int supervisor_run(const struct wrap_settings *settings, int front)
 		.listener = -1,
 		.server.fd = -1,
 		.signals = -1,
+		.others = -1,
 	};
 	int status = signals_open(&supervisor) < 0 ? EXIT_OURS : program_start(&supervisor);
 
@@ -286,6 +350,7 @@ int supervisor_run(const struct wrap_settings *settings, int front)
 	preload_server_close(&supervisor.server);
 	descriptor_close(&supervisor.listener);
 	descriptor_close(&supervisor.signals);
+	descriptor_close(&supervisor.others);
 	descriptor_close(&supervisor.front);
 	memtun_free(supervisor.memtun);
 	return status;
