@@ -140,6 +140,8 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_DEVICE] = NAME("device", OPTION_UPLINK, .may_be_template = true),
 	[MEMTUN_A_BACKEND] = WORD("backend", backend_words, TUNNEL),
 	[MEMTUN_A_PLAIN] = FLAG("plain", OPTION_REQUEST),
+	[MEMTUN_A_DETAILED] = FLAG("detailed", OPTION_REQUEST),
+	[MEMTUN_A_FAULTS] = FLAG("faults", OPTION_REQUEST),
 	[MEMTUN_A_LOOP_GUARD] = FLAG("loop-guard", OPTION_REQUEST),
 	[MEMTUN_A_HAND_IN] = U32("hand-in", 1, UINT32_MAX, OPTION_REQUEST),
 	/* All TUN_F_* bits that frames can need. */

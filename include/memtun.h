@@ -234,6 +234,14 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 		   enum memtun_direction direction, bool plain);
 
 /*
+ * Do the same, but struct memtun_capture_details precedes each frame; the frame is behind as many
+ * bytes as its `size` says. With `faults` there is also a record of each frame that was dropped, or
+ * that a rule did something to, with the reasons.
+ */
+int memtun_capture_detailed(struct memtun *memtun, const char *name, bool is_bridge,
+			    enum memtun_direction direction, bool faults);
+
+/*
  * Return a descriptor to which each write gives one frame. The caller owns it. The frames go to the
  * tunnel's client (MEMTUN_TO_CLIENT), or enter as if the client had sent them (MEMTUN_FROM_CLIENT).
  * A write waits until there is room. After shutdown(SHUT_WR) a read gives a struct

@@ -45,9 +45,19 @@ static struct pending_frame *pending_frame_new(uint32_t length)
 	return NULL;
 }
 
-static void count_unresolved(struct adapter *adapter)
+void adapter_drop_unresolved(struct adapter *adapter, const struct frame *frame, uint32_t header)
 {
-	adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
+	struct frame packet = {
+		.data = frame->data + header,
+		.length = frame->length - header,
+		.offload = frame->offload,
+		.id = frame->id,
+	};
+
+	if (packet.offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		packet.offload.csum_start = (uint16_t)(packet.offload.csum_start - ETH_HLEN);
+	adapter->operations->drop(adapter->port, MEMTUN_TUN, &packet,
+				  MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED);
 }
 
 static void waiting_remove(struct adapter *adapter, struct pending_frame *pending_frame)
@@ -61,7 +71,7 @@ static void waiting_remove(struct adapter *adapter, struct pending_frame *pendin
 static void waiting_drop(struct adapter *adapter, struct pending_frame *pending_frame)
 {
 	waiting_remove(adapter, pending_frame);
-	count_unresolved(adapter);
+	adapter_drop_unresolved(adapter, pending_frame->frame, ETH_HLEN);
 	pending_frame_free(pending_frame);
 }
 
@@ -84,7 +94,7 @@ void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
 	struct pending_frame *pending_frame = pending_frame_new(ETH_HLEN + frame->length);
 
 	if (!pending_frame) {
-		count_unresolved(adapter);
+		adapter_drop_unresolved(adapter, frame, 0);
 		return;
 	}
 	if (neighbour->waiting == ADAPTER_PENDING_NEIGHBOUR_MAX)
@@ -93,6 +103,7 @@ void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
 		waiting_drop(adapter, waiting_oldest(adapter, NULL));
 	memcpy(pending_frame->frame->data + ETH_HLEN, frame->data, frame->length);
 	pending_frame->frame->offload = frame->offload;
+	pending_frame->frame->id = frame->id;
 	pending_frame->of_client = true;
 	pending_frame->to = neighbour;
 	neighbour->waiting++;
@@ -426,6 +437,7 @@ static void adapter_flush_batch(struct adapter *adapter)
 			continue;
 		batch_set(&batch, sent, pending_frame->frame->data, pending_frame->frame->length);
 		batch.frames[sent].headroom = pending_frame->frame->headroom;
+		batch.frames[sent].id = pending_frame->frame->id;
 		batch.frames[sent++].offload = pending_frame->frame->offload;
 	}
 	if (sent)

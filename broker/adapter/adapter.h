@@ -17,6 +17,7 @@ struct adapter;
 struct adapter_config;
 struct batch;
 struct engine;
+struct frame;
 struct port;
 struct source;
 
@@ -24,6 +25,10 @@ struct source;
 struct adapter_operations {
 	/* Count frames of the port. */
 	void (*count)(struct port *port, enum memtun_attribute counter, uint64_t number);
+
+	/* Drop a frame of that mode, and count it. */
+	void (*drop)(struct port *port, enum memtun_mode mode, struct frame *frame,
+		     enum memtun_attribute reason);
 
 	/* Send packets, which came from `source`, to the port's client. */
 	void (*send_to_port)(struct port *port, struct source *source, struct batch *batch,

@@ -165,7 +165,11 @@ static bool view_make(const struct frame *frame, struct frame *view)
 	uint32_t length = packet_length(frame, header);
 
 	*view = (struct frame){
-		.data = frame->data + header, .length = length, .offload = frame->offload};
+		.data = frame->data + header,
+		.length = length,
+		.offload = frame->offload,
+		.id = frame->id,
+	};
 	return length && offload_strip(&view->offload, header, length);
 }
 
@@ -185,12 +189,20 @@ static bool frame_is_for(const struct adapter *adapter, const struct frame *fram
 	return (frame->data[0] & 1) || memcmp(frame->data, adapter->mac, ETH_ALEN) == 0;
 }
 
+/* Drop a frame that has no packet for the port's client. */
+static void drop_other(struct adapter *adapter, struct frame *frame)
+{
+	adapter_count(adapter, MEMTUN_A_TO_CLIENT_OFFERED, 1);
+	adapter->operations->drop(adapter->port, MEMTUN_TAP, frame,
+				  MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP);
+}
+
 void adapter_deliver(struct adapter *adapter, struct source *source, struct batch *batch,
 		     uint64_t mask)
 {
 	struct frame *frames[BATCH_FRAMES];
 	struct batch views;
-	unsigned int count = 0, others = 0;
+	unsigned int count = 0;
 	int64_t now = clock_now();
 
 	for (; mask; mask &= mask - 1) {
@@ -200,10 +212,8 @@ void adapter_deliver(struct adapter *adapter, struct source *source, struct batc
 		    view_make(frame, &views.frames[count]))
 			frames[count++] = frame;
 		else
-			others++;
+			drop_other(adapter, frame);
 	}
-	adapter_count(adapter, MEMTUN_A_TO_CLIENT_OFFERED, others);
-	adapter_count(adapter, MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP, others);
 	if (count == 0)
 		return;
 	adapter->operations->send_to_port(adapter->port, source, &views,

@@ -73,6 +73,13 @@ struct adapter {
 /* Count frames of the port. */
 void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number);
 
+/*
+ * Drop a packet whose next hop has no known MAC address. `header` is the number of bytes before it:
+ * room for an Ethernet header that is not written yet. The offload fields are those of the frame that
+ * it would have become.
+ */
+void adapter_drop_unresolved(struct adapter *adapter, const struct frame *frame, uint32_t header);
+
 /* Return whether the adapter answers for the address. */
 bool adapter_has(const struct adapter *adapter, const struct address *address);
 

@@ -81,7 +81,7 @@ static bool packet_wrap(struct adapter *adapter, struct frame *frame, unsigned i
 			const unsigned char *to)
 {
 	if (frame_make_room(adapter, frame, index) < 0) {
-		adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
+		adapter_drop_unresolved(adapter, frame, 0);
 		return false;
 	}
 	frame->data -= ETH_HLEN;
@@ -126,7 +126,7 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 	struct address from, to;
 
 	if (reason) {
-		adapter_count(adapter, reason, 1);
+		adapter->operations->drop(adapter->port, MEMTUN_TUN, frame, reason);
 		return false;
 	}
 	address_read_packet(frame->data, &from, &to);
@@ -139,7 +139,7 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 		return packet_wrap(adapter, frame, index, group);
 	neighbour = packet_neighbour(adapter, &from, &to, now);
 	if (!neighbour)
-		adapter_count(adapter, MEMTUN_A_FROM_CLIENT_DROPPED_UNRESOLVED, 1);
+		adapter_drop_unresolved(adapter, frame, 0);
 	else if (!neighbour->known)
 		adapter_queue_pending(adapter, neighbour, frame);
 	else

@@ -75,6 +75,12 @@ static struct port *request_captured_port(struct session *session, struct fault 
 enum request_result request_capture(struct session *session, struct fault *fault)
 {
 	const struct attribute_set *set = request_set(session);
+	const struct capture_options options = {
+		.direction = request_direction(session),
+		.plain = attribute_set_number(set, MEMTUN_A_PLAIN),
+		.detailed = attribute_set_number(set, MEMTUN_A_DETAILED),
+		.faults = attribute_set_number(set, MEMTUN_A_FAULTS),
+	};
 	const char *name = attribute_set_string(set, MEMTUN_A_BRIDGE);
 	struct bridge *bridge = NULL;
 	struct port *port = NULL;
@@ -82,6 +88,10 @@ enum request_result request_capture(struct session *session, struct fault *fault
 
 	if (name && attribute_set_next_option(set, MEMTUN_A_UNSPEC, OPTION_KEY) != MEMTUN_A_END) {
 		fault_set(fault, EINVAL, "a tunnel, an uplink or a bridge, not several");
+		return REQUEST_FAILED;
+	}
+	if (options.plain && (options.detailed || options.faults)) {
+		fault_set(fault, EINVAL, "a plain capture has no header for details");
 		return REQUEST_FAILED;
 	}
 	if (name) {
@@ -93,8 +103,7 @@ enum request_result request_capture(struct session *session, struct fault *fault
 	}
 	if ((!bridge && !port) || account_check(session->account, ACCOUNT_CAPTURES, fault) < 0)
 		return REQUEST_FAILED;
-	capture_new(session->control->engine, session->account, port, bridge,
-		    request_direction(session), attribute_set_number(set, MEMTUN_A_PLAIN), &fd);
+	capture_new(session->control->engine, session->account, port, bridge, &options, &fd);
 	return answer_frames(session, fd, fault);
 }
 

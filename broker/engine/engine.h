@@ -33,9 +33,12 @@ struct engine {
 	struct accounts accounts; /* of the clients */
 	uint64_t identity;        /* a hash that tells this broker from others: see identity.h */
 	uint32_t last_id;
-	uint32_t fragment_id;    /* of the last UDP datagram in IPv6 that was cut */
-	unsigned int generation; /* counts the objects that were added and deleted */
-	uint32_t objects;        /* the tunnels, uplinks and bridges that there are */
+	uint64_t last_frame_id;
+	unsigned int captures_detailed;  /* captures that tell the ids of frames */
+	unsigned int captures_of_faults; /* those of them that see what is dropped */
+	uint32_t fragment_id;            /* of the last UDP datagram in IPv6 that was cut */
+	unsigned int generation;         /* counts the objects that were added and deleted */
+	uint32_t objects;                /* the tunnels, uplinks and bridges that there are */
 	uint32_t objects_max;
 	bool default_buffer_fits; /* a new socket's send buffer is SOCKETPAIR_BUFFER already */
 };

@@ -37,6 +37,7 @@ struct frame *frame_keep(struct frame *frame)
 		if (!copy)
 			return NULL;
 		copy->offload = frame->offload;
+		copy->id = frame->id;
 		memcpy(copy->data, frame->data, frame->length);
 		frame->copy = copy;
 	}

@@ -14,6 +14,7 @@
 #include "broker/engine/batch.h"
 #include "broker/switch/address_table.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/drop.h"
 #include "broker/switch/frame_addresses.h"
 #include "broker/switch/segmenter.h"
 #include "broker/switch/vlan.h"
@@ -233,16 +234,16 @@ static struct port *bridge_find(struct port *source, const struct frame_addresse
 
 /*
  * Learn the source address of each frame. Add the frame's bit to the port of its destination, or to
- * *flood if that port is not known. Return the number of frames whose destination is behind the
- * port that they came from.
+ * *flood if that port is not known. Return the frames whose destination is behind the port that they
+ * came from.
  */
-static unsigned int bridge_route(struct port *source, struct touched *touched, struct batch *batch,
-				 uint64_t mask, uint64_t *flood, int64_t now)
+static uint64_t bridge_route(struct port *source, struct touched *touched, struct batch *batch,
+			     uint64_t mask, uint64_t *flood, int64_t now)
 {
 	struct bridge *bridge = source->bridge;
 	struct frame_addresses last = {0};
 	struct port *port = NULL;
-	unsigned int nowhere = 0;
+	uint64_t nowhere = 0;
 
 	for (; mask; mask &= mask - 1) {
 		unsigned int i = (unsigned int)__builtin_ctzll(mask);
@@ -259,7 +260,7 @@ static unsigned int bridge_route(struct port *source, struct touched *touched, s
 		if (!port || (bridge->mode != MEMTUN_TAP && port->vlan != source->vlan))
 			*flood |= UINT64_C(1) << i;
 		else if (port == source)
-			nowhere++;
+			nowhere |= UINT64_C(1) << i;
 		else
 			port_touch(touched, port, UINT64_C(1) << i);
 	}
@@ -278,9 +279,10 @@ static void bridge_deliver(struct port *port, struct source *source, struct batc
 		port->operations->send(port, source, batch, mask);
 }
 
-static void count_no_destination(struct port *source, unsigned int frames)
+static void drop_without_destination(struct port *source, struct batch *batch, uint64_t mask)
 {
-	port_count(source, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION, frames);
+	drop_frames(source, source->bridge ? source->bridge->mode : source->mode, batch, mask,
+		    MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION);
 }
 
 /* Send the frames to the ports. The trunks come first, because the frames lose their tags in place
@@ -313,17 +315,18 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 	if (source->vlan && bridge->mode == MEMTUN_TAP)
 		mask = vlan_enter(source, batch, mask);
 	if (bridge->port_count < 2 || loop_guard_is_shut(source)) {
-		count_no_destination(source, (unsigned int)__builtin_popcountll(mask));
+		drop_without_destination(source, batch, mask);
 		return;
 	}
 	if (bridge->addresses)
-		count_no_destination(
-			source, bridge_route(source, &touched, batch, mask, &flood, clock_now()));
+		drop_without_destination(
+			source, batch,
+			bridge_route(source, &touched, batch, mask, &flood, clock_now()));
 	else
 		flood = mask;
 	if (flood) {
 		flood &= ~bridge_flood(source, &touched, batch, flood);
-		count_no_destination(source, (unsigned int)__builtin_popcountll(flood));
+		drop_without_destination(source, batch, flood);
 	}
 	bridge_send(source, &touched, batch);
 }
@@ -346,7 +349,7 @@ void bridge_forward(struct port *source, struct batch *batch, uint64_t mask)
 	struct bridge *bridge = source->bridge;
 
 	if (!bridge) {
-		count_no_destination(source, (unsigned int)__builtin_popcountll(mask));
+		drop_without_destination(source, batch, mask);
 		return;
 	}
 	if (source->adapter)
@@ -394,6 +397,7 @@ static void adapter_flush_now(struct port *port)
 
 static const struct adapter_operations bridge_adapter_operations = {
 	.count = adapter_count,
+	.drop = drop_frame,
 	.send_to_port = adapter_send_to_port,
 	.send_to_bridge = bridge_switch,
 	.is_paused = adapter_port_is_paused,

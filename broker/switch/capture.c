@@ -26,8 +26,7 @@ struct capture {
 	struct account_object of_account;
 	ev_io io;
 	struct engine *engine;
-	enum memtun_direction direction; /* 0: both */
-	bool plain;
+	struct capture_options options;
 	uint64_t missed;
 	struct backlog backlog; /* of whole records: a header, unless plain, and a frame */
 };
@@ -50,6 +49,8 @@ static void capture_free(struct capture *capture)
 {
 	ev_io_stop(capture->engine->loop, &capture->io);
 	close(capture->io.fd);
+	capture->engine->captures_detailed -= capture->options.detailed;
+	capture->engine->captures_of_faults -= capture->options.faults;
 	LIST_REMOVE(capture, of_target);
 	while (capture->backlog.count)
 		capture_pop(capture);
@@ -115,7 +116,7 @@ static bool capture_ended(struct capture *capture)
 /* A record of the backlog was lost. Count it as missed in the header of each record behind it. */
 static void capture_tell_waiting(struct capture *capture)
 {
-	for (uint32_t i = 0; !capture->plain && i < capture->backlog.count; i++) {
+	for (uint32_t i = 0; !capture->options.plain && i < capture->backlog.count; i++) {
 		struct frame *record = backlog_peek(&capture->backlog, i);
 
 		((struct memtun_capture_header *)(void *)record->data)->missed++;
@@ -148,7 +149,7 @@ static void capture_ready(struct ev_loop *loop, ev_io *io, int events)
 }
 
 struct capture *capture_new(struct engine *engine, struct account *account, struct port *port,
-			    struct bridge *bridge, enum memtun_direction direction, bool plain,
+			    struct bridge *bridge, const struct capture_options *options,
 			    int *client_fd)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
@@ -162,8 +163,10 @@ struct capture *capture_new(struct engine *engine, struct account *account, stru
 		return NULL;
 	}
 	capture->engine = engine;
-	capture->direction = direction;
-	capture->plain = plain;
+	capture->options = *options;
+	capture->options.detailed |= options->faults;
+	engine->captures_detailed += capture->options.detailed;
+	engine->captures_of_faults += capture->options.faults;
 	ev_io_init(&capture->io, capture_ready, ends[0], EV_READ);
 	capture->io.data = capture;
 	ev_io_start(engine->loop, &capture->io);
@@ -222,8 +225,8 @@ static void capture_keep(struct capture *capture, const struct iovec *parts, siz
 	capture_update_io(capture);
 }
 
-/* What a record consists of: the header, the bytes of the frame before its checksum field, the
- * field, and the bytes behind it. */
+/* What a record consists of: the header, which capture_record() sets, the bytes of the frame before
+ * its checksum field, the field, and the bytes behind it. */
 struct record_parts {
 	struct iovec parts[4];
 	size_t count;
@@ -235,12 +238,10 @@ struct record_parts {
  * frame keeps its bytes for the ports, but the record has the complete checksum, because readers
  * of a capture would find it wrong. The checksum of a GSO frame cannot be completed.
  */
-static void record_divide(struct record_parts *record, const struct frame *frame,
-			  struct memtun_capture_header *header)
+static void record_divide(struct record_parts *record, const struct frame *frame)
 {
 	size_t at = (size_t)frame->offload.csum_start + frame->offload.csum_offset;
 
-	record->parts[0] = (struct iovec){header, sizeof(*header)};
 	record->parts[1] = (struct iovec){frame->data, frame->length};
 	record->count = 2;
 	if (frame_is_gso(frame) || !(frame->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
@@ -253,51 +254,120 @@ static void record_divide(struct record_parts *record, const struct frame *frame
 	record->count = 4;
 }
 
-static void capture_frame(struct capture *capture, struct record_parts *record,
-			  struct memtun_capture_header *header)
+static void capture_record(struct capture *capture, struct record_parts *record,
+			   struct memtun_capture_details *details)
 {
-	struct iovec *first = record->parts + capture->plain;
-	size_t count = record->count - capture->plain;
+	struct memtun_capture_header *header = &details->header;
+	const struct capture_options *options = &capture->options;
+	struct iovec *first = record->parts + options->plain;
+	size_t count = record->count - options->plain;
 
-	if (capture->direction && capture->direction != header->direction)
+	if (options->direction && options->direction != header->direction)
 		return;
 	header->missed = capture->missed;
+	record->parts[0] =
+		(struct iovec){details, options->detailed ? sizeof(*details) : sizeof(*header)};
 	if (capture->backlog.count || !capture_send(capture, first, count))
 		capture_keep(capture, first, count);
 }
 
-static void capture_batch(const struct captures *captures, const struct port *port,
-			  enum memtun_mode mode, const struct batch *batch, uint64_t mask,
-			  enum memtun_direction direction)
+/* ------------------------------------------------------------------------------ frames */
+
+/* Fill in what records about several frames have in common. */
+static void details_init(struct memtun_capture_details *details, const struct port *port,
+			 enum memtun_mode mode, enum memtun_direction direction)
 {
-	struct memtun_capture_header header = {
-		.port = port->id,
-		.direction = (uint16_t)direction,
-		.mode = (uint16_t)mode,
-	};
-	struct capture *capture;
+	const struct due_queue *clock = &port->engine->due;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	header.time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	*details = (struct memtun_capture_details){
+		.header.time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec,
+		.header.port = port->id,
+		.header.direction = (uint16_t)direction,
+		.header.mode = (uint16_t)mode,
+		.size = sizeof(*details),
+	};
+	if (!clock->is_manual)
+		return;
+	details->clock = (uint64_t)due_now(clock);
+	details->flags = MEMTUN_CAPTURE_CLOCK;
+}
+
+/* Return the frame's number. A frame that has none yet gets one. */
+static uint64_t frame_number(struct engine *engine, struct frame *frame)
+{
+	if (!frame->id)
+		frame->id = ++engine->last_frame_id;
+	return frame->id;
+}
+
+static void capture_batch(const struct captures *captures, const struct port *port,
+			  enum memtun_mode mode, struct batch *batch, uint64_t mask,
+			  enum memtun_direction direction)
+{
+	struct memtun_capture_details details;
+	struct capture *capture;
+
+	details_init(&details, port, mode, direction);
 	for (; mask; mask &= mask - 1) {
+		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 		struct record_parts record;
 
-		record_divide(&record, &batch->frames[__builtin_ctzll(mask)], &header);
+		details.frame = frame_number(port->engine, frame);
+		record_divide(&record, frame);
 		LIST_FOREACH(capture, captures, of_target) {
-			capture_frame(capture, &record, &header);
+			capture_record(capture, &record, &details);
 		}
 	}
 }
 
-void capture_port(const struct port *port, const struct batch *batch, uint64_t mask,
+void capture_port(const struct port *port, struct batch *batch, uint64_t mask,
 		  enum memtun_direction direction)
 {
 	capture_batch(&port->captures, port, port->mode, batch, mask, direction);
 }
 
-void capture_bridge(const struct port *port, const struct batch *batch, uint64_t mask,
+void capture_bridge(const struct port *port, struct batch *batch, uint64_t mask,
 		    enum memtun_direction direction)
 {
 	capture_batch(&port->bridge->captures, port, port->bridge->mode, batch, mask, direction);
+}
+
+void capture_number(struct engine *engine, struct batch *batch, uint64_t mask)
+{
+	if (!engine->captures_detailed)
+		return;
+	for (; mask; mask &= mask - 1)
+		frame_number(engine, &batch->frames[__builtin_ctzll(mask)]);
+}
+
+static void capture_fault_in(const struct captures *captures, struct record_parts *record,
+			     struct memtun_capture_details *details)
+{
+	struct capture *capture;
+
+	LIST_FOREACH(capture, captures, of_target) {
+		if (capture->options.faults)
+			capture_record(capture, record, details);
+	}
+}
+
+void capture_fault(struct port *port, struct frame *frame, const struct capture_fault *fault)
+{
+	struct memtun_capture_details details;
+	struct record_parts record;
+
+	if (!port->engine->captures_of_faults)
+		return;
+	details_init(&details, port, fault->mode, fault->direction);
+	details.frame = frame_number(port->engine, frame);
+	details.rule = fault->rule;
+	details.seed = fault->seed;
+	details.number = fault->number;
+	memcpy(details.reasons, fault->reasons, sizeof(details.reasons));
+	record_divide(&record, frame);
+	capture_fault_in(&port->captures, &record, &details);
+	if (port->bridge)
+		capture_fault_in(&port->bridge->captures, &record, &details);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "broker/engine/engine.h"
+#include "broker/switch/drop.h"
 #include "broker/switch/port.h"
 #include "broker/switch/stream.h"
 #include "broker/system/socket_diag.h"
@@ -57,8 +58,9 @@ int lane_open(struct lane *lane, const struct lane_link *link, int fd)
 
 static void lane_drop_backlog(struct lane *lane)
 {
-	if (lane->port)
-		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, lane->backlog.count);
+	for (uint32_t i = 0; lane->port && i < lane->backlog.count; i++)
+		drop_frame(lane->port, lane->port->mode, backlog_peek(&lane->backlog, i),
+			   MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT);
 	backlog_pop(&lane->backlog, lane->backlog.count);
 	lane->sent_of_first = 0;
 	backpressure_resume(&lane->backpressure);
@@ -157,7 +159,9 @@ bool lane_check(struct lane *lane, struct frame *frame, const void *headers)
 	if (!reason &&
 	    frame_format_decode(&lane->format, headers, frame->length, &frame->offload) == 0)
 		return true;
-	port_count(lane->port, reason ? reason : MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED, 1);
+	frame->offload = (struct virtio_net_hdr){0};
+	drop_frame(lane->port, lane->port->mode, frame,
+		   reason ? reason : MEMTUN_A_FROM_CLIENT_DROPPED_MALFORMED);
 	return false;
 }
 

@@ -170,8 +170,8 @@ void lane_count(struct lane *lane, enum memtun_attribute counter);
  * not. */
 bool lane_check(struct lane *lane, struct frame *frame, const void *headers);
 
-/* For the links: handle a send that failed with errno. Returns true if the frame was counted as
+/* For the links: handle a send of the frame that failed with errno. Returns true if the frame was
  * dropped and the next one can be sent, false if the frame has to wait. */
-bool lane_send_failed(struct lane *lane);
+bool lane_send_failed(struct lane *lane, struct frame *frame);
 
 #endif

@@ -4,9 +4,15 @@
 #include <errno.h>
 
 #include "broker/engine/engine.h"
+#include "broker/switch/drop.h"
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
 #include "common/frame/frame_segment.h"
+
+static void lane_drop(struct lane *lane, struct frame *frame, enum memtun_attribute reason)
+{
+	drop_frame(lane->port, lane->port->mode, frame, reason);
+}
 
 /* Return the bytes of packet that the port's mtu limits: of a GSO frame those of its longest
  * piece. */
@@ -31,7 +37,7 @@ static unsigned int lane_select(struct lane *lane, struct batch *batch, uint64_t
 		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
 		if (frame_mtu_length(lane->port->mode, frame) > lane->port->mtu) {
-			port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_MTU, 1);
+			lane_drop(lane, frame, MEMTUN_A_TO_CLIENT_DROPPED_MTU);
 			continue;
 		}
 		if (!(lane->format.offload & TUN_F_CSUM))
@@ -68,7 +74,8 @@ static bool lane_make_room(struct lane *lane)
 	while (backlog_is_full(lane)) {
 		if (lane->port->overflow == MEMTUN_DROP_TAIL || lane->backlog.count <= held)
 			return false;
-		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
+		lane_drop(lane, backlog_peek(&lane->backlog, held),
+			  MEMTUN_A_TO_CLIENT_DROPPED_FULL);
 		if (held)
 			backlog_pop_second(&lane->backlog);
 		else
@@ -85,7 +92,7 @@ static void lane_keep(struct lane *lane, const struct source *source, struct fra
 	struct frame *copy;
 
 	if (!lane_blocks(lane, source) && !lane_make_room(lane)) {
-		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_FULL, 1);
+		lane_drop(lane, frame, MEMTUN_A_TO_CLIENT_DROPPED_FULL);
 		return;
 	}
 	if (!frame->references && !frame->copy)
@@ -95,7 +102,7 @@ static void lane_keep(struct lane *lane, const struct source *source, struct fra
 		return;
 	if (copy)
 		frame_release(copy);
-	port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
+	lane_drop(lane, frame, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED);
 	/* The rest of a partly sent frame is lost, so the receiver could not find the next frame on
 	 * the stream. Close the lane. */
 	if (lane->sent_of_first && lane->backlog.count == 0)
@@ -109,7 +116,8 @@ void lane_send(struct lane *lane, struct source *source, struct batch *batch, ui
 	unsigned int done = 0;
 
 	if (lane->peer_closed) {
-		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, count);
+		for (; done < count; done++)
+			lane_drop(lane, frames[done], MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT);
 		return;
 	}
 	if (lane->backlog.count == 0)
@@ -152,7 +160,7 @@ void lane_flush(struct lane *lane)
 	lane_update_io(lane);
 }
 
-bool lane_send_failed(struct lane *lane)
+bool lane_send_failed(struct lane *lane, struct frame *frame)
 {
 	switch (errno) {
 	case EAGAIN:
@@ -168,11 +176,11 @@ bool lane_send_failed(struct lane *lane)
 		/* The next read forwards the frames that the other end had sent, and then finds the
 		 * end. */
 		lane_close_later(lane);
-		port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, 1);
+		lane_drop(lane, frame, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT);
 		return true;
 	default:
 		break;
 	}
-	port_count(lane->port, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED, 1);
+	lane_drop(lane, frame, MEMTUN_A_TO_CLIENT_DROPPED_REFUSED);
 	return true;
 }

@@ -134,7 +134,7 @@ static unsigned int device_send(struct lane *lane, struct frame *const frames[],
 		if (device_write(lane, frames[i]) >= 0) {
 			port_count(lane->port, MEMTUN_A_TO_CLIENT_FRAMES, 1);
 			port_count(lane->port, MEMTUN_A_TO_CLIENT_BYTES, frames[i]->length);
-		} else if (!lane_send_failed(lane)) {
+		} else if (!lane_send_failed(lane, frames[i])) {
 			return i;
 		}
 	}

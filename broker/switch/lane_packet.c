@@ -197,7 +197,7 @@ static unsigned int packet_send(struct lane *lane, struct frame *const frames[],
 
 		if (sent < 0 && errno == EINTR)
 			continue;
-		if (sent < 0 && !lane_send_failed(lane))
+		if (sent < 0 && !lane_send_failed(lane, frames[done]))
 			break;
 		if (sent < 0) {
 			done++;

@@ -228,7 +228,7 @@ static unsigned int stream_send(struct lane *lane, struct frame *const frames[],
 	for (unsigned int i = 0; i < count; i++) {
 		/* A partly sent frame must not be dropped for a transient error: the receiver could
 		 * not find the next frame. */
-		if (errno == ENOBUFS || errno == ENOMEM || !lane_send_failed(lane))
+		if (errno == ENOBUFS || errno == ENOMEM || !lane_send_failed(lane, frames[i]))
 			return i;
 	}
 	lane->sent_of_first = 0;

@@ -3,6 +3,7 @@
 
 #include "broker/engine/batch.h"
 #include "broker/engine/engine.h"
+#include "broker/switch/drop.h"
 #include "broker/switch/port.h"
 #include "common/frame/frame_segment.h"
 
@@ -45,14 +46,15 @@ static uint64_t frames_gso(const struct touched *touched, const struct batch *ba
 }
 
 /* Fill the batch with the next pieces, and return their number. */
-static unsigned int pieces_fill(struct batch *pieces, struct frame_segment *segment)
+static unsigned int pieces_fill(struct batch *pieces, struct frame_segment *segment, uint64_t id)
 {
 	unsigned char *at = pieces->buffers;
 	unsigned int count = 0;
 	size_t length;
 
 	while (count < BATCH_FRAMES && (length = frame_segment_next(segment, at)) > 0) {
-		batch_set(pieces, count++, at, (uint32_t)length);
+		batch_set(pieces, count, at, (uint32_t)length);
+		pieces->frames[count++].id = id;
 		at += (length + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
 	}
 	return count;
@@ -75,7 +77,8 @@ static void ports_deliver_before(struct touched *ports, uint64_t bit, struct sou
 	}
 }
 
-static void ports_count_uncuttable(struct touched *ports, uint64_t bit)
+static void ports_drop_uncuttable(struct touched *ports, uint64_t bit, enum memtun_mode mode,
+				  struct frame *frame)
 {
 	struct port *port;
 
@@ -83,13 +86,13 @@ static void ports_count_uncuttable(struct touched *ports, uint64_t bit)
 		if (!(port->to_cut & bit))
 			continue;
 		port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, 1);
-		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION, 1);
+		drop_frame(port, mode, frame, MEMTUN_A_TO_CLIENT_DROPPED_NEEDS_SEGMENTATION);
 	}
 }
 
 /* Deliver the pieces of the frame `bit` to the ports that need it cut. */
 static void ports_deliver_pieces(struct touched *ports, uint64_t bit, enum memtun_mode mode,
-				 struct source *source, const struct frame *frame,
+				 struct source *source, struct frame *frame,
 				 segmenter_deliver *deliver)
 {
 	struct engine *engine = SLIST_FIRST(ports)->engine;
@@ -100,10 +103,10 @@ static void ports_deliver_pieces(struct touched *ports, uint64_t bit, enum memtu
 
 	if (frame_segment_begin(&segment, mode, frame->data, frame->length, &frame->offload,
 				++engine->fragment_id) < 0) {
-		ports_count_uncuttable(ports, bit);
+		ports_drop_uncuttable(ports, bit, mode, frame);
 		return;
 	}
-	while ((count = pieces_fill(pieces, &segment)) > 0) {
+	while ((count = pieces_fill(pieces, &segment, frame->id)) > 0) {
 		SLIST_FOREACH(port, ports, in_touched) {
 			if (port->to_cut & bit)
 				deliver(port, source, pieces, UINT64_MAX >> (BATCH_FRAMES - count));

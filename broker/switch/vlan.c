@@ -8,6 +8,7 @@
 
 #include "broker/engine/batch.h"
 #include "broker/switch/bridge.h"
+#include "broker/switch/drop.h"
 #include "broker/switch/port.h"
 #include "common/frame/frame_view.h"
 
@@ -147,7 +148,7 @@ uint64_t vlan_enter(struct port *source, struct batch *batch, uint64_t mask)
 		enum memtun_attribute reason = frame_enter(frame, source->vlan);
 
 		if (reason)
-			port_count(source, reason, 1);
+			drop_frame(source, MEMTUN_TAP, frame, reason);
 		else
 			entered |= mask & -mask;
 	}

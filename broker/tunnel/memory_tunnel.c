@@ -9,6 +9,7 @@
 
 #include "broker/engine/batch.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/drop.h"
 #include "broker/tunnel/flow.h"
 #include "broker/tunnel/injector.h"
 #include "broker/tunnel/queue.h"
@@ -53,7 +54,7 @@ static void tunnel_send(struct port *port, struct source *source, struct batch *
 	if (!LIST_EMPTY(&port->captures))
 		capture_port(port, batch, mask, MEMTUN_TO_CLIENT);
 	if (tunnel->queue_count == 0)
-		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, frames);
+		drop_frames(port, port->mode, batch, mask, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT);
 	else if (tunnel->queue_count == 1)
 		lane_send(&LIST_FIRST(&tunnel->queues)->lane, source, batch, mask);
 	else

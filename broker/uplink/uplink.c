@@ -11,6 +11,7 @@
 #include "broker/switch/bridges.h"
 #include "broker/switch/bridge.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/drop.h"
 #include "common/clock.h"
 #include "common/container_of.h"
 #include "broker/uplink/uplink_kinds.h"
@@ -63,7 +64,7 @@ static void uplink_send(struct port *port, struct source *source, struct batch *
 	if (lane_is_open(&uplink->lane))
 		lane_send(&uplink->lane, source, batch, mask);
 	else
-		port_count(port, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT, frames);
+		drop_frames(port, port->mode, batch, mask, MEMTUN_A_TO_CLIENT_DROPPED_NO_CLIENT);
 }
 
 static unsigned int uplink_offload(const struct port *port)

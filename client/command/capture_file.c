@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/fault_text.h"
 #include "client/command/output.h"
 #include "client/command/pcapng.h"
 #include "common/descriptor.h"
@@ -81,7 +82,7 @@ struct capture_interface *capture_file_find(const struct capture_file *file, uin
 
 static void print_frame(const struct capture_interface *interface,
 			const struct memtun_capture_header *header, const void *data,
-			uint32_t length)
+			uint32_t length, const char *comment)
 {
 	time_t seconds = (time_t)(header->time / 1000000000);
 	char line[FRAME_DESCRIPTION_SIZE];
@@ -91,27 +92,32 @@ static void print_frame(const struct capture_interface *interface,
 	if (localtime_r(&seconds, &parts))
 		strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
 	frame_describe(line, sizeof(line), interface->mode, data, length);
-	fprintf(output, "%s.%09" PRIu64 " %s %s %s\n", clock, header->time % 1000000000,
+	fprintf(output, "%s.%09" PRIu64 " %s %s %s%s%s%s\n", clock, header->time % 1000000000,
 		interface->name,
-		header->direction == MEMTUN_FROM_CLIENT ? "from-client" : "to-client", line);
+		header->direction == MEMTUN_FROM_CLIENT ? "from-client" : "to-client", line,
+		comment ? " (" : "", comment ? comment : "", comment ? ")" : "");
 }
 
 int capture_file_write(struct capture_file *file, struct capture_interface *interface,
-		       const struct memtun_capture_header *header, const void *data,
+		       const struct memtun_capture_details *details, const void *data,
 		       uint32_t length)
 {
+	const struct memtun_capture_header *header = &details->header;
+	char comment[FAULT_TEXT_SIZE];
 	struct pcapng_frame frame = {
 		.interface = (uint32_t)(interface - file->interfaces),
 		.time = header->time,
 		.direction =
 			header->direction == MEMTUN_FROM_CLIENT ? PCAPNG_INBOUND : PCAPNG_OUTBOUND,
 		.missed = header->missed - file->missed,
+		.id = details->frame,
+		.comment = fault_text(comment, details) ? comment : NULL,
 		.data = data,
 		.length = length,
 	};
 
 	if (!file->path)
-		print_frame(interface, header, data, length);
+		print_frame(interface, header, data, length, frame.comment);
 	else if (pcapng_write_frame(file->fd, &frame) < 0)
 		return file_fail(file);
 	if (!file->path && output_flush() < 0)

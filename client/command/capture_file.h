@@ -44,9 +44,9 @@ int capture_file_add(struct capture_file *file, uint32_t port, enum memtun_mode 
 struct capture_interface *capture_file_find(const struct capture_file *file, uint32_t port,
 					    enum memtun_mode mode);
 
-/* Write one frame. The header says how many frames the capture has missed so far. */
+/* Write one frame. The details say how many frames the capture has missed so far. */
 int capture_file_write(struct capture_file *file, struct capture_interface *interface,
-		       const struct memtun_capture_header *header, const void *data,
+		       const struct memtun_capture_details *details, const void *data,
 		       uint32_t length);
 
 /* Write the totals: how many frames were captured, and how many were missed. */

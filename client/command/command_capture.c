@@ -33,6 +33,7 @@ static int capture_parse(struct recording *recording, const struct invocation *i
 	*recording = (struct recording){
 		.name = invocation->words[0],
 		.path = options_value(invocation, "-w"),
+		.faults = options_has(invocation, "--faults"),
 		.fd = -1,
 		.ready_fd = -1,
 	};
@@ -70,6 +71,7 @@ static int capture_run(const struct invocation *invocation)
 
 static const struct command_option capture_options[] = {
 	{"-w", 0, "FILE", "write a pcapng file, not lines; - is standard output"},
+	{"--faults", 0, NULL, "also frames that were dropped or impaired, and why"},
 	{"-c", 0, "FRAMES", "end after this many frames"},
 	TAKES_READY_FD("write a newline to FD once frames are captured"),
 	{0},

@@ -196,6 +196,14 @@ static int filter_check(struct memtun *memtun, void *context)
 	return status;
 }
 
+static int config_print(void)
+{
+	fputs("arg {number=0}{call=--faults}{display=Frames that were dropped or impaired}"
+	      "{tooltip=Each has a comment that says why}{type=boolflag}{default=false}\n",
+	      output);
+	return 0;
+}
+
 static int record(struct memtun *memtun, void *context)
 {
 	return recording_run(memtun, context);
@@ -212,6 +220,7 @@ static int extcap_capture(const struct extcap *extcap)
 		.name = extcap->name,
 		.path = options_value(extcap->invocation, "--fifo"),
 		.filter = extcap->filter,
+		.faults = options_has(extcap->invocation, "--faults"),
 		.ready_fd = -1,
 		.quiet = true,
 	};
@@ -246,7 +255,7 @@ static int extcap_run(const struct invocation *invocation)
 	if (options_has(invocation, "--extcap-dlts"))
 		return command_connected(invocation, link_type_print, &extcap);
 	if (options_has(invocation, "--extcap-config"))
-		return 0;
+		return config_print();
 	if (extcap.filter)
 		return command_connected(invocation, filter_check, &extcap);
 	return command_fail(EXIT_USAGE, "extcap needs one of --extcap-interfaces, --extcap-dlts, "
@@ -261,6 +270,7 @@ static const struct command_option extcap_options[] = {
 	{"--extcap-config", 0, NULL, "print which options a capture takes"},
 	{"--extcap-capture-filter", 0, "F", "capture matching frames, or check the filter F"},
 	{"--capture", 0, NULL, "capture its frames"},
+	{"--faults", 0, NULL, "also frames that were dropped or impaired"},
 	{"--fifo", 0, "FILE", "write the pcapng file to this FIFO"},
 	{0},
 };

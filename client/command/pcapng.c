@@ -17,19 +17,21 @@
 #define BLOCK_ENHANCED_PACKET 6
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 #define OPTION_END 0
+#define OPTION_COMMENT 1
 #define OPTION_SECTION_APPLICATION 4
 #define OPTION_INTERFACE_NAME 2
 #define OPTION_INTERFACE_RESOLUTION 9
 #define OPTION_PACKET_FLAGS 2
 #define OPTION_PACKET_DROPPED 4
+#define OPTION_PACKET_ID 5
 #define OPTION_STATISTICS_RECEIVED 4
 #define OPTION_STATISTICS_DROPPED 5
 #define LINK_ETHERNET 1
 #define LINK_RAW_IP 101
 
-/* A block without its frame. The longest one has an interface's name. */
+/* A block without its frame. The longest one has a comment, and four words for each other option. */
 struct block {
-	uint32_t words[64];
+	uint32_t words[32 + PCAPNG_COMMENT_MAX / 4];
 	size_t count;
 };
 
@@ -128,6 +130,11 @@ int pcapng_write_frame(int fd, const struct pcapng_frame *frame)
 	if (frame->missed)
 		block_put_option(&tail, OPTION_PACKET_DROPPED, &frame->missed,
 				 sizeof(frame->missed));
+	if (frame->id)
+		block_put_option(&tail, OPTION_PACKET_ID, &frame->id, sizeof(frame->id));
+	if (frame->comment)
+		block_put_option(&tail, OPTION_COMMENT, frame->comment,
+				 (uint16_t)strnlen(frame->comment, PCAPNG_COMMENT_MAX));
 	block_put_option(&tail, OPTION_END, NULL, 0);
 	head.words[1] = (uint32_t)((head.count + tail.count + 1) * 4 + padded);
 	block_put(&tail, head.words[1]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes captures in pcapng format (draft-ietf-opsawg-pcapng) with one interface for each port,
- * times in nanoseconds, the direction of each frame, and how many frames were missed before it.
- * libpcap can write none of these.
+ * times in nanoseconds, the direction of each frame, how many frames were missed before it, an id,
+ * and a comment. libpcap can write none of these.
  */
 #ifndef MEMTUN_PCAPNG_H
 #define MEMTUN_PCAPNG_H
@@ -18,11 +18,16 @@ enum pcapng_direction {
 	PCAPNG_OUTBOUND = 2,
 };
 
+/* The length of the longest comment, in bytes. */
+#define PCAPNG_COMMENT_MAX 200
+
 struct pcapng_frame {
 	uint32_t interface; /* the number of its interface block, from 0 */
 	uint64_t time;      /* nanoseconds since 1970 */
 	enum pcapng_direction direction;
-	uint64_t missed; /* number of frames that the capture missed just before this one */
+	uint64_t missed;     /* number of frames that the capture missed just before this one */
+	uint64_t id;         /* that packets of one frame have in common; 0: none */
+	const char *comment; /* NULL: none; else at most PCAPNG_COMMENT_MAX bytes */
 	const void *data;
 	uint32_t length;
 };

@@ -17,7 +17,7 @@
 #include "common/frame/frame_format.h"
 
 /* The longest frame that the broker takes, behind its header. */
-#define RECORD_MAX (sizeof(struct memtun_capture_header) + FRAME_MAX)
+#define RECORD_MAX (sizeof(struct memtun_capture_details) + FRAME_MAX)
 
 struct recorder {
 	const struct recording *recording;
@@ -104,9 +104,10 @@ interface_of(struct recorder *recorder, const struct memtun_capture_header *head
 
 /* ------------------------------------------------------------------------------ frames */
 
-static int record_frame(struct recorder *recorder, const struct memtun_capture_header *header,
+static int record_frame(struct recorder *recorder, const struct memtun_capture_details *details,
 			const void *data, uint32_t length)
 {
+	const struct memtun_capture_header *header = &details->header;
 	int status = 0;
 	struct capture_interface *interface = interface_of(recorder, header, &status);
 
@@ -116,7 +117,7 @@ static int record_frame(struct recorder *recorder, const struct memtun_capture_h
 		status = recorder_filter(recorder, interface->mode);
 	if (status != 0 || !capture_filter_matches(&recorder->filter, data, length))
 		return status;
-	return capture_file_write(&recorder->file, interface, header, data, length);
+	return capture_file_write(&recorder->file, interface, details, data, length);
 }
 
 /* Was the frame captured after the signal that ends the capture? */
@@ -139,7 +140,7 @@ static int check_broker(struct recorder *recorder)
 static int record_frames(struct recorder *recorder)
 {
 	_Alignas(8) static unsigned char record[RECORD_MAX];
-	const struct memtun_capture_header *header = (const void *)record;
+	const struct memtun_capture_details *details = (const void *)record;
 	uint64_t max = recorder->recording->max;
 	struct pollfd fds[2] = {
 		{.fd = recorder->fd, .events = POLLIN},
@@ -151,9 +152,10 @@ static int record_frames(struct recorder *recorder)
 	while (status == 0 && !has_ended && (!max || recorder->file.frames < max)) {
 		ssize_t length = recv(recorder->fd, record, sizeof(record), MSG_DONTWAIT);
 
-		if (length >= (ssize_t)sizeof(*header) && !comes_too_late(header))
-			status = record_frame(recorder, header, record + sizeof(*header),
-					      (uint32_t)(length - (ssize_t)sizeof(*header)));
+		if (length >= (ssize_t)sizeof(*details) && length >= details->size &&
+		    !comes_too_late(&details->header))
+			status = record_frame(recorder, details, record + details->size,
+					      (uint32_t)(length - details->size));
 		else if (stop_requested())
 			break;
 		else if (length >= 0 || errno != EAGAIN)
@@ -217,8 +219,8 @@ static int recorder_begin(struct recorder *recorder)
 	const struct recording *recording = recorder->recording;
 	int status;
 
-	recorder->fd =
-		memtun_capture(recorder->memtun, recording->name, recorder->is_bridge, 0, false);
+	recorder->fd = memtun_capture_detailed(recorder->memtun, recording->name,
+					       recorder->is_bridge, 0, recording->faults);
 	if (recorder->fd < 0)
 		return -1;
 	stop_prepare(true);

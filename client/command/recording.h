@@ -25,6 +25,7 @@ struct recording {
 	const char *path; /* of the file, NULL: lines */
 	int fd;           /* to write the file to, which the recording closes; -1: open the path */
 	const char *filter; /* NULL: all frames */
+	bool faults;        /* record what was dropped, too */
 	uint64_t max;       /* number of frames, 0: no limit */
 	int ready_fd;       /* -1: none */
 	bool quiet;         /* print no totals at the end */

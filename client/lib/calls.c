@@ -141,8 +141,9 @@ int memtun_show(struct memtun *memtun, const char *name, bool statistics,
 	return call_simple(memtun, MEMTUN_CMD_TUNNEL_SHOW, name, &options, function, context);
 }
 
-int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
-		   enum memtun_direction direction, bool plain)
+/* Capture with the flag `how`; MEMTUN_A_UNSPEC: none. */
+static int call_capture(struct memtun *memtun, const char *name, bool is_bridge,
+			enum memtun_direction direction, enum memtun_attribute how)
 {
 	struct memtun_options options = {0};
 	struct call call = {0};
@@ -151,9 +152,23 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 		attribute_set_put_string(&options.set, MEMTUN_A_BRIDGE, name);
 	if (direction)
 		attribute_set_put_number(&options.set, MEMTUN_A_DIRECTION, direction);
-	if (plain)
-		attribute_set_put_number(&options.set, MEMTUN_A_PLAIN, 1);
+	if (how)
+		attribute_set_put_number(&options.set, how, 1);
 	return call_for_fd(memtun, &call, MEMTUN_CMD_CAPTURE, is_bridge ? NULL : name, &options);
+}
+
+int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
+		   enum memtun_direction direction, bool plain)
+{
+	return call_capture(memtun, name, is_bridge, direction,
+			    plain ? MEMTUN_A_PLAIN : MEMTUN_A_UNSPEC);
+}
+
+int memtun_capture_detailed(struct memtun *memtun, const char *name, bool is_bridge,
+			    enum memtun_direction direction, bool faults)
+{
+	return call_capture(memtun, name, is_bridge, direction,
+			    faults ? MEMTUN_A_FAULTS : MEMTUN_A_DETAILED);
 }
 
 static int call_inject(struct memtun *memtun, const char *name, enum memtun_direction direction,

@@ -256,6 +256,8 @@ enum memtun_attribute {
 	MEMTUN_A_HAND_INS = 101,     /* how many hand-ins of a session are open */
 	MEMTUN_A_INTERFACE_INDEX = 110,
 	MEMTUN_A_FORMER_NAME = 111, /* string: the tunnel's name before it was renamed */
+	MEMTUN_A_DETAILED = 150,    /* flag: a capture with struct memtun_capture_details */
+	MEMTUN_A_FAULTS = 151,      /* flag: the same, and it has what was dropped, too */
 	/* Listening uplinks, and the ports of their peers. */
 	MEMTUN_A_LISTEN = 155,       /* string: PATH, @NAME or ADDRESS:PORT to listen on */
 	MEMTUN_A_MAX = 156,          /* how many peers may be connected */
@@ -277,6 +279,31 @@ struct memtun_capture_header {
 	uint32_t port;      /* id of the tunnel or uplink */
 	uint16_t direction; /* enum memtun_direction */
 	uint16_t mode;      /* enum memtun_mode of the frame; on a bridge, of the bridge */
+};
+
+/* The maximum of reasons in a capture's record. */
+#define MEMTUN_CAPTURE_REASONS 8
+
+/* A bit of memtun_capture_details.flags: the broker has a manual clock, and `clock` is its time. */
+#define MEMTUN_CAPTURE_CLOCK 1
+
+/*
+ * Comes before each frame in place of struct memtun_capture_header if the request had DETAILED or
+ * FAULTS = 1. With FAULTS, a frame that was dropped, or that a rule did something to, is a record of
+ * its own with the reasons. Host byte order.
+ */
+struct memtun_capture_details {
+	struct memtun_capture_header header;
+	uint64_t frame;  /* the same in each record about this frame, its copies and its pieces */
+	uint64_t clock;  /* nanoseconds */
+	uint64_t seed;   /* of the rule */
+	uint64_t number; /* of the frame among those that have reached the rule, from 1 */
+	uint32_t rule;   /* 0: none */
+	uint16_t size;   /* of this struct, bytes: the frame is behind them */
+	uint16_t flags;
+	/* The counters (enum memtun_attribute) that the frame was counted in; then 0. None: it was on
+	 * its way. */
+	uint16_t reasons[MEMTUN_CAPTURE_REASONS];
 };
 
 /*

@@ -128,6 +128,48 @@ static void a_frame_has_its_time_and_direction(void **state)
 	pipe_close(ends);
 }
 
+static void a_frame_has_its_id_and_comment(void **state)
+{
+	char longest[PCAPNG_COMMENT_MAX + 1];
+	struct pcapng_frame frame = {
+		.time = 1,
+		.direction = PCAPNG_INBOUND,
+		.id = UINT64_C(0x0102030405060708),
+		.comment = "dropped: full",
+		.data = "abcd",
+		.length = 4,
+	};
+	unsigned char bytes[512];
+	uint32_t total;
+	int ends[2];
+
+	(void)state;
+	skip_unless_little_endian();
+	pipe_open(ends);
+	assert_int_equal(pcapng_write_frame(ends[1], &frame), 0);
+	assert_written(ends[0], BYTES("\6\0\0\0\x50\0\0\0\0\0\0\0"
+				      "\0\0\0\0\1\0\0\0"
+				      "\4\0\0\0\4\0\0\0"
+				      "abcd"
+				      "\2\0\4\0\1\0\0\0"
+				      "\5\0\x08\0\x08\7\6\5\4\3\2\1" /* epb_packetid */
+				      "\1\0\x0d\0"
+				      "dropped: full\0\0\0" /* opt_comment */
+				      "\0\0\0\0\x50\0\0\0"));
+	/* All options together, with the longest comment, and one that is longer. */
+	memset(longest, 'x', sizeof(longest));
+	frame.comment = longest;
+	frame.missed = UINT64_MAX;
+	assert_int_equal(pcapng_write_frame(ends[1], &frame), 0);
+	total = 28 + 4 + 8 + 12 + 12 + 4 + PCAPNG_COMMENT_MAX + 4 + 4;
+	assert_int_equal(read(ends[0], bytes, sizeof(bytes)), total);
+	assert_memory_equal(bytes + 4, &total, 4);
+	assert_memory_equal(bytes + total - 4, &total, 4);
+	assert_memory_equal(bytes + total - 8, "\0\0\0\0", 4);
+	assert_memory_equal(bytes + total - 8 - PCAPNG_COMMENT_MAX, longest, PCAPNG_COMMENT_MAX);
+	pipe_close(ends);
+}
+
 static void statistics_count_frames_and_missed_ones(void **state)
 {
 	int ends[2];
@@ -217,6 +259,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_section_says_who_wrote_it),
 	cmocka_unit_test(an_interface_has_a_name_and_nanoseconds),
 	cmocka_unit_test(a_frame_has_its_time_and_direction),
+	cmocka_unit_test(a_frame_has_its_id_and_comment),
 	cmocka_unit_test(statistics_count_frames_and_missed_ones),
 	cmocka_unit_test(a_pipe_takes_a_frame_in_pieces),
 	cmocka_unit_test(a_write_that_fails_is_told),
