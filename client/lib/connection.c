@@ -88,8 +88,13 @@ int memtun_connect(struct memtun *memtun, const char *address)
 {
 	int fd;
 
-	if (memtun->transport)
+	if (memtun->transport && (!memtun->end || memtun->dispatching))
 		return fault_set(&memtun->fault, EISCONN, "this connection is connected already");
+	/* A connection that has ended begins anew. */
+	memtun_transport_free(memtun->transport);
+	memtun->transport = NULL;
+	events_drop(memtun);
+	memtun->events_lost = false;
 	fd = control_socket_connect(address, memtun->answer_timeout, &memtun->fault);
 	if (fd < 0)
 		return -1;

@@ -912,6 +912,25 @@ static void connecting_again_is_possible_after_a_failure_only(void **state)
 	other_end(&good);
 }
 
+static void a_connection_that_has_ended_can_be_connected_again(void **state)
+{
+	struct other ending, good;
+
+	(void)state;
+	other_start(&ending, play_garbler);
+	other_start(&good, play_broker);
+	assert_int_equal(memtun_connect(good.memtun, ending.address), 0);
+	assert_int_equal(memtun_add(good.memtun, "it", NULL), -1);
+	assert_int_equal(memtun_fd(good.memtun), -1);
+	assert_int_equal(memtun_connect(good.memtun, "/nowhere/at/all"), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(memtun_connect(good.memtun, good.address), 0);
+	assert_int_equal(memtun_add(good.memtun, "it", NULL), 0);
+	assert_int_equal(memtun_delete(good.memtun, "it"), 0);
+	other_end(&ending);
+	other_end(&good);
+}
+
 static void a_broker_that_breaks_the_protocol_is_left(void **state)
 {
 	static void (*const plays[])(struct control_socket * socket) = {play_liar, play_garbler};
@@ -1147,6 +1166,7 @@ int main(void)
 		cmocka_unit_test(freeing_a_connection_answers_every_request),
 		cmocka_unit_test(connecting_fails_with_what_is_wrong),
 		cmocka_unit_test(connecting_again_is_possible_after_a_failure_only),
+		cmocka_unit_test(a_connection_that_has_ended_can_be_connected_again),
 		cmocka_unit_test(a_broker_that_breaks_the_protocol_is_left),
 		cmocka_unit_test(a_descriptor_that_was_not_asked_for_is_closed),
 		cmocka_unit_test(a_list_that_changed_while_it_was_made_is_known),
