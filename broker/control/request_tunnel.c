@@ -7,6 +7,7 @@
 
 #include "broker/control/control.h"
 #include "broker/control/request_parts.h"
+#include "broker/engine/program.h"
 #include "broker/tunnel/queue.h"
 #include "broker/tunnel/tunnel.h"
 #include "common/tunnel_name.h"
@@ -237,6 +238,19 @@ static struct queue *request_queue(struct session *session, struct fault *fault)
 	return queue;
 }
 
+/*
+ * Note the process for which the queue is attached, if the client names one of its user, as memtun
+ * wrap names the program that it acts for. A client whose own process is unknown here counts
+ * processes in another way.
+ */
+static void take_opener(struct queue *queue, const struct session *session)
+{
+	pid_t named = (pid_t)attribute_set_number(request_set(session), MEMTUN_A_PID);
+
+	if (named > 0 && session->pid && program_is_of(named, session->uid))
+		queue->opener = named;
+}
+
 enum request_result request_queue_attach(struct session *session, struct fault *fault)
 {
 	struct queue *queue = request_queue(session, fault);
@@ -244,6 +258,8 @@ enum request_result request_queue_attach(struct session *session, struct fault *
 
 	if (!queue)
 		return REQUEST_FAILED;
+	if (!queue->tunnel)
+		take_opener(queue, session);
 	tunnel = tunnel_attach(session->control->tunnels, request_set(session), session->uid, queue,
 			       fault);
 	if (!tunnel)

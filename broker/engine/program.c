@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/descriptor.h"
@@ -26,4 +27,13 @@ int program_name(pid_t pid, char name[PROGRAM_NAME_SIZE])
 	name[strcspn(name, "\n")] = '\0';
 	utf8_make_printable(name);
 	return name[0] ? 0 : -1;
+}
+
+bool program_is_of(pid_t pid, uid_t user)
+{
+	char path[sizeof("/proc/") + 3 * sizeof(pid_t)];
+	struct stat process;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	return stat(path, &process) == 0 && process.st_uid == user;
 }

@@ -6,6 +6,7 @@
 #ifndef MEMTUN_PROGRAM_H
 #define MEMTUN_PROGRAM_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Room for a name in /proc/PID/comm: 15 bytes (TASK_COMM_LEN), a newline and a NUL. */
@@ -16,5 +17,8 @@
  * are made text. -1 if there is no such process, if its name is empty, or if /proc hides it.
  */
 int program_name(pid_t pid, char name[PROGRAM_NAME_SIZE]);
+
+/* Is it a process of the user? A process that is not dumpable is taken for root's. */
+bool program_is_of(pid_t pid, uid_t user);
 
 #endif

@@ -134,6 +134,51 @@ static void a_queue_that_is_attached_belongs_to_the_process_that_opened_it(void 
 	client_close(&other);
 }
 
+/* Open and attach a queue for this process, and return its descriptor. */
+static int attached_for(struct client *client, const char *name, pid_t pid)
+{
+	struct answer opened, answer;
+	char options[64];
+
+	assert_int_equal(client_ask(client, &opened, MEMTUN_CMD_QUEUE_OPEN, ""), 0);
+	snprintf(options, sizeof(options), "name=%s,queue-id=%u,pid=%d", name,
+		 (unsigned int)attribute_set_number(&opened.message.set, MEMTUN_A_QUEUE_ID),
+		 (int)pid);
+	assert_int_equal(client_ask(client, &answer, MEMTUN_CMD_QUEUE_ATTACH, options), 0);
+	return opened.fd;
+}
+
+static void a_client_can_name_the_process_that_it_acts_for(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	pid_t ended = ended_process();
+	struct client other;
+	struct session *session;
+	char program[16];
+	int fds[4];
+
+	assert_int_equal(prctl(PR_GET_NAME, program), 0);
+	client_open_as(&other, fixture, ended);
+	session = LIST_FIRST(&fixture->broker->control->sessions);
+	session->uid = geteuid();
+	fds[0] = attached_for(&other, "a", getpid());
+	assert_opener(fixture, "a", getpid(), program);
+	/* A process that is none, and another user's. */
+	fds[1] = attached_for(&other, "b", INT32_MAX);
+	assert_opener(fixture, "b", ended, NULL);
+	session->uid = geteuid() + 1;
+	fds[2] = attached_for(&other, "c", getpid());
+	assert_opener(fixture, "c", ended, NULL);
+	/* A client from another PID namespace. */
+	session->uid = geteuid();
+	session->pid = 0;
+	fds[3] = attached_for(&other, "d", getpid());
+	assert_opener(fixture, "d", 0, NULL);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	client_close(&other);
+}
+
 static void a_peer_tells_the_process_that_has_its_end_open(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -189,6 +234,7 @@ int main(void)
 		WITH_BROKER(a_process_without_a_name_or_number_is_not_named),
 		WITH_BROKER(of_several_openers_the_last_one_that_is_left_is_told),
 		WITH_BROKER(a_queue_that_is_attached_belongs_to_the_process_that_opened_it),
+		WITH_BROKER(a_client_can_name_the_process_that_it_acts_for),
 		WITH_BROKER(a_peer_tells_the_process_that_has_its_end_open),
 		WITH_BROKER(the_event_of_an_open_tells_the_process),
 	};
