@@ -144,10 +144,10 @@ static void interface_has_changed(struct interfaces *interfaces, const struct in
 	netlink_notify(&answerer->netlink, interface, change, is_gone);
 }
 
-void answerer_init(struct answerer *answerer, struct memtun *memtun,
+void answerer_init(struct answerer *answerer, struct memtun *memtun, const char *socket,
 		   const struct tunnel_choice *choice)
 {
-	devices_init(&answerer->devices, memtun, choice);
+	devices_init(&answerer->devices, memtun, socket, choice);
 	netlink_sockets_init(&answerer->netlink, &answerer->devices.interfaces);
 	answerer->devices.interfaces.changed = interface_has_changed;
 }

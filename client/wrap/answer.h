@@ -21,8 +21,8 @@ struct answerer {
 	pid_t unreadable; /* the last process about which a message was printed */
 };
 
-/* Begin to answer calls. `memtun` and `choice` are borrowed. */
-void answerer_init(struct answerer *answerer, struct memtun *memtun,
+/* Begin to answer calls. All but the first are borrowed, as by devices_init(). */
+void answerer_init(struct answerer *answerer, struct memtun *memtun, const char *socket,
 		   const struct tunnel_choice *choice);
 void answerer_free(struct answerer *answerer);
 

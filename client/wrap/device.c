@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client/lib/broker_identity.h"
@@ -15,6 +16,7 @@
 #include "client/wrap/interface_broker.h"
 #include "client/wrap/interface_publish.h"
 #include "client/wrap/memory.h"
+#include "client/wrap/process.h"
 #include "client/wrap/tunnel_choice.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
@@ -87,6 +89,25 @@ static int refusal(struct devices *devices, const char *name, unsigned int flags
 	return interface && (interface->tun.flags ^ flags) & kind ? EINVAL : error;
 }
 
+/* Have the broker tell of the program, not of this process. */
+static int process_put(const struct device *device, struct memtun_options *options)
+{
+	return device->devices->tells_process
+		       ? memtun_options_set_number(options, "pid",
+						   (uint64_t)process_of(device->call->thread))
+		       : 0;
+}
+
+/* Does the broker's process have a number here? Then this process has one there. */
+static bool broker_has_number(const struct memtun *memtun)
+{
+	struct ucred broker = {0};
+	socklen_t size = sizeof(broker);
+
+	return getsockopt(memtun_fd(memtun), SOL_SOCKET, SO_PEERCRED, &broker, &size) == 0 &&
+	       broker.pid;
+}
+
 static int device_attach(struct tun_device *tun, char name[IFNAMSIZ], unsigned int flags)
 {
 	struct device *device = device_of(tun);
@@ -98,10 +119,14 @@ static int device_attach(struct tun_device *tun, char name[IFNAMSIZ], unsigned i
 
 	if (is_other_interface(name))
 		return failed(EINVAL);
+	if (!device->queue.id)
+		return failed(ENODEV);
 	options = tunnel_choice_options(devices->choice, name, flags);
 	/* The broker makes the interface with the tunnel, and tells of it by the tunnel's event. */
-	result = options && memtun_options_set_number(options, "interface-flags",
-						      interface_first_flags(flags)) == 0
+	result = options &&
+				 memtun_options_set_number(options, "interface-flags",
+							   interface_first_flags(flags)) == 0 &&
+				 process_put(device, options) == 0
 			 ? broker_queue_attach(&device->queue, name, flags, options, &attached)
 			 : -1;
 	if (result < 0)
@@ -192,15 +217,35 @@ static void interface_gone(struct interfaces *interfaces, struct interface *inte
 	}
 }
 
-void devices_init(struct devices *devices, struct memtun *memtun,
+/* Learn what is to be known of the broker. */
+static void broker_look(struct devices *devices)
+{
+	devices->interfaces.identity = broker_identity(devices->memtun);
+	devices->tells_process = broker_has_number(devices->memtun);
+}
+
+/* Another broker does not know the queues of the former one, and gives their numbers to others. */
+static void broker_renewed(struct interfaces *interfaces)
+{
+	struct devices *devices = container_of(interfaces, struct devices, interfaces);
+	struct device *device;
+
+	RB_FOREACH(device, device_tree, &devices->by_inode)
+		device->queue.id = 0;
+	broker_look(devices);
+}
+
+void devices_init(struct devices *devices, struct memtun *memtun, const char *socket,
 		  const struct tunnel_choice *choice)
 {
 	memset(devices, 0, sizeof(*devices));
 	devices->memtun = memtun;
 	devices->choice = choice;
 	devices->interfaces.memtun = memtun;
-	devices->interfaces.identity = broker_identity(memtun);
+	devices->interfaces.socket = socket;
 	devices->interfaces.gone = interface_gone;
+	devices->interfaces.renewed = broker_renewed;
+	broker_look(devices);
 	devices->sweep_at = SWEEP_MIN;
 	RB_INIT(&devices->by_inode);
 	LIST_INIT(&devices->interfaces.list);
@@ -230,8 +275,9 @@ static void devices_sweep(struct devices *devices)
 	RB_FOREACH_SAFE(device, device_tree, &devices->by_inode, next) {
 		/* The broker says EINVAL of a queue that it has, and that is attached to
 		 * nothing. */
-		if (!device->tun.interface && broker_queue_detach(&device->queue) < 0 &&
-		    errno != EINVAL)
+		if (!device->tun.interface &&
+		    (!device->queue.id ||
+		     (broker_queue_detach(&device->queue) < 0 && errno != EINVAL)))
 			device_free(device);
 	}
 	devices->sweep_at = devices->count * 2 > SWEEP_MIN ? devices->count * 2 : SWEEP_MIN;
@@ -245,6 +291,7 @@ int device_make(struct devices *devices, int flags)
 
 	if (!device)
 		return -1;
+	interface_broker_need(&devices->interfaces);
 	devices_sweep(devices);
 	device->tun.operations = &operations;
 	device->devices = devices;

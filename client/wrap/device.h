@@ -36,10 +36,13 @@ struct devices {
 	struct device_tree by_inode;
 	unsigned int count;
 	unsigned int sweep_at; /* look for closed devices when there are so many */
+	bool tells_process;    /* the broker knows processes by the same numbers */
 };
 
-/* Begin without devices. `memtun` and `choice` are borrowed. */
-void devices_init(struct devices *devices, struct memtun *memtun,
+/*
+ * Begin without devices. `memtun`, the `socket` to which it was connected, and `choice` are borrowed.
+ */
+void devices_init(struct devices *devices, struct memtun *memtun, const char *socket,
 		  const struct tunnel_choice *choice);
 void devices_free(struct devices *devices);
 

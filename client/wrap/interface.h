@@ -61,13 +61,18 @@ struct interface {
 };
 
 struct interfaces {
-	struct memtun *memtun; /* borrowed */
+	struct memtun *memtun; /* borrowed, as the next */
+	const char *socket;    /* for memtun_connect() */
 	uint64_t identity;     /* of the broker, for MAC addresses */
+	int64_t retry_at;      /* when to look for another broker, ns of CLOCK_MONOTONIC */
+	unsigned int renewals; /* how many other brokers were connected to */
 	LIST_HEAD(, interface) list;
 	bool is_watching;    /* the broker's events arrive */
 	bool is_lost;        /* some of them did not */
 	bool is_applying;    /* what changes is not to be published */
 	bool is_any_changed; /* some interface is */
+	/* Called after another broker was connected to, which knows nothing of the former one. */
+	void (*renewed)(struct interfaces *interfaces);
 	/* Called before an interface is freed, because its tunnel has gone. */
 	void (*gone)(struct interfaces *interfaces, struct interface *interface);
 	/*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/wrap/interface_broker.h"
 
+#include <err.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "client/lib/connection.h"
 #include "client/wrap/interface.h"
 #include "client/wrap/interface_record.h"
+#include "common/clock.h"
 #include "common/failed.h"
 
 /* ------------------------------------------------------------------------------ events */
@@ -113,22 +115,49 @@ int interface_broker_watch(struct interfaces *interfaces)
 	return list_all(interfaces);
 }
 
-void interface_broker_update(struct interfaces *interfaces)
+/* ------------------------------------------------------------------------------ the broker's end */
+
+/* The broker has ended, and its tunnels with it. */
+static void broker_ended(struct interfaces *interfaces)
 {
 	struct interface *interface, *next;
 
-	if (!interfaces->is_watching)
+	interfaces->is_watching = false;
+	interfaces->is_lost = false;
+	interfaces->is_any_changed = false;
+	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next)
+		interface_free(interface);
+	warnx("the broker has ended, and its tunnels with it; until one runs there again, opens of "
+	      "/dev/net/tun fail");
+}
+
+/* Connect to the broker that runs now, if one does. */
+static void broker_renew(struct interfaces *interfaces)
+{
+	interfaces->retry_at = clock_now() + CLOCK_SECOND;
+	if (memtun_connect(interfaces->memtun, interfaces->socket) < 0)
 		return;
-	if (memtun_dispatch(interfaces->memtun) < 0) {
-		/* The broker has ended, and its tunnels with it. */
-		interfaces->is_watching = false;
-		LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
-			if (!interface->is_here)
-				interface_free(interface);
-		}
-	} else if (interfaces->is_lost) {
+	interfaces->renewals++;
+	interfaces->renewed(interfaces);
+	if (interface_broker_watch(interfaces) < 0)
+		warnx("the interfaces of others are not seen: %s",
+		      memtun_error(interfaces->memtun));
+}
+
+void interface_broker_update(struct interfaces *interfaces)
+{
+	if (interfaces->is_watching && memtun_dispatch(interfaces->memtun) < 0)
+		broker_ended(interfaces);
+	else if (interfaces->is_watching && interfaces->is_lost)
 		list_all(interfaces);
-	}
+	if (memtun_fd(interfaces->memtun) < 0 && clock_now() >= interfaces->retry_at)
+		broker_renew(interfaces);
+}
+
+void interface_broker_need(struct interfaces *interfaces)
+{
+	interfaces->retry_at = 0;
+	interface_broker_update(interfaces);
 }
 
 /* ------------------------------------------------------------------------------ asking */

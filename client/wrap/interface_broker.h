@@ -17,8 +17,14 @@ struct interfaces;
 /* Learn which interfaces there are, and subscribe to their changes. -1 with errno. */
 int interface_broker_watch(struct interfaces *interfaces);
 
-/* Apply what has happened so far. */
+/*
+ * Apply what has happened so far. If the broker has ended, its interfaces go. If another one runs on
+ * its socket, connect to it; look for one once a second.
+ */
 void interface_broker_update(struct interfaces *interfaces);
+
+/* Do so, and look for another broker in any case. */
+void interface_broker_need(struct interfaces *interfaces);
 
 /* Ask the broker for the interface as it is now. -1 with errno: the tunnel has gone. */
 int interface_broker_show(struct interface *interface);

@@ -13,6 +13,7 @@
 #include "client/wrap/netlink_number.h"
 #include "client/wrap/netlink_socket.h"
 #include "client/wrap/network.h"
+#include "client/wrap/process.h"
 
 /* Return the first free number for a socket in the program; -1: there is none. */
 static int number_free(const struct netlink_sockets *sockets, pid_t thread)
@@ -25,28 +26,6 @@ static int number_free(const struct netlink_sockets *sockets, pid_t thread)
 			return errno == ENOENT ? number : -1;
 	}
 	return -1;
-}
-
-/* Return the process of a thread. */
-static pid_t process_of(pid_t thread)
-{
-	static const char key[] = "Tgid:";
-	char path[48], line[128];
-	pid_t process = thread;
-	FILE *status;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
-	status = fopen(path, "re");
-	if (!status)
-		return thread;
-	while (fgets(line, sizeof(line), status)) {
-		if (strncmp(line, key, strlen(key)) == 0) {
-			process = (pid_t)strtol(line + strlen(key), NULL, 10);
-			break;
-		}
-	}
-	fclose(status);
-	return process;
 }
 
 /*

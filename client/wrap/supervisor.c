@@ -33,6 +33,7 @@ struct supervisor {
 	int listener;  /* -1: none */
 	int signals;   /* a signalfd(2) of SIGCHLD */
 	int others;    /* an epoll(7) of all descriptors but the listener and the library's */
+	unsigned int renewals; /* the value of interfaces.renewals whose broker is in it */
 };
 
 static void tell(struct supervisor *supervisor, enum supervisor_news news, int value)
@@ -109,7 +110,8 @@ static int program_start(struct supervisor *supervisor)
 	}
 	supervisor->listener = descriptor_take(&way.launch.listener);
 	supervisor->program = way.launch.child;
-	answerer_init(&supervisor->answerer, supervisor->memtun, &supervisor->settings->choice);
+	answerer_init(&supervisor->answerer, supervisor->memtun, supervisor->settings->socket,
+		      &supervisor->settings->choice);
 	supervisor->answerer.trace = supervisor->settings->trace;
 	if (others_open(supervisor) < 0) {
 		launch_cancel(&way.launch);
@@ -260,11 +262,22 @@ static void front_serve(struct supervisor *supervisor, short events)
 		kill(supervisor->program, SIGKILL);
 }
 
-/* Apply the events that came during a request, of which poll(2) does not tell. */
+/*
+ * Apply the events that came during a request, of which poll(2) does not tell, and wait for those of
+ * the broker that was connected to since.
+ */
 static void events_apply(struct supervisor *supervisor)
 {
+	struct interfaces *interfaces = &supervisor->answerer.devices.interfaces;
+	struct epoll_event event = {.events = EPOLLIN};
+
 	if (events_are_queued(supervisor->memtun))
-		interface_broker_update(&supervisor->answerer.devices.interfaces);
+		interface_broker_update(interfaces);
+	if (supervisor->renewals == interfaces->renewals)
+		return;
+	supervisor->renewals = interfaces->renewals;
+	if (epoll_ctl(supervisor->others, EPOLL_CTL_ADD, memtun_fd(supervisor->memtun), &event) < 0)
+		warn("the interfaces of others are seen late");
 }
 
 /*

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2086,SC3045 # words are meant
+# shellcheck disable=SC2016,SC2086,SC3045 # words in quotes are for another shell
 # Two memtun wrap on one broker: each sees the interfaces of the other, and memtun sees both. A
 # wrapped TUN on an Ethernet bridge answers for the address that its program has set.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
@@ -40,6 +40,9 @@ has "$output" "interface-address 10.0.0.9/24"
 has "$output" "interface-flags up+pointopoint+running"
 ! grep '^interface' "$scratch/output" | grep -q '.\{81\}' || fail "a line is longer than 80 columns"
 ok "memtun show tells addresses and flags"
+
+has "$(memtun -j show shared0)" '"program": "python'
+ok "and the program that has it open, not the supervisor"
 
 # --- the bridge ---
 
@@ -130,8 +133,48 @@ fi
 # --- the end ---
 
 exec 5>&- 6<&-
-# shellcheck disable=SC2016 # the shell expands it
 turns_until sh -c '[ "$(memtun -j show)" = "[]" ]'
 run interface look
 is "$output" "" "what is left"
 ok "the interfaces go with their tunnels"
+
+# --- another broker ---
+
+(cd "$scratch/home" && exec $as_user memtun wrap -- sh -c 'while read -r command; do
+	eval "$command"
+done') <"$scratch/commands" >"$scratch/names" 2>"$scratch/wrap-errors" &
+started="$started $!"
+exec 5>"$scratch/commands" 6<"$scratch/names"
+hold="'${PYTHON:-python3}' '$scratch/wrap_interface.py' hold 10.0.2.1 2>'$scratch/home/refused' \
+</dev/null || echo failed"
+hold=$(echo "$hold" | tr -d '\n')
+# answer_is COMMAND LINE: the line is what the wrapped shell prints for the command.
+answer_is() {
+	echo "$1" >&5
+	read -r names <&6
+	is "$names" "$2" "what the wrapped program prints"
+}
+answer_is "$hold" "shared0 10.0.2.1"
+kill "$broker"
+wait "$broker"
+answer_is "$hold" failed
+has "$(cat "$scratch/home/refused")" "No such device"
+turns_until grep -q "the broker has ended" "$scratch/wrap-errors"
+user_broker_start
+answer_is "$hold" "shared0 10.0.2.1"
+is "$(grep -c . "$scratch/wrap-errors")" 1 "the number of messages"
+if [ "$(word_size "$scratch/bin/wrap-program")" = 02 ] && command -v ip >/dev/null; then
+	echo "stdbuf -oL ip -o monitor link | head -n 1" >&5
+	(
+		while :; do
+			wrapped -- sh -c "$hold"
+		done
+	) >/dev/null 2>&1 5>&- 6<&- &
+	changes=$!
+	read -r told <&6
+	kill "$changes"
+	wait "$changes" 2>/dev/null
+	has "$told" ": shared0: <"
+fi
+exec 5>&- 6<&-
+ok "wrap says that the broker has ended, connects to the next one, and hears of its changes"

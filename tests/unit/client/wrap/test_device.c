@@ -37,7 +37,7 @@ static int set_up(void **state)
 	static struct fixture fixture;
 
 	fixture.world = io_world_new(IO_BROKER);
-	devices_init(&fixture.devices, fixture.world->memtun, &no_choice);
+	devices_init(&fixture.devices, fixture.world->memtun, NULL, &no_choice);
 	*state = &fixture;
 	return 0;
 }
