@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The Python package in client/python against a real memtund, and against one that the test plays."""
+"""The Python package in client/python with a real memtund, and with one that the test plays."""
 from python_case import PACKAGE, SECONDS, TOP, Case
 
 import asyncio
@@ -87,7 +87,7 @@ class Numbers(Case):
 
     def test_the_attributes_are_those_of_the_table(self):
         types = {"U32": "u32", "U64": "u64", "FLAG": "flag", "TEXT": "text", "NAME": "text",
-                 "WORD": "word"}
+                 "WORD": "word", "LIST": "text", "BITS": "bits"}
         entry = r'\[MEMTUN_A_(\w+)\] =\s*(?:(\w+)\(|\{\.word =)\s*"([^"]+)"' \
                 r'(?:,\s*\.type = ATTRIBUTE_(\w+))?'
         found = {word: (self.header[f"A_{name}"], types.get(kind or written))
@@ -100,7 +100,8 @@ class Numbers(Case):
                  re.findall(r"(\w+)_words\[\] = \{([^}]*)\}", self.table)}
         for word, attribute in _protocol.ATTRIBUTES.items():
             if attribute.words:
-                self.assertEqual(list(attribute.words), lists[word][:len(attribute.words)])
+                name = {"interface-flags": "interface_flag"}.get(word, word)
+                self.assertEqual(list(attribute.words), lists[name][:len(attribute.words)])
 
 
 class PrivateBroker(Case):
@@ -215,7 +216,8 @@ class Connecting(Case):
             with client:
                 for answer in answers:
                     request = client.recv(32768)
-                    client.send(answer if isinstance(answer, bytes) else answer(request))
+                    for record in [answer] if isinstance(answer, bytes) else answer(request):
+                        client.send(record)
                 client.recv(32768)
                 client.recv(32768)
 
@@ -226,7 +228,23 @@ class Connecting(Case):
 
     @staticmethod
     def hello(request):
-        return _protocol.build(0x10, 0, _protocol.HEADER.unpack(request[:16])[3], b"")
+        return [_protocol.build(0x10, 0, _protocol.HEADER.unpack(request[:16])[3], b"")]
+
+    @staticmethod
+    def event_and_acknowledgement(request):
+        sequence = _protocol.HEADER.unpack(request[:16])[3]
+        return [_protocol.build(0x1c, 0, 0, _protocol.encode({"event": "added", "name": "early"})),
+                _protocol.build(2, 0, sequence, struct.pack("=i", 0) + request[:16])]
+
+    def test_an_event_may_come_before_an_answer(self):
+        path = self.play(self.hello, self.event_and_acknowledgement)
+        with memtun.Watch(path, SECONDS) as events:
+            self.assertEqual(events.next().name, "early")
+
+    def test_an_answer_to_another_request_is_an_error(self):
+        with self.assertRaises(memtun.Error) as caught:
+            memtun.connect(self.play(_protocol.build(0x10, 0, 77, b"")), reply_timeout=SECONDS)
+        self.assertEqual(caught.exception.errno, errno.EBADMSG)
 
     def test_a_broker_that_does_not_answer_is_a_timeout(self):
         b = self.use(memtun.connect(self.play(self.hello), reply_timeout=0.05))
@@ -293,7 +311,7 @@ class Requests(Case):
 
     def test_records_have_the_keys_and_values_of_the_json(self):
         b = self.broker
-        b.add("a", bridge="lab", mode="tun", address=["10.0.0.1/24", "fd00::1"], queue=7)
+        b.add("a", bridge="lab", mode="tun", address=["10.0.0.1/24", "fd00::1"], queue=7, vlan=9)
         b.add("peer-a", peer="peer-b")
         output = subprocess.run(["memtun", "-js", "show", "a"], env=b.environment, check=True,
                                 stdout=subprocess.PIPE, text=True).stdout
@@ -330,8 +348,11 @@ class Requests(Case):
 
     def test_uplinks_are_made_changed_shown_and_deleted(self):
         uplinks = self.broker.uplinks
-        path = os.path.join(self.directory(), "socket")
-        made = uplinks.add("out", bridge="lab", type="stream", path=path)
+        path = os.path.join(os.getcwd(), "absent")
+        self.assertEqual(uplinks.add("abstract", bridge="lab", type="stream", path="@no").path,
+                         "@no")
+        uplinks.delete("abstract")
+        made = uplinks.add("out", bridge="lab", type="stream", path="absent")
         self.assertEqual((made.state, made.path, bool(made.reason)), ("down", path, True))
         uplinks.set("out", mtu=1400, nobridge=True)
         shown = uplinks.show("out", statistics=True)
@@ -363,6 +384,27 @@ class Requests(Case):
         self.broker.wait("given", "down", timeout=SECONDS)
         with self.assertRaises(TypeError):
             self.broker.uplinks.add("given", bridge="lab", type="fd", pid=1)
+
+    def test_an_interface_of_the_own_namespace_becomes_an_uplink(self):
+        unshare = ["unshare", "-Urn"] if os.geteuid() else ["unshare", "-n"]
+        if subprocess.run([*unshare, "test", "-w", "/dev/net/tun"], check=False,
+                          stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no network namespaces here (unshare), or no /dev/net/tun")
+        done = subprocess.run(
+            [*unshare, "memtund", "--", sys.executable, "-c", "import memtun, socket\n"
+             "with memtun.connect() as b:\n"
+             "    for name, device, mode in ('u', 'tap7', None), ('tun8', None, 'tun'):\n"
+             "        made = b.uplinks.add(name, bridge='lab', type='device', device=device,\n"
+             "                             mode=mode)\n"
+             "        print(made.device, made.mode, made.state)\n"
+             "    print(sorted(name for _, name in socket.if_nameindex() if name != 'lo'))\n"
+             "    try:\n"
+             "        b.uplinks.add('tun9', bridge='lab', type='device', device='lo')\n"
+             "    except memtun.Error as error:\n"
+             "        print(error.strerror)\n"],
+            stdout=subprocess.PIPE, text=True, check=True)
+        self.assertEqual(done.stdout, "tap7 tap up\ntun8 tun up\n['tap7', 'tun8']\n"
+                         "cannot open the tap interface 'lo': Invalid argument\n")
 
     def test_sessions_are_shown_and_ended(self):
         with memtun.connect(self.broker.address) as other:

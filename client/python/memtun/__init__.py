@@ -9,23 +9,26 @@ protocol, memtun-protocol(7), and starts a private one on request:
 ...     print(other.recv()[14:])
 b'hello'
 
-memtun.connect() connects to a broker that runs. memtun.process starts programs that inherit tunnels,
-memtun.scapy is a socket for Scapy, and memtun.pytest_plugin has fixtures for pytest. What is imported
-from here is loaded when it is first used.
+memtun.connect() connects to a broker that runs. memtun.process starts programs that inherit
+tunnels, memtun.scapy is a socket for Scapy, and memtun.pytest_plugin has fixtures for pytest. What
+is imported from here is loaded when it is first used.
 """
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from ._broker import Bridges, Broker, Sessions, Uplinks, broker, connect
+    from ._bridges import Bridges
+    from ._broker import Broker, broker, connect
     from ._capture import Capture, Expectation
     from ._errors import (BusyError, DroppedError, Error, NoBrokerError, NotFoundError,
                           NotPermittedError, ReplyTimeoutError)
     from ._expect import FilterExpectation
     from ._inject import Injector
     from ._pcapng import PcapngWriter
-    from ._protocol import Captured, Injected, Record
+    from ._record import Captured, Injected, Record
+    from ._sessions import Sessions
     from ._tunnel import Tunnel
+    from ._uplinks import Uplinks
     from ._watch import Watch
 
 __all__ = [
@@ -38,15 +41,18 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
-    "_broker": "Bridges Broker Sessions Uplinks broker connect",
+    "_bridges": "Bridges",
+    "_broker": "Broker broker connect",
     "_capture": "Capture Expectation",
     "_errors": "BusyError DroppedError Error NoBrokerError NotFoundError NotPermittedError "
                "ReplyTimeoutError",
     "_expect": "FilterExpectation",
     "_inject": "Injector",
     "_pcapng": "PcapngWriter",
-    "_protocol": "Captured Injected Record",
+    "_record": "Captured Injected Record",
+    "_sessions": "Sessions",
     "_tunnel": "Tunnel",
+    "_uplinks": "Uplinks",
     "_watch": "Watch",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

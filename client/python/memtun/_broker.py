@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A broker: tunnels, captures and injectors, and the bridges, uplinks and sessions beside them.
+"""A broker: its tunnels, captures, injectors and events, and how to start or find one.
 
 The keyword options are the keys of memtun(1), with ``_`` for ``-``; None is an option that isn't
 given. Addresses may be a list.
@@ -7,156 +7,26 @@ given. Addresses may be a list.
 import errno
 import os
 import select
-import socket
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _inject, _private, _protocol
+from ._bridges import Bridges
 from ._capture import Capture, Expectation, Match
-from ._connection import Connection, Reply
+from ._connection import Connection, Reply, records
 from ._descriptor import wait_ready
 from ._errors import NotFoundError, make_error
 from ._expect import FilterExpectation
 from ._inject import Injector
-from ._protocol import Command, Frames, Injected, Record
+from ._protocol import Addresses, Command, Frames, bridge_option
+from ._record import Injected, Record
+from ._sessions import Sessions
 from ._tunnel import Tunnel
+from ._uplinks import Uplinks
 from ._watch import Watch
 
-#: One address, or several.
-Addresses = Union[None, str, Sequence[object]]
 #: Seconds between two looks whether a tunnel is drained: there is no event for it.
 _DRAINED_INTERVAL = 0.01
-
-
-class Bridges:
-    """The bridges of a broker: ``broker.bridges``.
-
-    >>> with broker() as b:
-    ...     b.bridges.add("lab", hub=True)
-    ...     b.bridges.show("lab").hub
-    True
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, name: str, *, hub: Optional[bool] = None,
-            loop_guard: Optional[bool] = None) -> None:
-        """Make a bridge that stays until it is deleted."""
-        self._connection.request(Command.BRIDGE_ADD,
-                                 {"name": name, "hub": hub, "loop_guard": loop_guard})
-
-    def show(self, name: str) -> Record:
-        """Return the record of one bridge."""
-        return self._connection.request(Command.BRIDGE_SHOW, {"name": name})[0].record
-
-    def list(self) -> List[Record]:
-        """Return the records of all bridges."""
-        return _records(self._connection.request(Command.BRIDGE_SHOW, {}, dump=True))
-
-    def addresses(self, name: str) -> List[Record]:
-        """Return what the bridge has learned: address, name of the port, vlan and age."""
-        return _records(self._connection.request(Command.ADDRESS_SHOW, {"bridge": name},
-                                                 dump=True))
-
-    def delete(self, name: str) -> None:
-        """Delete a bridge. Its ports stay, without a bridge."""
-        self._connection.request(Command.BRIDGE_DELETE, {"name": name})
-
-
-class Uplinks:
-    """The uplinks of a broker: ``broker.uplinks``. memtun-tunnels(7) describes their types.
-
-    >>> with broker() as b:
-    ...     b.uplinks.add("lan", bridge="lab", type="mcast", group="230.0.0.1", port=5558).state
-    'up'
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, name: str, *, bridge: str, type: str, fd: Any = None,
-            pid: Optional[int] = None, until: Any = None, mode: Optional[str] = None,
-            pi: Optional[bool] = None, mtu: Optional[int] = None, queue: Optional[int] = None,
-            overflow: Optional[str] = None, address: Addresses = None, gateway: Addresses = None,
-            device: Optional[str] = None, path: Union[None, str, "os.PathLike[str]"] = None,
-            group: Optional[str] = None, port: Optional[int] = None,
-            ifaddr: Optional[str] = None, ttl: Optional[int] = None, loop: Optional[bool] = None,
-            local: Optional[str] = None, remote: Union[None, str, "os.PathLike[str]"] = None,
-            vni: Optional[int] = None) -> Record:
-        """Make an uplink, and return its record.
-
-        For the types ``fd`` and ``device``, ``fd`` is the descriptor or an object with fileno(),
-        and stays open. ``pid`` is a process, or ``until`` a descriptor, whose end deletes the
-        uplink. Paths become absolute, as the broker has another working directory.
-        """
-        options = {
-            "name": name, "bridge": bridge, "type": type, "mode": mode, "pi": pi, "mtu": mtu,
-            "queue": queue, "overflow": overflow, "address": address, "gateway": gateway,
-            "device": device, "path": _absolute(path), "group": group, "port": port,
-            "ifaddr": ifaddr, "ttl": ttl, "loop": loop, "local": local,
-            "remote": _absolute(remote) if type == "dgram" else remote, "vni": vni,
-        }
-        if fd is None and pid is None and until is None:
-            return self._connection.request(Command.UPLINK_ADD, options)[0].record
-        process = -1
-        try:
-            descriptors = [_number_of(fd)]
-            if until is not None:
-                descriptors.append(_number_of(until))
-            elif pid is not None:
-                process = os.pidfd_open(pid)
-                descriptors.append(process)
-            options["hand_in"] = self._hand_in(descriptors)
-            return self._connection.request(Command.UPLINK_ADD, options)[0].record
-        finally:
-            if process >= 0:
-                os.close(process)
-
-    def _hand_in(self, descriptors: List[int]) -> Any:
-        """Give copies of the descriptors to the broker, and return the id of the hand-in."""
-        reply = self._connection.request(Command.HAND_IN, {})[0]
-        with socket.socket(fileno=reply.fd) as channel:
-            socket.send_fds(channel, [bytes([len(descriptors)])], descriptors)
-        return reply.record.hand_in
-
-    def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
-            mtu: Optional[int] = None, queue: Optional[int] = None,
-            overflow: Optional[str] = None, address: Addresses = None,
-            gateway: Addresses = None) -> None:
-        """Change an uplink in use."""
-        self._connection.request(Command.UPLINK_SET, {
-            "name": name, "bridge": _bridge(bridge, nobridge), "mtu": mtu, "queue": queue,
-            "overflow": overflow, "address": address, "gateway": gateway})
-
-    def show(self, name: str, statistics: bool = False) -> Record:
-        """Return the record of one uplink, with counters if ``statistics``."""
-        return self._connection.request(Command.UPLINK_SHOW,
-                                        {"name": name, "statistics": statistics})[0].record
-
-    def list(self, statistics: bool = False) -> List[Record]:
-        """Return the records of all uplinks."""
-        return _records(self._connection.request(Command.UPLINK_SHOW,
-                                                 {"statistics": statistics}, dump=True))
-
-    def delete(self, name: str) -> None:
-        """Delete an uplink."""
-        self._connection.request(Command.UPLINK_DELETE, {"name": name})
-
-
-class Sessions:
-    """The clients of a broker: ``broker.sessions``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def list(self) -> List[Record]:
-        """Return the record of each client that is connected, or has a capture or an injector."""
-        return _records(self._connection.request(Command.SESSION_SHOW, {}, dump=True))
-
-    def delete(self, id: int) -> None:
-        """Disconnect a client, and end its captures and injectors."""
-        self._connection.request(Command.SESSION_DELETE, {"id": id})
 
 
 class Broker:
@@ -218,7 +88,7 @@ class Broker:
 
     def open(self, name: str = "tap%d", *, mode: Optional[str] = None,
              bridge: Optional[str] = None, peer: Optional[str] = None,
-             socket: Optional[str] = None, mtu: Optional[int] = None,
+             socket: Optional[str] = None, vlan: Optional[int] = None, mtu: Optional[int] = None,
              queue: Optional[int] = None, overflow: Optional[str] = None,
              address: Addresses = None, gateway: Addresses = None, pi: Optional[bool] = None,
              vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
@@ -231,14 +101,15 @@ class Broker:
         """
         reply = self._connection.request(Command.QUEUE_OPEN, {
             "name": name, "mode": mode, "bridge": bridge, "peer": peer, "socket": socket,
-            "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
+            "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
             "exclusive": exclusive, "persistent": persistent})[0]
         return Tunnel(reply.fd, reply.record, self.address)
 
     def add(self, name: str, *, mode: Optional[str] = None, bridge: Optional[str] = None,
-            peer: Optional[str] = None, socket: Optional[str] = None, mtu: Optional[int] = None,
+            peer: Optional[str] = None, socket: Optional[str] = None,
+            vlan: Optional[int] = None, mtu: Optional[int] = None,
             queue: Optional[int] = None, overflow: Optional[str] = None,
             address: Addresses = None, gateway: Addresses = None, pi: Optional[bool] = None,
             vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
@@ -250,19 +121,20 @@ class Broker:
         """
         return self._connection.request(Command.TUNNEL_ADD, {
             "name": name, "mode": mode, "bridge": bridge, "peer": peer, "socket": socket,
-            "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
+            "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
             "count": count if count != 1 else None})[-1].record
 
     def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
-            mtu: Optional[int] = None, queue: Optional[int] = None,
+            vlan: Optional[int] = None, mtu: Optional[int] = None, queue: Optional[int] = None,
             overflow: Optional[str] = None, address: Addresses = None,
             gateway: Addresses = None, offload: Optional[int] = None,
             vnet_hdr_size: Optional[int] = None, persistent: Optional[bool] = None) -> None:
         """Change a tunnel in use. ``nobridge`` takes it off its bridge."""
         self._connection.request(Command.TUNNEL_SET, {
-            "name": name, "bridge": _bridge(bridge, nobridge), "mtu": mtu, "queue": queue,
+            "name": name, "bridge": bridge_option(bridge, nobridge), "vlan": vlan,
+            "mtu": mtu, "queue": queue,
             "overflow": overflow, "address": address, "gateway": gateway, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "persistent": persistent})
 
@@ -280,7 +152,7 @@ class Broker:
         't2'
         ['t0', 't1', 't2']
         """
-        return _records(self._connection.request(Command.TUNNEL_SHOW,
+        return records(self._connection.request(Command.TUNNEL_SHOW,
                                                  {"statistics": statistics}, dump=True))
 
     def delete(self, name: str) -> None:
@@ -428,28 +300,6 @@ class Broker:
         return None, True
 
 
-def _records(replies: List[Reply]) -> List[Record]:
-    return [reply.record for reply in replies]
-
-
-def _bridge(bridge: Optional[str], nobridge: bool) -> Optional[str]:
-    """Return the option bridge, which is empty for no bridge."""
-    if bridge is not None and nobridge:
-        raise TypeError("bridge or nobridge, not both")
-    return "" if nobridge else bridge
-
-
-def _absolute(path: Union[None, str, "os.PathLike[str]"]) -> Optional[str]:
-    return None if path is None else os.path.abspath(path)
-
-
-def _number_of(descriptor: Any) -> int:
-    """Return a descriptor's number."""
-    if descriptor is None:
-        raise TypeError("an uplink with pid or until needs fd")
-    return descriptor if isinstance(descriptor, int) else int(descriptor.fileno())
-
-
 def connect(address: Optional[str] = None, *, reply_timeout: Optional[float] = 10) -> Broker:
     """Connect to the broker at the address, or find one as memtun(1) does.
 
@@ -463,8 +313,8 @@ def broker(*, program: str = "memtund", kernel: bool = False, log_level: Optiona
            handoff: Sequence[str] = (), reply_timeout: Optional[float] = 10) -> Broker:
     """Start a private broker and connect to it. It ends with this process, whatever ends that.
 
-    ``kernel``, ``log_level`` and ``handoff`` are the options of memtund(1), which is ``program`` and
-    is searched for in PATH. It writes to standard error.
+    ``kernel``, ``log_level`` and ``handoff`` are the options of memtund(1), which is ``program``
+    and is searched for in PATH. It writes to standard error.
     """
     options = ["--kernel"] if kernel else []
     if log_level is not None:

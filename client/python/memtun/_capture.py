@@ -5,7 +5,8 @@ import time
 from typing import AsyncIterator, Callable, Iterator, List, Optional
 
 from ._descriptor import Descriptor, until_ready
-from ._protocol import CAPTURE_HEADER, FRAME_MAX, Captured, parse_captured
+from ._protocol import CAPTURE_HEADER, FRAME_MAX
+from ._record import Captured, parse_captured
 
 Match = Callable[[bytes], object]
 
@@ -89,8 +90,8 @@ class Expectation:
     def wait(self, timeout: Optional[float] = None) -> bytes:
         """Return the next frame that matches.
 
-        Raise TimeoutError after ``timeout`` seconds, or LookupError after ``limit`` frames or at the
-        end of the tunnel.
+        Raise TimeoutError after ``timeout`` seconds, or LookupError after ``limit`` frames or at
+        the end of the tunnel.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:

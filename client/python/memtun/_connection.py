@@ -14,7 +14,8 @@ from typing import Any, Deque, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import _protocol, _users
 from ._errors import Error, NoBrokerError, make_error
-from ._protocol import Command, Message, Record
+from ._protocol import Command, Message
+from ._record import Record
 
 #: One descriptor of SCM_RIGHTS.
 _FD = struct.Struct("=i")
@@ -200,3 +201,8 @@ def _close_all(replies: List[Reply]) -> None:
     for reply in replies:
         if reply.fd >= 0:
             os.close(reply.fd)
+
+
+def records(replies: List[Reply]) -> List[Record]:
+    """Return the records of an answer that has no descriptors."""
+    return [reply.record for reply in replies]

@@ -130,7 +130,7 @@ class Descriptor:
 
 
 def wait_ready(fd: int, events: int, deadline: Optional[float]) -> bool:
-    """Wait until the descriptor is ready. Return False once time.monotonic() reaches the deadline."""
+    """Wait until the descriptor is ready; return False once time.monotonic() is at the deadline."""
     poll = select.poll()
     poll.register(fd, events)
     if deadline is None:

@@ -8,7 +8,7 @@ from typing import Dict
 from . import _protocol
 from ._descriptor import Descriptor
 from ._errors import DroppedError
-from ._protocol import Injected
+from ._record import Injected
 
 #: The errno that says the same as the reason of a drop.
 _ERRORS: Dict[str, int] = {

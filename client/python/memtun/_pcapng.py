@@ -3,7 +3,7 @@
 import struct
 from typing import IO, Callable, Dict, Tuple
 
-from ._protocol import Captured
+from ._record import Captured
 
 #: Block types, and options, of draft-ietf-opsawg-pcapng.
 _SECTION, _INTERFACE, _PACKET = 0x0a0d0d0a, 1, 6

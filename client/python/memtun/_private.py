@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A private memtund, which ends with this process, whatever ends it.
 
-memtund runs a command and ends with it. Here the command is cat, which reads a pipe. Only this process
-has the pipe's other end, so the kernel closes it when this process ends, also by SIGKILL; cat reads
-the end of file, and memtund ends.
+memtund runs a command and ends with it. Here the command is cat, which reads a pipe. Only this
+process has the pipe's other end, so the kernel closes it when this process ends, also by SIGKILL;
+cat reads the end of file, and memtund ends.
 """
 import errno
 import os

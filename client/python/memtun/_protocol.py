@@ -7,7 +7,7 @@ Python, a ``-`` of such a word is a ``_``.
 import enum
 import os
 import struct
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 #: The largest record in either direction, in bytes.
 RECORD_MAX = 32768
@@ -61,10 +61,10 @@ class Command(enum.IntEnum):
 
 
 class Attribute(NamedTuple):
-    """The number and the type of an attribute; with words, the value 1 is the first of them."""
+    """The number and the type of an attribute. Words are the values from 1, or the bits from 0."""
 
     number: int
-    type: str  # u32, u64, flag, text or word
+    type: str  # u32, u64, flag, text, word or bits
     words: Tuple[str, ...] = ()
 
 
@@ -135,6 +135,15 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "hand-in": Attribute(50, "u32"),
     "offload": Attribute(51, "u32"),
     "vnet_hdr_size": Attribute(52, "u32"),
+    "interface-flags": Attribute(57, "bits", tuple(
+        "up broadcast debug loopback pointopoint notrailers running noarp promisc allmulti master "
+        "slave multicast portsel automedia dynamic lower_up dormant echo".split())),
+    "interface-txqlen": Attribute(58, "u32"),
+    "interface-mac": Attribute(59, "text"),
+    "interface-address": Attribute(60, "text"),
+    "interface-route": Attribute(61, "text"),
+    "interface-neighbour": Attribute(62, "text"),
+    "interface-carrier": Attribute(63, "flag"),
     **{word: Attribute(number, "u64") for number, word in enumerate(COUNTERS, 64)},
     "mac": Attribute(86, "text"),
     "vlan": Attribute(87, "u32"),
@@ -152,6 +161,8 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "changed": Attribute(99, "text"),
     "life": _word(100, "process pipe socket"),
     "hand-ins": Attribute(101, "u32"),
+    "interface-index": Attribute(110, "u32"),
+    "former-name": Attribute(111, "text"),
 }
 
 _BY_NUMBER = {attribute.number: word for word, attribute in ATTRIBUTES.items()}
@@ -160,6 +171,8 @@ WORDS = {word.replace("-", "_"): word for word in ATTRIBUTES}
 
 #: What the value of an attribute is in Python.
 Value = Union[int, str]
+#: One address, or several.
+Addresses = Union[None, str, Sequence[object]]
 
 
 def _number(word: str, value: Any) -> int:
@@ -172,7 +185,7 @@ def _number(word: str, value: Any) -> int:
 
 
 def _text(word: str, value: Any) -> bytes:
-    """Return a string with its 0 byte; of a list, such as addresses, the parts joined with ``+``."""
+    """Return a string with its 0 byte; of a list, such as addresses, the parts with ``+``."""
     if isinstance(value, (list, tuple)):
         value = "+".join(str(part) for part in value)
     data = os.fsencode(value) if isinstance(value, (str, os.PathLike)) else str(value).encode()
@@ -216,6 +229,13 @@ def encode(options: Mapping[str, Any]) -> bytes:
     return data
 
 
+def bridge_option(bridge: Optional[str], nobridge: bool) -> Optional[str]:
+    """Return the option bridge, which is empty for no bridge."""
+    if bridge is not None and nobridge:
+        raise TypeError("bridge or nobridge, not both")
+    return "" if nobridge else bridge
+
+
 def build(kind: int, flags: int, sequence: int, attributes: bytes) -> bytes:
     """Return one record."""
     return HEADER.pack(HEADER.size + len(attributes), kind, flags, sequence, 0) + attributes
@@ -241,6 +261,9 @@ def _value(attribute: Attribute, data: bytes) -> Value:
         return bool(number)
     if attribute.type == "word" and 1 <= number <= len(attribute.words):
         return attribute.words[number - 1]
+    if attribute.type == "bits":
+        return "+".join(word for bit, word in enumerate(attribute.words)
+                        if number >> bit & 1) or "none"
     return number
 
 
@@ -256,7 +279,7 @@ class Message(NamedTuple):
 
 
 def parse(record: bytes) -> Message:
-    """Read a record. Raise ValueError if it is malformed. Attributes that are unknown are ignored."""
+    """Read a record, without the attributes that are unknown. Raise ValueError if malformed."""
     if len(record) < HEADER.size:
         raise ValueError(f"the record has only {len(record)} bytes")
     length, kind, flags, sequence, _ = HEADER.unpack_from(record)
@@ -275,92 +298,6 @@ def parse(record: bytes) -> Message:
         if word is not None:
             values[word] = _value(ATTRIBUTES[word], data)
     return Message(kind, flags, sequence, values, 0, "")
-
-
-class Record(Mapping[str, Value]):
-    """What the broker tells of an object: a mapping whose keys are those of memtun's JSON.
-
-    Each key is also an attribute, with ``_`` for ``-``. An attribute that this object doesn't have
-    is None.
-
-    >>> record = Record({"name": "a", "state": "open", "from-client-frames": 2})
-    >>> record["state"], record.from_client_frames, record.bridge
-    ('open', 2, None)
-    """
-
-    __slots__ = ("_values",)
-
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = dict(values)
-
-    def __getitem__(self, key: str) -> Value:
-        return self._values[key]
-
-    def __iter__(self) -> Any:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getattr__(self, name: str) -> Any:
-        word = WORDS.get(name)
-        if word is None:
-            raise AttributeError(f"a record has no attribute {name!r}")
-        return self._values.get(word)
-
-    def __dir__(self) -> List[str]:
-        return [*super().__dir__(), *(word.replace("-", "_") for word in self._values)]
-
-    def __repr__(self) -> str:
-        return f"Record({self._values!r})"
-
-    @property
-    def drops(self) -> Dict[str, int]:
-        """The reasons for which frames were dropped, with their numbers; needs ``statistics``.
-
-        >>> Record({"to-client-dropped-mtu": 3, "to-client-dropped-full": 0}).drops
-        {'to-client-dropped-mtu': 3}
-        """
-        return {word: value for word, value in self._values.items()
-                if "-dropped-" in word and isinstance(value, int) and value}
-
-
-class Captured(NamedTuple):
-    """One frame of a capture."""
-
-    frame: bytes
-    time: int  # nanoseconds of CLOCK_REALTIME
-    missed: int  # frames so far that the reader was too slow for
-    port: int  # the id of the tunnel or uplink
-    direction: str  # from-client or to-client
-    mode: str  # tun or tap
-
-
-def parse_captured(data: bytes) -> Captured:
-    """Read a record of a capture."""
-    time, missed, port, direction, mode = CAPTURE_HEADER.unpack_from(data)
-    return Captured(data[CAPTURE_HEADER.size:], time, missed, port,
-                    ATTRIBUTES["direction"].words[direction - 1],
-                    ATTRIBUTES["mode"].words[mode - 1])
-
-
-class Injected(NamedTuple):
-    """What became of injected frames. A frame that the broker cut counts with each of its pieces."""
-
-    frames: int
-    dropped_no_client: int
-    dropped_mtu: int
-    dropped_not_ip: int
-    dropped_needs_segmentation: int
-    dropped_refused: int
-    offered: int
-
-    @property
-    def drops(self) -> Dict[str, int]:
-        """The reasons for which frames were dropped at once, with their numbers."""
-        return {name[len("dropped_"):].replace("_", "-"): value
-                for name, value in self._asdict().items()
-                if name.startswith("dropped_") and value}
 
 
 Frames = Union[bytes, bytearray, memoryview, Iterable[bytes]]

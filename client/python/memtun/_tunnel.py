@@ -5,7 +5,8 @@ import struct
 from typing import AsyncIterator, Iterator
 
 from ._descriptor import Descriptor, until_ready
-from ._protocol import FRAME_MAX, HEADERS_MAX, Record
+from ._protocol import FRAME_MAX, HEADERS_MAX
+from ._record import Record
 
 #: Before each frame on a stream socket: its length, big-endian.
 _LENGTH = struct.Struct("!I")

@@ -6,7 +6,8 @@ from typing import AsyncIterator, Iterator, Optional
 
 from ._connection import Connection
 from ._descriptor import until_ready, wait_ready
-from ._protocol import ERROR, Command, Message, Record
+from ._protocol import ERROR, Command, Message
+from ._record import Record
 
 #: The event that says that this program was too slow and lost events.
 _LOST = Record({"event": "lost"})

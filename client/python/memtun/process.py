@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Programs that inherit tunnels, as those of ``memtun exec``.
 
-The program finds the number of each descriptor in MEMTUN_FD_NAME, and ``{NAME}`` in its arguments is
-replaced by it. It finds the broker by MEMTUN_SOCKET. LISTEN_FDS is not set, as the descriptors keep
-their numbers, which do not begin with 3; ``memtun exec`` sets it.
+The program finds the number of each descriptor in MEMTUN_FD_NAME, and ``{NAME}`` in its arguments
+is replaced by it. It finds the broker by MEMTUN_SOCKET. LISTEN_FDS is not set, as the descriptors
+keep their numbers, which do not begin with 3; ``memtun exec`` sets it.
 
 >>> with broker() as b, b.open("vm0", mode="tun") as tunnel:
 ...     done = run(["sh", "-c", "test $MEMTUN_FD_vm0 = {vm0} && echo same"], tunnels=[tunnel],

@@ -18,7 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ._broker import Broker
-    from ._protocol import Record
+    from ._record import Record
     from ._recorder import Recorder
     from ._tunnel import Tunnel
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A tunnel as a socket of Scapy: sr(), sniff() and the other functions take it as ``opened_socket``.
+"""A tunnel as a socket of Scapy, which sniff() and other functions take as ``opened_socket``.
 
 >>> from scapy.all import ARP, Ether, sniff
 >>> with broker() as b, b.open("a", bridge="lab") as a, b.open("b", bridge="lab") as other:

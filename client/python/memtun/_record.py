@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""What the broker tells: records of objects, captured frames, and results of injections."""
+from typing import Any, Dict, List, Mapping, NamedTuple
+
+from ._protocol import ATTRIBUTES, CAPTURE_HEADER, WORDS, Value
+
+
+class Record(Mapping[str, Value]):
+    """What the broker tells of an object: a mapping whose keys are those of memtun's JSON.
+
+    Each key is also an attribute, with ``_`` for ``-``. An attribute that this object doesn't have
+    is None.
+
+    >>> record = Record({"name": "a", "state": "open", "from-client-frames": 2})
+    >>> record["state"], record.from_client_frames, record.bridge
+    ('open', 2, None)
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, key: str) -> Value:
+        return self._values[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        word = WORDS.get(name)
+        if word is None:
+            raise AttributeError(f"a record has no attribute {name!r}")
+        return self._values.get(word)
+
+    def __dir__(self) -> List[str]:
+        return [*super().__dir__(), *(word.replace("-", "_") for word in self._values)]
+
+    def __repr__(self) -> str:
+        return f"Record({self._values!r})"
+
+    @property
+    def drops(self) -> Dict[str, int]:
+        """The reasons for which frames were dropped, with their numbers; needs ``statistics``.
+
+        >>> Record({"to-client-dropped-mtu": 3, "to-client-dropped-full": 0}).drops
+        {'to-client-dropped-mtu': 3}
+        """
+        return {word: value for word, value in self._values.items()
+                if "-dropped-" in word and isinstance(value, int) and value}
+
+
+class Captured(NamedTuple):
+    """One frame of a capture."""
+
+    frame: bytes
+    time: int  # nanoseconds of CLOCK_REALTIME
+    missed: int  # frames so far that the reader was too slow for
+    port: int  # the id of the tunnel or uplink
+    direction: str  # from-client or to-client
+    mode: str  # tun or tap
+
+
+def parse_captured(data: bytes) -> Captured:
+    """Read a record of a capture."""
+    time, missed, port, direction, mode = CAPTURE_HEADER.unpack_from(data)
+    return Captured(data[CAPTURE_HEADER.size:], time, missed, port,
+                    ATTRIBUTES["direction"].words[direction - 1],
+                    ATTRIBUTES["mode"].words[mode - 1])
+
+
+class Injected(NamedTuple):
+    """What became of injected frames. A frame that the broker cut counts with all its pieces."""
+
+    frames: int
+    dropped_no_client: int
+    dropped_mtu: int
+    dropped_not_ip: int
+    dropped_needs_segmentation: int
+    dropped_refused: int
+    offered: int
+
+    @property
+    def drops(self) -> Dict[str, int]:
+        """The reasons for which frames were dropped at once, with their numbers."""
+        return {name[len("dropped_"):].replace("_", "-"): value
+                for name, value in self._asdict().items()
+                if name.startswith("dropped_") and value}

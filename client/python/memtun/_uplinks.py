@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""The uplinks of a broker, also those of a descriptor that this process gives to it."""
+import contextlib
+import os
+import socket
+from typing import Any, List, Optional, Union
+
+from ._connection import Connection, records
+from ._device import open_device
+from ._protocol import Addresses, Command, bridge_option
+from ._record import Record
+
+
+class Uplinks:
+    """The uplinks of a broker: ``broker.uplinks``. memtun-tunnels(7) describes their types.
+
+    >>> with broker() as b:
+    ...     b.uplinks.add("lan", bridge="lab", type="mcast", group="230.0.0.1", port=5558).state
+    'up'
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, name: str, *, bridge: str, type: str, fd: Any = None,
+            pid: Optional[int] = None, until: Any = None, mode: Optional[str] = None,
+            pi: Optional[bool] = None, vlan: Optional[int] = None, mtu: Optional[int] = None,
+            queue: Optional[int] = None,
+            overflow: Optional[str] = None, address: Addresses = None, gateway: Addresses = None,
+            device: Optional[str] = None, path: Union[None, str, "os.PathLike[str]"] = None,
+            group: Optional[str] = None, port: Optional[int] = None,
+            ifaddr: Optional[str] = None, ttl: Optional[int] = None, loop: Optional[bool] = None,
+            local: Optional[str] = None, remote: Union[None, str, "os.PathLike[str]"] = None,
+            vni: Optional[int] = None) -> Record:
+        """Make an uplink, and return its record.
+
+        For the type ``fd``, ``fd`` is the descriptor or an object with fileno(), and stays open.
+        For the type ``device``, this opens the interface ``device``, or else ``name``, in the
+        network namespace of this process. ``pid`` is a process, or ``until`` a descriptor, whose end deletes the
+        uplink. Paths become absolute, as the broker has another working directory.
+        """
+        options = {
+            "name": name, "bridge": bridge, "type": type, "mode": mode, "pi": pi,
+            "vlan": vlan, "mtu": mtu,
+            "queue": queue, "overflow": overflow, "address": address, "gateway": gateway,
+            "device": device, "path": _absolute(path), "group": group, "port": port,
+            "ifaddr": ifaddr, "ttl": ttl, "loop": loop, "local": local,
+            "remote": _absolute(remote) if type == "dgram" else remote, "vni": vni,
+        }
+        with contextlib.ExitStack() as owned:
+            if type == "device" and fd is None:
+                fd = open_device(device or name, mode or "tap")
+                options["device"] = None  # the broker asks the kernel for the name
+                owned.callback(os.close, fd)
+            if fd is not None or pid is not None or until is not None:
+                descriptors = [_number_of(fd)]
+                if until is not None:
+                    descriptors.append(_number_of(until))
+                elif pid is not None:
+                    descriptors.append(os.pidfd_open(pid))
+                    owned.callback(os.close, descriptors[-1])
+                options["hand_in"] = self._hand_in(descriptors)
+            replies = self._connection.request(Command.UPLINK_ADD, options)
+        return replies[0].record
+
+    def _hand_in(self, descriptors: List[int]) -> Any:
+        """Give copies of the descriptors to the broker, and return the id of the hand-in."""
+        reply = self._connection.request(Command.HAND_IN, {})[0]
+        with socket.socket(fileno=reply.fd) as channel:
+            socket.send_fds(channel, [bytes([len(descriptors)])], descriptors)
+        return reply.record.hand_in
+
+    def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
+            vlan: Optional[int] = None, mtu: Optional[int] = None, queue: Optional[int] = None,
+            overflow: Optional[str] = None, address: Addresses = None,
+            gateway: Addresses = None) -> None:
+        """Change an uplink in use."""
+        self._connection.request(Command.UPLINK_SET, {
+            "name": name, "bridge": bridge_option(bridge, nobridge), "vlan": vlan,
+            "mtu": mtu, "queue": queue,
+            "overflow": overflow, "address": address, "gateway": gateway})
+
+    def show(self, name: str, statistics: bool = False) -> Record:
+        """Return the record of one uplink, with counters if ``statistics``."""
+        return self._connection.request(Command.UPLINK_SHOW,
+                                        {"name": name, "statistics": statistics})[0].record
+
+    def list(self, statistics: bool = False) -> List[Record]:
+        """Return the records of all uplinks."""
+        return records(self._connection.request(Command.UPLINK_SHOW,
+                                                 {"statistics": statistics}, dump=True))
+
+    def delete(self, name: str) -> None:
+        """Delete an uplink."""
+        self._connection.request(Command.UPLINK_DELETE, {"name": name})
+
+
+def _absolute(path: Union[None, str, "os.PathLike[str]"]) -> Optional[str]:
+    """Return the path for a broker in another directory. ``@NAME`` is no path."""
+    if path is None or os.fspath(path).startswith(("/", "@")):
+        return path if path is None else os.fspath(path)
+    return os.path.join(os.getcwd(), path)
+
+
+def _number_of(descriptor: Any) -> int:
+    """Return a descriptor's number."""
+    if descriptor is None:
+        raise TypeError("an uplink with pid or until needs fd")
+    return descriptor if isinstance(descriptor, int) else int(descriptor.fileno())
