@@ -99,9 +99,14 @@ class Numbers(Case):
         lists = {name: re.findall(r'"([^"]+)"', words) for name, words in
                  re.findall(r"(\w+)_words\[\] = \{([^}]*)\}", self.table)}
         for word, attribute in _protocol.ATTRIBUTES.items():
-            if attribute.words:
+            if attribute.words and word != "event":
                 name = {"interface-flags": "interface_flag"}.get(word, word)
                 self.assertEqual(list(attribute.words), lists[name][:len(attribute.words)])
+
+    def test_the_events_are_those_of_the_header(self):
+        for number, word in enumerate(_protocol.ATTRIBUTES["event"].words, 1):
+            if word:
+                self.assertEqual(self.header["EVENT_" + word.upper().replace("-", "_")], number)
 
 
 class PrivateBroker(Case):
@@ -114,11 +119,14 @@ class PrivateBroker(Case):
         """Start Python with a broker and this text; return the process and the broker's pidfd."""
         started = self.use(subprocess.Popen(
             [sys.executable, "-c", "import memtun, os, sys, time\nb = memtun.broker()\n"
-             f"a = b.open('a', bridge='lab')\nprint(b.pid, b.address, flush=True)\n{text}"],
+             f"a = b.open('a', bridge='lab')\nprint(b.pid, b.address, flush=True)\n"
+             f"sys.stdin.readline()\n{text}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
         pid, address = started.stdout.readline().split()
         pidfd = os.pidfd_open(int(pid))
         self.stack.callback(os.close, pidfd)
+        started.stdin.write("\n")
+        started.stdin.flush()
         return started, pidfd, address
 
     def test_it_ends_when_the_interpreter_is_killed(self):
@@ -360,6 +368,20 @@ class Requests(Case):
         self.broker.wait("out", "down", timeout=SECONDS)
         uplinks.delete("out")
         self.assertEqual(uplinks.list(), [])
+
+    def test_an_uplink_listens(self):
+        b, path = self.broker, os.path.join(self.directory(), "socket")
+        b.uplinks.add("door", bridge="lab", type="stream", listen=path, max=1, allow="any",
+                      socket_mode=0o600, socket_group=os.getegid())
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        b.uplinks.add("tcp", bridge="lab", type="stream", listen="127.0.0.1:0")
+        with socket.socket(socket.AF_UNIX) as peer, b.open("a", bridge="lab") as a:
+            peer.connect(path)
+            a.settimeout(SECONDS)
+            peer.send(struct.pack("!I", len(HEADER)) + HEADER)
+            self.assertEqual(a.recv(), HEADER)
+            port, = [one for one in b.uplinks.list() if one.listener == "door"]
+            self.assertEqual((port.uid, b.uplinks.show("door").connected), (os.geteuid(), 1))
 
     def test_a_descriptor_becomes_an_uplink_until_its_life_ends(self):
         b = self.broker

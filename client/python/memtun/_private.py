@@ -30,13 +30,10 @@ def _close_copies() -> None:
 os.register_at_fork(after_in_child=_close_copies)
 
 
-def _end(process: "subprocess.Popen[bytes]", owner: int) -> None:
-    """End memtund and wait for it, unless this process is a fork of the one that started it."""
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End memtund and wait for it. A fork has no copy of the pipe, and nothing to wait for."""
     assert process.stdin is not None
     process.stdin.close()
-    if os.getpid() != owner:
-        process.returncode = 0  # no child of this process, so nothing to wait for
-        return
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
@@ -60,7 +57,7 @@ class PrivateBroker:
         assert process.stdin is not None and process.stdout is not None
         _pipes.add(process.stdin)
         self._process = process
-        self._finalizer = weakref.finalize(self, _end, process, os.getpid())
+        self._finalizer = weakref.finalize(self, _end, process)
         with process.stdout:
             line = b""
             while not line.endswith(b"\n"):

@@ -83,6 +83,13 @@ COUNTERS = (
     "to-client-copied-bytes", "to-client-unread",
 )
 
+#: The events from 1 on. A number that has no event yet has an empty word.
+_EVENTS = (
+    "added", "changed", "deleted", "opened", "closed", "bridge-added", "bridge-deleted", "lost",
+    "uplink-added", "uplink-deleted", "uplink-up", "uplink-down", "address-moving", "port-shut",
+    "port-reopened", "uplink-changed", "", "", "", "", "", "", "uplink-refused",
+)
+
 ATTRIBUTES: Dict[str, Attribute] = {
     "version": Attribute(1, "u32"),
     "features": Attribute(2, "u32"),
@@ -108,9 +115,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "inode": Attribute(22, "u64"),
     "fds": Attribute(23, "u32"),
     "state": _word(24, "closed open up down"),
-    "event": _word(25, "added changed deleted opened closed bridge-added bridge-deleted lost "
-                       "uplink-added uplink-deleted uplink-up uplink-down address-moving "
-                       "port-shut port-reopened uplink-changed"),
+    "event": Attribute(25, "word", _EVENTS),
     "time": Attribute(26, "u64"),
     "statistics": Attribute(27, "flag"),
     "ports": Attribute(28, "u32"),
@@ -163,6 +168,16 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "hand-ins": Attribute(101, "u32"),
     "interface-index": Attribute(110, "u32"),
     "former-name": Attribute(111, "text"),
+    "listen": Attribute(155, "text"),
+    "max": Attribute(156, "u32"),
+    "allow": _word(157, "own any"),
+    "socket-mode": Attribute(158, "text"),
+    "socket-group": Attribute(159, "text"),
+    "listener": Attribute(160, "text"),
+    "uid": Attribute(161, "u32"),
+    "connected": Attribute(162, "u32"),
+    "accepted": Attribute(163, "u64"),
+    "refused": Attribute(164, "u64"),
 }
 
 _BY_NUMBER = {attribute.number: word for word, attribute in ATTRIBUTES.items()}
@@ -260,7 +275,7 @@ def _value(attribute: Attribute, data: bytes) -> Value:
     if attribute.type == "flag":
         return bool(number)
     if attribute.type == "word" and 1 <= number <= len(attribute.words):
-        return attribute.words[number - 1]
+        return attribute.words[number - 1] or number
     if attribute.type == "bits":
         return "+".join(word for bit, word in enumerate(attribute.words)
                         if number >> bit & 1) or "none"

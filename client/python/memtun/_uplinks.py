@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The uplinks of a broker, also those of a descriptor that this process gives to it."""
 import contextlib
+import grp
 import os
+import re
 import socket
 from typing import Any, List, Optional, Union
 
@@ -31,13 +33,17 @@ class Uplinks:
             group: Optional[str] = None, port: Optional[int] = None,
             ifaddr: Optional[str] = None, ttl: Optional[int] = None, loop: Optional[bool] = None,
             local: Optional[str] = None, remote: Union[None, str, "os.PathLike[str]"] = None,
-            vni: Optional[int] = None) -> Record:
+            vni: Optional[int] = None, listen: Union[None, str, "os.PathLike[str]"] = None,
+            max: Optional[int] = None, allow: Optional[str] = None,
+            socket_mode: Union[None, int, str] = None,
+            socket_group: Union[None, int, str] = None) -> Record:
         """Make an uplink, and return its record.
 
         For the type ``fd``, ``fd`` is the descriptor or an object with fileno(), and stays open.
         For the type ``device``, this opens the interface ``device``, or else ``name``, in the
-        network namespace of this process. ``pid`` is a process, or ``until`` a descriptor, whose end deletes the
-        uplink. Paths become absolute, as the broker has another working directory.
+        network namespace of this process. ``pid`` is a process, or ``until`` a descriptor, whose
+        end deletes the uplink. ``socket_mode`` is a number such as 0o660. Paths become absolute,
+        as the broker has another working directory.
         """
         options = {
             "name": name, "bridge": bridge, "type": type, "mode": mode, "pi": pi,
@@ -46,6 +52,9 @@ class Uplinks:
             "device": device, "path": _absolute(path), "group": group, "port": port,
             "ifaddr": ifaddr, "ttl": ttl, "loop": loop, "local": local,
             "remote": _absolute(remote) if type == "dgram" else remote, "vni": vni,
+            "listen": _listen(listen), "max": max, "allow": allow,
+            "socket_mode": f"{socket_mode:04o}" if isinstance(socket_mode, int) else socket_mode,
+            "socket_group": _group(socket_group),
         }
         with contextlib.ExitStack() as owned:
             if type == "device" and fd is None:
@@ -100,6 +109,20 @@ def _absolute(path: Union[None, str, "os.PathLike[str]"]) -> Optional[str]:
     if path is None or os.fspath(path).startswith(("/", "@")):
         return path if path is None else os.fspath(path)
     return os.path.join(os.getcwd(), path)
+
+
+def _listen(where: Union[None, str, "os.PathLike[str]"]) -> Optional[str]:
+    """Return where an uplink listens: an address with a port, or a path."""
+    if isinstance(where, str) and re.fullmatch(r"[^/]*:[0-9]+", where):
+        return where
+    return _absolute(where)
+
+
+def _group(group: Union[None, int, str]) -> Union[None, int, str]:
+    """Return a group's number, because memtund looks up no names."""
+    if isinstance(group, str) and not group.isdecimal():
+        return grp.getgrnam(group).gr_gid
+    return group
 
 
 def _number_of(descriptor: Any) -> int:
