@@ -387,13 +387,14 @@ class Requests(Case):
         b = self.broker
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reading, writing = os.pipe()
-        with here, there, b.open("a", bridge="lab") as a, open(reading):
-            b.uplinks.add("given", bridge="lab", type="fd", fd=there, until=writing)
-            os.close(writing)
+        with here, there, b.open("a", bridge="lab") as a, open(writing, "wb"):
+            record = b.uplinks.add("given", bridge="lab", type="fd", fd=there, until=writing)
+            self.assertEqual(record.life, "pipe")
             here.send(HEADER)
             a.settimeout(SECONDS)
             self.assertEqual(a.recv(), HEADER)
-        self.broker.wait("given", "down", timeout=SECONDS)
+            os.close(reading)
+            b.wait("given", "down", timeout=SECONDS)
         self.fails(errno.ENOENT, "given", b.uplinks.show, "given")
 
     def test_a_process_is_the_life_of_an_uplink(self):
@@ -564,10 +565,29 @@ class Tunnels(Case):
         tunnel.send(frame(1))
         tunnel.close()
         received.join()
-        frames = self.frames
-        self.assertEqual(frames[-1], frame(1))
-        self.assertEqual(set(frames[:-1]), {big})
-        self.assertIn(len(frames) - 1, (sent, sent + 1))
+        self.assertEqual(self.frames[-1], frame(1))
+        self.assertEqual(set(self.frames[:-1]), {big})
+        self.assertIn(len(self.frames) - 1, (sent, sent + 1))
+
+    def test_send_returns_when_a_stream_has_taken_the_whole_frame(self):
+        for is_coroutine in (False, True):
+            tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
+            received = threading.Thread(target=self.read_all, args=(far,))
+            received.start()
+            frames = [HEADER + bytes(60000 + number) for number in range(30)]
+
+            async def send_all():
+                for one in frames:
+                    await tunnel.asend(one)
+
+            if is_coroutine:
+                asyncio.run(send_all())
+            else:
+                for one in frames:
+                    tunnel.send(one)
+            tunnel.close()
+            received.join()
+            self.assertEqual(self.frames, frames)
 
     def read_all(self, far):
         data, self.frames = b"", []
@@ -754,6 +774,8 @@ class Frames(Case):
             self.a.send(big)
             self.a.send(big)
             self.assertEqual(expected.wait(SECONDS), big)
+        with self.broker.expect("a", "arp"):
+            pass
         with self.broker.expect("a", "arp", limit=1) as expected:
             with self.assertRaises(TimeoutError):
                 expected.wait(0.01)
@@ -837,6 +859,23 @@ class Changes(Case):
             a.recv()
             wait("a", "drained", timeout=SECONDS)
         wait("a", "closed", timeout=SECONDS)
+
+    def test_the_event_of_a_deletion_is_an_end(self):
+        class Events:
+            def __init__(self, kind):
+                self.kind = kind
+
+            def fileno(self):
+                return zero.fileno()
+
+            def next(self):
+                return memtun.Record({"event": self.kind, "name": "a", "state": "open"})
+
+        with open("/dev/zero", "rb") as zero:
+            for kind, state, reached in (("deleted", "closed", True), ("deleted", "open", False),
+                                         ("opened", "open", True), ("opened", "closed", False),
+                                         ("uplink-deleted", "down", True)):
+                self.assertEqual(self.broker._wait_event(Events(kind), "a", state, None), reached)
 
     def test_a_state_that_the_object_cannot_have_is_an_error(self):
         self.broker.add("a")
