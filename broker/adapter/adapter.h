@@ -27,7 +27,7 @@ struct adapter_operations {
 	void (*count)(struct port *port, enum memtun_attribute counter, uint64_t number);
 
 	/* Drop a frame of that mode, and count it. */
-	void (*drop)(struct port *port, enum memtun_mode mode, struct frame *frame,
+	void (*drop)(struct port *port, enum memtun_mode mode, const struct frame *frame,
 		     enum memtun_attribute reason);
 
 	/* Send packets, which came from `source`, to the port's client. */

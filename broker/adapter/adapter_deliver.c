@@ -190,7 +190,7 @@ static bool frame_is_for(const struct adapter *adapter, const struct frame *fram
 }
 
 /* Drop a frame that has no packet for the port's client. */
-static void drop_other(struct adapter *adapter, struct frame *frame)
+static void drop_other(struct adapter *adapter, const struct frame *frame)
 {
 	adapter_count(adapter, MEMTUN_A_TO_CLIENT_OFFERED, 1);
 	adapter->operations->drop(adapter->port, MEMTUN_TAP, frame,

@@ -294,12 +294,10 @@ static void details_init(struct memtun_capture_details *details, const struct po
 	details->flags = MEMTUN_CAPTURE_CLOCK;
 }
 
-/* Return the frame's number. A frame that has none yet gets one. */
-static uint64_t frame_number(struct engine *engine, struct frame *frame)
+/* Return the frame's number, or a new one if it has none yet. */
+static uint64_t frame_number(struct engine *engine, const struct frame *frame)
 {
-	if (!frame->id)
-		frame->id = ++engine->last_frame_id;
-	return frame->id;
+	return frame->id ? frame->id : ++engine->last_frame_id;
 }
 
 static void capture_batch(const struct captures *captures, const struct port *port,
@@ -314,7 +312,8 @@ static void capture_batch(const struct captures *captures, const struct port *po
 		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 		struct record_parts record;
 
-		details.frame = frame_number(port->engine, frame);
+		frame->id = frame_number(port->engine, frame);
+		details.frame = frame->id;
 		record_divide(&record, frame);
 		LIST_FOREACH(capture, captures, of_target) {
 			capture_record(capture, &record, &details);
@@ -336,10 +335,11 @@ void capture_bridge(const struct port *port, struct batch *batch, uint64_t mask,
 
 void capture_number(struct engine *engine, struct batch *batch, uint64_t mask)
 {
-	if (!engine->captures_detailed)
-		return;
-	for (; mask; mask &= mask - 1)
-		frame_number(engine, &batch->frames[__builtin_ctzll(mask)]);
+	for (; mask; mask &= mask - 1) {
+		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
+
+		frame->id = frame_number(engine, frame);
+	}
 }
 
 static void capture_fault_in(const struct captures *captures, struct record_parts *record,
@@ -353,7 +353,7 @@ static void capture_fault_in(const struct captures *captures, struct record_part
 	}
 }
 
-void capture_fault(struct port *port, struct frame *frame, const struct capture_fault *fault)
+void capture_fault(struct port *port, const struct frame *frame, const struct capture_fault *fault)
 {
 	struct memtun_capture_details details;
 	struct record_parts record;

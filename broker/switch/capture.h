@@ -54,8 +54,8 @@ void capture_bridge(const struct port *port, struct batch *batch, uint64_t mask,
 		    enum memtun_direction direction);
 
 /*
- * Number frames of the batch that have entered the broker, if a capture tells the numbers. Frames
- * that the broker makes itself get a number where they are captured first.
+ * Number frames of the batch that have entered the broker, so that captures can tell which records
+ * are about one frame. Frames that the broker makes itself get a number where they are captured first.
  */
 void capture_number(struct engine *engine, struct batch *batch, uint64_t mask);
 
@@ -70,9 +70,8 @@ struct capture_fault {
 };
 
 /*
- * Write a record about the fault to the captures of the port and of its bridge that see faults. The
- * frame may get its number.
+ * Write a record about the fault to the captures of the port and of its bridge that see faults.
  */
-void capture_fault(struct port *port, struct frame *frame, const struct capture_fault *fault);
+void capture_fault(struct port *port, const struct frame *frame, const struct capture_fault *fault);
 
 #endif

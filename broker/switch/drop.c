@@ -5,7 +5,7 @@
 #include "broker/switch/capture.h"
 #include "broker/switch/port.h"
 
-void drop_frame(struct port *port, enum memtun_mode mode, struct frame *frame,
+void drop_frame(struct port *port, enum memtun_mode mode, const struct frame *frame,
 		enum memtun_attribute reason)
 {
 	struct capture_fault fault = {

@@ -15,7 +15,7 @@
 struct port;
 
 /* Drop a frame of that mode; the reason is one of the port's counters of drops. */
-void drop_frame(struct port *port, enum memtun_mode mode, struct frame *frame,
+void drop_frame(struct port *port, enum memtun_mode mode, const struct frame *frame,
 		enum memtun_attribute reason);
 
 /* Drop frames of the batch. */

@@ -172,6 +172,6 @@ bool lane_check(struct lane *lane, struct frame *frame, const void *headers);
 
 /* For the links: handle a send of the frame that failed with errno. Returns true if the frame was
  * dropped and the next one can be sent, false if the frame has to wait. */
-bool lane_send_failed(struct lane *lane, struct frame *frame);
+bool lane_send_failed(struct lane *lane, const struct frame *frame);
 
 #endif

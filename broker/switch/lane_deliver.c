@@ -9,7 +9,7 @@
 #include "broker/switch/port.h"
 #include "common/frame/frame_segment.h"
 
-static void lane_drop(struct lane *lane, struct frame *frame, enum memtun_attribute reason)
+static void lane_drop(struct lane *lane, const struct frame *frame, enum memtun_attribute reason)
 {
 	drop_frame(lane->port, lane->port->mode, frame, reason);
 }
@@ -160,7 +160,7 @@ void lane_flush(struct lane *lane)
 	lane_update_io(lane);
 }
 
-bool lane_send_failed(struct lane *lane, struct frame *frame)
+bool lane_send_failed(struct lane *lane, const struct frame *frame)
 {
 	switch (errno) {
 	case EAGAIN:

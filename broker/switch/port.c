@@ -165,7 +165,8 @@ void port_forward(struct port *port, struct batch *batch, uint64_t mask)
 		port_count(port, MEMTUN_A_FROM_CLIENT_BYTES,
 			   batch->frames[__builtin_ctzll(rest)].length);
 	port_count(port, MEMTUN_A_FROM_CLIENT_FRAMES, (uint64_t)__builtin_popcountll(mask));
-	capture_number(port->engine, batch, mask);
+	if (port->engine->captures_detailed)
+		capture_number(port->engine, batch, mask);
 	if (!LIST_EMPTY(&port->captures))
 		capture_port(port, batch, mask, MEMTUN_FROM_CLIENT);
 	bridge_forward(port, batch, mask);

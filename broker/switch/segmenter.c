@@ -78,7 +78,7 @@ static void ports_deliver_before(struct touched *ports, uint64_t bit, struct sou
 }
 
 static void ports_drop_uncuttable(struct touched *ports, uint64_t bit, enum memtun_mode mode,
-				  struct frame *frame)
+				  const struct frame *frame)
 {
 	struct port *port;
 
@@ -92,7 +92,7 @@ static void ports_drop_uncuttable(struct touched *ports, uint64_t bit, enum memt
 
 /* Deliver the pieces of the frame `bit` to the ports that need it cut. */
 static void ports_deliver_pieces(struct touched *ports, uint64_t bit, enum memtun_mode mode,
-				 struct source *source, struct frame *frame,
+				 struct source *source, const struct frame *frame,
 				 segmenter_deliver *deliver)
 {
 	struct engine *engine = SLIST_FIRST(ports)->engine;
