@@ -708,6 +708,32 @@ class Frames(Case):
             self.broker.inject("a", frame(2))
             self.assertEqual([one.frame for one in seen.pending()], [frame(2)])
 
+    def test_a_capture_with_faults_tells_what_was_dropped_and_why(self):
+        path = os.path.join(self.directory(), "file")
+        self.broker.add("closed", bridge="lab")
+        with self.broker.capture("lab", faults=True) as seen, open(path, "wb") as file:
+            seen.settimeout(SECONDS)
+            self.a.send(HEADER)
+            records = [seen.recv() for _ in range(3)]
+            self.assertEqual([(one.direction, one.reasons) for one in records], [
+                ("from-client", ()), ("to-client", ()),
+                ("to-client", ("to-client-dropped-no-client",))])
+            self.assertEqual(len({(one.id, one.frame) for one in records}), 1)
+            self.assertEqual((records[2].rule, records[2].clock), (0, None))
+            writer = memtun.PcapngWriter(file)
+            for one in records:
+                writer.write(one)
+        with open(path, "rb") as file:
+            data = file.read()
+        self.assertEqual(data.count(struct.pack("=HHQ", 5, 8, records[0].id)), 3)
+        self.assertEqual(data.count(struct.pack("=HH", 1, 18) + b"dropped: no-client\0\0"), 1)
+
+    def test_a_comment_names_the_rule_and_the_clock(self):
+        one = memtun.Captured(b"", 0, 0, 1, "to-client", "tap", 5, (
+            "from-client-delayed", "reason 900"), 1, 7, 3, 2_000_000_005)
+        self.assertEqual(one.comment, "delayed, reason 900; rule 1, seed 7, frame 3; "
+                         "clock 2.000000005")
+
     def test_a_capture_ends_with_its_port(self):
         with self.broker.capture("a") as seen, self.broker.capture("a") as other:
             seen.settimeout(SECONDS)

@@ -161,16 +161,24 @@ class Broker:
 
     # --- frames ---
 
-    def capture(self, name: str, *, direction: Optional[str] = None) -> Capture:
+    def capture(self, name: str, *, direction: Optional[str] = None,
+                faults: bool = False) -> Capture:
         """Return copies of the frames of a tunnel or an uplink, or of the bridge of that name.
 
-        ``direction`` is from-client or to-client; without it, both are captured.
+        ``direction`` is from-client or to-client; without it, both are captured. With ``faults``,
+        a frame that a port drops, or to which a rule does something, is there with the reasons.
+
+        >>> with broker() as b, b.open("a") as a, b.capture("a", faults=True) as seen:
+        ...     a.send(b"too short")
+        ...     seen.recv().reasons
+        ('from-client-dropped-runt',)
         """
+        options = {"direction": direction, "faults": faults or None}
         try:
-            reply = self._capture({"name": name, "direction": direction})
+            reply = self._capture({"name": name, **options})
         except NotFoundError:
-            reply = self._capture({"bridge": name, "direction": direction})
-        return Capture(reply.fd, name)
+            reply = self._capture({"bridge": name, **options})
+        return Capture(reply.fd, name, faults)
 
     def _capture(self, options: Dict[str, Any]) -> Reply:
         return self._connection.request(Command.CAPTURE, options)[0]

@@ -5,8 +5,11 @@ import time
 from typing import AsyncIterator, Callable, Iterator, List, Optional
 
 from ._descriptor import Descriptor, until_ready
-from ._protocol import CAPTURE_HEADER, FRAME_MAX
+from ._protocol import FRAME_MAX
 from ._record import Captured, parse_captured
+
+#: The header may become longer.
+_RECORD_MAX = FRAME_MAX + 1024
 
 Match = Callable[[bytes], object]
 
@@ -21,16 +24,17 @@ class Capture(Descriptor):
     ('from-client', 14, 0)
     """
 
-    def __init__(self, fd: int, name: str) -> None:
+    def __init__(self, fd: int, name: str, faults: bool = False) -> None:
         super().__init__(fd)
         self.name = name
+        self.faults = faults
 
     def __repr__(self) -> str:
         return f"<memtun.Capture of {self.name!r} fd={self.fileno()}>"
 
     def _try_recv(self) -> Optional[Captured]:
-        data = self._try_read(CAPTURE_HEADER.size + FRAME_MAX)
-        return parse_captured(data) if data else None
+        data = self._try_read(_RECORD_MAX)
+        return parse_captured(data, self.faults) if data else None
 
     def recv(self) -> Optional[Captured]:
         """Return the next frame; None at the end. Raise TimeoutError, see settimeout()."""

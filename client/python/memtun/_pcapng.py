@@ -7,7 +7,7 @@ from ._record import Captured
 
 #: Block types, and options, of draft-ietf-opsawg-pcapng.
 _SECTION, _INTERFACE, _PACKET = 0x0a0d0d0a, 1, 6
-_IF_NAME, _IF_TSRESOL, _EPB_FLAGS = 2, 9, 2
+_COMMENT, _IF_NAME, _IF_TSRESOL, _EPB_FLAGS, _EPB_PACKETID = 1, 2, 9, 2, 5
 #: LINKTYPE_ETHERNET and LINKTYPE_RAW of pcap-linktype(7).
 _LINK_TYPES = {"tap": 1, "tun": 101}
 #: epb_flags: inbound is what a client sent into the broker.
@@ -57,8 +57,11 @@ class PcapngWriter:
         """Write one frame."""
         interface = self._interface(captured.port, captured.mode)
         length = len(captured.frame)
+        options = _option(_EPB_FLAGS, struct.pack("=I", _DIRECTIONS[captured.direction]))
+        if captured.id:
+            options += _option(_EPB_PACKETID, struct.pack("=Q", captured.id))
+        if captured.comment:
+            options += _option(_COMMENT, captured.comment.encode())
         self._file.write(_block(_PACKET, struct.pack(
             "=IIIII", interface, captured.time >> 32, captured.time & 0xffffffff, length, length)
-            + captured.frame + bytes(-length % 4)
-            + _option(_EPB_FLAGS, struct.pack("=I", _DIRECTIONS[captured.direction]))
-            + _option(0, b"")))
+            + captured.frame + bytes(-length % 4) + options + _option(0, b"")))

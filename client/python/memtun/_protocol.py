@@ -30,6 +30,9 @@ ERROR_TEXT = 1
 
 #: struct memtun_capture_header: time, missed, port, direction, mode.
 CAPTURE_HEADER = struct.Struct("=QQIHH")
+#: What follows in struct memtun_capture_details: frame, clock, seed, number, rule, size, flags,
+#: reasons.
+CAPTURE_DETAILS = struct.Struct("=QQQQIHH8H")
 #: struct memtun_inject_result.
 INJECT_RESULT = struct.Struct("=7Q")
 
@@ -168,6 +171,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "hand-ins": Attribute(101, "u32"),
     "interface-index": Attribute(110, "u32"),
     "former-name": Attribute(111, "text"),
+    "faults": Attribute(151, "flag"),
     "listen": Attribute(155, "text"),
     "max": Attribute(156, "u32"),
     "allow": _word(157, "own any"),
@@ -180,7 +184,8 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "refused": Attribute(164, "u64"),
 }
 
-_BY_NUMBER = {attribute.number: word for word, attribute in ATTRIBUTES.items()}
+#: The word of each number.
+BY_NUMBER = {attribute.number: word for word, attribute in ATTRIBUTES.items()}
 #: The word of each name in Python.
 WORDS = {word.replace("-", "_"): word for word in ATTRIBUTES}
 
@@ -309,7 +314,7 @@ def parse(record: bytes) -> Message:
         return Message(kind, flags, sequence, {}, error, text)
     values = {}
     for number, data in split(record[HEADER.size:]):
-        word = _BY_NUMBER.get(number)
+        word = BY_NUMBER.get(number)
         if word is not None:
             values[word] = _value(ATTRIBUTES[word], data)
     return Message(kind, flags, sequence, values, 0, "")

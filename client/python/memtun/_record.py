@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the broker tells: records of objects, captured frames, and results of injections."""
-from typing import Any, Dict, List, Mapping, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from ._protocol import ATTRIBUTES, CAPTURE_HEADER, WORDS, Value
+from ._protocol import ATTRIBUTES, BY_NUMBER, CAPTURE_DETAILS, CAPTURE_HEADER, WORDS, Value
+
+#: MEMTUN_CAPTURE_CLOCK.
+_HAS_CLOCK = 1
 
 
 class Record(Mapping[str, Value]):
@@ -62,14 +65,43 @@ class Captured(NamedTuple):
     port: int  # the id of the tunnel or uplink
     direction: str  # from-client or to-client
     mode: str  # tun or tap
+    # With faults, also:
+    id: int = 0  # the same for all records of one frame, its copies and its pieces
+    reasons: Tuple[str, ...] = ()  # the counters of what happened to it; none: it was on its way
+    rule: int = 0  # the number of the rule that did it; 0: none
+    seed: int = 0  # of the rule
+    number: int = 0  # of the frame among those that have reached the rule, from 1
+    clock: Optional[int] = None  # nanoseconds of the broker's manual clock, if it has one
+
+    @property
+    def comment(self) -> str:
+        """What happened to the frame, in the words of ``memtun capture --faults``.
+
+        >>> Captured(b"", 0, 0, 1, "to-client", "tap", 5, ("to-client-dropped-full",)).comment
+        'dropped: full'
+        """
+        text = ", ".join(reason.split("-client-")[-1].replace("dropped-", "dropped: ")
+                         for reason in self.reasons)
+        if self.rule:
+            text += f"; rule {self.rule}, seed {self.seed}, frame {self.number}"
+        if self.clock is not None:
+            clock = "clock {}.{:09}".format(*divmod(self.clock, 10**9))
+            text = f"{text}; {clock}" if text else clock
+        return text
 
 
-def parse_captured(data: bytes) -> Captured:
+def parse_captured(data: bytes, faults: bool) -> Captured:
     """Read a record of a capture."""
     time, missed, port, direction, mode = CAPTURE_HEADER.unpack_from(data)
-    return Captured(data[CAPTURE_HEADER.size:], time, missed, port,
-                    ATTRIBUTES["direction"].words[direction - 1],
-                    ATTRIBUTES["mode"].words[mode - 1])
+    words = ATTRIBUTES["direction"].words[direction - 1], ATTRIBUTES["mode"].words[mode - 1]
+    if not faults:
+        return Captured(data[CAPTURE_HEADER.size:], time, missed, port, *words)
+    frame, clock, seed, number, rule, size, flags, *reasons = CAPTURE_DETAILS.unpack_from(
+        data, CAPTURE_HEADER.size)
+    return Captured(data[size:], time, missed, port, *words, frame,
+                    tuple(BY_NUMBER.get(reason, f"reason {reason}")
+                          for reason in reasons if reason),
+                    rule, seed, number, clock if flags & _HAS_CLOCK else None)
 
 
 class Injected(NamedTuple):

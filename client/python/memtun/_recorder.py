@@ -19,7 +19,7 @@ class Recorder:
         self.frames = 0
         self.missed = 0
         self._broker = broker
-        self._capture: Capture = broker.capture(name)
+        self._capture: Capture = broker.capture(name, faults=True)
         self._file: IO[bytes] = open(path, "wb")
         self._writer = PcapngWriter(self._file, self._name_of)
         self._wake, self._stop = os.pipe()
