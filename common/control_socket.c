@@ -156,14 +156,14 @@ static int socket_clear(const struct sockaddr_un *name, socklen_t size, int type
 }
 
 static int socket_bind(int fd, const char *address, const struct sockaddr_un *name, socklen_t size,
-		       struct fault *fault)
+		       int type, struct fault *fault)
 {
 	/* Set the mode before the name exists, so that no other user can connect in between. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)name, size) < 0)
 		return fault_set(fault, errno, "cannot listen on %s: %s", address,
 				 errno == EADDRINUSE ? "another program does already"
 						     : strerror(errno));
-	if (listen(fd, BACKLOG) == 0)
+	if (type == SOCK_DGRAM || listen(fd, BACKLOG) == 0)
 		return 0;
 	fault_set(fault, errno, "cannot listen on %s: %s", address, strerror(errno));
 	if (address[0] != '@')
@@ -194,7 +194,7 @@ int control_socket_listen(struct control_socket *control, const char *address, i
 		goto fail;
 	}
 	control->refuses_descriptors = descriptor_refuse_others(fd);
-	if (socket_bind(fd, address, &name, size, fault) < 0)
+	if (socket_bind(fd, address, &name, size, type, fault) < 0)
 		goto fail;
 	control->path[0] = '\0';
 	if (lock >= 0)

@@ -44,7 +44,7 @@ int control_socket_clear(const struct sockaddr_un *name, socklen_t size, int typ
 void control_socket_remove(const char *path, dev_t device, ino_t file);
 
 /*
- * Listen. The type is SOCK_SEQPACKET or SOCK_STREAM. -1 with the fault filled: EADDRINUSE (a
+ * Listen. The type is SOCK_SEQPACKET, SOCK_STREAM or SOCK_DGRAM. -1 with the fault filled: EADDRINUSE (a
  * process listens there), EEXIST (a file that is no socket), and the errors of the system calls.
  */
 int control_socket_listen(struct control_socket *socket, const char *address, int type,

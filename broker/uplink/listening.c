@@ -58,6 +58,7 @@ int listening_prepare(struct listening *listening, const struct attribute_set *o
 	char last[32];
 
 	LIST_INIT(&listening->ports);
+	listening->directory = -1;
 	listening->socket = (struct control_socket){.fd = -1, .lock = -1};
 	listening->max = attribute_set_has(options, MEMTUN_A_MAX)
 				 ? (unsigned int)attribute_set_number(options, MEMTUN_A_MAX)
@@ -136,7 +137,7 @@ void listening_refuse(struct listening *listening, const char *format, ...)
 	refusal_publish(listening, reason);
 }
 
-bool listening_has_room(struct listening *listening)
+bool listening_has_room(struct listening *listening, unsigned int waiting)
 {
 	struct accepted *accepted, *next;
 
@@ -144,7 +145,7 @@ bool listening_has_room(struct listening *listening)
 	LIST_FOREACH_SAFE(accepted, &listening->ports, in_listening, next) {
 		accepted->uplink.kind->delete_if_dead(&accepted->uplink);
 	}
-	if (listening->connected < listening->max)
+	if (listening->connected + waiting < listening->max)
 		return true;
 	listening_refuse(listening, "%u peers are connected, the maximum", listening->max);
 	return false;
@@ -163,6 +164,18 @@ bool listening_admits(struct listening *listening, uid_t uid)
 }
 
 /* ------------------------------------------------------------------------------ ports */
+
+int peer_identify(struct peer *peer, int fd)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return -1;
+	peer->uid = credentials.uid;
+	peer->pid = credentials.pid;
+	return 0;
+}
 
 /* Put the options of a port into the set: those that uplinks of all types have, as the listening
  * uplink has them now. `described` is room for what they borrow from. */

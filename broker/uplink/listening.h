@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "broker/uplink/life.h"
 #include "broker/uplink/uplink.h"
 #include "common/control_socket.h"
 
@@ -25,6 +26,7 @@ LIST_HEAD(accepted_list, accepted);
 struct listening {
 	struct uplink uplink; /* first */
 	struct control_socket socket;
+	int directory; /* of type vde: where the sockets of its ports are; else -1 */
 	struct accepted_list ports;
 	unsigned int connected; /* how many ports there are */
 	unsigned int max;
@@ -35,11 +37,18 @@ struct listening {
 	int64_t told; /* when an event last told of a refusal */
 };
 
+/* Room for the name of a port's socket in the directory. */
+#define ACCEPTED_FILE_SIZE 16
+
 /* The port of a peer, whose lane uses the descriptor that uplink_add() was given. */
 struct accepted {
 	struct uplink uplink;        /* first */
 	struct listening *listening; /* NULL until it is in the list */
 	LIST_ENTRY(accepted) in_listening;
+	struct life life;              /* of type vde: the connection to the control socket */
+	char file[ACCEPTED_FILE_SIZE]; /* the socket's name in the directory; "": none */
+	struct sockaddr_storage peer;  /* of type dgram: the name that the peer has bound */
+	socklen_t peer_size;
 };
 
 /* The uid of a peer whose user the kernel does not tell. */
@@ -51,6 +60,9 @@ struct peer {
 	pid_t pid;          /* 0: not known */
 	const char *remote; /* the peer's address; NULL: it has none */
 };
+
+/* Identify the peer of a connected UNIX socket. -1 with errno. */
+int peer_identify(struct peer *peer, int fd);
 
 /* Read the options that all listening uplinks have. -1 with the fault filled (EINVAL). */
 int listening_prepare(struct listening *listening, const struct attribute_set *options,
@@ -64,10 +76,11 @@ void listening_tell(const struct fault *fault, char text[UPLINK_TEXT_SIZE]);
 int listening_set_mode(const struct listening *listening, const char *path, mode_t mode);
 
 /*
- * Check that one more peer may connect, after deleting the ports of peers that have ended. If it may
- * not, count a refused peer and return false.
+ * Check that one more peer may connect, after deleting the ports of peers that have ended. `waiting`
+ * peers are connected, and have no port yet. If there is no room, count a refused peer and return
+ * false.
  */
-bool listening_has_room(struct listening *listening);
+bool listening_has_room(struct listening *listening, unsigned int waiting);
 
 /* Check that a peer of this user may connect. If not, count a refused peer and return false. */
 bool listening_admits(struct listening *listening, uid_t uid);

@@ -24,6 +24,7 @@
 #include "common/descriptor.h"
 #include "common/descriptor_reserve.h"
 #include "common/failed.h"
+#include "broker/uplink/peer_socket.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
 
@@ -97,14 +98,6 @@ static void dgram_end(struct uplink *uplink)
 
 /* ------------------------------------------------------------------------------ the peer */
 
-/* Compare the sizes too, because an abstract name can be the beginning of another. The storage is
- * larger than a struct sockaddr_un, because the kernel adds a NUL to a path of 108 bytes. */
-static bool name_is(const struct sockaddr_storage *one, socklen_t one_size,
-		    const struct sockaddr_storage *other, socklen_t other_size)
-{
-	return one_size == other_size && memcmp(one, other, one_size) == 0;
-}
-
 /* Accept the peer's datagrams only. Those that came before the sockets were connected may be from
  * any process. */
 static enum memtun_attribute dgram_check(struct lane *lane, const struct sockaddr_storage *from,
@@ -113,7 +106,7 @@ static enum memtun_attribute dgram_check(struct lane *lane, const struct sockadd
 	const struct dgram *dgram = container_of(lane->port, struct dgram, uplink.port);
 
 	(void)header;
-	return name_is(from, from_length, &dgram->peer, dgram->peer_size)
+	return socket_name_is(from, from_length, &dgram->peer, dgram->peer_size)
 		       ? MEMTUN_A_UNSPEC
 		       : MEMTUN_A_FROM_CLIENT_DROPPED_FOREIGN;
 }
@@ -131,7 +124,7 @@ static int dgram_note_peer(struct dgram *dgram)
 	if (getpeername(dgram->fd, (struct sockaddr *)&dgram->peer, &dgram->peer_size) < 0 ||
 	    getsockname(dgram->fd, (struct sockaddr *)&own, &own_size) < 0)
 		return -1;
-	if (!name_is(&dgram->peer, dgram->peer_size, &own, own_size))
+	if (!socket_name_is(&dgram->peer, dgram->peer_size, &own, own_size))
 		return 0;
 	return failed(EINVAL);
 }

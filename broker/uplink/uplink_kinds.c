@@ -21,8 +21,10 @@ static const struct uplink_kind *const kinds[] = {
 
 /* The kinds that listen, in the same way. NULL: uplinks of that type do not listen. */
 static const struct uplink_kind *const listening_kinds[] = {
+	[MEMTUN_UPLINK_VDE] = &uplink_listen_vde,
 	[MEMTUN_UPLINK_BESS] = &uplink_listen,
 	[MEMTUN_UPLINK_STREAM] = &uplink_listen,
+	[MEMTUN_UPLINK_DGRAM] = &uplink_listen_dgram,
 	[MEMTUN_UPLINK_DEVICE] = NULL, /* the last type */
 };
 

@@ -104,19 +104,6 @@ static int listen_prepare(struct uplink *uplink, const struct attribute_set *opt
 
 /* ------------------------------------------------------------------------------ peers */
 
-/* Identify the peer of a UNIX socket. */
-static int local_identify(int fd, struct peer *peer)
-{
-	struct ucred credentials;
-	socklen_t size = sizeof(credentials);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-		return -1;
-	peer->uid = credentials.uid;
-	peer->pid = credentials.pid;
-	return 0;
-}
-
 /* Identify the peer of a TCP connection: the kernel knows the user of a socket on this machine. */
 static int tcp_identify(struct listen *listen, int fd, struct peer *peer,
 			char text[SOCKET_ADDRESS_TEXT_SIZE])
@@ -144,12 +131,12 @@ static void listen_accepted(struct acceptor *acceptor, int fd)
 	struct peer peer = {0};
 	int result;
 
-	if (!listening_has_room(listening)) {
+	if (!listening_has_room(listening, 0)) {
 		descriptor_close(&handed.fd);
 		return;
 	}
 	result = listen->address.ss_family ? tcp_identify(listen, fd, &peer, text)
-					   : local_identify(fd, &peer);
+					   : peer_identify(&peer, fd);
 	if (result < 0)
 		listening_refuse(listening, "cannot identify it: %s", strerror(errno));
 	if (result < 0 || !listening_admits(listening, peer.uid)) {

@@ -51,7 +51,7 @@ const struct key keys[] = {
 	{"pid", "PID", "of fd, device: delete it when this process ends", KEYS_UPLINK_ADD},
 	{"until", "FD", "of fd, device: delete it when this FD hangs up", KEYS_UPLINK_ADD},
 	{"path", "PATH", "of vde, bess, stream, dgram: the socket or switch", KEYS_UPLINK_ADD},
-	{"listen", "PATH|A:PORT", "of bess, stream: listen there, a port for each peer",
+	{"listen", "PATH|A:PORT", "of stream, bess, dgram, vde: a port for each peer",
 	 KEYS_UPLINK_ADD},
 	{"max", "NUMBER", "with listen: how many peers may connect; default 64", KEYS_UPLINK_ADD},
 	{"allow", "own|any", "with listen: peers of this user (default) or of any",

@@ -22,7 +22,9 @@
 #include "broker/control/handoff.h"
 #include "client/lib/record.h"
 #include "broker/tunnel/tunnel.h"
+#include "broker/uplink/listening.h"
 #include "broker/uplink/uplink.h"
+#include "common/container_of.h"
 
 int __real_socketpair(int domain, int type, int protocol, int ends[2]);
 ssize_t __real_recvmsg(int socket, struct msghdr *message, int flags);
@@ -672,6 +674,106 @@ static int uplink_with_a_file(struct world *world)
 	return -1;
 }
 
+/* Return a socket that is connected to the path, and bound to `own` unless that is NULL. */
+static int peer_open(int type, const char *path, const char *own)
+{
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un name;
+	struct fault fault;
+	socklen_t size;
+
+	assert_true(fd >= 0);
+	if (own) {
+		assert_int_equal(control_socket_parse(own, &name, &size, &fault), 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
+	}
+	if (path) {
+		assert_int_equal(control_socket_parse(path, &name, &size, &fault), 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&name, size), 0);
+	}
+	return fd;
+}
+
+/* Add a listening uplink, let one peer connect, and delete the uplink. Nothing is left of it. The
+ * request is what the peer sends. */
+static int listen_once(struct world *world, const char *type, int socket_type, const char *path,
+		       const char *own, const void *request, size_t size)
+{
+	struct uplink *uplink;
+	uint64_t told;
+	int fd;
+
+	if (add_uplink(world, "l", "bridge=b2,type=%s,listen=%s", type, path) < 0)
+		return -1;
+	fd = peer_open(socket_type, path, own);
+	if (size)
+		assert_int_equal(send(fd, request, size, MSG_NOSIGNAL), size);
+	world_quiesce(world);
+	uplink = uplink_find(world->broker->uplinks, "l");
+	assert_non_null(uplink);
+	told = container_of(uplink, struct listening, uplink)->accepted +
+	       container_of(uplink, struct listening, uplink)->refused;
+	if (!faults_struck())
+		assert_int_equal(container_of(uplink, struct listening, uplink)->accepted, 1);
+	/* accept4(2) is tried again later. */
+	assert_true(told <= 1);
+	close(fd);
+	if (own)
+		unlink(own);
+	world_quiesce(world);
+	return delete_uplink(world, "l");
+}
+
+static int listening_uplinks(struct world *world)
+{
+	char path[CONTROL_ADDRESS_SIZE + 2], own[CONTROL_ADDRESS_SIZE + 2];
+	int result;
+
+	snprintf(path, sizeof(path), "%sl", world->address);
+	snprintf(own, sizeof(own), "%so", world->address);
+	result = listen_once(world, "stream", SOCK_STREAM, path, NULL, NULL, 0);
+	if (result == 0)
+		result = listen_once(world, "dgram", SOCK_DGRAM, path, own, "VFKT", 4);
+	/* The uplink is still there if the request to delete it was not sent. */
+	if (memtun_fd(world->client) >= 0 && !uplink_find(world->broker->uplinks, "l"))
+		assert_int_equal(access(path, F_OK), -1);
+	return result;
+}
+
+/* The same of type vde, whose client has a control socket and a data socket. */
+static int listening_switch(struct world *world)
+{
+	struct {
+		uint32_t magic, version, type;
+		struct sockaddr_un socket;
+	} __attribute__((packed)) request = {0xfeedface, 3, 0, {.sun_family = AF_UNIX}};
+	char directory[CONTROL_ADDRESS_SIZE + 2], control[CONTROL_ADDRESS_SIZE + 8];
+	int fd, data, result;
+
+	snprintf(directory, sizeof(directory), "%ss", world->address);
+	snprintf(control, sizeof(control), "%s/ctl", directory);
+	if (add_uplink(world, "s", "bridge=b2,type=vde,listen=%s", directory) < 0) {
+		if (memtun_fd(world->client) >= 0)
+			assert_int_equal(access(directory, F_OK), -1);
+		return -1;
+	}
+	snprintf(request.socket.sun_path, sizeof(request.socket.sun_path), "%.90s/own", directory);
+	data = peer_open(SOCK_DGRAM, NULL, request.socket.sun_path);
+	fd = peer_open(SOCK_STREAM, control, NULL);
+	assert_int_equal(send(fd, &request, sizeof(request), MSG_NOSIGNAL), sizeof(request));
+	world_quiesce(world);
+	if (!faults_struck())
+		assert_non_null(uplink_find(world->broker->uplinks, "s0"));
+	close(fd);
+	close(data);
+	unlink(request.socket.sun_path);
+	world_quiesce(world);
+	result = delete_uplink(world, "s");
+	if (result == 0)
+		assert_int_equal(access(directory, F_OK), -1);
+	return result;
+}
+
 /* Frames that arrive at an uplink reach the bridge as long as they fit into its socket. Frames to
  * it are accounted for, while it is down too. */
 static int frames_uplink(struct world *world)
@@ -867,6 +969,8 @@ static const struct {
 	{"captured, injected", captured_and_injected},
 	{"uplinks", uplinks},
 	{"an uplink with a file", uplink_with_a_file},
+	{"listening uplinks", listening_uplinks},
+	{"a listening switch", listening_switch},
 	{"handed in", handed_in_with_a_life},
 	{"frames, uplink", frames_uplink},
 	{"peers", peers},
