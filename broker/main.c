@@ -261,6 +261,8 @@ int main(int argc, char **argv)
 		log_line(LOG_LEVEL_ERROR, "cannot start: %s", strerror(errno));
 		return settings.command ? EXIT_OURS : EXIT_FAILURE;
 	}
+	if (settings.manual_clock)
+		due_use_manual_clock(&daemon.broker->engine->due);
 	daemon.broker->tunnels->kernel_allowed = settings.kernel;
 	/* Not an error: the device may be there by the time that it is needed. */
 	if (settings.kernel && kernel_device_check() < 0)

@@ -25,6 +25,8 @@ static const char usage[] =
 	"                           kernel: uplinks of type kernel, tunnels with backend kernel\n"
 	"  -r, --ready-fd FD        write a newline to descriptor FD, and close it, once "
 	"listening\n"
+	"  -c, --clock real|manual  the clock that delays, ageing and neighbour timers follow;\n"
+	"                           the manual one moves only by memtun clock\n"
 	"  -l, --log-level LEVEL    error, warning (default), info or debug\n"
 	"  -h, --help               this text\n"
 	"  -V, --version            the version\n"
@@ -78,6 +80,14 @@ static int set_log_level(struct settings *settings, const char *value)
 	return -1;
 }
 
+static int set_clock(struct settings *settings, const char *value)
+{
+	if (strcmp(value, "real") != 0 && strcmp(value, "manual") != 0)
+		return usage_error("--clock is real or manual, not %s", value);
+	settings->manual_clock = value[0] == 'm';
+	return -1;
+}
+
 /* Print a text that was asked for, and return the exit status. */
 static int print(const char *text)
 {
@@ -96,6 +106,8 @@ static int settings_take(struct settings *settings, int option)
 		return -1;
 	case 'H':
 		return set_handoff(settings, optarg);
+	case 'c':
+		return set_clock(settings, optarg);
 	case 'k':
 		settings->kernel = true;
 		return -1;
@@ -118,6 +130,7 @@ int settings_parse(struct settings *settings, int argc, char **argv)
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 'S'},
 		{"handoff", required_argument, NULL, 'H'},
+		{"clock", required_argument, NULL, 'c'},
 		{"kernel", no_argument, NULL, 'k'},
 		{"ready-fd", required_argument, NULL, 'r'},
 		{"log-level", required_argument, NULL, 'l'},
@@ -128,7 +141,7 @@ int settings_parse(struct settings *settings, int argc, char **argv)
 	int option, status;
 
 	*settings = (struct settings){.ready_fd = -1, .level = LOG_LEVEL_WARNING};
-	while ((option = getopt_long(argc, argv, "+H:kr:l:hV", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+H:c:kr:l:hV", options, NULL)) >= 0) {
 		status = settings_take(settings, option);
 		if (status >= 0)
 			return status;

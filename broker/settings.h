@@ -18,6 +18,7 @@ struct settings {
 	int handoff_count;
 	int ready_fd; /* -1: none */
 	enum log_level level;
+	bool manual_clock;
 	bool kernel;    /* keep CAP_NET_ADMIN, to make interfaces of the kernel */
 	char **command; /* NULL: a broker without a command of its own */
 };

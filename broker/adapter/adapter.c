@@ -20,9 +20,10 @@
 #include "broker/engine/batch.h"
 #include "broker/adapter/multicast_listener.h"
 #include "broker/adapter/neighbour_message.h"
+#include "common/container_of.h"
 #include "common/identity.h"
 
-static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events);
+static void adapter_due(struct due *due);
 
 /* ------------------------------------------------------------------------------ pending frames */
 
@@ -159,8 +160,6 @@ struct adapter *adapter_new(struct engine *engine, const struct adapter_operatio
 	address_ring_init(&adapter->learned, seed);
 	TAILQ_INIT(&adapter->waiting);
 	TAILQ_INIT(&adapter->outgoing);
-	ev_timer_init(&adapter->timer, adapter_due, 0., 0.);
-	adapter->timer.data = adapter;
 	return adapter;
 }
 
@@ -170,7 +169,7 @@ void adapter_free(struct adapter *adapter)
 
 	if (!adapter)
 		return;
-	ev_timer_stop(adapter->engine->loop, &adapter->timer);
+	due_cancel(&adapter->engine->due, &adapter->due);
 	while ((pending_frame = TAILQ_FIRST(&adapter->waiting)))
 		waiting_drop(adapter, pending_frame);
 	/* The bridge flushes its adapters after each batch, so no frame is queued here. */
@@ -226,20 +225,18 @@ static void adapter_queue_control(struct adapter *adapter, const unsigned char *
 	adapter->operations->flush_later(adapter->port);
 }
 
-/* Arm the timer for the next probe or announcement that is due. */
-static void adapter_arm_timer(struct adapter *adapter, int64_t now)
+/* Run adapter_due() when the next probe or announcement is due. */
+static void adapter_schedule(struct adapter *adapter)
 {
+	struct due_queue *queue = &adapter->engine->due;
 	int64_t deadline = neighbour_deadline(&adapter->neighbours);
-	struct ev_loop *loop = adapter->engine->loop;
 
-	if (adapter->announcements && (deadline < 0 || adapter->announcement_at < deadline))
-		deadline = adapter->announcement_at;
-	ev_timer_stop(loop, &adapter->timer);
+	if (adapter->announcements)
+		deadline = clock_earlier(deadline, adapter->announcement_at);
 	if (deadline < 0)
-		return;
-	ev_timer_set(&adapter->timer,
-		     deadline > now ? (double)(deadline - now) / (double)CLOCK_SECOND : 0., 0.);
-	ev_timer_start(loop, &adapter->timer);
+		due_cancel(queue, &adapter->due);
+	else
+		due_set(queue, &adapter->due, deadline, adapter_due);
 }
 
 void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64_t now)
@@ -253,7 +250,7 @@ void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64
 						      &neighbour->address,
 						      neighbour->known ? neighbour->mac : NULL));
 	neighbour_probed(&adapter->neighbours, neighbour, now);
-	adapter_arm_timer(adapter, now);
+	adapter_schedule(adapter);
 }
 
 void adapter_reply(struct adapter *adapter, const struct address *address, const struct address *to,
@@ -273,11 +270,9 @@ void adapter_reply(struct adapter *adapter, const struct address *address, const
 
 void adapter_announce(struct adapter *adapter)
 {
-	int64_t now = clock_now();
-
 	adapter->announcements = ADAPTER_ANNOUNCEMENTS;
-	adapter->announcement_at = now;
-	adapter_arm_timer(adapter, now);
+	adapter->announcement_at = due_now(&adapter->engine->due);
+	adapter_schedule(adapter);
 }
 
 /* Add the solicited-node group of an IPv6 address to the array, unless it is there already. */
@@ -395,14 +390,12 @@ static void adapter_send_announcements(struct adapter *adapter)
 	}
 }
 
-static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
+static void adapter_due(struct due *due)
 {
-	struct adapter *adapter = timer->data;
+	struct adapter *adapter = container_of(due, struct adapter, due);
 	struct neighbour *neighbour;
-	int64_t now = clock_now();
+	int64_t now = due_now(&adapter->engine->due);
 
-	(void)loop;
-	(void)events;
 	if (adapter->announcements && now >= adapter->announcement_at) {
 		adapter->announcements--;
 		adapter->announcement_at = now + ADAPTER_ANNOUNCEMENT_INTERVAL;
@@ -414,7 +407,7 @@ static void adapter_due(struct ev_loop *loop, ev_timer *timer, int events)
 		else
 			neighbour_forget(&adapter->neighbours, neighbour);
 	}
-	adapter_arm_timer(adapter, now);
+	adapter_schedule(adapter);
 	adapter->operations->flush_now(adapter->port);
 }
 

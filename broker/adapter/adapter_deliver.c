@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/frame/frame_view.h"
 #include "broker/engine/batch.h"
+#include "broker/engine/engine.h"
 #include "broker/adapter/multicast_listener.h"
 #include "broker/adapter/neighbour_message.h"
 
@@ -203,7 +204,7 @@ void adapter_deliver(struct adapter *adapter, struct source *source, struct batc
 	struct frame *frames[BATCH_FRAMES];
 	struct batch views;
 	unsigned int count = 0;
-	int64_t now = clock_now();
+	int64_t now = due_now(&adapter->engine->due);
 
 	for (; mask; mask &= mask - 1) {
 		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];

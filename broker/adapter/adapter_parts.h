@@ -9,7 +9,6 @@
 #ifndef MEMTUN_ADAPTER_PARTS_H
 #define MEMTUN_ADAPTER_PARTS_H
 
-#include <ev.h>
 #include <linux/if_ether.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +19,7 @@
 #include "broker/adapter/address_ring.h"
 #include "common/address.h"
 #include "broker/adapter/neighbour.h"
+#include "broker/engine/due.h"
 
 struct frame;
 
@@ -55,8 +55,8 @@ struct adapter {
 	struct port *port;                   /* for the operations */
 	const struct adapter_config *config; /* the port's; NULL: no addresses are configured */
 	unsigned int announcements;          /* how many are still to be sent */
-	int64_t announcement_at;             /* time of the next one by CLOCK_MONOTONIC, ns */
-	ev_timer timer;                      /* for announcements and probes */
+	int64_t announcement_at;             /* time of the next one on the logical clock */
+	struct due due;                      /* for announcements and probes */
 	unsigned char mac[ETH_ALEN];
 	char mac_text[ADDRESS_TEXT_SIZE];
 	struct neighbour_table neighbours;

@@ -10,6 +10,7 @@
 #include "broker/adapter/adapter_parts.h"
 #include "common/clock.h"
 #include "broker/engine/batch.h"
+#include "broker/engine/engine.h"
 #include "common/frame/frame_build.h"
 
 /* Write the MAC address of a multicast or broadcast address. Returns false for other addresses. */
@@ -149,7 +150,7 @@ static bool adapter_wrap_one(struct adapter *adapter, struct frame *frame, unsig
 
 uint64_t adapter_wrap(struct adapter *adapter, struct batch *batch, uint64_t mask)
 {
-	int64_t now = clock_now();
+	int64_t now = due_now(&adapter->engine->due);
 	uint64_t ready = 0;
 
 	for (; mask; mask &= mask - 1) {

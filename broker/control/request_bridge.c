@@ -10,7 +10,6 @@
 #include "broker/switch/address_table.h"
 #include "broker/switch/bridge.h"
 #include "broker/switch/bridges.h"
-#include "common/clock.h"
 #include "common/tunnel_name.h"
 
 /* Return the bridge that the attribute names. NULL with the fault filled. */
@@ -115,7 +114,7 @@ static int list_address_step(struct session *session, struct fault *fault)
 	/* The bridge may have been deleted since the last step. */
 	struct bridge *bridge = request_bridge(session, MEMTUN_A_BRIDGE, fault);
 	struct address_entry entry;
-	int64_t now = clock_now();
+	int64_t now = due_now(&session->control->engine->due);
 
 	if (!bridge)
 		return -1;

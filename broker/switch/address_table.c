@@ -23,7 +23,8 @@ struct address_table {
 	SLIST_HEAD(, entry) buckets[BUCKETS];
 	uint64_t seed; /* secret, so that a sender cannot choose addresses that share a bucket */
 	unsigned int count;
-	int64_t swept; /* when aged ones last made room */
+	bool real_moves; /* `moving_since` is by clock_now() */
+	int64_t swept;   /* when aged ones last made room */
 };
 
 struct address_table *address_table_new(void)
@@ -34,6 +35,11 @@ struct address_table *address_table_new(void)
 	if (table && getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) < 0)
 		table->seed = 0;
 	return table;
+}
+
+void address_table_count_real_moves(struct address_table *table)
+{
+	table->real_moves = true;
 }
 
 static unsigned int table_bucket(const struct address_table *table, const struct address *address)
@@ -113,7 +119,7 @@ struct address_move address_table_learn(struct address_table *table, const struc
 	}
 	/* The address has moved. Learn it anew, because its new port may have reached its limit. */
 	if (entry) {
-		move = entry_move(entry, now);
+		move = entry_move(entry, table->real_moves ? clock_now() : now);
 		learned.moving_since = entry->moving_since;
 		learned.moves = entry->moves;
 		entry_remove(table, bucket, entry);

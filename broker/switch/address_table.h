@@ -28,13 +28,16 @@ struct address_table;
 struct address_table *address_table_new(void);
 void address_table_free(struct address_table *table);
 
+/* Count moves by the real clock, as the times that the other functions get are those of a manual one. */
+void address_table_count_real_moves(struct address_table *table);
+
 /* How an address has moved from one port to another. */
 struct address_move {
 	struct port *from;  /* NULL: it hasn't moved */
 	unsigned int count; /* this move, and those of at most a second before it */
 };
 
-/* Learn that the address is behind the port, or update when it was seen. now is clock_now(). Return
+/* Learn that the address is behind the port, or update when it was seen. Return
  * its move, if the address was behind another port. */
 struct address_move address_table_learn(struct address_table *table, const struct address *address,
 					struct port *port, int64_t now);

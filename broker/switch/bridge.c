@@ -12,17 +12,17 @@
 
 #include "broker/adapter/adapter.h"
 #include "broker/engine/batch.h"
+#include "broker/engine/engine.h"
 #include "broker/switch/address_table.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/drop.h"
 #include "broker/switch/frame_addresses.h"
 #include "broker/switch/segmenter.h"
 #include "broker/switch/vlan.h"
-#include "common/clock.h"
 
 static const struct adapter_operations bridge_adapter_operations;
 
-struct bridge *bridge_new(const char *name, uint32_t id, unsigned int options)
+struct bridge *bridge_new(struct engine *engine, const char *name, unsigned int options)
 {
 	struct bridge *bridge = calloc(1, sizeof(*bridge));
 
@@ -34,9 +34,12 @@ struct bridge *bridge_new(const char *name, uint32_t id, unsigned int options)
 			free(bridge);
 			return NULL;
 		}
+		if (engine->due.is_manual)
+			address_table_count_real_moves(bridge->addresses);
 	}
 	strlcpy(bridge->name, name, sizeof(bridge->name));
-	bridge->id = id;
+	bridge->engine = engine;
+	bridge->id = engine_next_id(engine);
 	bridge->persistent = options & BRIDGE_PERSISTENT;
 	bridge->loop_guard.shuts_ports = options & BRIDGE_LOOP_GUARD;
 	LIST_INIT(&bridge->ports);
@@ -173,7 +176,9 @@ void bridge_describe(const struct bridge *bridge, struct attribute_set *set)
 	attribute_set_put_number(set, MEMTUN_A_PORTS, bridge->port_count);
 	attribute_set_put_number(
 		set, MEMTUN_A_ADDRESSES,
-		bridge->addresses ? address_table_count(bridge->addresses, clock_now()) : 0);
+		bridge->addresses
+			? address_table_count(bridge->addresses, due_now(&bridge->engine->due))
+			: 0);
 }
 
 /* ------------------------------------------------------------------------------ forwarding */
@@ -213,7 +218,7 @@ static void bridge_learn(struct port *source, const struct address *address, int
 	struct address_move move = address_table_learn(bridge->addresses, address, source, now);
 
 	if (move.from)
-		loop_guard_count(bridge, address, &move, source, now);
+		loop_guard_count(bridge, address, &move, source);
 }
 
 /* Learn the source address, and return the port behind the destination. NULL: flood. */
@@ -319,9 +324,9 @@ static void bridge_switch(struct port *source, struct batch *batch, uint64_t mas
 		return;
 	}
 	if (bridge->addresses)
-		drop_without_destination(
-			source, batch,
-			bridge_route(source, &touched, batch, mask, &flood, clock_now()));
+		drop_without_destination(source, batch,
+					 bridge_route(source, &touched, batch, mask, &flood,
+						      due_now(&bridge->engine->due)));
 	else
 		flood = mask;
 	if (flood) {

@@ -19,10 +19,12 @@
 
 struct address_table;
 struct batch;
+struct engine;
 
 struct bridge {
 	RB_ENTRY(bridge) by_name;
 	RB_ENTRY(bridge) by_id;
+	struct engine *engine;
 	char name[MEMTUN_NAME_SIZE];
 	uint32_t id;
 	enum memtun_mode mode; /* TAP once a TAP has joined; 0 while it has no port */
@@ -44,7 +46,7 @@ enum bridge_option {
 };
 
 /* Allocate a bridge without ports. NULL with ENOMEM. */
-struct bridge *bridge_new(const char *name, uint32_t id, unsigned int options);
+struct bridge *bridge_new(struct engine *engine, const char *name, unsigned int options);
 
 /* Free a bridge whose ports have left. */
 void bridge_free(struct bridge *bridge);

@@ -52,7 +52,7 @@ static void bridge_publish(struct engine *engine, const struct bridge *bridge,
 struct bridge *bridges_add(struct bridges *bridges, const char *name, unsigned int options)
 {
 	struct engine *engine = bridges->engine;
-	struct bridge *bridge = bridge_new(name, engine_next_id(engine), options);
+	struct bridge *bridge = bridge_new(engine, name, options);
 
 	if (!bridge)
 		return NULL;

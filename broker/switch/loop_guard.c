@@ -81,13 +81,15 @@ static void report_loop(const struct bridge *bridge, const struct address *addre
 }
 
 void loop_guard_count(struct bridge *bridge, const struct address *address,
-		      const struct address_move *move, struct port *to, int64_t now)
+		      const struct address_move *move, struct port *to)
 {
 	struct loop_guard *guard = &bridge->loop_guard;
+	int64_t now;
 
 	guard->moves++;
 	if (move->count <= LOOP_GUARD_MOVES)
 		return;
+	now = clock_now();
 	if (!guard->reported || now - guard->reported >= CLOCK_SECOND) {
 		guard->reported = now;
 		report_loop(bridge, address, move->from, to);

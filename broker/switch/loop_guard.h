@@ -4,7 +4,8 @@
  * bridges, a frame returns by another port than the one that sent it. Its source address therefore
  * moves each time. The guard counts moves and reports a loop. If the bridge was made
  * with `loop-guard`, the guard shuts the port to which the address has moved: the bridge drops the
- * port's frames and sends it none, until the port leaves the bridge or its time is over.
+ * port's frames and sends it none, until the port leaves the bridge or its time is over. As the guard
+ * protects the broker, its times are real also with a manual clock.
  */
 #ifndef MEMTUN_LOOP_GUARD_H
 #define MEMTUN_LOOP_GUARD_H
@@ -37,7 +38,7 @@ struct loop_guard {
 
 /* Count that the address has moved to the port `to`, and report or shut if that is a loop. */
 void loop_guard_count(struct bridge *bridge, const struct address *address,
-		      const struct address_move *move, struct port *to, int64_t now);
+		      const struct address_move *move, struct port *to);
 
 /* Return whether the guard has shut the port. */
 static inline bool loop_guard_is_shut(const struct port *port)

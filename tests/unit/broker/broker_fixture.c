@@ -94,6 +94,17 @@ int broker_fixture_set_up(void **state)
 	return 0;
 }
 
+int broker_fixture_set_up_manual_clock(void **state)
+{
+	struct broker_fixture *fixture;
+
+	if (broker_fixture_set_up(state) < 0)
+		return -1;
+	fixture = *state;
+	due_use_manual_clock(&fixture->broker->engine->due);
+	return 0;
+}
+
 int broker_fixture_tear_down(void **state)
 {
 	struct broker_fixture *fixture = *state;

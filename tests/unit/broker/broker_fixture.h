@@ -30,6 +30,11 @@
 #define WITH_BROKER(test) \
 	cmocka_unit_test_setup_teardown(test, broker_fixture_set_up, broker_fixture_tear_down)
 
+/* The same, and the broker has the manual clock. */
+#define WITH_MANUAL_CLOCK(test)                                                   \
+	cmocka_unit_test_setup_teardown(test, broker_fixture_set_up_manual_clock, \
+					broker_fixture_tear_down)
+
 #define FIXTURE_UID 1000
 
 struct client {
@@ -55,6 +60,7 @@ struct answer {
 };
 
 int broker_fixture_set_up(void **state);
+int broker_fixture_set_up_manual_clock(void **state);
 int broker_fixture_tear_down(void **state);
 
 /* Run the loop until nothing is left to do. Fails the test if there is always more. */

@@ -3,12 +3,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ev.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/adapter/adapter_parts.h"
@@ -19,18 +17,6 @@
 const unsigned char everybody[ETH_ALEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /* ------------------------------------------------------------------------------ time */
-
-static int64_t now = 1000 * CLOCK_SECOND;
-
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
-
-int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
-{
-	(void)clock;
-	time->tv_sec = now / CLOCK_SECOND;
-	time->tv_nsec = now % CLOCK_SECOND;
-	return 0;
-}
 
 bool random_fails;
 
@@ -54,18 +40,14 @@ struct adapter *adapter_of(struct broker_fixture *fixture, const char *name)
 	return tunnel->port.adapter;
 }
 
-void time_passes(struct broker_fixture *fixture, const char *name, double seconds)
+void time_passes(struct broker_fixture *fixture, double seconds)
 {
-	struct adapter *adapter = adapter_of(fixture, name);
-	struct ev_loop *loop = fixture->broker->engine->loop;
+	struct due_queue *queue = &fixture->broker->engine->due;
 
 	broker_quiesce(fixture);
 	/* Round, because 1.9 s and 0.1 s would be less than 2 s on x87, which keeps more digits. */
-	now += (int64_t)(seconds * (double)CLOCK_SECOND + 0.5);
-	if (!ev_is_active(&adapter->timer))
-		return;
-	ev_timer_stop(loop, &adapter->timer);
-	ev_invoke(loop, &adapter->timer, EV_TIMER);
+	due_advance(queue, due_now(queue) + (int64_t)(seconds * (double)CLOCK_SECOND + 0.5),
+		    UINT32_MAX);
 	broker_quiesce(fixture);
 }
 
@@ -181,7 +163,7 @@ void link_open(struct link *link, void **state, const char *options)
 	link->mac = adapter_of(*state, "tun")->mac;
 	broker_quiesce(*state);
 	/* The second announcement of the addresses. */
-	time_passes(*state, "tun", 2);
+	time_passes(*state, 2);
 	frames_discard(link->tap);
 }
 

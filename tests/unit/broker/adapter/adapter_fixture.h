@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-* A TUN and a TAP on one bridge, a clock that the test sets, and the frames by which hosts on an
+* A TUN and a TAP on one bridge, the manual clock, and the frames by which hosts on an
  * Ethernet find each other. Host n has the MAC address 02:00:00:00:00:0n.
  */
 #ifndef MEMTUN_TESTS_ADAPTER_FIXTURE_H
@@ -23,9 +23,8 @@ void link_close(struct link *link);
 /* Return the adapter of a tunnel. Fails the test if it has none. */
 struct adapter *adapter_of(struct broker_fixture *fixture, const char *name);
 
-/* Advance the clock, and call the adapter of that tunnel if its timer is set. The program must be
- * linked with --wrap=clock_gettime. */
-void time_passes(struct broker_fixture *fixture, const char *name, double seconds);
+/* Advance the manual clock, and run what is due until then. */
+void time_passes(struct broker_fixture *fixture, double seconds);
 
 /* Whether getrandom() fails, in a program that is linked with --wrap=getrandom. */
 extern bool random_fails;

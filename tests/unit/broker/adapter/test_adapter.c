@@ -165,7 +165,7 @@ static void a_tun_without_an_address_solicits_from_the_packets_source(void **sta
 		link_open(&link, state, "");
 		packet_send(&link, family->two, family->far);
 		assert_asks(&link, family->two, family->far, NULL);
-		time_passes(*state, "tun", 1);
+		time_passes(*state, 1);
 		assert_asks(&link, family->two, family->far, NULL);
 		link_close(&link);
 	}
@@ -181,10 +181,10 @@ static void packets_to_a_neighbour_that_does_not_answer_are_dropped(void **state
 		packet_send(&link, family->us, family->one);
 		for (int i = 0; i < 3; i++) {
 			assert_asks(&link, family->us, family->one, NULL);
-			time_passes(*state, "tun", 0.5);
+			time_passes(*state, 0.5);
 			assert_nothing(&link, link.tap);
 			assert_int_equal(counted(&link, UNRESOLVED), 0);
-			time_passes(*state, "tun", 0.5);
+			time_passes(*state, 0.5);
 		}
 		assert_nothing(&link, link.tap);
 		assert_int_equal(counted(&link, UNRESOLVED), 2);
@@ -299,23 +299,23 @@ static void a_stale_neighbour_is_probed_while_it_is_used(void **state)
 		assert_asks(&link, family->us, family->one, NULL);
 		host_answers(&link, 1, family->one, family->us);
 		assert_packet(&link, family->us, family->one, host_mac(1));
-		time_passes(*state, "tun", 60);
+		time_passes(*state, 60);
 		packet_send(&link, family->us, family->one);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 		assert_nothing(&link, link.tap);
-		time_passes(*state, "tun", 1);
+		time_passes(*state, 1);
 		assert_nothing(&link, link.tap);
 		/* The neighbour answers. */
 		packet_send(&link, family->us, family->one);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 		assert_asks(&link, family->us, family->one, host_mac(1));
 		host_answers(&link, 1, family->one, family->us);
-		time_passes(*state, "tun", 30);
+		time_passes(*state, 30);
 		packet_send(&link, family->us, family->one);
 		assert_packet(&link, family->us, family->one, host_mac(1));
 		assert_nothing(&link, link.tap);
 		/* The neighbour does not answer. */
-		time_passes(*state, "tun", 61);
+		time_passes(*state, 61);
 		for (int i = 0; i < 3; i++) {
 			packet_send(&link, family->us, family->one);
 			if (i == 0)
@@ -323,7 +323,7 @@ static void a_stale_neighbour_is_probed_while_it_is_used(void **state)
 			assert_asks(&link, family->us, family->one, host_mac(1));
 			if (i > 0)
 				assert_packet(&link, family->us, family->one, host_mac(1));
-			time_passes(*state, "tun", 1);
+			time_passes(*state, 1);
 		}
 		assert_nothing(&link, link.tap);
 		packet_send(&link, family->us, family->one);
@@ -355,7 +355,7 @@ static void a_probe_comes_from_the_address_that_the_neighbour_asked_for(void **s
 	broker_quiesce(*state);
 	recv(link.tap, bytes, sizeof(bytes), MSG_DONTWAIT);
 	assert_arp_answer(&link, "10.0.0.9", "10.0.0.1");
-	time_passes(*state, "tun", 61);
+	time_passes(*state, 61);
 	packet_send(&link, "10.0.0.9", "10.0.0.1");
 	assert_packet(&link, "10.0.0.9", "10.0.0.1", host_mac(1));
 	assert_asks(&link, "10.0.0.9", "10.0.0.1", host_mac(1));
@@ -487,11 +487,11 @@ static void a_neighbours_new_mac_address_is_learned(void **state)
 	bytes_send(link.tap, bytes, discovery_make(bytes, &moved));
 	assert_known(&link, "fd00::9", "fd00::1", 2);
 	/* An answer without the MAC address confirms the known one. */
-	time_passes(*state, "tun", 59);
+	time_passes(*state, 59);
 	moved.option = 0;
 	moved.flags = 0x40;
 	bytes_send(link.tap, bytes, discovery_make(bytes, &moved));
-	time_passes(*state, "tun", 2);
+	time_passes(*state, 2);
 	assert_known(&link, "fd00::9", "fd00::1", 2);
 	link_close(&link);
 }
@@ -806,31 +806,31 @@ static void learned_addresses_that_are_answered_for_are_bounded(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(invalid_addresses_are_refused),
-		WITH_BROKER(addresses_are_shown_as_given_and_can_be_removed),
-		WITH_BROKER(the_mac_address_is_unicast_and_locally_administered),
-		WITH_BROKER(a_packet_waits_until_its_neighbour_is_resolved),
-		WITH_BROKER(a_tun_without_an_address_solicits_from_the_packets_source),
-		WITH_BROKER(packets_to_a_neighbour_that_does_not_answer_are_dropped),
-		WITH_BROKER(packets_that_wait_for_one_neighbour_are_bounded),
-		WITH_BROKER(packets_that_wait_for_all_neighbours_are_bounded),
-		WITH_BROKER(the_table_of_neighbours_is_bounded),
-		WITH_BROKER(packets_for_an_evicted_neighbour_are_dropped),
-		WITH_BROKER(a_stale_neighbour_is_probed_while_it_is_used),
-		WITH_BROKER(a_probe_comes_from_the_address_that_the_neighbour_asked_for),
-		WITH_BROKER(multicast_packets_go_to_a_multicast_mac_address),
-		WITH_BROKER(packets_outside_the_prefix_go_to_the_gateway),
-		WITH_BROKER(a_packet_to_no_host_counts_as_unresolved),
-		WITH_BROKER(a_neighbours_new_mac_address_is_learned),
-		WITH_BROKER(an_unsolicited_answer_makes_no_neighbour),
-		WITH_BROKER(an_invalid_mac_address_of_a_neighbour_is_not_learned),
-		WITH_BROKER(arp_requests_for_its_addresses_are_answered),
-		WITH_BROKER(solicitations_are_answered_for_its_addresses),
-		WITH_BROKER(invalid_solicitations_are_not_answered),
-		WITH_BROKER(invalid_arp_is_not_answered),
-		WITH_BROKER(answers_to_a_port_that_never_reads_are_bounded),
-		WITH_BROKER(pending_control_frames_are_bounded),
-		WITH_BROKER(learned_addresses_that_are_answered_for_are_bounded),
+		WITH_MANUAL_CLOCK(invalid_addresses_are_refused),
+		WITH_MANUAL_CLOCK(addresses_are_shown_as_given_and_can_be_removed),
+		WITH_MANUAL_CLOCK(the_mac_address_is_unicast_and_locally_administered),
+		WITH_MANUAL_CLOCK(a_packet_waits_until_its_neighbour_is_resolved),
+		WITH_MANUAL_CLOCK(a_tun_without_an_address_solicits_from_the_packets_source),
+		WITH_MANUAL_CLOCK(packets_to_a_neighbour_that_does_not_answer_are_dropped),
+		WITH_MANUAL_CLOCK(packets_that_wait_for_one_neighbour_are_bounded),
+		WITH_MANUAL_CLOCK(packets_that_wait_for_all_neighbours_are_bounded),
+		WITH_MANUAL_CLOCK(the_table_of_neighbours_is_bounded),
+		WITH_MANUAL_CLOCK(packets_for_an_evicted_neighbour_are_dropped),
+		WITH_MANUAL_CLOCK(a_stale_neighbour_is_probed_while_it_is_used),
+		WITH_MANUAL_CLOCK(a_probe_comes_from_the_address_that_the_neighbour_asked_for),
+		WITH_MANUAL_CLOCK(multicast_packets_go_to_a_multicast_mac_address),
+		WITH_MANUAL_CLOCK(packets_outside_the_prefix_go_to_the_gateway),
+		WITH_MANUAL_CLOCK(a_packet_to_no_host_counts_as_unresolved),
+		WITH_MANUAL_CLOCK(a_neighbours_new_mac_address_is_learned),
+		WITH_MANUAL_CLOCK(an_unsolicited_answer_makes_no_neighbour),
+		WITH_MANUAL_CLOCK(an_invalid_mac_address_of_a_neighbour_is_not_learned),
+		WITH_MANUAL_CLOCK(arp_requests_for_its_addresses_are_answered),
+		WITH_MANUAL_CLOCK(solicitations_are_answered_for_its_addresses),
+		WITH_MANUAL_CLOCK(invalid_solicitations_are_not_answered),
+		WITH_MANUAL_CLOCK(invalid_arp_is_not_answered),
+		WITH_MANUAL_CLOCK(answers_to_a_port_that_never_reads_are_bounded),
+		WITH_MANUAL_CLOCK(pending_control_frames_are_bounded),
+		WITH_MANUAL_CLOCK(learned_addresses_that_are_answered_for_are_bounded),
 	};
 
 	return RUN_TESTS(tests);

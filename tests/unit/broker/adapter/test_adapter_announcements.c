@@ -129,12 +129,12 @@ static void addresses_are_announced_once_more_after_two_seconds(void **state)
 		snprintf(option, sizeof(option), "name=tun,address=%s/24", address);
 		done(*state, MEMTUN_CMD_TUNNEL_SET, option);
 		assert_announces_ipv4(&link, address);
-		time_passes(*state, "tun", 1.9);
+		time_passes(*state, 1.9);
 		assert_nothing(&link, link.tap);
-		time_passes(*state, "tun", 0.1);
+		time_passes(*state, 0.1);
 		assert_announces_ipv4(&link, address);
 		assert_nothing(&link, link.tap);
-		assert_false(ev_is_active(&adapter_of(*state, "tun")->timer));
+		assert_false(due_is_set(&adapter_of(*state, "tun")->due));
 	}
 	link_close(&link);
 }
@@ -143,16 +143,15 @@ static void a_probe_does_not_wait_for_the_announcement(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	struct link link;
-	ev_timer *timer;
+	struct due_queue *queue = &fixture->broker->engine->due;
 
 	link_open(&link, state, ",address=10.0.0.9/24");
-	timer = &adapter_of(fixture, "tun")->timer;
 	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=tun,address=10.0.0.8/24");
 	assert_announces_ipv4(&link, "10.0.0.8");
-	assert_true(ev_timer_remaining(fixture->broker->engine->loop, timer) > 1.5);
+	assert_int_equal(due_next(queue) - due_now(queue), 2 * CLOCK_SECOND);
 	packet_send(&link, "10.0.0.8", "10.0.0.1");
 	assert_asks(&link, "10.0.0.8", "10.0.0.1", NULL);
-	assert_true(ev_timer_remaining(fixture->broker->engine->loop, timer) <= 1.);
+	assert_int_equal(due_next(queue) - due_now(queue), CLOCK_SECOND);
 	link_close(&link);
 }
 
@@ -366,19 +365,19 @@ static void no_query_is_read_beyond_its_end(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(the_mac_address_is_that_of_the_first_ipv4_address),
-		WITH_BROKER(
+		WITH_MANUAL_CLOCK(the_mac_address_is_that_of_the_first_ipv4_address),
+		WITH_MANUAL_CLOCK(
 			without_an_ipv4_address_the_mac_address_is_that_of_the_name_and_the_broker),
-		WITH_BROKER(addresses_are_announced_on_joining),
-		WITH_BROKER(addresses_are_announced_once_more_after_two_seconds),
-		WITH_BROKER(a_probe_does_not_wait_for_the_announcement),
-		WITH_BROKER(new_addresses_are_announced),
-		WITH_BROKER(tuns_announce_themselves_to_the_first_tap),
-		WITH_BROKER(tuns_announce_themselves_when_an_uplink_comes_up),
-		WITH_BROKER(the_groups_of_its_addresses_are_reported_on_joining),
-		WITH_BROKER(the_group_of_a_learned_address_is_reported),
-		WITH_BROKER(each_query_is_answered_with_the_groups),
-		WITH_BROKER(invalid_queries_are_not_answered),
+		WITH_MANUAL_CLOCK(addresses_are_announced_on_joining),
+		WITH_MANUAL_CLOCK(addresses_are_announced_once_more_after_two_seconds),
+		WITH_MANUAL_CLOCK(a_probe_does_not_wait_for_the_announcement),
+		WITH_MANUAL_CLOCK(new_addresses_are_announced),
+		WITH_MANUAL_CLOCK(tuns_announce_themselves_to_the_first_tap),
+		WITH_MANUAL_CLOCK(tuns_announce_themselves_when_an_uplink_comes_up),
+		WITH_MANUAL_CLOCK(the_groups_of_its_addresses_are_reported_on_joining),
+		WITH_MANUAL_CLOCK(the_group_of_a_learned_address_is_reported),
+		WITH_MANUAL_CLOCK(each_query_is_answered_with_the_groups),
+		WITH_MANUAL_CLOCK(invalid_queries_are_not_answered),
 		cmocka_unit_test(no_query_is_read_beyond_its_end),
 	};
 

@@ -630,7 +630,7 @@ static void new_addresses_are_used_at_once(void **state)
 	frames_discard(link.tap); /* the announcement */
 	packet_send(&link, "10.0.0.9", "192.0.2.1");
 	assert_asks(&link, "10.0.0.7", "10.0.0.2", NULL);
-	time_passes(*state, "tun", 1);
+	time_passes(*state, 1);
 	assert_asks(&link, "10.0.0.7", "10.0.0.1", NULL);
 	link_close(&link);
 }
@@ -649,7 +649,7 @@ static void solicitations_of_a_tun_alone_are_not_counted_as_its_clients(void **s
 	packet_send(&link, "10.0.0.9", "224.0.0.1");
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
 	for (int i = 0; i < 3; i++)
-		time_passes(*state, "tun", 1);
+		time_passes(*state, 1);
 	assert_int_equal(counted(&link, "from-client-dropped-no-destination"), 1);
 	assert_int_equal(counted(&link, UNRESOLVED), 1);
 	close(link.tun);
@@ -799,7 +799,7 @@ static void random_frames_are_accounted_for(void **state)
 		if (rand() % 16 == 0)
 			broker_quiesce(*state);
 		if (rand() % 64 == 0)
-			time_passes(*state, rand() % 2 ? "tun" : "other", 0.5);
+			time_passes(*state, 0.5);
 		for (int j = 0; j < 3 && i % 5000 > 4500; j++)
 			recv(fds[j], bytes, sizeof(bytes), MSG_DONTWAIT);
 	}
@@ -876,27 +876,27 @@ static void no_message_is_read_beyond_its_end(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_BROKER(a_tun_receives_packets_without_ethernet_headers),
-		WITH_BROKER(frames_that_are_no_packets_for_the_tun_are_counted),
-		WITH_BROKER(a_frame_with_only_a_priority_is_in_no_vlan),
-		WITH_BROKER(long_packets_pass_both_ways),
-		WITH_BROKER(a_packet_with_no_room_for_a_header_is_counted),
-		WITH_BROKER(a_partial_checksum_from_a_tun_is_completed_or_passed_on),
-		WITH_BROKER(a_partial_checksum_from_a_tap_is_completed_once),
-		WITH_BROKER(a_checksum_completed_for_a_tun_stays_completed_in_the_backlog),
-		WITH_BROKER(a_partial_checksum_outside_of_the_packet_is_counted),
-		WITH_BROKER(offsets_that_an_ethernet_header_makes_too_large_are_malformed),
-		WITH_BROKER(gso_packets_pass_both_ways),
-		WITH_BROKER(packets_of_a_stream_are_framed_too),
-		WITH_BROKER(tuns_get_adapters_when_the_first_tap_joins),
-		WITH_BROKER(leaving_a_bridge_drops_waiting_packets),
-		WITH_BROKER(new_addresses_are_used_at_once),
-		WITH_BROKER(solicitations_of_a_tun_alone_are_not_counted_as_its_clients),
-		WITH_BROKER(without_randomness_a_tun_joins_no_taps),
-		WITH_BROKER(captures_see_each_side_of_the_adapter),
-		WITH_BROKER(packets_that_wait_for_a_slow_client_stay_whole),
+		WITH_MANUAL_CLOCK(a_tun_receives_packets_without_ethernet_headers),
+		WITH_MANUAL_CLOCK(frames_that_are_no_packets_for_the_tun_are_counted),
+		WITH_MANUAL_CLOCK(a_frame_with_only_a_priority_is_in_no_vlan),
+		WITH_MANUAL_CLOCK(long_packets_pass_both_ways),
+		WITH_MANUAL_CLOCK(a_packet_with_no_room_for_a_header_is_counted),
+		WITH_MANUAL_CLOCK(a_partial_checksum_from_a_tun_is_completed_or_passed_on),
+		WITH_MANUAL_CLOCK(a_partial_checksum_from_a_tap_is_completed_once),
+		WITH_MANUAL_CLOCK(a_checksum_completed_for_a_tun_stays_completed_in_the_backlog),
+		WITH_MANUAL_CLOCK(a_partial_checksum_outside_of_the_packet_is_counted),
+		WITH_MANUAL_CLOCK(offsets_that_an_ethernet_header_makes_too_large_are_malformed),
+		WITH_MANUAL_CLOCK(gso_packets_pass_both_ways),
+		WITH_MANUAL_CLOCK(packets_of_a_stream_are_framed_too),
+		WITH_MANUAL_CLOCK(tuns_get_adapters_when_the_first_tap_joins),
+		WITH_MANUAL_CLOCK(leaving_a_bridge_drops_waiting_packets),
+		WITH_MANUAL_CLOCK(new_addresses_are_used_at_once),
+		WITH_MANUAL_CLOCK(solicitations_of_a_tun_alone_are_not_counted_as_its_clients),
+		WITH_MANUAL_CLOCK(without_randomness_a_tun_joins_no_taps),
+		WITH_MANUAL_CLOCK(captures_see_each_side_of_the_adapter),
+		WITH_MANUAL_CLOCK(packets_that_wait_for_a_slow_client_stay_whole),
 		cmocka_unit_test(no_message_is_read_beyond_its_end),
-		WITH_BROKER(random_frames_are_accounted_for),
+		WITH_MANUAL_CLOCK(random_frames_are_accounted_for),
 	};
 
 	return RUN_TESTS(tests);
