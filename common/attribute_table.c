@@ -13,6 +13,7 @@ static const char *const type_words[] = {
 	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", "fd", "device", NULL,
 };
 static const char *const life_words[] = {"process", "pipe", "socket", NULL};
+static const char *const clock_words[] = {"real", "manual", NULL};
 static const char *const allow_words[] = {"own", "any", NULL};
 static const char *const backend_words[] = {"memory", "kernel", NULL};
 static const char *const event_words[] = {
@@ -51,6 +52,10 @@ static const char *const interface_flag_words[] = {
 #define U64(name)                                                      \
 	{                                                              \
 		.word = name, .type = ATTRIBUTE_U64, .max = UINT64_MAX \
+	}
+#define U64_OPTION(name, uses)                                                          \
+	{                                                                               \
+		.word = name, .type = ATTRIBUTE_U64, .max = UINT64_MAX, .options = uses \
 	}
 #define FLAG(name, uses)                                                        \
 	{                                                                       \
@@ -210,6 +215,14 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_REFUSED] = U64("refused"),
 	[MEMTUN_A_INTERFACE_INDEX] = U32("interface-index", 1, INT32_MAX, 0),
 	[MEMTUN_A_FORMER_NAME] = NAME("former-name", 0, .may_be_empty = false),
+	[MEMTUN_A_CLOCK] = WORD("clock", clock_words, 0),
+	[MEMTUN_A_CLOCK_TIME] = U64("clock-time"),
+	[MEMTUN_A_CLOCK_NEXT] = U64("clock-next"),
+	[MEMTUN_A_DUE] = U32("due", 0, UINT32_MAX, 0),
+	[MEMTUN_A_MOVE] = U64_OPTION("move", OPTION_REQUEST),
+	[MEMTUN_A_NAMES] = TEXT("names", OPTION_REQUEST),
+	[MEMTUN_A_IDLE] = U64_OPTION("idle", OPTION_REQUEST),
+	[MEMTUN_A_TIME_LIMIT] = U64_OPTION("time-limit", OPTION_REQUEST),
 };
 
 enum memtun_attribute attribute_find(const char *word)

@@ -218,6 +218,40 @@ int memtun_session_show(struct memtun *memtun, uint32_t id, memtun_record_functi
 int memtun_session_delete(struct memtun *memtun, uint32_t id);
 
 /*
+ * Call function with a record of the broker's logical clock: `clock`, real or manual; `clock-time`,
+ * in nanoseconds; `due`, the number of events to come, such as timers of adapters; and `clock-next`,
+ * the time of the first of them, if there is one.
+ */
+int memtun_clock_show(struct memtun *memtun, memtun_record_function *function, void *context);
+
+/*
+ * Move the manual clock, and run what is due until then, each event at its time. The broker first
+ * reads the frames that clients have sent before. function, which may be NULL, is called with the
+ * record of memtun_clock_show() after that, and with `move`, by how much the clock has moved.
+ * EINVAL: the broker has no manual clock. ERANGE: the clock cannot show that time.
+ */
+int memtun_clock_advance(struct memtun *memtun, uint64_t nanoseconds,
+			 memtun_record_function *function, void *context);
+
+/*
+ * Wait until the whole broker is quiet, as memtun_wait_quiet() does, and move the manual clock to the
+ * next event. Further errors: ENODATA (nothing is due), ETIMEDOUT.
+ */
+int memtun_clock_next(struct memtun *memtun, int timeout, memtun_record_function *function,
+		      void *context);
+
+/*
+ * Wait until the ports are quiet: each frame of theirs was read, was dropped, or waits for the
+ * logical clock, and none has come for `idle` nanoseconds of real time. `names` has tunnels, uplinks
+ * and bridges, with commas between them; NULL is the whole broker. timeout is in milliseconds, -1
+ * for no limit; ETIMEDOUT: memtun_error() says what the broker still waits for. A time of
+ * memtun_set_timeout() has to be longer. function, which may be NULL, is called for each uplink where
+ * frames count as read once they are sent, because the kernel does not tell more.
+ */
+int memtun_wait_quiet(struct memtun *memtun, const char *names, uint64_t idle, int timeout,
+		      memtun_record_function *function, void *context);
+
+/*
  * Return whether the list of the last blocking call changed while it was sent. If so, it may lack
  * objects: ask again.
  */

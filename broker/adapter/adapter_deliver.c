@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "broker/adapter/adapter_parts.h"
-#include "common/clock.h"
 #include "common/frame/frame_view.h"
 #include "broker/engine/batch.h"
 #include "broker/engine/engine.h"

@@ -17,7 +17,8 @@ request_function request_tunnel_add, request_tunnel_set, request_tunnel_delete, 
 	request_bridge_delete, request_bridge_show, request_capture, request_inject,
 	request_hand_in, request_uplink_add, request_uplink_set, request_uplink_delete,
 	request_uplink_show, request_address_show, request_session_show, request_session_delete,
-	request_interface_set, request_tunnel_rename;
+	request_interface_set, request_tunnel_rename, request_clock_show, request_clock_advance,
+	request_clock_next, request_quiet;
 
 static inline const struct attribute_set *request_set(const struct session *session)
 {
@@ -26,6 +27,12 @@ static inline const struct attribute_set *request_set(const struct session *sess
 
 /* Return the tunnel that a request names. NULL with the fault filled: ENOENT, EINVAL. */
 struct tunnel *request_tunnel(struct session *session, struct fault *fault);
+
+/* Return the request's time limit in nanoseconds, -1 for none. */
+int64_t request_limit(const struct session *session);
+
+/* Look at the ports once, as waiter_look() does, and have the session's next step look again. */
+int request_look(struct session *session, const char *names, struct fault *fault);
 
 /* Fill the fault: there is no such object, or what else has that name. */
 void fault_set_missing(struct session *session, const char *kind, const char *name,

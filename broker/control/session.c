@@ -47,7 +47,7 @@ static void session_update(struct session *session)
 	}
 	if ((session->step || session->events_lost) &&
 	    !memtun_transport_is_paused(session->transport))
-		deadline = 0;
+		deadline = session->events_lost ? 0 : clock_earlier(deadline, session->wake);
 	if (deadline < 0 && !ev_is_active(&session->timer))
 		return;
 	ev_timer_stop(loop, &session->timer);
@@ -167,6 +167,8 @@ int session_begin(struct session *session, session_step *step, struct fault *fau
 	message_parse(&session->request, copy, header->nlmsg_len, MESSAGE_STRICT, fault);
 	session->step = step;
 	session->cursor = 0;
+	session->wake = 0;
+	session->waited = false;
 	session->generation = session->control->engine->generation;
 	session_run(session);
 	return 0;
@@ -194,6 +196,15 @@ static void session_finish(struct session *session, const struct fault *fault)
 	session->record = NULL;
 }
 
+/* Return whether the next step is not due yet. */
+static bool session_sleeps(struct session *session)
+{
+	if (session->wake && session->wake > clock_now())
+		return true;
+	session->wake = 0;
+	return false;
+}
+
 /* Run steps of the request until it is complete, the transport is paused, or STEPS_A_TURN steps are
  * done. */
 static void session_run(struct session *session)
@@ -203,7 +214,7 @@ static void session_run(struct session *session)
 
 	for (int i = 0; i < STEPS_A_TURN && result > 0; i++) {
 		if (!session->step || session->ended ||
-		    memtun_transport_is_paused(session->transport))
+		    memtun_transport_is_paused(session->transport) || session_sleeps(session))
 			break;
 		result = session->step(session, &fault);
 		if (result <= 0)

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "broker/control/waiter.h"
 #include "broker/engine/events.h"
 #include "broker/engine/liveness.h"
 #include "common/message.h"
@@ -50,9 +51,13 @@ struct session {
 	session_step *step;
 	void *record; /* the request's bytes, which `request` borrows from */
 	struct message request;
-	uint32_t cursor;         /* id of the last object listed */
-	uint64_t remaining;      /* objects yet to be made */
-	unsigned int generation; /* the broker's when it began */
+	uint32_t cursor;             /* id of the last object listed */
+	uint64_t remaining;          /* objects yet to be made */
+	int64_t wake;                /* when the next step is due, CLOCK_MONOTONIC; 0: at once */
+	struct waiter waiter;        /* of a request that waits until ports are quiet */
+	bool waited;                 /* they are */
+	int64_t moved_from, move_to; /* of a request that moves the logical clock */
+	unsigned int generation;     /* the broker's when it began */
 };
 
 /* Make a session, taking ownership of the connected socket. NULL with errno, and then the caller

@@ -8,6 +8,7 @@ struct pause_edge {
 	LIST_ENTRY(pause_edge) of_backpressure;
 	LIST_ENTRY(pause_edge) of_source;
 	struct source *source;
+	bool is_held;
 };
 
 void backpressure_pause(struct backpressure *backpressure, struct source *source)
@@ -17,6 +18,8 @@ void backpressure_pause(struct backpressure *backpressure, struct source *source
 	if (!edge)
 		return;
 	edge->source = source;
+	edge->is_held = backpressure->is_held;
+	source->held_count += edge->is_held;
 	LIST_INSERT_HEAD(&backpressure->edges, edge, of_backpressure);
 	LIST_INSERT_HEAD(&source->paused_by, edge, of_source);
 	if (source->pause_count++ == 0)
@@ -29,6 +32,7 @@ static void pause_edge_free(struct pause_edge *edge)
 
 	LIST_REMOVE(edge, of_backpressure);
 	LIST_REMOVE(edge, of_source);
+	source->held_count -= edge->is_held;
 	free(edge);
 	if (--source->pause_count == 0)
 		source->set_reading(source, true);

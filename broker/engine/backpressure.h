@@ -18,6 +18,7 @@ struct source {
 	/* Stop reading frames (pause_count has become 1), or read again (pause_count is 0). */
 	void (*set_reading)(struct source *source, bool reading);
 	unsigned int pause_count;          /* edges in paused_by */
+	unsigned int held_count;           /* those of them whose backpressure is held */
 	LIST_HEAD(, pause_edge) paused_by; /* one edge for each backlog that pauses it */
 	bool lossless;                     /* pause it instead of dropping its frames */
 };
@@ -25,6 +26,9 @@ struct source {
 /* Where frames wait: the sources that one backlog pauses. */
 struct backpressure {
 	LIST_HEAD(, pause_edge) edges;
+	/* The frames wait for the logical clock or a command, and for no program to read them. What
+	 * the paused sources have to send then does not keep a bridge from being quiet. */
+	bool is_held;
 };
 
 static inline bool backpressure_is_pausing(const struct backpressure *backpressure)
@@ -35,6 +39,11 @@ static inline bool backpressure_is_pausing(const struct backpressure *backpressu
 static inline bool source_is_paused(const struct source *source)
 {
 	return source->pause_count > 0;
+}
+
+static inline bool source_is_held(const struct source *source)
+{
+	return source->held_count > 0;
 }
 
 /*

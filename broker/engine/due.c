@@ -111,6 +111,13 @@ static struct due *queue_first(struct due_queue *queue, int64_t limit)
 	return NULL;
 }
 
+bool due_is_late(const struct due_queue *queue)
+{
+	int64_t earliest = queue_earliest(queue);
+
+	return earliest >= 0 && earliest <= due_now(queue);
+}
+
 int64_t due_next(const struct due_queue *queue)
 {
 	unsigned int digit;

@@ -96,6 +96,9 @@ static inline uint32_t due_count(const struct due_queue *queue)
 	return queue->count;
 }
 
+/* Return whether entries are due that have not run yet. */
+bool due_is_late(const struct due_queue *queue);
+
 /* Return the time of the first entry, or -1 if there is none. This looks at all entries of one
  * slot. */
 int64_t due_next(const struct due_queue *queue);

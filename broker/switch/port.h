@@ -27,6 +27,7 @@ struct bridges;
 struct capture;
 struct engine;
 struct port;
+struct quiet;
 
 enum {
 	PORT_FIRST_COUNTER = MEMTUN_A_FROM_CLIENT_FRAMES,
@@ -58,6 +59,9 @@ struct port_operations {
 
 	/* Resume all sources that the port's backlogs pause: the port leaves their bridge. */
 	void (*resume_sources)(struct port *port);
+
+	/* Look for frames that wait to be read. */
+	void (*look)(struct port *port, struct quiet *quiet);
 
 	/* Close what the port's clients have left, and return whether the port was deleted with it.
 	 * NULL: such a port is only deleted by request. */

@@ -26,17 +26,29 @@ void socket_diag_close(struct socket_diag *diag)
 	descriptor_close(&diag->fd);
 }
 
-static int peer_attribute(const struct nlattr *attribute, void *context)
+/* What an answer has. */
+struct diag_answer {
+	uint32_t peer; /* the peer's inode; 0: none */
+	bool has_queues;
+	struct unix_diag_rqlen queues;
+};
+
+static int answer_attribute(const struct nlattr *attribute, void *context)
 {
-	uint32_t *peer = context;
+	struct diag_answer *answer = context;
 
 	if (mnl_attr_get_type(attribute) == UNIX_DIAG_PEER &&
 	    mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-		*peer = mnl_attr_get_u32(attribute);
+		answer->peer = mnl_attr_get_u32(attribute);
+	if (mnl_attr_get_type(attribute) == UNIX_DIAG_RQLEN &&
+	    mnl_attr_get_payload_len(attribute) >= sizeof(answer->queues)) {
+		memcpy(&answer->queues, mnl_attr_get_payload(attribute), sizeof(answer->queues));
+		answer->has_queues = true;
+	}
 	return MNL_CB_OK;
 }
 
-static enum socket_peer answer_read(const struct nlmsghdr *header, uint32_t *peer)
+static enum socket_peer answer_read(const struct nlmsghdr *header, struct diag_answer *answer)
 {
 	if (header->nlmsg_type == NLMSG_ERROR) {
 		const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
@@ -44,9 +56,9 @@ static enum socket_peer answer_read(const struct nlmsghdr *header, uint32_t *pee
 		return error->error == -ENOENT ? SOCKET_PEER_GONE : SOCKET_PEER_UNKNOWN;
 	}
 	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-	    mnl_attr_parse(header, sizeof(struct unix_diag_msg), peer_attribute, peer) < 0)
+	    mnl_attr_parse(header, sizeof(struct unix_diag_msg), answer_attribute, answer) < 0)
 		return SOCKET_PEER_UNKNOWN;
-	return *peer ? SOCKET_PEER_THERE : SOCKET_PEER_GONE;
+	return answer->peer ? SOCKET_PEER_THERE : SOCKET_PEER_GONE;
 }
 
 /* Room for a request and for its answer. */
@@ -82,13 +94,13 @@ static const struct nlmsghdr *request_send(struct socket_diag *diag, void *bytes
 	return header;
 }
 
-/* *peer is the peer's inode to assume where the answer has none, and becomes the answer's. */
+/* answer->peer is the peer's inode to assume where the kernel's answer has none. */
 static enum socket_peer diag_ask(struct socket_diag *diag, ino_t inode, uint32_t show,
-				 uint32_t *peer)
+				 struct diag_answer *answer)
 {
 	_Alignas(8) char bytes[RECORD_SIZE];
 	struct unix_diag_req *request = request_begin(diag, bytes, sizeof(*request));
-	const struct nlmsghdr *answer;
+	const struct nlmsghdr *header;
 
 	request->sdiag_family = AF_UNIX;
 	request->udiag_states = UINT32_MAX;
@@ -96,31 +108,42 @@ static enum socket_peer diag_ask(struct socket_diag *diag, ino_t inode, uint32_t
 	request->udiag_show = show;
 	request->udiag_cookie[0] = UINT32_MAX; /* any */
 	request->udiag_cookie[1] = UINT32_MAX;
-	answer = request_send(diag, bytes);
-	return answer ? answer_read(answer, peer) : SOCKET_PEER_UNKNOWN;
+	header = request_send(diag, bytes);
+	return header ? answer_read(header, answer) : SOCKET_PEER_UNKNOWN;
 }
 
 enum socket_peer socket_diag_peer(struct socket_diag *diag, ino_t inode)
 {
-	uint32_t peer = 0;
+	struct diag_answer answer = {0};
 
-	return diag_ask(diag, inode, UDIAG_SHOW_PEER, &peer);
+	return diag_ask(diag, inode, UDIAG_SHOW_PEER, &answer);
 }
 
 enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode)
 {
-	uint32_t peer = 1;
+	struct diag_answer answer = {.peer = 1};
 
-	return diag_ask(diag, inode, 0, &peer);
+	return diag_ask(diag, inode, 0, &answer);
 }
 
 enum socket_peer socket_diag_peer_inode(struct socket_diag *diag, ino_t inode, ino_t *peer)
 {
-	uint32_t number = 0;
-	enum socket_peer answer = diag_ask(diag, inode, UDIAG_SHOW_PEER, &number);
+	struct diag_answer answer = {0};
+	enum socket_peer result = diag_ask(diag, inode, UDIAG_SHOW_PEER, &answer);
 
-	*peer = number;
-	return answer;
+	*peer = answer.peer;
+	return result;
+}
+
+enum socket_peer socket_diag_queues(struct socket_diag *diag, ino_t inode, uint32_t *to_read,
+				    uint32_t *sent)
+{
+	struct diag_answer answer = {.peer = 1};
+	enum socket_peer result = diag_ask(diag, inode, UDIAG_SHOW_RQLEN, &answer);
+
+	*to_read = answer.queues.udiag_rqueue;
+	*sent = answer.queues.udiag_wqueue;
+	return result == SOCKET_PEER_THERE && !answer.has_queues ? SOCKET_PEER_UNKNOWN : result;
 }
 
 /* ------------------------------------------------------------------------------ TCP */

@@ -34,6 +34,13 @@ enum socket_peer socket_diag_peer(struct socket_diag *diag, ino_t inode);
  * SOCKET_PEER_THERE. */
 enum socket_peer socket_diag_peer_inode(struct socket_diag *diag, ino_t inode, ino_t *peer);
 
+/*
+ * Query how many bytes the socket with that inode has to read, and how much memory the frames that it
+ * has sent take until they are read. Both are 0 if the answer is not SOCKET_PEER_THERE.
+ */
+enum socket_peer socket_diag_queues(struct socket_diag *diag, ino_t inode, uint32_t *to_read,
+				    uint32_t *sent);
+
 /* Query whether the socket with that inode exists, whatever its peer. */
 enum socket_peer socket_diag_there(struct socket_diag *diag, ino_t inode);
 

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 
 #include "broker/engine/engine.h"
+#include "broker/switch/quiet.h"
 #include "broker/system/kernel_device.h"
 #include "broker/system/kernel_link.h"
 #include "broker/tunnel/tunnel.h"
@@ -216,6 +217,12 @@ static void kernel_describe(const struct tunnel *tunnel, struct attribute_set *s
 	attribute_set_put_number(set, MEMTUN_A_STATE, link.queues ? MEMTUN_OPEN : MEMTUN_CLOSED);
 }
 
+static void kernel_look(const struct tunnel *tunnel, struct quiet *quiet)
+{
+	(void)tunnel;
+	quiet->is_sent_only = true;
+}
+
 const struct tunnel_kind kernel_tunnel_kind = {
 	.check = kernel_check,
 	.expand = kernel_expand,
@@ -224,6 +231,7 @@ const struct tunnel_kind kernel_tunnel_kind = {
 	.check_change = kernel_check_change,
 	.delete_if_dead = kernel_delete_if_dead,
 	.refresh = kernel_delete_if_dead,
+	.look = kernel_look,
 	.describe = kernel_describe,
 	.destroy = kernel_destroy,
 	.frames_bypass = "go to the kernel",

@@ -104,6 +104,7 @@ const struct port_operations tunnel_port_operations = {
 	.offload = tunnel_offload,
 	.set_reading = tunnel_set_reading,
 	.resume_sources = tunnel_resume_sources,
+	.look = tunnel_look,
 	.delete_if_dead = tunnel_port_delete_if_dead,
 };
 

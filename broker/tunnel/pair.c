@@ -11,6 +11,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/switch/lane.h"
+#include "broker/switch/quiet.h"
 #include "broker/system/socketpair.h"
 #include "broker/tunnel/tunnel.h"
 #include "common/descriptor.h"
@@ -193,6 +194,42 @@ static void pair_describe(const struct tunnel *tunnel, struct attribute_set *set
 		attribute_set_put_string(set, MEMTUN_A_PEER, pair_peer(tunnel)->port.name);
 }
 
+/* Ask for the bytes that one end has to read, and for those of its that the other end has. An end
+ * that is closed has none. */
+static int pair_ask(const struct tunnel *tunnel, uint32_t *to_read, uint32_t *sent)
+{
+	ino_t inode = tunnel->pair->inodes[pair_end(tunnel)];
+
+	*to_read = *sent = 0;
+	if (inode && socket_diag_queues(&tunnel->port.engine->diag, inode, to_read, sent) ==
+			     SOCKET_PEER_UNKNOWN)
+		return -1;
+	return 0;
+}
+
+static void pair_look(const struct tunnel *tunnel, struct quiet *quiet)
+{
+	const struct tunnel *peer = pair_peer(tunnel);
+	const char *name = tunnel->port.name, *peer_name = peer->port.name;
+	uint32_t to_read, sent, peer_to_read, peer_sent;
+
+	if (!(quiet->parts & (QUIET_FROM_CLIENT | QUIET_TO_CLIENT)))
+		return;
+	if (pair_ask(tunnel, &to_read, &sent) < 0 ||
+	    pair_ask(peer, &peer_to_read, &peer_sent) < 0) {
+		quiet_break(
+			quiet,
+			"the kernel does not tell what '%s' and its peer have to read (sock_diag)",
+			name);
+		quiet->error = EOPNOTSUPP;
+		return;
+	}
+	if ((quiet->parts & QUIET_TO_CLIENT) && (to_read || peer_sent))
+		quiet_break(quiet, "'%s' has not read all frames of '%s'", name, peer_name);
+	if ((quiet->parts & QUIET_FROM_CLIENT) && (peer_to_read || sent))
+		quiet_break(quiet, "'%s' has not read all frames of '%s'", peer_name, name);
+}
+
 static struct tunnel *pair_companion(const struct tunnel *tunnel)
 {
 	return pair_peer(tunnel);
@@ -203,6 +240,7 @@ const struct tunnel_kind pair_tunnel_kind = {
 	.open = pair_open,
 	.check_change = pair_check_change,
 	.open_count = pair_open_count,
+	.look = pair_look,
 	.describe = pair_describe,
 	.companion = pair_companion,
 	.destroy = pair_destroy,

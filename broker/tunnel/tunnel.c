@@ -11,6 +11,7 @@
 #include "broker/engine/engine.h"
 #include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/quiet.h"
 #include "broker/tunnel/injector.h"
 #include "broker/tunnel/queue.h"
 #include "broker/tunnel/tunnel_interface.h"
@@ -320,6 +321,41 @@ int tunnel_rename(struct tunnel *tunnel, const char *name, struct fault *fault)
 	attribute_set_put_string(&set, MEMTUN_A_FORMER_NAME, former);
 	event_publish(&port->engine->events, MEMTUN_EVENT_CHANGED, &set);
 	return 0;
+}
+
+/* ------------------------------------------------------------------------------ unread frames */
+
+/* Injected frames that the broker has not read yet are still to come. */
+static void injector_look(const struct injector *injector, struct quiet *quiet)
+{
+	bool to_client = injector->direction == MEMTUN_TO_CLIENT;
+	const struct port *port = &injector->tunnel->port;
+	int bytes = 0;
+
+	if (!(quiet->parts & (to_client ? QUIET_TO_CLIENT : QUIET_FROM_CLIENT)) &&
+	    !(quiet->parts & QUIET_INJECTED))
+		return;
+	if (source_is_held(&injector->source) || (!to_client && source_is_held(&port->source)))
+		return;
+	if (ioctl(injector->io.fd, SIOCINQ, &bytes) == 0 && bytes)
+		quiet_break(quiet, "the broker has not read all frames that are injected into '%s'",
+			    port->name);
+}
+
+void tunnel_look(struct port *port, struct quiet *quiet)
+{
+	struct tunnel *tunnel = container_of(port, struct tunnel, port);
+	struct injector *injector;
+	struct queue *queue;
+
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		quiet_look_lane(quiet, &queue->lane);
+	}
+	LIST_FOREACH(injector, &tunnel->injectors, of_tunnel) {
+		injector_look(injector, quiet);
+	}
+	if (tunnel->kind->look)
+		tunnel->kind->look(tunnel, quiet);
 }
 
 /* ------------------------------------------------------------------------------ describing */

@@ -93,6 +93,9 @@ struct tunnel_kind {
 	 * does not have. */
 	void (*describe)(const struct tunnel *tunnel, struct attribute_set *set);
 
+	/* Look for frames that wait to be read, besides those in queues. NULL: there are none. */
+	void (*look)(const struct tunnel *tunnel, struct quiet *quiet);
+
 	/* Return the other tunnel that is deleted with this one, or NULL. */
 	struct tunnel *(*companion)(const struct tunnel *tunnel);
 
@@ -132,6 +135,9 @@ struct tunnel {
 
 /* What a tunnel does as a port. */
 extern const struct port_operations tunnel_port_operations;
+
+/* Look for frames of the tunnel that wait to be read: struct port_operations. */
+void tunnel_look(struct port *port, struct quiet *quiet);
 
 /* Return the tunnel of that name, or NULL. */
 struct tunnel *tunnel_find(const struct tunnels *tunnels, const char *name);

@@ -12,6 +12,7 @@
 #include "broker/switch/bridge.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/drop.h"
+#include "broker/switch/quiet.h"
 #include "common/clock.h"
 #include "common/container_of.h"
 #include "broker/uplink/uplink_kinds.h"
@@ -20,6 +21,14 @@
 /* Seconds between two tries to open. The delay doubles up to the maximum. */
 #define DELAY_FIRST 0.1
 #define DELAY_MAX 10.0
+
+static void uplink_look(struct port *port, struct quiet *quiet)
+{
+	struct uplink *uplink = container_of(port, struct uplink, port);
+
+	quiet_look_lane(quiet, &uplink->lane);
+	quiet_look_lane(quiet, &uplink->second);
+}
 
 static const struct port_operations uplink_port_operations;
 
@@ -99,6 +108,7 @@ static const struct port_operations uplink_port_operations = {
 	.offload = uplink_offload,
 	.set_reading = uplink_set_reading,
 	.resume_sources = uplink_resume_sources,
+	.look = uplink_look,
 	.delete_if_dead = uplink_delete_if_dead,
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun wait: returns when a tunnel is open, closed or drained, or when an uplink is up or down. A
- * tunnel is drained when its client has read all frames for it.
+ * memtun wait: returns when a tunnel is open, closed or drained, when an uplink is up or down, or when
+ * ports are quiet. A tunnel is drained when its client has read all frames for it. The broker tells
+ * when a port is drained or quiet; events tell the rest.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,14 +13,14 @@
 #include "client/command/listing.h"
 #include "client/command/options_parse.h"
 #include "common/clock.h"
+#include "common/quantity.h"
 #include "memtun.h"
-
-/* Milliseconds between two checks whether a tunnel is drained: there is no event for it. */
-#define DRAINED_INTERVAL 10
 
 struct wait {
 	const char *name, *state;
-	int64_t until; /* CLOCK_MONOTONIC, nanoseconds; -1: no end */
+	int64_t until;                /* CLOCK_MONOTONIC, nanoseconds; -1: no end */
+	uint64_t idle;                /* nanoseconds */
+	char names[MEMTUN_TEXT_SIZE]; /* that are to be quiet, with commas between them */
 };
 
 /* The shortest time for an answer, milliseconds: --timeout 0 asks too. */
@@ -39,10 +40,11 @@ struct waiting {
 	bool reached; /* an event had the state, even if the port has left it since */
 	bool deleted;
 	bool exists;
-	bool has_counters;
 	bool open;                     /* or up */
 	char reason[MEMTUN_TEXT_SIZE]; /* why an uplink is down */
-	uint64_t unread;               /* queued frames and bytes in sockets */
+	bool is_answered;              /* the broker has said that the tunnel is drained, or: */
+	int error;                     /* why it is not */
+	char text[200];
 };
 
 static void waiting_record(const struct memtun_record *record, void *context)
@@ -51,15 +53,11 @@ static void waiting_record(const struct memtun_record *record, void *context)
 	const char *state = memtun_record_string(record, "state");
 	const char *reason = memtun_record_string(record, "reason");
 	struct waiting *waiting = context;
-	uint64_t queued = 0, unread = 0;
 
 	if (!name || !state || strcmp(name, waiting->name) != 0)
 		return;
-	waiting->has_counters = memtun_record_number(record, "to-client-queued", &queued) == 0;
-	memtun_record_number(record, "to-client-unread", &unread);
 	waiting->exists = true;
 	waiting->open = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
-	waiting->unread = queued + unread;
 	strlcpy(waiting->reason, reason ? reason : "", sizeof(waiting->reason));
 }
 
@@ -120,20 +118,94 @@ static int waiting_check(struct memtun *memtun, struct waiting *waiting, int *st
 		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
 		return -1;
 	}
-	if (!waiting->has_counters) {
-		*status = command_fail(EXIT_REFUSED,
-				       "the broker doesn't see what is read of '%s', because it "
-				       "has a peer or is the kernel's",
-				       name);
-		return -1;
-	}
-	return waiting->unread == 0;
+	return 1;
 }
+
+/* ------------------------------------------------------------------------------ drained and quiet */
+
+/* How much longer than --timeout the command waits for the broker to say what is not read,
+ * milliseconds. */
+#define ANSWER_MARGIN 5000
+
+/* Return what is left of the time in milliseconds, -1 for no limit. */
+static int wait_rest(const struct wait *wait)
+{
+	return wait->until < 0 ? -1 : clock_poll_timeout(wait->until);
+}
+
+static void drained_answered(struct memtun *memtun, const struct memtun_reply *reply, void *context)
+{
+	struct waiting *waiting = context;
+
+	(void)memtun;
+	if (reply->record)
+		return;
+	waiting->is_answered = true;
+	waiting->error = reply->error;
+	strlcpy(waiting->text, reply->error ? reply->text : "", sizeof(waiting->text));
+}
+
+/* Ask the broker to answer when the client has read all frames. -1 with memtun_error(). */
+static int drained_ask(struct memtun *memtun, const struct wait *wait, struct waiting *waiting)
+{
+	struct memtun_options *options = memtun_options_new();
+	int rest = wait_rest(wait), result;
+
+	if (!options)
+		return -1;
+	memtun_options_set(options, "names", wait->name);
+	memtun_options_set_number(options, "direction", MEMTUN_TO_CLIENT);
+	if (rest >= 0)
+		memtun_options_set_number(options, "time-limit",
+					  (uint64_t)rest * CLOCK_MILLISECOND);
+	memtun_set_timeout(memtun, rest < 0 ? -1 : rest + ANSWER_MARGIN);
+	result = memtun_request(memtun, MEMTUN_CMD_QUIET, NULL, options, drained_answered, waiting);
+	memtun_options_free(options);
+	return result;
+}
+
+static int drained_run(struct memtun *memtun, const struct wait *wait, struct waiting *waiting)
+{
+	if (drained_ask(memtun, wait, waiting) < 0)
+		return -1;
+	while (!waiting->is_answered && !waiting->deleted) {
+		if (memtun_wait(memtun, -1) < 0 && errno != EINTR)
+			return -1;
+	}
+	if (waiting->deleted || waiting->error == ENOENT)
+		return command_fail(EXIT_ENDED, "there is no tunnel '%s'", wait->name);
+	if (waiting->error == ETIMEDOUT)
+		return command_fail(EXIT_TIMEOUT, "%s is not drained: %s", wait->name,
+				    waiting->text);
+	return waiting->error ? command_fail(EXIT_REFUSED, "%s", waiting->text) : 0;
+}
+
+static void sent_only_record(const struct memtun_record *record, void *context)
+{
+	(void)context;
+	command_note("%s: its frames count as read once they are sent",
+		     memtun_record_string(record, "name"));
+}
+
+static int quiet_run(struct memtun *memtun, void *context)
+{
+	const struct wait *wait = context;
+	int rest = wait_rest(wait);
+
+	memtun_set_timeout(memtun, rest < 0 ? -1 : rest + ANSWER_MARGIN);
+	if (memtun_wait_quiet(memtun, wait->names[0] ? wait->names : NULL, wait->idle, rest,
+			      sent_only_record, NULL) == 0)
+		return 0;
+	if (errno == ETIMEDOUT)
+		return command_fail(EXIT_TIMEOUT, "%s", memtun_error(memtun));
+	return errno == ENOENT ? command_fail(EXIT_ENDED, "%s", memtun_error(memtun)) : -1;
+}
+
+/* ------------------------------------------------------------------------------ the rest */
 
 static int waiting_run(struct memtun *memtun, void *context)
 {
 	const struct wait *wait = context;
-	bool by_event = strcmp(wait->state, "drained") != 0;
 	struct waiting waiting = {.name = wait->name, .state = wait->state};
 	int status = 0, checked;
 
@@ -143,8 +215,6 @@ static int waiting_run(struct memtun *memtun, void *context)
 		int rest = clock_poll_timeout(wait->until);
 		bool is_over = rest == 0;
 
-		if (!by_event && (rest < 0 || rest > DRAINED_INTERVAL))
-			rest = DRAINED_INTERVAL;
 		if (wait->until >= 0)
 			memtun_set_timeout(memtun, wait_answer_timeout(wait));
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
@@ -156,50 +226,96 @@ static int waiting_run(struct memtun *memtun, void *context)
 					    wait->name, wait->state, waiting.reason[0] ? ": " : "",
 					    waiting.reason);
 	}
+	if (checked > 0 && strcmp(wait->state, "drained") == 0)
+		return drained_run(memtun, wait, &waiting);
 	return status;
+}
+
+/* Join the names with commas. 0, or EXIT_USAGE after a message. */
+static int names_join(struct wait *wait, char **words, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (strchr(words[i], ','))
+			return command_fail(EXIT_USAGE, "wait takes no name with a comma: '%s'",
+					    words[i]);
+		if ((i && strlcat(wait->names, ",", sizeof(wait->names)) >= sizeof(wait->names)) ||
+		    strlcat(wait->names, words[i], sizeof(wait->names)) >= sizeof(wait->names))
+			return command_fail(EXIT_USAGE,
+					    "the names are longer than %zu bytes together: name "
+					    "their bridge",
+					    sizeof(wait->names) - 1);
+	}
+	return 0;
+}
+
+/* Parse the words. 0, or EXIT_USAGE after a message. */
+static int wait_parse(struct wait *wait, const struct invocation *invocation)
+{
+	const char *idle = options_value(invocation, "--idle");
+	const char *state = invocation->words[invocation->count - 1];
+	bool is_quiet = strcmp(state, "quiet") == 0;
+
+	*wait = (struct wait){.name = invocation->words[0], .state = state, .until = -1};
+	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
+	    strcmp(state, "drained") != 0 && !is_quiet && !is_uplink_state(state))
+		return command_fail(
+			EXIT_USAGE,
+			"a tunnel is open, closed, drained or quiet, an uplink up, down "
+			"or quiet, and a bridge quiet, not '%s'",
+			state);
+	if (idle && !is_quiet)
+		return command_fail(EXIT_USAGE, "--idle goes with quiet");
+	if (idle && quantity_parse_time(idle, &wait->idle) < 0)
+		return command_fail(EXIT_USAGE,
+				    "--idle takes a time with its unit, such as 20ms, not '%s'",
+				    idle);
+	if (is_quiet)
+		return names_join(wait, invocation->words, invocation->count - 1);
+	if (invocation->count == 2)
+		return 0;
+	return command_fail(EXIT_USAGE,
+			    invocation->count < 2
+				    ? "wait needs a NAME before %s"
+				    : "wait takes one NAME before %s; see memtun help wait",
+			    state);
 }
 
 static int wait_run(const struct invocation *invocation)
 {
-	struct wait wait = {
-		.name = invocation->words[0],
-		.state = invocation->words[1],
-		.until = -1,
-	};
-	const char *state = wait.state;
 	int timeout = -1;
+	struct wait wait;
+	connected_function *run;
 
-	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
-	    strcmp(state, "drained") != 0 && !is_uplink_state(state))
-		return command_fail(EXIT_USAGE,
-				    "a tunnel is open, closed or drained, and an uplink up or "
-				    "down, not '%s'",
-				    state);
-	if (options_seconds(invocation, "--timeout", &timeout))
+	if (wait_parse(&wait, invocation) || options_seconds(invocation, "--timeout", &timeout))
 		return EXIT_USAGE;
+	run = strcmp(wait.state, "quiet") == 0 ? quiet_run : waiting_run;
 	if (timeout < 0)
-		return command_connected(invocation, waiting_run, &wait);
+		return command_connected(invocation, run, &wait);
 	wait.until = clock_now() + timeout * CLOCK_MILLISECOND;
-	return command_connected_within(invocation, wait_answer_timeout(&wait), EXIT_TIMEOUT,
-					waiting_run, &wait);
+	return command_connected_within(invocation, wait_answer_timeout(&wait), EXIT_TIMEOUT, run,
+					&wait);
 }
 
 static const struct command_option wait_options[] = {
+	{"--idle", 0, "TIME", "quiet: and no frame has come for it, such as 20ms"},
 	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
 	{0},
 };
 
 const struct command command_wait = {
 	.name = "wait",
-	.summary = "wait for a state of a tunnel or of an uplink",
+	.summary = "wait for a state of a tunnel, of an uplink or of all ports of a bridge",
 	.usage = "NAME open|closed|drained\n"
-		 "NAME up|down",
+		 "NAME up|down\n"
+		 "[BRIDGE|NAME...] quiet",
 	.about = "open and up also wait for a tunnel or an uplink that does not exist yet.\n"
-		 "A tunnel is drained when its client has read all frames that there were for it.",
+		 "A tunnel is drained when its client has read all frames that there were for it.\n"
+		 "Ports are quiet when all frames of theirs were read, or wait for the clock.\n"
+		 "Without a name, that is the whole broker.",
 	.example = "memtun wait vm0 closed --timeout 10",
 	.options = wait_options,
-	.needs = "a NAME and open, closed, drained, up or down",
-	.words_min = 2,
-	.words_max = 2,
+	.needs = "a NAME and open, closed, drained, up, down or quiet",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
 	.run = wait_run,
 };

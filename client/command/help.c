@@ -155,9 +155,8 @@ void help_print_commands(FILE *to)
 	      "\n"
 	      "Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 no broker;\n"
 	      "of expect, wait and host also 4 the tunnel ended; of expect 5 frame limit;\n"
-	      "of expect and wait 124 timeout;\n"
-	      "of exec and netns the program's, or 125 memtun failed, 126 cannot run, 127 not\n"
-	      "found.\n",
+	      "of expect, wait and clock next 124 timeout; of exec and netns the program's,\n"
+	      "or 125 memtun failed, 126 cannot run, 127 not found.\n",
 	      to);
 }
 

@@ -56,6 +56,10 @@ enum memtun_command {
 	MEMTUN_CMD_HAND_IN = 0x26,
 	MEMTUN_CMD_INTERFACE_SET = 0x28,
 	MEMTUN_CMD_TUNNEL_RENAME = 0x29,
+	MEMTUN_CMD_CLOCK_SHOW = 0x30,
+	MEMTUN_CMD_CLOCK_ADVANCE = 0x31,
+	MEMTUN_CMD_CLOCK_NEXT = 0x32,
+	MEMTUN_CMD_QUIET = 0x33,
 	MEMTUN_CMD_END
 };
 
@@ -141,6 +145,12 @@ enum memtun_allow {
 enum memtun_backend {
 	MEMTUN_MEMORY = 1, /* socketpairs of the broker */
 	MEMTUN_KERNEL = 2, /* an interface of the kernel */
+};
+
+/* The value of MEMTUN_A_CLOCK: the clock that delays, ageing and neighbour timers follow. */
+enum memtun_clock {
+	MEMTUN_CLOCK_REAL = 1,   /* CLOCK_MONOTONIC */
+	MEMTUN_CLOCK_MANUAL = 2, /* it moves by requests only */
 };
 
 /* The value of MEMTUN_A_LIFE: the descriptor whose end deletes an uplink of type fd. */
@@ -256,6 +266,14 @@ enum memtun_attribute {
 	MEMTUN_A_HAND_INS = 101,     /* how many hand-ins of a session are open */
 	MEMTUN_A_INTERFACE_INDEX = 110,
 	MEMTUN_A_FORMER_NAME = 111, /* string: the tunnel's name before it was renamed */
+	MEMTUN_A_CLOCK = 112,       /* enum memtun_clock */
+	MEMTUN_A_CLOCK_TIME = 113,  /* u64: what the clock shows, nanoseconds */
+	MEMTUN_A_CLOCK_NEXT = 114,  /* u64: what it shows when the next event is due */
+	MEMTUN_A_DUE = 115,         /* how many events are to come */
+	MEMTUN_A_MOVE = 116,        /* u64: by how much the clock moves, nanoseconds */
+	MEMTUN_A_NAMES = 117,       /* string: names with ',' between them */
+	MEMTUN_A_IDLE = 118,        /* u64: for how long no frame may have come, nanoseconds */
+	MEMTUN_A_TIME_LIMIT = 119,  /* u64: how long to wait at most, nanoseconds */
 	MEMTUN_A_DETAILED = 150,    /* flag: a capture with struct memtun_capture_details */
 	MEMTUN_A_FAULTS = 151,      /* flag: the same, and it has what was dropped, too */
 	/* Listening uplinks, and the ports of their peers. */

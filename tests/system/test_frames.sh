@@ -59,10 +59,12 @@ for command in "inject none --hex 00" "expect none udp" "capture none" "wait tap
 	says "memtun: "
 done
 ends_with 0 memtun add left peer right
-for command in "inject left --hex 00" "expect left udp" "capture left" "wait left drained"; do
+for command in "inject left --hex 00" "expect left udp" "capture left"; do
 	ends_with 1 memtun $command
 	says "peer"
 done
+ends_with 0 memtun wait left drained
+ends_with 0 memtun wait left right quiet
 ends_with 0 memtun del left
 ok "a tunnel that does not exist, or has a peer, is refused"
 

@@ -66,7 +66,7 @@ run memtun --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/output")
 for command in $commands; do
 	run memtun help "$command"
-	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|set|show|del) .*/${command}_\2/p" \
+	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|set|show|del|advance|next) .*/${command}_\2/p" \
 		"$scratch/output")
 	names="$names ${members:-$command}"
 done
@@ -91,7 +91,7 @@ awk '
 	section == "SYNOPSIS" && /^\.Nm/ { name = "" }
 	section == "SYNOPSIS" && /^\.Cm [a-z]/ && name == "" {
 		name = $2
-		if ($3 ~ /^(add|set|show|del)$/)
+		if ($3 ~ /^(add|set|show|del|advance|next)$/)
 			name = name "_" $3
 	}
 	section == "SYNOPSIS" {
@@ -110,7 +110,7 @@ awk '
 	section == "COMMANDS" && depth == 1 && (/^\.It Cm / || (/^\.Cm / && is_heading)) {
 		first = /^\.It/ ? 3 : 2
 		name = $first
-		if ($(first + 1) ~ /^(add|set|show|del)$/)
+		if ($(first + 1) ~ /^(add|set|show|del|advance|next)$/)
 			name = name "_" $(first + 1)
 		print "command " name
 	}

@@ -20,7 +20,7 @@ ends_with 2 memtun
 is "$output" "" "what memtun without a command prints to standard output"
 is "$errors" "$(cat "$scratch/list")" "what memtun without a command prints"
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/list")
-is "$(echo $commands)" "add set del show bridge uplink session exec wrap netns monitor inject expect wait capture extcap top host help" \
+is "$(echo $commands)" "add set del show bridge uplink session clock exec wrap netns monitor inject expect wait capture extcap top host help" \
 	"the list of commands"
 
 narrow() {
@@ -94,7 +94,18 @@ capture vm --loud|capture has no option '--loud'; see memtun help capture
 -x|memtun has no option '-x'; see memtun help
 show --json=yes|--json takes no value
 capture vm -c|-c needs a value: FRAMES
-wait vm|wait needs a NAME and open, closed, drained, up or down; see memtun help wait
+wait|wait needs a NAME and open, closed, drained, up, down or quiet; see memtun help wait
+wait vm|a tunnel is open, closed, drained or quiet, an uplink up, down or quiet, and a bridge quiet, not 'vm'
+wait open|wait needs a NAME before open
+wait vm lan open|wait takes one NAME before open; see memtun help wait
+wait vm open --idle 20ms|--idle goes with quiet
+wait vm quiet --idle 20|--idle takes a time with its unit, such as 20ms, not '20'
+wait vm,ip quiet|wait takes no name with a comma: 'vm,ip'
+wait 123456789012345 223456789012345 323456789012345 423456789012345 523456789012345 623456789012345 723456789012345 quiet|the names are longer than 107 bytes together: name their bridge
+clock advance|clock advance needs a TIME; see memtun help clock advance
+clock advance 5|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '5'
+clock advance -1s|clock has no option '-1'; see memtun help clock
+clock advance 0.0000000001s|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '0.0000000001s': it has too many digits
 bridge del|bridge del needs the name of a bridge; see memtun help bridge del
 monitor now|monitor takes no 'now'; see memtun help monitor
 END

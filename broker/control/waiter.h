@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A waiter looks at ports until they are quiet. The kernel reports no event when a program has read
+ * a frame, so the waiter looks again and again, at intervals that grow while nothing changes and
+ * that are long where a look takes long. While no client waits, nothing looks.
+ */
+#ifndef MEMTUN_WAITER_H
+#define MEMTUN_WAITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct control;
+struct fault;
+struct quiet;
+
+/* All times are real ones of CLOCK_MONOTONIC, in nanoseconds. */
+struct waiter {
+	unsigned int parts; /* enum quiet_part, or'ed */
+	int64_t idle;       /* for how long no frame may have come */
+	int64_t deadline;   /* -1: none */
+	int64_t interval;   /* before the next look */
+	int64_t next;       /* when that is */
+	int64_t active;     /* when a look last saw that a frame had come */
+	uint64_t activity;  /* as of the last look */
+	bool was_quiet;     /* at the last look */
+};
+
+/* Begin to wait; `limit` is in nanoseconds, -1 for none. */
+void waiter_begin(struct waiter *waiter, unsigned int parts, int64_t idle, int64_t limit);
+
+/*
+ * Look at the ports of these names, which commas separate, and of the bridges among them; NULL is
+ * all ports. Returns 1 if they are quiet, 0 if the next look is due at waiter->next, -1 with the
+ * fault filled: ENOENT (no such name), ETIMEDOUT (the text says what it still waits for),
+ * EOPNOTSUPP (the kernel cannot tell).
+ */
+int waiter_look(struct waiter *waiter, const struct control *control, const char *names,
+		struct fault *fault);
+
+/* Look once at the ports of that name, which may be a bridge's. -1 with ENOENT, the fault filled. */
+int waiter_look_at_name(const struct control *control, const char *name, struct quiet *quiet,
+			struct fault *fault);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/quantity.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/failed.h"
+
+struct unit {
+	const char *word;
+	uint64_t size;
+};
+
+static const struct unit time_units[] = {
+	{"h", UINT64_C(3600000000000)},
+	{"min", UINT64_C(60000000000)},
+	{"s", 1000000000},
+	{"sec", 1000000000},
+	{"secs", 1000000000},
+	{"ms", 1000000},
+	{"msec", 1000000},
+	{"msecs", 1000000},
+	{"us", 1000},
+	{"usec", 1000},
+	{"usecs", 1000},
+	{"ns", 1},
+	{"nsec", 1},
+	{"nsecs", 1},
+	{0},
+};
+/* Read digits, and move *at behind them. -1 with ERANGE. */
+static int digits_parse(const char **at, uint64_t *number)
+{
+	*number = 0;
+	for (; **at >= '0' && **at <= '9'; (*at)++) {
+		if (__builtin_mul_overflow(*number, 10, number) ||
+		    __builtin_add_overflow(*number, (uint64_t)(**at - '0'), number))
+			return failed(ERANGE);
+	}
+	return 0;
+}
+
+static const struct unit *unit_find(const struct unit *units, const char *word)
+{
+	while (units->word && strcmp(units->word, word) != 0)
+		units++;
+	return units->word ? units : NULL;
+}
+
+/* Read a decimal number and its unit. The result is exact: more decimals than that are ERANGE. */
+static int quantity_parse(const char *text, const struct unit *units, uint64_t *number)
+{
+	uint64_t whole, fraction = 0, scale = 1;
+	const struct unit *unit;
+	const char *at = text;
+
+	if (*at < '0' || *at > '9')
+		return failed(EINVAL);
+	if (digits_parse(&at, &whole) < 0)
+		return -1;
+	if (*at == '.') {
+		const char *point = ++at;
+
+		if (digits_parse(&at, &fraction) < 0)
+			return -1;
+		if (at == point || at - point > 18)
+			return failed(at == point ? EINVAL : ERANGE);
+		for (; point < at; point++)
+			scale *= 10;
+	}
+	unit = unit_find(units, at);
+	if (!unit && *at == '\0' && whole == 0 && fraction == 0)
+		unit = units;
+	if (!unit)
+		return failed(EINVAL);
+	if (__builtin_mul_overflow(whole, unit->size, number) ||
+	    __builtin_mul_overflow(fraction, unit->size, &fraction) || fraction % scale ||
+	    __builtin_add_overflow(*number, fraction / scale, number))
+		return failed(ERANGE);
+	return 0;
+}
+
+int quantity_parse_time(const char *text, uint64_t *nanoseconds)
+{
+	return quantity_parse(text, time_units, nanoseconds);
+}
+
+/* Write the number in the largest of the units that divides it. */
+static void unit_format(uint64_t number, const struct unit *units, const char *const words[],
+			char *text, size_t length)
+{
+	const struct unit *unit = unit_find(units, *words);
+
+	while (words[1] && number % unit->size)
+		unit = unit_find(units, *++words);
+	snprintf(text, length, "%" PRIu64 "%s", number / unit->size, unit->word);
+}
+
+void quantity_format_time(uint64_t nanoseconds, char *text, size_t size)
+{
+	static const char *const words[] = {"s", "ms", "us", "ns", NULL};
+
+	unit_format(nanoseconds, time_units, words, text, size);
+}
