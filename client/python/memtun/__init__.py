@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._bridges import Bridges
     from ._broker import Broker, broker, connect
     from ._capture import Capture, Expectation
+    from ._clock import Clock
     from ._errors import (BusyError, DroppedError, Error, NoBrokerError, NotFoundError,
                           NotPermittedError, ReplyTimeoutError)
     from ._expect import FilterExpectation
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ._watch import Watch
 
 __all__ = [
-    "Bridges", "Broker", "BusyError", "Capture", "Captured", "DroppedError", "Error",
+    "Bridges", "Broker", "BusyError", "Capture", "Captured", "Clock", "DroppedError", "Error",
     "Expectation", "FilterExpectation", "Injected", "Injector", "NoBrokerError", "NotFoundError",
     "NotPermittedError", "PcapngWriter", "Record", "ReplyTimeoutError", "Sessions", "Tunnel",
     "Uplinks", "Watch", "broker", "connect",
@@ -44,6 +45,7 @@ _MODULES = {
     "_bridges": "Bridges",
     "_broker": "Broker broker connect",
     "_capture": "Capture Expectation",
+    "_clock": "Clock",
     "_errors": "BusyError DroppedError Error NoBrokerError NotFoundError NotPermittedError "
                "ReplyTimeoutError",
     "_expect": "FilterExpectation",

@@ -13,20 +13,19 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from . import _inject, _private, _protocol
 from ._bridges import Bridges
 from ._capture import Capture, Expectation, Match
-from ._connection import Connection, Reply, records
+from ._clock import Clock
+from ._connection import Connection, Reply, connect_patiently, records
 from ._descriptor import wait_ready
-from ._errors import NotFoundError, make_error
+from ._errors import NotFoundError
 from ._expect import FilterExpectation
 from ._inject import Injector
 from ._protocol import Addresses, Command, Frames, bridge_option
+from ._quantity import Time, nanoseconds
 from ._record import Injected, Record
 from ._sessions import Sessions
 from ._tunnel import Tunnel
 from ._uplinks import Uplinks
 from ._watch import Watch
-
-#: Seconds between two looks whether a tunnel is drained: there is no event for it.
-_DRAINED_INTERVAL = 0.01
 
 
 class Broker:
@@ -44,6 +43,7 @@ class Broker:
         self.bridges = Bridges(connection)
         self.uplinks = Uplinks(connection)
         self.sessions = Sessions(connection)
+        self.clock = Clock(connection, reply_timeout)
 
     def __repr__(self) -> str:
         return f"<memtun.Broker at {self.address!r}>"
@@ -239,35 +239,37 @@ class Broker:
         return Watch(self.address, self._reply_timeout)
 
     def wait(self, name: str, state: str, timeout: Optional[float] = None) -> None:
-        """Wait until a tunnel is open, closed or drained, or an uplink up or down.
+        """Wait until a tunnel is open, closed or drained, an uplink up or down, or a port quiet.
 
-        A tunnel is drained when its program has read all frames for it. A tunnel or an uplink need
-        not exist yet, except to be drained. Raise TimeoutError after ``timeout`` seconds.
+        A tunnel is drained when its program has read all frames for it; for quiet, see
+        wait_quiet(). For the other states, a tunnel or an uplink need not exist yet. Raise
+        TimeoutError after ``timeout`` seconds.
 
         >>> with broker() as b, b.open("a") as a:
         ...     b.wait("a", "open", timeout=5)
         """
-        if state not in ("open", "closed", "drained", "up", "down"):
-            raise ValueError(f"a tunnel is open, closed or drained, and an uplink up or down, "
-                             f"not {state!r}")
+        if state not in ("open", "closed", "drained", "up", "down", "quiet"):
+            raise ValueError(f"a tunnel is open, closed or drained, an uplink up or down, and both "
+                             f"can be quiet, not {state!r}")
+        if state == "quiet":
+            self.wait_quiet(name, timeout=timeout)
+            return
+        if state == "drained":
+            self._is(name, state)
+            self._quiet({"names": name, "direction": "to-client"}, timeout)
+            return
         deadline = None if timeout is None else time.monotonic() + timeout
         with self.watch() as events:
             while not self._is(name, state):
-                if not self._wait_event(events, name, state, deadline):
-                    if deadline is not None and time.monotonic() >= deadline:
-                        raise TimeoutError(f"{name} is not {state} after {timeout:g} seconds")
-                    continue
-                # The state may be another one again by now.
-                return
+                if self._wait_event(events, name, state, deadline):
+                    return  # the state may be another one again by now
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError(f"{name} is not {state} after {timeout:g} seconds")
 
     def _wait_event(self, events: Watch, name: str, state: str,
                     deadline: Optional[float]) -> bool:
         """Wait for an event. Return whether it says that the object has reached the state."""
-        until = deadline
-        if state == "drained":
-            soon = time.monotonic() + _DRAINED_INTERVAL
-            until = soon if deadline is None else min(soon, deadline)
-        if not wait_ready(events.fileno(), select.POLLIN, until):
+        if not wait_ready(events.fileno(), select.POLLIN, deadline):
             return False
         event = events.next()
         if event.name != name:
@@ -276,18 +278,41 @@ class Broker:
         ended = {"deleted": "closed", "uplink-deleted": "down"}.get(str(event.event))
         return bool((ended or event.state) == state)
 
+    def wait_quiet(self, *names: str, idle: Optional[Time] = None,
+                   timeout: Optional[float] = None) -> List[str]:
+        """Wait until programs and broker have read all frames of these ports and bridges.
+
+        Without a name, wait for all ports. A test uses this in place of a sleep. With ``idle``,
+        also wait until no frame has come for that time: seconds, or text such as "20ms". Return the
+        names of uplinks whose frames count as read once they are sent. Raise TimeoutError, which
+        tells what is unread, after ``timeout`` seconds.
+
+        >>> with broker() as b, b.open("a", bridge="lab") as a, b.open("b", bridge="lab") as other:
+        ...     a.send(bytes.fromhex("ffffffffffff 020000000001 88b5"))
+        ...     frame = other.recv()
+        ...     b.wait_quiet("lab", timeout=5)
+        []
+        """
+        for name in names:
+            if "," in name:
+                raise ValueError(f"wait_quiet takes no name with a comma: {name!r}")
+        return self._quiet({"names": ",".join(names) or None,
+                            "idle": None if idle is None else nanoseconds(idle)}, timeout)
+
+    def _quiet(self, options: Dict[str, Any], timeout: Optional[float]) -> List[str]:
+        options["time_limit"] = None if timeout is None else nanoseconds(timeout)
+        with connect_patiently(self.address, self._reply_timeout, timeout) as connection:
+            return [str(record.name) for record in
+                    records(connection.request(Command.QUIET, options))]
+
     def _is(self, name: str, state: str) -> bool:
+        """Return whether the object is in the state. Raise an error if it can't be."""
         record, other = self._find(name, is_uplink=state in ("up", "down"))
         if other:
             raise ValueError(f"{name!r} is an uplink, which is up or down" if state not in
                              ("up", "down") else f"{name!r} is a tunnel, which is open or closed")
-        if state == "drained":
-            if record is None:
-                raise NotFoundError(errno.ENOENT, f"there is no tunnel {name!r}")
-            if record.to_client_queued is None:
-                raise make_error(errno.EOPNOTSUPP, f"the broker doesn't see what is read of "
-                                 f"{name!r}, because it has a peer or is the kernel's")
-            return not record.to_client_queued + record.to_client_unread
+        if record is None and state == "drained":
+            raise NotFoundError(errno.ENOENT, f"there is no tunnel {name!r}")
         if state in ("closed", "down"):
             return record is None or record.state == state
         return record is not None and record.state == state
@@ -317,14 +342,17 @@ def connect(address: Optional[str] = None, *, reply_timeout: Optional[float] = 1
     return Broker(Connection(address, reply_timeout), None, reply_timeout)
 
 
-def broker(*, program: str = "memtund", kernel: bool = False, log_level: Optional[str] = None,
+def broker(*, program: str = "memtund", kernel: bool = False, clock: Optional[str] = None,
+           log_level: Optional[str] = None,
            handoff: Sequence[str] = (), reply_timeout: Optional[float] = 10) -> Broker:
     """Start a private broker and connect to it. It ends with this process, whatever ends that.
 
-    ``kernel``, ``log_level`` and ``handoff`` are the options of memtund(1), which is ``program``
-    and is searched for in PATH. It writes to standard error.
+    ``kernel``, ``clock``, ``log_level`` and ``handoff`` are the options of memtund(1), which is
+    ``program`` and is searched for in PATH. It writes to standard error.
     """
     options = ["--kernel"] if kernel else []
+    if clock is not None:
+        options += ["--clock", clock]
     if log_level is not None:
         options += ["--log-level", log_level]
     for spec in handoff:

@@ -5,12 +5,13 @@ A connection owns its socket. It hands each descriptor of an answer to its calle
 of an answer that fails.
 """
 import collections
+import contextlib
 import errno
 import os
 import socket
 import struct
 import threading
-from typing import Any, Deque, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Deque, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import _protocol, _users
 from ._errors import Error, NoBrokerError, make_error
@@ -195,6 +196,22 @@ class Connection:
                                  f"the connection to the broker has failed: {failure.strerror}")
         self._why_closed = f"the connection was closed before: {failure}"
         return failure
+
+
+@contextlib.contextmanager
+def connect_patiently(address: str, reply_timeout: Optional[float], timeout: Optional[float],
+                      ) -> Iterator[Connection]:
+    """Make a connection for one request whose answer takes as long as the caller waits.
+
+    The broker reads no further request of a client meanwhile, so the request has a connection of
+    its own, which ends with the wait.
+    """
+    patience = (None if timeout is None or reply_timeout is None else timeout + reply_timeout)
+    connection = Connection(address, patience)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def _close_all(replies: List[Reply]) -> None:

@@ -61,6 +61,10 @@ class Command(enum.IntEnum):
     SESSION_DELETE = 0x24
     UPLINK_SET = 0x25
     HAND_IN = 0x26
+    CLOCK_SHOW = 0x30
+    CLOCK_ADVANCE = 0x31
+    CLOCK_NEXT = 0x32
+    QUIET = 0x33
 
 
 class Attribute(NamedTuple):
@@ -171,6 +175,14 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "hand-ins": Attribute(101, "u32"),
     "interface-index": Attribute(110, "u32"),
     "former-name": Attribute(111, "text"),
+    "clock": _word(112, "real manual"),
+    "clock-time": Attribute(113, "u64"),
+    "clock-next": Attribute(114, "u64"),
+    "due": Attribute(115, "u32"),
+    "move": Attribute(116, "u64"),
+    "names": Attribute(117, "text"),
+    "idle": Attribute(118, "u64"),
+    "time-limit": Attribute(119, "u64"),
     "faults": Attribute(151, "flag"),
     "listen": Attribute(155, "text"),
     "max": Attribute(156, "u32"),
