@@ -163,7 +163,9 @@ int broker_queue_persist(const struct broker_queue *queue, const struct tun_inte
 
 int broker_queue_own(const struct tun_interface *interface, uid_t owner, gid_t group)
 {
-	return owner == interface->owner && group == interface->group ? 0 : failed(EPERM);
+	bool is_ours = group == interface->group || group == getegid();
+
+	return owner == interface->owner && is_ours ? 0 : failed(EPERM);
 }
 
 int broker_queue_set_vnet_size(const struct broker_queue *queue,

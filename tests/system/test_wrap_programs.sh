@@ -55,7 +55,7 @@ ok "Python with os and fcntl"
 # --- the calls of the comparison with the kernel ---
 
 ends_with 0 wrapped -- wrap-calls </dev/null
-is "$(grep -c '^tap: ' "$scratch/output")" 63 "the calls on a TAP"
+is "$(grep -c '^tap: ' "$scratch/output")" 64 "the calls on a TAP"
 has "$output" "open: relative to the working directory: 0"
 has "$output" "interface wtap: SIOCGIFADDR 2 0.0.0.0: 0 2 10.1.2.3"
 ok "all calls that test_wrap_kernel.sh compares"

@@ -216,6 +216,8 @@ static void device(int fd)
 	plain(fd, EACH(TUNSETGROUP), (unsigned long)-1);
 	report("TUNSETOWNER of this user", ioctl(fd, TUNSETOWNER, getuid()));
 	puts("");
+	report("TUNSETGROUP of this group", ioctl(fd, TUNSETGROUP, getgid()));
+	puts("");
 	number(fd, EACH(TUNGETSNDBUF), 0);
 	number(fd, EACH(TUNSETSNDBUF), 0);
 	number(fd, EACH(TUNSETSNDBUF), -1);
