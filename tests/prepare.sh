@@ -14,7 +14,8 @@ peer_packages="python3-twisted python3-pytest python3-scapy python3-pip python3-
 	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark
 	curl iputils-ping iperf3 bind9-dnsutils dnsmasq-base openssh-server openssh-client
 	openvpn socat golang-go bubblewrap golang-github-docker-docker-dev
-	wireguard-go wireguard-tools tinc n2n iodine python3-pyroute2 busybox-static net-tools"
+	wireguard-go wireguard-tools tinc n2n iodine ocserv openconnect openssl
+	python3-pyroute2 busybox-static net-tools"
 
 builddir=$PWD/build
 

@@ -56,7 +56,8 @@ side_until() {
 	side=$1
 	shift
 	until "$@"; do
-		eval kill -0 \$${side}_end 2>/dev/null || fail "$side has ended: $(cat "$scratch/home/$side/output")"
+		eval kill -0 \$${side}_end 2>/dev/null ||
+			fail "$side has ended: $(cat "$scratch/home/$side/output")"
 	done
 }
 
@@ -218,17 +219,47 @@ if may edge n2n && may ifconfig net-tools; then
 	ok "two edges of n2n and their supernode carry ping"
 fi
 
-# --- iodine: IP over DNS. Both programs insist on the uid 0 ---
+# --- programs that insist on the uid 0 ---
 
+if [ -z "$container" ] || [ -n "$as_user" ]; then
+	echo "skipped a part: iodine and ocserv need uid 0, which test_wrap_vpn_container_root.sh has"
+	exit 0
+fi
 if may iodined iodine && may ifconfig net-tools; then
-	if [ -n "$container" ] && [ -z "$as_user" ]; then
-		side_start east iodined -f -c -P secret -l $east -d dnseast 10.0.0.1/24 memtun.test
-			side_until east grep -qs "Listening to dns" "$scratch/home/east/output"
-		side_start west iodine -f -P secret -d dnswest -T NULL $east memtun.test
-			side_until west grep -qs "Connection setup complete" "$scratch/home/west/output"
-		both_carry tun
-		ok "iodine and iodined carry ping"
-	else
-		echo "skipped a part: iodine needs the uid 0, which test_wrap_vpn_container_root.sh has"
-	fi
+	side_start east iodined -f -c -P secret -l $east -d dnseast 10.0.0.1/24 memtun.test
+	side_until east grep -qs "Listening to dns" "$scratch/home/east/output"
+	side_start west iodine -f -P secret -d dnswest -T NULL $east memtun.test
+	side_until west grep -qs "Connection setup complete" "$scratch/home/west/output"
+	both_carry tun
+	ok "iodine and iodined carry ping"
+fi
+
+if may ocserv ocserv && may ocpasswd ocserv && may openconnect openconnect && may openssl openssl; then
+	mkdir "$scratch/home/ocserv"
+	cd "$scratch/home/ocserv" || exit 1
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key \
+		-out certificate -subj /CN=memtun.test >"$scratch/output" 2>&1 || fail "no certificate"
+	pin=$(openssl x509 -in certificate -pubkey -noout | openssl pkey -pubin -outform der |
+		openssl dgst -sha256 -binary | openssl base64)
+	printf 'secret\nsecret\n' | ocpasswd -c passwords user >"$scratch/output"
+	cat >configuration <<-END
+		auth = "plain[passwd=passwords]"
+		listen-host = $east
+		tcp-port = 14443
+		run-as-user = root
+		run-as-group = root
+		socket-file = socket
+		server-cert = certificate
+		server-key = key
+		device = ocs
+		ipv4-network = 10.0.0.0/24
+	END
+	cd "$OLDPWD" || exit 1
+	side_start east sh -c 'cd ../ocserv && exec ocserv -f -c configuration'
+	side_until east grep -qs "listening (TCP)" "$scratch/home/east/output"
+	side_start west sh -c 'echo secret | exec openconnect --servercert "$1" --user user \
+		--passwd-on-stdin --interface ocwest --script true --no-dtls "https://$2:14443/"' sh \
+		"pin-sha256:$pin" $east
+	both_carry tun "CSTP connected"
+	ok "openconnect and ocserv carry ping"
 fi
