@@ -36,6 +36,14 @@ def test_programs_find_the_broker(memtun_broker, memtun_seed):
 def test_each_test_has_a_broker_of_its_own(memtun_broker):
     assert memtun_broker.list() == []
 
+kept = []
+
+def test_a_tunnel_is_kept(memtun_tunnel):
+    kept.append(memtun_tunnel())
+
+def test_it_was_closed():
+    assert kept[0].closed
+
 def test_the_environment_is_restored():
     assert "MEMTUN_SOCKET" not in os.environ
 """
@@ -64,7 +72,7 @@ class Plugin(Case):
                 for name in names]
 
     def test_tests_that_pass_leave_nothing(self):
-        self.assertIn("4 passed", self.pytest(PASSES, "-W", "error"))
+        self.assertIn("6 passed", self.pytest(PASSES, "-W", "error"))
         self.assertEqual(self.files(), [])
 
     def test_the_report_of_a_test_that_fails_has_the_capture_and_the_seed(self):

@@ -5,6 +5,7 @@ from python_case import SECONDS, Case, skip
 
 import os
 import unittest
+import unittest.mock
 
 # Scapy keeps its settings and a cache in the home directory, which a test does not touch.
 os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_CACHE_HOME"] = "/nonexistent"
@@ -75,8 +76,9 @@ class Scapy(Case):
 
     def test_a_tunnel_with_headers_is_refused(self):
         with self.broker.open("a", mode="tun", pi=True) as a:
-            with self.assertRaises(ValueError):
+            with unittest.mock.patch("sys.unraisablehook") as hook, self.assertRaises(ValueError):
                 TunnelSocket(a)
+            hook.assert_not_called()
             self.assertFalse(a.closed)
 
 
