@@ -121,6 +121,14 @@ static int client_connect(int fd, const struct hello *hello)
 	return peer_socket_connect(fd, AT_FDCWD, path, hello->peer.uid);
 }
 
+/* Let go of a client whose port cannot be made. The kernel discards what the client has sent. */
+static void client_leave(int fd)
+{
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	connect(fd, &none, sizeof(none));
+}
+
 /* Make the present socket the client's, and a new one that of the path. */
 static void client_welcome(struct dgram_listen *listen, const struct hello *hello)
 {
@@ -142,8 +150,12 @@ static void client_welcome(struct dgram_listen *listen, const struct hello *hell
 		unlink(address.sun_path);
 		return;
 	}
-	/* Only a directory that is no longer there makes this fail, and then no client comes. */
-	rename(address.sun_path, path_of(listening));
+	if (rename(address.sun_path, path_of(listening)) < 0) {
+		listening_refuse(listening, "cannot bind the next socket: %s", strerror(errno));
+		client_leave(listening->socket.fd);
+		unlink(address.sun_path);
+		return;
+	}
 	handed.fd = listening->socket.fd;
 	listening->socket.fd = descriptor_take(&next);
 	socket_watch(listen, listening->socket.fd);

@@ -169,7 +169,7 @@ static void only_a_socket_of_the_client_in_the_directory_is_used(void **state)
 	int victim;
 	static const char *const paths[] = {
 		"sw/none", "victim", "sw/link", "sw/file", "sw/../victim",
-		"sw/.",    "sw/..",  "sw/ctl",  "sw/",     "none/x",
+		"sw/.",    "sw/..",  "sw/ctl",  "sw/",     "none/mine",
 	};
 	unsigned int count = sizeof(paths) / sizeof(paths[0]);
 
@@ -496,6 +496,36 @@ static void what_others_sent_before_is_no_frame_of_the_client(void **state)
 	listener_gone(*state);
 }
 
+/* Without a socket at the path no further client could come. */
+static void a_client_is_refused_if_the_path_cannot_be_bound_again(void **state)
+{
+	int one, other;
+
+	path_added(*state, "");
+	one = socket_bound(SOCK_DGRAM, place("one"));
+	assert_int_equal(try_connect(one, place("l")), 0);
+	assert_int_equal(rename(place("l"), place("moved")), 0);
+	assert_int_equal(mkdir(place("l"), 0700), 0);
+	bytes_send(one, "VFKT", 4);
+	assert_int_equal(refusals(*state), 1);
+	assert_false(port_exists(*state, "l0"));
+	rmdir(place("l"));
+	close(open(place("l.next"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	bytes_send(one, "VFKT", 4);
+	assert_int_equal(refusals(*state), 2);
+	unlink(place("l.next"));
+	assert_int_equal(rename(place("moved"), place("l")), 0);
+	bytes_send(one, "VFKT", 4);
+	assert_true(port_exists(*state, "l0"));
+	other = vfkit_open(*state, "other");
+	assert_true(port_exists(*state, "l1"));
+	close(one);
+	close(other);
+	unlink(place("one"));
+	unlink(place("other"));
+	listener_gone(*state);
+}
+
 /* The kernel tells the real user of a datagram's sender. The saved one is the way back. */
 static int user_become(uid_t uid)
 {
@@ -582,6 +612,7 @@ static const struct CMUnitTest listen_tests[] = {
 	WITH_BROKER(what_does_not_begin_with_hello_is_refused),
 	WITH_BROKER(a_client_needs_a_path_that_is_its_own),
 	WITH_BROKER(what_others_sent_before_is_no_frame_of_the_client),
+	WITH_BROKER(a_client_is_refused_if_the_path_cannot_be_bound_again),
 	WITH_BROKER(max_and_users_are_checked),
 	WITH_BROKER(a_path_that_does_not_fit_is_refused),
 };
