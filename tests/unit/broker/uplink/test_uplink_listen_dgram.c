@@ -169,7 +169,7 @@ static void only_a_socket_of_the_client_in_the_directory_is_used(void **state)
 	int victim;
 	static const char *const paths[] = {
 		"sw/none", "victim", "sw/link", "sw/file", "sw/../victim",
-		"sw/.",    "sw/..",  "sw/ctl",  "sw/",     "none/mine",
+		"sw/.",    "sw/..",  "sw/ctl",  "sw/",     "mine",
 	};
 	unsigned int count = sizeof(paths) / sizeof(paths[0]);
 
@@ -515,10 +515,9 @@ static void a_client_is_refused_if_the_path_cannot_be_bound_again(void **state)
 	assert_int_equal(refusals(*state), 2);
 	unlink(place("l.next"));
 	assert_int_equal(rename(place("moved"), place("l")), 0);
-	bytes_send(one, "VFKT", 4);
-	assert_true(port_exists(*state, "l0"));
+	/* The socket is still for any client. */
 	other = vfkit_open(*state, "other");
-	assert_true(port_exists(*state, "l1"));
+	assert_true(port_exists(*state, "l0"));
 	close(one);
 	close(other);
 	unlink(place("one"));
