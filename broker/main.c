@@ -264,6 +264,8 @@ int main(int argc, char **argv)
 	if (settings.manual_clock)
 		due_use_manual_clock(&daemon.broker->engine->due);
 	daemon.broker->tunnels->kernel_allowed = settings.kernel;
+	daemon.broker->engine->has_seed = settings.has_seed;
+	daemon.broker->engine->seed = settings.seed;
 	/* Not an error: the device may be there by the time that it is needed. */
 	if (settings.kernel && kernel_device_check() < 0)
 		log_line(LOG_LEVEL_WARNING,

@@ -32,7 +32,8 @@ static const char usage[] =
 	"  -V, --version            the version\n"
 	"\n"
 	"Without --socket: $MEMTUN_SOCKET, $XDG_RUNTIME_DIR/memtun/control or\n"
-	"/tmp/memtun-UID/control; with COMMAND, a new private directory.\n";
+	"/tmp/memtun-UID/control; with COMMAND, a new private directory.\n"
+	"$MEMTUN_SEED is the seed of memtun impair where none is given.\n";
 
 /* Print a message and where the usage is to be found. */
 static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -85,6 +86,23 @@ static int set_clock(struct settings *settings, const char *value)
 	if (strcmp(value, "real") != 0 && strcmp(value, "manual") != 0)
 		return usage_error("--clock is real or manual, not %s", value);
 	settings->manual_clock = value[0] == 'm';
+	return -1;
+}
+
+/* Take the seed of the environment, if it has one. */
+static int set_seed(struct settings *settings)
+{
+	const char *value = getenv("MEMTUN_SEED");
+	char *end;
+
+	if (!value || value[0] == '\0')
+		return -1;
+	errno = 0;
+	settings->seed = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno)
+		return usage_error("MEMTUN_SEED is a number from 0 to 2^64 - 1, not '%.40s'",
+				   value);
+	settings->has_seed = true;
 	return -1;
 }
 
@@ -146,6 +164,9 @@ int settings_parse(struct settings *settings, int argc, char **argv)
 		if (status >= 0)
 			return status;
 	}
+	status = set_seed(settings);
+	if (status >= 0)
+		return status;
 	if (optind == argc && strcmp(argv[argc - 1], "--") == 0)
 		return usage_error("there is no command after --");
 	if (optind == argc)

@@ -6,6 +6,7 @@
 #define MEMTUN_SETTINGS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/log.h"
 
@@ -17,6 +18,8 @@ struct settings {
 	const char *handoffs[SETTINGS_HANDOFFS_MAX];
 	int handoff_count;
 	int ready_fd; /* -1: none */
+	bool has_seed;
+	uint64_t seed; /* of MEMTUN_SEED */
 	enum log_level level;
 	bool manual_clock;
 	bool kernel;    /* keep CAP_NET_ADMIN, to make interfaces of the kernel */

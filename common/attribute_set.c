@@ -8,19 +8,47 @@
 #include <string.h>
 
 #include "common/tunnel_name.h"
+#include "common/quantity.h"
 #include "common/utf8.h"
+
+/* Write a number with its unit, if it has one. */
+static void number_format(const struct attribute *attribute, uint64_t number, char *text,
+			  size_t size)
+{
+	switch (attribute->type) {
+	case ATTRIBUTE_PERCENT:
+		quantity_format_percent(number, text, size);
+		break;
+	case ATTRIBUTE_THOUSANDTHS:
+		quantity_format_thousandths(number, text, size);
+		break;
+	case ATTRIBUTE_TIME:
+		quantity_format_time(number, text, size);
+		break;
+	case ATTRIBUTE_RATE:
+		quantity_format_rate(number, text, size);
+		break;
+	default:
+		snprintf(text, size, "%" PRIu64, number);
+		break;
+	}
+}
 
 int attribute_check_number(enum memtun_attribute which, uint64_t number, struct fault *fault)
 {
 	const struct attribute *attribute = &attributes[which];
+	char texts[3][24];
 
 	if (number >= attribute->min && number <= attribute->max)
 		return 0;
 	if (attribute->type == ATTRIBUTE_WORD || attribute->type == ATTRIBUTE_FLAG)
 		return fault_set(fault, EINVAL, "%s has no value number %" PRIu64, attribute->word,
 				 number);
-	return fault_set(fault, EINVAL, "%s %" PRIu64 " is not from %" PRIu64 " to %" PRIu64,
-			 attribute->word, number, attribute->min, attribute->max);
+	number_format(attribute, number, texts[0], sizeof(texts[0]));
+	number_format(attribute, attribute->min, texts[1], sizeof(texts[1]));
+	number_format(attribute, attribute->max, texts[2], sizeof(texts[2]));
+	return fault_set(fault, EINVAL, "%s %s is not from %s to %s", attribute->word, texts[0],
+			 texts[1], texts[2]);
 }
 
 static int text_check(const struct attribute *attribute, const char *string, struct fault *fault)
@@ -86,6 +114,14 @@ const char *attribute_set_list(const struct attribute_set *set, unsigned int opt
 		length += (size_t)sprintf(text + length, "%s%s", length ? "," : "", word);
 	}
 	return text;
+}
+
+void attribute_set_remove_options(struct attribute_set *set, unsigned int options)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+
+	while ((which = attribute_set_next_option(set, which, options)) != MEMTUN_A_END)
+		attribute_set_remove(set, which);
 }
 
 static bool list_has(const enum memtun_attribute *list, enum memtun_attribute which)
@@ -222,6 +258,31 @@ static int number_parse(const struct attribute *attribute, const char *value, ui
 	return 0;
 }
 
+/* Read a number with a unit. */
+static int quantity_parse(const struct attribute *attribute, const char *value, uint64_t *number,
+			  struct fault *fault)
+{
+	const char *what = "a number such as 3 or 1.5";
+	int result;
+
+	if (attribute->type == ATTRIBUTE_PERCENT) {
+		what = "a percentage such as 5% or 0.1%";
+		result = quantity_parse_percent(value, number);
+	} else if (attribute->type == ATTRIBUTE_TIME) {
+		what = "a time with its unit, such as 20ms or 1.5s";
+		result = quantity_parse_time(value, number);
+	} else if (attribute->type == ATTRIBUTE_RATE) {
+		what = "a rate such as 10mbit or 500kbit";
+		result = quantity_parse_rate(value, number);
+	} else {
+		result = quantity_parse_thousandths(value, number);
+	}
+	if (result == 0)
+		return 0;
+	return fault_set(fault, EINVAL, "%s takes %s, not '%.40s'%s", attribute->word, what, value,
+			 errno == ERANGE ? ": it has too many digits" : "");
+}
+
 int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, const char *value,
 			struct fault *fault)
 {
@@ -250,6 +311,14 @@ int attribute_set_parse(struct attribute_set *set, enum memtun_attribute which, 
 		break;
 	case ATTRIBUTE_BITS:
 		if (bits_parse(attribute, value, &number, fault) < 0)
+			return -1;
+		break;
+	case ATTRIBUTE_PERCENT:
+	case ATTRIBUTE_THOUSANDTHS:
+	case ATTRIBUTE_TIME:
+	case ATTRIBUTE_RATE:
+		if (quantity_parse(attribute, value, &number, fault) < 0 ||
+		    attribute_check_number(which, number, fault) < 0)
 			return -1;
 		break;
 	case ATTRIBUTE_U32:
@@ -281,6 +350,6 @@ const char *attribute_format(const struct attribute_set *set, enum memtun_attrib
 	else if (attribute->type == ATTRIBUTE_BITS)
 		bits_format(attribute, number, text, size);
 	else
-		snprintf(text, size, "%" PRIu64, number);
+		number_format(attribute, number, text, size);
 	return text;
 }

@@ -76,6 +76,9 @@ enum memtun_attribute attribute_set_next(const struct attribute_set *set, int wh
 enum memtun_attribute attribute_set_next_option(const struct attribute_set *set, int which,
 						unsigned int options);
 
+/* Remove those attributes that are options: enum attribute_option, or'ed. */
+void attribute_set_remove_options(struct attribute_set *set, unsigned int options);
+
 /* The attributes that a request or an object takes. The lists end with MEMTUN_A_UNSPEC. */
 struct attribute_choice {
 	enum memtun_attribute required[4];

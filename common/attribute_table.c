@@ -33,9 +33,13 @@ static const char *const event_words[] = {
 	"port-shut",
 	"port-reopened",
 	"uplink-changed",
+	[MEMTUN_EVENT_IMPAIR_ADDED - 1] = "impair-added",
+	[MEMTUN_EVENT_IMPAIR_CHANGED - 1] = "impair-changed",
+	[MEMTUN_EVENT_IMPAIR_DELETED - 1] = "impair-deleted",
 	[MEMTUN_EVENT_UPLINK_REFUSED - 1] = "uplink-refused",
 	NULL,
 };
+static const char *const distribution_words[] = {"uniform", "normal", "pareto", NULL};
 
 /* The names of the bits of IFF_*, from the lowest. */
 static const char *const interface_flag_words[] = {
@@ -48,6 +52,19 @@ static const char *const interface_flag_words[] = {
 	{                                                                             \
 		.word = name, .type = ATTRIBUTE_U32, .min = smallest, .max = largest, \
 		.options = uses                                                       \
+	}
+#define PERCENT(name, uses)                                                                 \
+	{                                                                                   \
+		.word = name, .type = ATTRIBUTE_PERCENT, .max = 1000000000, .options = uses \
+	}
+#define TIME(name, smallest, uses)                                                      \
+	{                                                                               \
+		.word = name, .type = ATTRIBUTE_TIME, .min = smallest, .max = TIME_MAX, \
+		.options = uses                                                         \
+	}
+#define NUMBER(name, kind, smallest, largest, uses)                                          \
+	{                                                                                    \
+		.word = name, .type = kind, .min = smallest, .max = largest, .options = uses \
 	}
 #define U64(name)                                                      \
 	{                                                              \
@@ -84,6 +101,12 @@ static const char *const interface_flag_words[] = {
 		.word = name, .type = ATTRIBUTE_WORD, .min = 1,                           \
 		.max = sizeof(list) / sizeof(list[0]) - 1, .words = list, .options = uses \
 	}
+
+/* The longest delay: 24 hours, in nanoseconds, which is less than 2^47. */
+#define TIME_MAX UINT64_C(86400000000000)
+
+/* What a rule is made with: also in a SPEC, and what not. */
+#define IMPAIR (OPTION_IMPAIR | OPTION_IMPAIR_SET | OPTION_IMPAIR_SPEC)
 
 /* What a tunnel is made with, and what of that can be changed later. */
 #define TUNNEL (OPTION_TUNNEL | OPTION_TUNNEL_ADD)
@@ -223,6 +246,66 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_NAMES] = TEXT("names", OPTION_REQUEST),
 	[MEMTUN_A_IDLE] = U64_OPTION("idle", OPTION_REQUEST),
 	[MEMTUN_A_TIME_LIMIT] = U64_OPTION("time-limit", OPTION_REQUEST),
+	[MEMTUN_A_RULE] = U32("rule", 1, UINT32_MAX, OPTION_REQUEST),
+	[MEMTUN_A_MATCH] = TEXT("match", OPTION_IMPAIR),
+	[MEMTUN_A_MATCH_CODE] = LIST("match-code", OPTION_IMPAIR),
+	[MEMTUN_A_DELAY] = TIME("delay", 0, IMPAIR),
+	[MEMTUN_A_JITTER] = TIME("jitter", 0, IMPAIR),
+	[MEMTUN_A_DISTRIBUTION] = WORD("distribution", distribution_words, IMPAIR),
+	[MEMTUN_A_ORDERED] = FLAG("ordered", IMPAIR),
+	[MEMTUN_A_LOSS] = PERCENT("loss", IMPAIR),
+	[MEMTUN_A_LOSS_BURST] =
+		NUMBER("loss-burst", ATTRIBUTE_THOUSANDTHS, 1000, 1000000000, IMPAIR),
+	[MEMTUN_A_DUPLICATE] = PERCENT("duplicate", IMPAIR),
+	[MEMTUN_A_CORRUPT] = PERCENT("corrupt", IMPAIR),
+	[MEMTUN_A_TRUNCATE] = PERCENT("truncate", IMPAIR),
+	[MEMTUN_A_REORDER] = PERCENT("reorder", IMPAIR),
+	[MEMTUN_A_GAP] = U32("gap", 1, 1000000, IMPAIR),
+	/* One byte per second; 100 Tbit/s. */
+	[MEMTUN_A_RATE] = NUMBER("rate", ATTRIBUTE_RATE, 8, UINT64_C(100000000000000), IMPAIR),
+	[MEMTUN_A_DROP] = TEXT("drop", IMPAIR),
+	/* The bounds of mtu. */
+	[MEMTUN_A_PMTU] = U32("pmtu", 68, 65535, IMPAIR),
+	[MEMTUN_A_ICMP] = FLAG("icmp", IMPAIR),
+	[MEMTUN_A_HOLD] = FLAG("hold", IMPAIR),
+	[MEMTUN_A_UNTIL] = NUMBER("until", ATTRIBUTE_U64, 1, UINT64_MAX, IMPAIR),
+	[MEMTUN_A_UNTIL_TIME] = TIME("until-time", 1, IMPAIR),
+	[MEMTUN_A_CARRIER] = FLAG("carrier", IMPAIR),
+	[MEMTUN_A_SEED] = NUMBER("seed", ATTRIBUTE_U64, 0, UINT64_MAX, IMPAIR),
+	[MEMTUN_A_FRAME] = NUMBER("frame", ATTRIBUTE_U64, 0, UINT64_MAX, OPTION_REQUEST),
+	[MEMTUN_A_DISCARD] = FLAG("discard", OPTION_REQUEST),
+	[MEMTUN_A_RULES] = U32("rules", 0, UINT32_MAX, 0),
+	[MEMTUN_A_HOLDING] = TEXT("holding", 0),
+	/* IMPAIRMENT_FRAMES_MAX of the broker. */
+	[MEMTUN_A_LIMIT] = U32("limit", 1, 131072, IMPAIR),
+	[MEMTUN_A_FROM_CLIENT_SEEN] = U64("from-client-seen"),
+	[MEMTUN_A_TO_CLIENT_SEEN] = U64("to-client-seen"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_LOSS] = U64("from-client-dropped-loss"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_LISTED] = U64("from-client-dropped-listed"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_PMTU] = U64("from-client-dropped-pmtu"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_LINK_DOWN] = U64("from-client-dropped-link-down"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_DISCARDED] = U64("from-client-dropped-discarded"),
+	[MEMTUN_A_FROM_CLIENT_DROPPED_WAITING_FULL] = U64("from-client-dropped-waiting-full"),
+	[MEMTUN_A_FROM_CLIENT_DUPLICATED] = U64("from-client-duplicated"),
+	[MEMTUN_A_FROM_CLIENT_CORRUPTED] = U64("from-client-corrupted"),
+	[MEMTUN_A_FROM_CLIENT_TRUNCATED] = U64("from-client-truncated"),
+	[MEMTUN_A_FROM_CLIENT_DELAYED] = U64("from-client-delayed"),
+	[MEMTUN_A_FROM_CLIENT_REORDERED] = U64("from-client-reordered"),
+	[MEMTUN_A_FROM_CLIENT_HELD] = U64("from-client-held"),
+	[MEMTUN_A_FROM_CLIENT_WAITING] = U64("from-client-waiting"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_LOSS] = U64("to-client-dropped-loss"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_LISTED] = U64("to-client-dropped-listed"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_PMTU] = U64("to-client-dropped-pmtu"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_LINK_DOWN] = U64("to-client-dropped-link-down"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_DISCARDED] = U64("to-client-dropped-discarded"),
+	[MEMTUN_A_TO_CLIENT_DROPPED_WAITING_FULL] = U64("to-client-dropped-waiting-full"),
+	[MEMTUN_A_TO_CLIENT_DUPLICATED] = U64("to-client-duplicated"),
+	[MEMTUN_A_TO_CLIENT_CORRUPTED] = U64("to-client-corrupted"),
+	[MEMTUN_A_TO_CLIENT_TRUNCATED] = U64("to-client-truncated"),
+	[MEMTUN_A_TO_CLIENT_DELAYED] = U64("to-client-delayed"),
+	[MEMTUN_A_TO_CLIENT_REORDERED] = U64("to-client-reordered"),
+	[MEMTUN_A_TO_CLIENT_HELD] = U64("to-client-held"),
+	[MEMTUN_A_TO_CLIENT_WAITING] = U64("to-client-waiting"),
 };
 
 enum memtun_attribute attribute_find(const char *word)

@@ -14,7 +14,7 @@
 /* Return the size of a number on the wire. */
 static size_t attribute_size(enum memtun_attribute which)
 {
-	return attributes[which].type == ATTRIBUTE_U64 ? sizeof(uint64_t) : sizeof(uint32_t);
+	return attribute_is_u64(which) ? sizeof(uint64_t) : sizeof(uint32_t);
 }
 
 /* Read one attribute, whose lengths were checked, into the set. */
@@ -161,7 +161,7 @@ void message_put_number(struct message_builder *builder, enum memtun_attribute w
 	struct nlmsghdr *header = builder_header(builder);
 	bool fits;
 
-	if (attributes[which].type == ATTRIBUTE_U64)
+	if (attribute_is_u64(which))
 		fits = mnl_attr_put_u64_check(header, sizeof(builder->bytes), which, number);
 	else
 		fits = mnl_attr_put_u32_check(header, sizeof(builder->bytes), which,

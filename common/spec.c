@@ -18,6 +18,9 @@ static int spec_set(struct attribute_set *set, const char *key, const char *valu
 	/* Accept `name` for `device`: an uplink is named before its options, so it means no more. */
 	if (which == MEMTUN_A_NAME && !attribute_is_option(MEMTUN_A_NAME, options))
 		which = MEMTUN_A_DEVICE;
+	/* One key has two kinds of values: a number of frames, or a time with its unit. */
+	if (which == MEMTUN_A_UNTIL && value && strpbrk(value, "nsumh"))
+		which = MEMTUN_A_UNTIL_TIME;
 	if (!attribute_is_option(which, options))
 		return fault_set(fault, EINVAL, "there is no option '%.40s' here%s", key,
 				 strchr(key, '=') ? ": on the command line it is KEY VALUE" : "");

@@ -252,6 +252,37 @@ int memtun_wait_quiet(struct memtun *memtun, const char *names, uint64_t idle, i
 		      memtun_record_function *function, void *context);
 
 /*
+ * Add a rule that impairs the tunnel or uplink: a part of its frames is lost, delayed, held and so
+ * on, as memtun-impair(7) says. The options have the keys of that page, and a direction if the rule
+ * is for one only. A filter needs both `match`, its text, and `match-code`, its program as
+ * `tcpdump -ddd` prints it, with + for newlines. function, which may be NULL, is called with the
+ * new rule, whose `rule` is its number and whose `seed` repeats the run. EINVAL also if keys
+ * contradict each other, or the tunnel has a peer or backend kernel; E2BIG: it has 64 rules.
+ */
+int memtun_impair_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
+		      memtun_record_function *function, void *context);
+
+/* Change keys of a rule. The options have its number as `rule`. */
+int memtun_impair_set(struct memtun *memtun, const char *name,
+		      const struct memtun_options *options);
+
+/* Delete the rule of that number, or all rules of the tunnel or uplink if it is 0. Frames that it
+ * holds go on. */
+int memtun_impair_delete(struct memtun *memtun, const char *name, uint32_t rule);
+
+/*
+ * Release frames that rules with `hold` keep: the oldest. The options, which may be NULL, choose
+ * others: `frame` is a frame's number, or 0 for all frames, and `direction` one direction. With
+ * `discard` the frames are dropped. ENOENT also if there is no such frame.
+ */
+int memtun_impair_release(struct memtun *memtun, const char *name,
+			  const struct memtun_options *options);
+
+/* Call function for each rule of the tunnel or uplink, or of all if name is NULL. */
+int memtun_impair_show(struct memtun *memtun, const char *name, memtun_record_function *function,
+		       void *context);
+
+/*
  * Return whether the list of the last blocking call changed while it was sent. If so, it may lack
  * objects: ask again.
  */

@@ -36,23 +36,24 @@ TABLE = {
     "broker/system": ["common", "common/frame/frame_format.h"],
     "broker/engine": ["broker/system", "common", "common/frame"],
     "broker/adapter": ["broker/engine", "common", "common/frame"],
+    "broker/impair": ["broker/engine", "common", "common/frame"],
     "broker/switch": [
-        "broker/adapter", "broker/engine", "broker/system", "common", "common/frame",
+        "broker/adapter", "broker/impair", "broker/engine", "broker/system", "common", "common/frame",
     ],
     "broker/tunnel": [
-        "broker/switch", "broker/adapter", "broker/engine", "broker/system", "common",
+        "broker/switch", "broker/impair", "broker/adapter", "broker/engine", "broker/system", "common",
         "common/frame",
     ],
     "broker/uplink": [
-        "broker/switch", "broker/adapter", "broker/engine", "broker/system", "common",
+        "broker/switch", "broker/impair", "broker/adapter", "broker/engine", "broker/system", "common",
         "common/frame",
     ],
     "broker/control": [
-        "broker/tunnel", "broker/uplink", "broker/switch", "broker/engine", "common",
+        "broker/tunnel", "broker/uplink", "broker/switch", "broker/impair", "broker/engine", "common",
         "common/frame",
     ],
     "broker": [
-        "broker/control", "broker/tunnel", "broker/uplink", "broker/switch", "broker/adapter",
+        "broker/control", "broker/tunnel", "broker/uplink", "broker/switch", "broker/impair", "broker/adapter",
         "broker/engine", "broker/system", "common", "common/frame",
     ],
     "client/io": ["common/frame", *HEADER_ONLY],

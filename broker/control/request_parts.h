@@ -18,7 +18,8 @@ request_function request_tunnel_add, request_tunnel_set, request_tunnel_delete, 
 	request_hand_in, request_uplink_add, request_uplink_set, request_uplink_delete,
 	request_uplink_show, request_address_show, request_session_show, request_session_delete,
 	request_interface_set, request_tunnel_rename, request_clock_show, request_clock_advance,
-	request_clock_next, request_quiet;
+	request_clock_next, request_quiet, request_impair_add, request_impair_show,
+	request_impair_set, request_impair_delete, request_impair_release;
 
 static inline const struct attribute_set *request_set(const struct session *session)
 {

@@ -31,7 +31,9 @@ struct engine {
 	struct due_queue due; /* what is due on the logical clock */
 	struct event_sink events;
 	struct accounts accounts; /* of the clients */
-	uint64_t identity;        /* a hash that tells this broker from others: see identity.h */
+	uint64_t seed;            /* of rules that are given none; has_seed: there is one */
+	bool has_seed;
+	uint64_t identity; /* a hash that tells this broker from others: see identity.h */
 	uint32_t last_id;
 	uint64_t last_frame_id;
 	unsigned int captures_detailed;  /* captures that tell the ids of frames */

@@ -281,7 +281,7 @@ static void bridge_deliver(struct port *port, struct source *source, struct batc
 	if (port->adapter)
 		adapter_deliver(port->adapter, source, batch, mask);
 	else
-		port->operations->send(port, source, batch, mask);
+		port_send(port, source, batch, mask);
 }
 
 static void drop_without_destination(struct port *source, struct batch *batch, uint64_t mask)
@@ -374,7 +374,7 @@ static void adapter_count(struct port *port, enum memtun_attribute counter, uint
 static void adapter_send_to_port(struct port *port, struct source *source, struct batch *batch,
 				 uint64_t mask)
 {
-	port->operations->send(port, source, batch, mask);
+	port_send(port, source, batch, mask);
 }
 
 static bool adapter_port_is_paused(const struct port *port)

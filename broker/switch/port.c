@@ -7,6 +7,7 @@
 #include "broker/adapter/adapter.h"
 #include "broker/engine/batch.h"
 #include "broker/engine/engine.h"
+#include "broker/impair/impairment.h"
 #include "broker/switch/bridge.h"
 #include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
@@ -19,6 +20,8 @@ static void port_set_reading(struct source *source, bool reading)
 	struct port *port = container_of(source, struct port, source);
 
 	port->operations->set_reading(port, reading);
+	if (reading && port->impairment)
+		impairment_resume(port->impairment);
 }
 
 int port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
@@ -39,6 +42,9 @@ int port_init(struct port *port, const struct port_operations *operations, struc
 
 void port_end(struct port *port)
 {
+	if (port->impairment)
+		impairment_free(port->impairment);
+	port->impairment = NULL;
 	adapter_config_free(port->adapter_config);
 	name_numbers_free(&port->numbers);
 	adapter_config_free(port->program_config);
@@ -125,6 +131,8 @@ void port_leave(struct port *port)
 	/* The port neither pauses nor is paused by members of a bridge that it has left. */
 	port->operations->resume_sources(port);
 	source_forget(&port->source);
+	if (port->impairment)
+		impairment_leave(port->impairment);
 	bridge_leave(port);
 	bridges_delete_if_unused(port->bridges, bridge);
 }
@@ -167,6 +175,14 @@ void port_forward(struct port *port, struct batch *batch, uint64_t mask)
 	port_count(port, MEMTUN_A_FROM_CLIENT_FRAMES, (uint64_t)__builtin_popcountll(mask));
 	if (port->engine->captures_detailed)
 		capture_number(port->engine, batch, mask);
+	if (__builtin_expect(port->impairment != NULL, 0))
+		port_impair_from_client(port, batch, mask);
+	else
+		port_forward_passed(port, batch, mask);
+}
+
+void port_forward_passed(struct port *port, struct batch *batch, uint64_t mask)
+{
 	if (!LIST_EMPTY(&port->captures))
 		capture_port(port, batch, mask, MEMTUN_FROM_CLIENT);
 	bridge_forward(port, batch, mask);
@@ -193,6 +209,8 @@ void port_describe(const struct port *port, struct attribute_set *set)
 	attribute_set_put_number(set, MEMTUN_A_OVERFLOW, port->overflow);
 	if (port->adapter)
 		attribute_set_put_string(set, MEMTUN_A_MAC, adapter_mac(port->adapter));
+	if (port->impairment)
+		attribute_set_put_number(set, MEMTUN_A_RULES, port->impairment->rule_count);
 	if (loop_guard_is_shut(port))
 		attribute_set_put_number(set, MEMTUN_A_LOOP_SHUT, 1);
 	if (!port->adapter_config)
@@ -203,7 +221,16 @@ void port_describe(const struct port *port, struct attribute_set *set)
 
 void port_describe_counters(const struct port *port, struct attribute_set *set)
 {
-	for (int i = PORT_FIRST_COUNTER; i <= PORT_LAST_COUNTER; i++)
-		attribute_set_put_number(set, (enum memtun_attribute)i,
-					 port->counters[i - PORT_FIRST_COUNTER]);
+	for (int i = PORT_FIRST_COUNTER; i <= PORT_LAST_FAULT; i++) {
+		enum memtun_attribute counter = (enum memtun_attribute)i;
+
+		if (i <= PORT_LAST_COUNTER || i >= PORT_FIRST_FAULT)
+			attribute_set_put_number(set, counter, port_counter(port, counter));
+	}
+	if (!port->impairment)
+		return;
+	attribute_set_put_number(set, MEMTUN_A_FROM_CLIENT_WAITING,
+				 impairment_waiting(port->impairment, MEMTUN_FROM_CLIENT));
+	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_WAITING,
+				 impairment_waiting(port->impairment, MEMTUN_TO_CLIENT));
 }

@@ -26,12 +26,18 @@ struct bridge;
 struct bridges;
 struct capture;
 struct engine;
+struct impairment;
 struct port;
 struct quiet;
 
 enum {
 	PORT_FIRST_COUNTER = MEMTUN_A_FROM_CLIENT_FRAMES,
 	PORT_LAST_COUNTER = MEMTUN_A_TO_CLIENT_COPIED_BYTES,
+	/* What the port's rules did. */
+	PORT_FIRST_FAULT = MEMTUN_A_FROM_CLIENT_DROPPED_LOSS,
+	PORT_LAST_FAULT = MEMTUN_A_TO_CLIENT_WAITING,
+	PORT_COUNTERS =
+		PORT_LAST_COUNTER - PORT_FIRST_COUNTER + 1 + PORT_LAST_FAULT - PORT_FIRST_FAULT + 1,
 };
 
 /* The default bound of a backlog, in frames. */
@@ -46,7 +52,8 @@ struct port_operations {
 
 	/*
 	 * Deliver the batch's frames whose bits are set in mask, keep them in a backlog, or drop
-	 * them, and count each. A backlog that is full may pause the source.
+	 * them, and count each, but for the offer. A backlog that is full may pause the source.
+	 * Others call port_send().
 	 */
 	void (*send)(struct port *port, struct source *source, struct batch *batch, uint64_t mask);
 
@@ -66,6 +73,9 @@ struct port_operations {
 	/* Close what the port's clients have left, and return whether the port was deleted with it.
 	 * NULL: such a port is only deleted by request. */
 	bool (*delete_if_dead)(struct port *port);
+
+	/* Tell that a rule has switched the port's link off or on. NULL: nothing follows from it. */
+	void (*link_changed)(struct port *port);
 };
 
 struct port {
@@ -74,6 +84,7 @@ struct port {
 	struct bridges *bridges;               /* those that it can join */
 	struct bridge *bridge;                 /* NULL: frames of its client have no destination */
 	struct source source;                  /* the client's frames */
+	struct impairment *impairment;         /* NULL: no rule impairs the port */
 	struct adapter *adapter;               /* of a TUN on an Ethernet bridge, else NULL */
 	struct adapter_config *adapter_config; /* NULL: no addresses are configured */
 	struct adapter_config
@@ -99,17 +110,27 @@ struct port {
 	enum memtun_overflow overflow;
 	char name[MEMTUN_NAME_SIZE];
 	struct captures captures;
-	uint64_t counters[PORT_LAST_COUNTER - PORT_FIRST_COUNTER + 1];
+	bool link_is_down; /* by a rule */
+	uint64_t counters[PORT_COUNTERS];
 };
+
+/* Return the place of a counter. */
+static inline unsigned int port_counter_index(enum memtun_attribute counter)
+{
+	if (counter <= MEMTUN_A_TO_CLIENT_COPIED_BYTES)
+		return (unsigned int)counter - PORT_FIRST_COUNTER;
+	return (unsigned int)counter - PORT_FIRST_FAULT + PORT_LAST_COUNTER - PORT_FIRST_COUNTER +
+	       1;
+}
 
 static inline void port_count(struct port *port, enum memtun_attribute counter, uint64_t number)
 {
-	port->counters[counter - PORT_FIRST_COUNTER] += number;
+	port->counters[port_counter_index(counter)] += number;
 }
 
 static inline uint64_t port_counter(const struct port *port, enum memtun_attribute counter)
 {
-	return port->counters[counter - PORT_FIRST_COUNTER];
+	return port->counters[port_counter_index(counter)];
 }
 
 /* Initialize zeroed memory. The options' vlan, mtu, queue and overflow replace the defaults; mode and mtu
@@ -163,6 +184,35 @@ void port_leave(struct port *port);
 
 /* Count frames of the batch that the client has sent, and forward them. */
 void port_forward(struct port *port, struct batch *batch, uint64_t mask);
+
+/* Send frames that have passed the port's rules to its bridge, whose source is the port's client. */
+void port_forward_passed(struct port *port, struct batch *batch, uint64_t mask);
+
+/* Have the port's rules decide the fates of frames, whose GSO frames are to be cut first. */
+void port_impair_to_client(struct port *port, struct source *source, struct batch *batch,
+			   uint64_t mask);
+void port_impair_from_client(struct port *port, struct batch *batch, uint64_t mask);
+
+/*
+ * Send frames of a batch to the port's client, as far as the port's rules let them pass. They come
+ * from `source`. None is a GSO frame that port_offload() lacks.
+ */
+static inline void port_send(struct port *port, struct source *source, struct batch *batch,
+			     uint64_t mask)
+{
+	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, (uint64_t)__builtin_popcountll(mask));
+	if (__builtin_expect(port->impairment != NULL, 0))
+		port_impair_to_client(port, source, batch, mask);
+	else
+		port->operations->send(port, source, batch, mask);
+}
+
+/* Return the TUN_F_* bits of what may be sent to the port. A rule decides the fate of one frame as it
+ * would be on a wire. */
+static inline unsigned int port_offload(const struct port *port)
+{
+	return port->impairment ? 0 : port->operations->offload(port);
+}
 
 /* Put what is known of every port into the set; and its counters. */
 void port_describe(const struct port *port, struct attribute_set *set);

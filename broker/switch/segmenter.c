@@ -22,8 +22,7 @@ static uint64_t frames_to_cut(const struct port *port, const struct batch *batch
 	for (; mask; mask &= mask - 1) {
 		const struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
 
-		if (!frame_segment_is_taken(frame->offload.gso_type,
-					    port->operations->offload(port)))
+		if (!frame_segment_is_taken(frame->offload.gso_type, port_offload(port)))
 			found |= mask & -mask;
 	}
 	return found;
@@ -90,29 +89,51 @@ static void ports_drop_uncuttable(struct touched *ports, uint64_t bit, enum memt
 	}
 }
 
+int segmenter_cut(struct engine *engine, enum memtun_mode mode, const struct frame *frame,
+		  segmenter_take *take, void *context)
+{
+	struct batch *pieces = engine->pieces;
+	struct frame_segment segment;
+	unsigned int count;
+
+	if (frame_segment_begin(&segment, mode, frame->data, frame->length, &frame->offload,
+				++engine->fragment_id) < 0)
+		return -1;
+	while ((count = pieces_fill(pieces, &segment, frame->id)) > 0) {
+		take(context, pieces, UINT64_MAX >> (BATCH_FRAMES - count));
+		batch_clear(pieces, count);
+	}
+	return 0;
+}
+
+/* The ports that pieces of a frame go to. */
+struct cutting {
+	struct touched *ports;
+	uint64_t bit; /* the frame */
+	struct source *source;
+	segmenter_deliver *deliver;
+};
+
+static void cutting_take(void *context, struct batch *pieces, uint64_t mask)
+{
+	struct cutting *cutting = context;
+	struct port *port;
+
+	SLIST_FOREACH(port, cutting->ports, in_touched) {
+		if (port->to_cut & cutting->bit)
+			cutting->deliver(port, cutting->source, pieces, mask);
+	}
+}
+
 /* Deliver the pieces of the frame `bit` to the ports that need it cut. */
 static void ports_deliver_pieces(struct touched *ports, uint64_t bit, enum memtun_mode mode,
 				 struct source *source, const struct frame *frame,
 				 segmenter_deliver *deliver)
 {
-	struct engine *engine = SLIST_FIRST(ports)->engine;
-	struct batch *pieces = engine->pieces;
-	struct frame_segment segment;
-	struct port *port;
-	unsigned int count;
+	struct cutting cutting = {ports, bit, source, deliver};
 
-	if (frame_segment_begin(&segment, mode, frame->data, frame->length, &frame->offload,
-				++engine->fragment_id) < 0) {
+	if (segmenter_cut(SLIST_FIRST(ports)->engine, mode, frame, cutting_take, &cutting) < 0)
 		ports_drop_uncuttable(ports, bit, mode, frame);
-		return;
-	}
-	while ((count = pieces_fill(pieces, &segment, frame->id)) > 0) {
-		SLIST_FOREACH(port, ports, in_touched) {
-			if (port->to_cut & bit)
-				deliver(port, source, pieces, UINT64_MAX >> (BATCH_FRAMES - count));
-		}
-		batch_clear(pieces, count);
-	}
 }
 
 /* Deliver to the ports that take all of their frames as they are. Move the others to *cutting, and

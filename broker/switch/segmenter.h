@@ -12,6 +12,8 @@
 #include "memtun/protocol.h"
 
 struct batch;
+struct engine;
+struct frame;
 struct port;
 struct source;
 struct touched;
@@ -28,5 +30,13 @@ typedef void segmenter_deliver(struct port *port, struct source *source, struct 
  */
 void segmenter_send(struct touched *touched, enum memtun_mode mode, struct source *source,
 		    struct batch *batch, segmenter_deliver *deliver);
+
+/* Take pieces of a frame, which the next call overwrites. */
+typedef void segmenter_take(void *context, struct batch *pieces, uint64_t mask);
+
+/* Cut one GSO frame, and call `take` for up to BATCH_FRAMES pieces at a time. -1 with EINVAL if it
+ * cannot be cut. */
+int segmenter_cut(struct engine *engine, enum memtun_mode mode, const struct frame *frame,
+		  segmenter_take *take, void *context);
 
 #endif

@@ -160,7 +160,7 @@ static void injector_deliver(struct port *port, struct source *source, struct ba
 	/* Captures of a bridge have Ethernet frames; behind an adapter these are packets. */
 	if (port->bridge && !port->adapter)
 		capture_bridge(port, batch, mask, MEMTUN_TO_CLIENT);
-	port->operations->send(port, source, batch, mask);
+	port_send(port, source, batch, mask);
 }
 
 /* Send frames to the client, as if they came from its bridge. */

@@ -48,9 +48,7 @@ static void tunnel_send(struct port *port, struct source *source, struct batch *
 			uint64_t mask)
 {
 	struct tunnel *tunnel = container_of(port, struct tunnel, port);
-	unsigned int frames = (unsigned int)__builtin_popcountll(mask);
 
-	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
 	if (!LIST_EMPTY(&port->captures))
 		capture_port(port, batch, mask, MEMTUN_TO_CLIENT);
 	if (tunnel->queue_count == 0)

@@ -9,8 +9,10 @@
 
 #include "broker/adapter/adapter.h"
 #include "broker/engine/engine.h"
+#include "broker/impair/impairment.h"
 #include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/port_impair.h"
 #include "broker/switch/quiet.h"
 #include "broker/tunnel/injector.h"
 #include "broker/tunnel/queue.h"
@@ -201,7 +203,8 @@ struct tunnel *tunnel_add(struct tunnels *tunnels, const struct attribute_set *o
 	}
 	tunnel_take_headers(tunnel, options);
 	port_take_config(&tunnel->port, config);
-	if ((kind->create && kind->create(tunnel, options, fault) < 0) ||
+	if (port_impair_new(&tunnel->port, kind->frames_bypass, options, fault) < 0 ||
+	    (kind->create && kind->create(tunnel, options, fault) < 0) ||
 	    (bridge && port_join(&tunnel->port, bridge, fault) < 0)) {
 		tunnel_free(tunnel);
 		return NULL;
@@ -382,6 +385,8 @@ static void tunnel_describe_counters(struct tunnel *tunnel, struct attribute_set
 		    ioctl(injector->io.fd, SIOCINQ, &bytes) == 0)
 			unread += (uint64_t)bytes;
 	}
+	if (tunnel->port.impairment)
+		queued += impairment_waiting(tunnel->port.impairment, MEMTUN_TO_CLIENT);
 	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, queued);
 	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_UNREAD, unread);
 }

@@ -379,7 +379,7 @@ static uint32_t interface_flags(const struct tunnel *tunnel, bool is_open)
 
 	flags |= tunnel->port.mode == MEMTUN_TAP ? IFF_BROADCAST : IFF_POINTOPOINT;
 	/* As in the kernel, an interface that no queue is attached to has no carrier. */
-	if (is_open && tunnel->interface->carrier && flags & IFF_UP)
+	if (is_open && tunnel->interface->carrier && !tunnel->port.link_is_down && flags & IFF_UP)
 		flags |= IFF_RUNNING | IFF_LOWER_UP;
 	return flags;
 }
@@ -395,7 +395,8 @@ void tunnel_interface_describe(const struct tunnel *tunnel, struct attribute_set
 				 MEMTUN_INTERFACE_INDEX_MIN + tunnel->port.id);
 	attribute_set_put_number(set, MEMTUN_A_INTERFACE_FLAGS, interface_flags(tunnel, is_open));
 	attribute_set_put_number(set, MEMTUN_A_INTERFACE_TXQLEN, interface->transmit_queue);
-	attribute_set_put_number(set, MEMTUN_A_INTERFACE_CARRIER, interface->carrier);
+	attribute_set_put_number(set, MEMTUN_A_INTERFACE_CARRIER,
+				 interface->carrier && !tunnel->port.link_is_down);
 	if (interface->mac[0])
 		attribute_set_put_string(set, MEMTUN_A_INTERFACE_MAC, interface->mac);
 	for (int i = 0; i < LIST_COUNT; i++) {

@@ -10,6 +10,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/switch/bridges.h"
+#include "broker/switch/port_impair.h"
 #include "broker/tunnel/queue.h"
 #include "broker/tunnel/tunnel.h"
 #include "broker/tunnel/tunnel_interface.h"
@@ -61,6 +62,7 @@ static struct tunnel *tunnel_obtain(struct tunnels *tunnels, const struct attrib
 	if (port_admit(&tunnel->port, uid, fault) < 0 ||
 	    (tunnel->kind->check_room && tunnel->kind->check_room(tunnel, fault) < 0) ||
 	    tunnel_check_options(tunnel, options, fault) < 0 ||
+	    port_impair_check(&tunnel->port, options, fault) < 0 ||
 	    tunnel_check_headers(tunnel, options, fault) < 0)
 		return NULL;
 	return tunnel;

@@ -8,10 +8,12 @@
 
 #include "broker/adapter/adapter.h"
 #include "broker/engine/engine.h"
+#include "broker/impair/impairment.h"
 #include "broker/switch/bridges.h"
 #include "broker/switch/bridge.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/drop.h"
+#include "broker/switch/port_impair.h"
 #include "broker/switch/quiet.h"
 #include "common/clock.h"
 #include "common/container_of.h"
@@ -65,9 +67,7 @@ static void uplink_send(struct port *port, struct source *source, struct batch *
 			uint64_t mask)
 {
 	struct uplink *uplink = container_of(port, struct uplink, port);
-	unsigned int frames = (unsigned int)__builtin_popcountll(mask);
 
-	port_count(port, MEMTUN_A_TO_CLIENT_OFFERED, frames);
 	if (!LIST_EMPTY(&port->captures))
 		capture_port(port, batch, mask, MEMTUN_TO_CLIENT);
 	if (lane_is_open(&uplink->lane))
@@ -312,13 +312,16 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 			  struct uplink_handed *handed, uid_t uid, struct fault *fault)
 {
 	const char *name = attribute_set_string(options, MEMTUN_A_NAME);
+	struct attribute_set own = *options;
 	struct uplink *uplink;
 	bool opened;
 
 	if (engine_check_room(uplinks->bridges->engine, fault) < 0 ||
 	    port_names_check(uplinks->names, name, uid, fault) < 0)
 		return NULL;
-	uplink = uplink_new(uplinks, options, handed, uid, fault);
+	/* The keys of a rule belong to the port, whatever the uplink's kind. */
+	attribute_set_remove_options(&own, OPTION_IMPAIR_SPEC);
+	uplink = uplink_new(uplinks, &own, handed, uid, fault);
 	if (!uplink)
 		return NULL;
 	if (uplink_check_loop(uplink, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
@@ -331,8 +334,10 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 	opened = uplink_try(uplink, fault) == 0;
 	uplink->handed = NULL;
 	if ((!opened && (!uplink->kind->awaits_peer || !error_is_absence(fault->error))) ||
-	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0) {
+	    port_join(&uplink->port, attribute_set_string(options, MEMTUN_A_BRIDGE), fault) < 0 ||
+	    port_impair_new(&uplink->port, NULL, options, fault) < 0) {
 		uplink_end(uplink);
+		port_leave(&uplink->port);
 		engine_object_deleted(uplink->port.engine);
 		uplink_free(uplink);
 		return NULL;
@@ -417,5 +422,10 @@ void uplink_describe(struct uplink *uplink, bool statistics, struct attribute_se
 	if (!statistics || uplink->kind->listens)
 		return;
 	port_describe_counters(&uplink->port, set);
-	attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, uplink->lane.backlog.count);
+	attribute_set_put_number(
+		set, MEMTUN_A_TO_CLIENT_QUEUED,
+		uplink->lane.backlog.count +
+			(uplink->port.impairment
+				 ? impairment_waiting(uplink->port.impairment, MEMTUN_TO_CLIENT)
+				 : 0));
 }

@@ -14,6 +14,7 @@
 #include "client/command/interface_view.h"
 #include "client/command/options_parse.h"
 #include "client/command/output.h"
+#include "client/command/rule_view.h"
 #include "client/command/table.h"
 #include "client/command/uplink_joined.h"
 #include "common/clock.h"
@@ -60,6 +61,16 @@ static void print_interface(const struct memtun_record *record)
 	fputc('\n', output);
 }
 
+/* Print a rule with its keys. */
+static void print_rule(const struct memtun_record *record)
+{
+	fprintf(output, " %s %s rule %s ", or_nothing(memtun_record_string(record, "event")),
+		or_nothing(memtun_record_string(record, "name")),
+		or_nothing(memtun_record_string(record, "rule")));
+	rule_view_write(record, output);
+	fprintf(output, " seed %s\n", or_nothing(memtun_record_string(record, "seed")));
+}
+
 static void monitor_event(const struct memtun_record *record, void *context)
 {
 	struct monitor *monitor = context;
@@ -84,6 +95,11 @@ static void monitor_event(const struct memtun_record *record, void *context)
 	print_time(time);
 	if (interface_view_is_change(record)) {
 		print_interface(record);
+		monitor->failed |= output_flush() < 0;
+		return;
+	}
+	if (memtun_record_string(record, "rule")) {
+		print_rule(record);
 		monitor->failed |= output_flush() < 0;
 		return;
 	}

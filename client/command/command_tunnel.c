@@ -27,7 +27,8 @@ const struct command command_add = {
 	.name = "add",
 	.summary = "make a tunnel that stays until it is deleted",
 	.usage = "NAME [KEY VALUE]...",
-	.about = "A %d in NAME becomes the lowest free number, and the name is printed.",
+	.about = "A %d in NAME becomes the lowest free number, and the name is printed.\n"
+		 "The keys of memtun impair add, such as loss 5%, make a rule with it.",
 	.example = "memtun add vm0 bridge lab mtu 9000",
 	.keys = KEYS_ADD,
 	.needs = "the NAME of a tunnel",

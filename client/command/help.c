@@ -152,7 +152,6 @@ void help_print_commands(FILE *to)
 	fputs("\n"
 	      "Options go before or behind the command and its words, but before a program\n"
 	      "that exec or netns runs. \"memtun help COMMAND\" explains a command.\n"
-	      "\n"
 	      "Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 no broker;\n"
 	      "of expect, wait and host also 4 the tunnel ended; of expect 5 frame limit;\n"
 	      "of expect, wait and clock next 124 timeout; of exec and netns the program's,\n"

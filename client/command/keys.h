@@ -19,6 +19,8 @@ enum {
 	KEYS_UPLINK_SET = 64,
 	KEYS_NETNS = 128, /* in a SPEC */
 	KEYS_WRAP = 256,  /* in a SPEC */
+	KEYS_IMPAIR = 512,
+	KEYS_IMPAIR_ADD = 1024,
 };
 
 struct key {

@@ -16,13 +16,17 @@
 #include "config.h"
 
 const struct command *const commands[] = {
-	&command_add,     &command_set,    &command_delete,
-	&command_show,    &command_bridge, &command_uplink,
-	&command_session, &command_clock,  &command_exec,
-	&command_wrap,    &command_netns,  &command_monitor,
-	&command_inject,  &command_expect, &command_wait,
-	&command_capture, &command_extcap, &command_top,
-	&command_host,    &command_help,   NULL,
+	&command_add,     &command_set,
+	&command_delete,  &command_show,
+	&command_bridge,  &command_uplink,
+	&command_session, &command_clock,
+	&command_impair,  &command_exec,
+	&command_wrap,    &command_netns,
+	&command_monitor, &command_inject,
+	&command_expect,  &command_wait,
+	&command_capture, &command_extcap,
+	&command_top,     &command_host,
+	&command_help,    NULL,
 };
 
 /*

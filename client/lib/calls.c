@@ -142,6 +142,38 @@ int memtun_show(struct memtun *memtun, const char *name, bool statistics,
 	return call_simple(memtun, MEMTUN_CMD_TUNNEL_SHOW, name, &options, function, context);
 }
 
+int memtun_impair_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
+		      memtun_record_function *function, void *context)
+{
+	return call_simple(memtun, MEMTUN_CMD_IMPAIR_ADD, name, options, function, context);
+}
+
+int memtun_impair_set(struct memtun *memtun, const char *name, const struct memtun_options *options)
+{
+	return call_simple(memtun, MEMTUN_CMD_IMPAIR_SET, name, options, NULL, NULL);
+}
+
+int memtun_impair_delete(struct memtun *memtun, const char *name, uint32_t rule)
+{
+	struct memtun_options options = {0};
+
+	if (rule)
+		attribute_set_put_number(&options.set, MEMTUN_A_RULE, rule);
+	return call_simple(memtun, MEMTUN_CMD_IMPAIR_DELETE, name, &options, NULL, NULL);
+}
+
+int memtun_impair_release(struct memtun *memtun, const char *name,
+			  const struct memtun_options *options)
+{
+	return call_simple(memtun, MEMTUN_CMD_IMPAIR_RELEASE, name, options, NULL, NULL);
+}
+
+int memtun_impair_show(struct memtun *memtun, const char *name, memtun_record_function *function,
+		       void *context)
+{
+	return call_simple(memtun, MEMTUN_CMD_IMPAIR_SHOW, name, NULL, function, context);
+}
+
 /* Capture with the flag `how`; MEMTUN_A_UNSPEC: none. */
 static int call_capture(struct memtun *memtun, const char *name, bool is_bridge,
 			enum memtun_direction direction, enum memtun_attribute how)

@@ -15,6 +15,8 @@ struct memtun_options *memtun_options_new(void)
 
 void memtun_options_free(struct memtun_options *options)
 {
+	for (int i = 0; options && i < MEMTUN_A_END; i++)
+		free(options->strings[i]);
 	free(options);
 }
 
@@ -23,34 +25,26 @@ const char *memtun_options_error(const struct memtun_options *options)
 	return options->fault.text;
 }
 
-/* Return where the copy of a string is, and how large it may be with its NUL. */
-static char *string_place(struct memtun_options *options, enum memtun_attribute which, size_t *size)
-{
-	if (which >= OPTIONS_FIRST_LIST && which <= OPTIONS_LAST_LIST) {
-		*size = MEMTUN_LIST_SIZE;
-		return options->lists[which - OPTIONS_FIRST_LIST];
-	}
-	*size = MEMTUN_TEXT_SIZE;
-	return options->strings[which];
-}
-
-/* Copy the set into the options. */
-static void options_import(struct memtun_options *options, const struct attribute_set *set)
+/* Copy the set into the options. -1 with the fault filled, and nothing copied: ENOMEM. */
+static int options_import(struct memtun_options *options, const struct attribute_set *set)
 {
 	enum memtun_attribute which = MEMTUN_A_UNSPEC;
-	size_t size;
-	char *place;
+	struct attribute_set copy;
 
-	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
+	if (attribute_set_copy(&copy, set) < 0) {
+		attribute_set_free(&copy);
+		return fault_set(&options->fault, ENOMEM, "out of memory");
+	}
+	while ((which = attribute_set_next(&copy, which)) != MEMTUN_A_END) {
 		if (!attribute_is_string(which)) {
-			attribute_set_put_number(&options->set, which, set->values[which].number);
+			attribute_set_put_number(&options->set, which, copy.values[which].number);
 			continue;
 		}
-		/* attribute_set_parse() has checked that the string fits. */
-		place = string_place(options, which, &size);
-		strlcpy(place, set->values[which].string, size);
-		attribute_set_put_string(&options->set, which, place);
+		free(options->strings[which]);
+		options->strings[which] = (char *)(uintptr_t)copy.values[which].string;
+		attribute_set_put_string(&options->set, which, options->strings[which]);
 	}
+	return 0;
 }
 
 int memtun_options_set(struct memtun_options *options, const char *key, const char *value)
@@ -61,8 +55,7 @@ int memtun_options_set(struct memtun_options *options, const char *key, const ch
 	options->fault.text[0] = '\0';
 	if (spec_take(words, value ? 2 : 1, OPTION_ALL, &set, &options->fault) < 0)
 		return -1;
-	options_import(options, &set);
-	return 0;
+	return options_import(options, &set);
 }
 
 int memtun_options_set_number(struct memtun_options *options, const char *key, uint64_t number)
@@ -92,6 +85,5 @@ int memtun_options_parse(struct memtun_options *options, const char *text)
 		return fault_set(&options->fault, ENOMEM, "out of memory");
 	if (spec_parse_options(copy, OPTION_ALL, &set, &options->fault) < 0)
 		return -1;
-	options_import(options, &set);
-	return 0;
+	return options_import(options, &set);
 }

@@ -60,6 +60,11 @@ enum memtun_command {
 	MEMTUN_CMD_CLOCK_ADVANCE = 0x31,
 	MEMTUN_CMD_CLOCK_NEXT = 0x32,
 	MEMTUN_CMD_QUIET = 0x33,
+	MEMTUN_CMD_IMPAIR_ADD = 0x34,
+	MEMTUN_CMD_IMPAIR_SHOW = 0x35,
+	MEMTUN_CMD_IMPAIR_SET = 0x36,
+	MEMTUN_CMD_IMPAIR_DELETE = 0x37,
+	MEMTUN_CMD_IMPAIR_RELEASE = 0x38,
 	MEMTUN_CMD_END
 };
 
@@ -118,7 +123,17 @@ enum memtun_event {
 	MEMTUN_EVENT_PORT_SHUT = 14,
 	MEMTUN_EVENT_PORT_REOPENED = 15,
 	MEMTUN_EVENT_UPLINK_CHANGED = 16,
+	MEMTUN_EVENT_IMPAIR_ADDED = 19,
+	MEMTUN_EVENT_IMPAIR_CHANGED = 20,
+	MEMTUN_EVENT_IMPAIR_DELETED = 21,
 	MEMTUN_EVENT_UPLINK_REFUSED = 23,
+};
+
+/* The value of MEMTUN_A_DISTRIBUTION: how far a delay is from its mean. */
+enum memtun_distribution {
+	MEMTUN_UNIFORM = 1, /* at most the jitter, each distance as likely */
+	MEMTUN_NORMAL = 2,  /* the jitter is the standard deviation, also of the next */
+	MEMTUN_PARETO = 3,
 };
 
 /* The value of MEMTUN_A_TYPE: what the uplink connects its bridge to. */
@@ -162,7 +177,7 @@ enum memtun_life {
 
 /*
  * An attribute's type is u32 unless its comment has another. A flag is the u32 0 or 1. Those from 64
- * to 111 occur in replies and events only, but MEMTUN_A_VLAN also in requests.
+ * to 111 and from 180 up occur in replies and events only, but MEMTUN_A_VLAN also in requests.
  */
 enum memtun_attribute {
 	MEMTUN_A_UNSPEC = 0,
@@ -274,8 +289,40 @@ enum memtun_attribute {
 	MEMTUN_A_NAMES = 117,       /* string: names with ',' between them */
 	MEMTUN_A_IDLE = 118,        /* u64: for how long no frame may have come, nanoseconds */
 	MEMTUN_A_TIME_LIMIT = 119,  /* u64: how long to wait at most, nanoseconds */
-	MEMTUN_A_DETAILED = 150,    /* flag: a capture with struct memtun_capture_details */
-	MEMTUN_A_FAULTS = 151,      /* flag: the same, and it has what was dropped, too */
+	/* A rule that impairs a port: see memtun-impair(7). A percentage is in billionths. */
+	MEMTUN_A_RULE = 120,         /* the rule's number on its port */
+	MEMTUN_A_MATCH = 121,        /* string: the filter as it was written */
+	MEMTUN_A_MATCH_CODE = 122,   /* string: the filter as `tcpdump -ddd` prints it */
+	MEMTUN_A_DELAY = 123,        /* u64: nanoseconds */
+	MEMTUN_A_JITTER = 124,       /* u64: nanoseconds */
+	MEMTUN_A_DISTRIBUTION = 125, /* enum memtun_distribution */
+	MEMTUN_A_ORDERED = 126,      /* flag: jitter does not reorder */
+	MEMTUN_A_LOSS = 127,         /* percentage */
+	MEMTUN_A_LOSS_BURST = 128,   /* thousandths: the mean of frames lost in a row */
+	MEMTUN_A_DUPLICATE = 129,    /* percentage, as the next three */
+	MEMTUN_A_CORRUPT = 130,
+	MEMTUN_A_TRUNCATE = 131,
+	MEMTUN_A_REORDER = 132,
+	MEMTUN_A_GAP = 133,        /* one in so many frames may be reordered */
+	MEMTUN_A_RATE = 134,       /* u64: bits per second */
+	MEMTUN_A_DROP = 135,       /* string: frame numbers and ranges with '+' between them */
+	MEMTUN_A_PMTU = 136,       /* bytes of packet */
+	MEMTUN_A_ICMP = 137,       /* flag: tell the sender of a packet that is too long */
+	MEMTUN_A_HOLD = 138,       /* flag: keep frames until they are released */
+	MEMTUN_A_UNTIL = 139,      /* u64: the last frame, in each direction */
+	MEMTUN_A_UNTIL_TIME = 140, /* u64: how long the rule lasts, nanoseconds */
+	MEMTUN_A_CARRIER = 141,    /* flag */
+	MEMTUN_A_SEED = 142,       /* u64 */
+	MEMTUN_A_FRAME = 143,      /* u64: the number of a frame to release; 0: all */
+	MEMTUN_A_DISCARD = 144,    /* flag: drop the frames that are released */
+	MEMTUN_A_RULES = 145,      /* how many rules impair a port */
+	MEMTUN_A_HOLDING = 146,    /* string: the numbers of the frames that are held */
+	/* The frames that have reached a rule, u64. */
+	MEMTUN_A_FROM_CLIENT_SEEN = 147,
+	MEMTUN_A_TO_CLIENT_SEEN = 148,
+	MEMTUN_A_LIMIT = 149,    /* how many frames of a rule may wait, in each direction */
+	MEMTUN_A_DETAILED = 150, /* flag: a capture with struct memtun_capture_details */
+	MEMTUN_A_FAULTS = 151,   /* flag: the same, and it has what was dropped, too */
 	/* Listening uplinks, and the ports of their peers. */
 	MEMTUN_A_LISTEN = 155,       /* string: PATH, @NAME or ADDRESS:PORT to listen on */
 	MEMTUN_A_MAX = 156,          /* how many peers may be connected */
@@ -287,6 +334,33 @@ enum memtun_attribute {
 	MEMTUN_A_CONNECTED = 162, /* how many peers are connected now */
 	MEMTUN_A_ACCEPTED = 163,  /* u64: peers that became ports */
 	MEMTUN_A_REFUSED = 164,   /* u64: peers that did not */
+	/* More counters of a port, all u64: what its rules did. The two blocks have the same order. */
+	MEMTUN_A_FROM_CLIENT_DROPPED_LOSS = 180,         /* by `loss` */
+	MEMTUN_A_FROM_CLIENT_DROPPED_LISTED = 181,       /* by `drop` */
+	MEMTUN_A_FROM_CLIENT_DROPPED_PMTU = 182,         /* longer than `pmtu` */
+	MEMTUN_A_FROM_CLIENT_DROPPED_LINK_DOWN = 183,    /* by `carrier off` */
+	MEMTUN_A_FROM_CLIENT_DROPPED_DISCARDED = 184,    /* waited, and were released with `drop` */
+	MEMTUN_A_FROM_CLIENT_DROPPED_WAITING_FULL = 185, /* too many waited */
+	MEMTUN_A_FROM_CLIENT_DUPLICATED = 186,           /* frames that passed twice */
+	MEMTUN_A_FROM_CLIENT_CORRUPTED = 187,
+	MEMTUN_A_FROM_CLIENT_TRUNCATED = 188,
+	MEMTUN_A_FROM_CLIENT_DELAYED = 189,
+	MEMTUN_A_FROM_CLIENT_REORDERED = 190,
+	MEMTUN_A_FROM_CLIENT_HELD = 191,
+	MEMTUN_A_FROM_CLIENT_WAITING = 192, /* delayed or held now */
+	MEMTUN_A_TO_CLIENT_DROPPED_LOSS = 193,
+	MEMTUN_A_TO_CLIENT_DROPPED_LISTED = 194,
+	MEMTUN_A_TO_CLIENT_DROPPED_PMTU = 195,
+	MEMTUN_A_TO_CLIENT_DROPPED_LINK_DOWN = 196,
+	MEMTUN_A_TO_CLIENT_DROPPED_DISCARDED = 197,
+	MEMTUN_A_TO_CLIENT_DROPPED_WAITING_FULL = 198,
+	MEMTUN_A_TO_CLIENT_DUPLICATED = 199,
+	MEMTUN_A_TO_CLIENT_CORRUPTED = 200,
+	MEMTUN_A_TO_CLIENT_TRUNCATED = 201,
+	MEMTUN_A_TO_CLIENT_DELAYED = 202,
+	MEMTUN_A_TO_CLIENT_REORDERED = 203,
+	MEMTUN_A_TO_CLIENT_HELD = 204,
+	MEMTUN_A_TO_CLIENT_WAITING = 205,
 	MEMTUN_A_END
 };
 

@@ -181,9 +181,9 @@ static void port_check(const struct port *port, uint64_t waiting)
 
 	for (int i = MEMTUN_A_TO_CLIENT_FRAMES; i <= MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP; i++) {
 		if (i != MEMTUN_A_TO_CLIENT_BYTES && i != MEMTUN_A_TO_CLIENT_QUEUED)
-			sum += port->counters[i - PORT_FIRST_COUNTER];
+			sum += port_counter(port, (enum memtun_attribute)i);
 	}
-	if (sum != port->counters[MEMTUN_A_TO_CLIENT_OFFERED - PORT_FIRST_COUNTER])
+	if (sum != port_counter(port, MEMTUN_A_TO_CLIENT_OFFERED))
 		abort();
 }
 

@@ -7,7 +7,7 @@
 
 command -v mandoc >/dev/null || skip "no mandoc"
 
-pages="memtun.1 memtun-wrap.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-protocol.7 memtun-tunnels.7"
+pages="memtun.1 memtun-wrap.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-impair.7 memtun-protocol.7 memtun-tunnels.7"
 protocol=$top_srcdir/include/memtun/protocol.h
 transport=$top_srcdir/include/memtun/transport.h
 table=$top_srcdir/common/attribute_table.c
@@ -66,7 +66,7 @@ run memtun --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/output")
 for command in $commands; do
 	run memtun help "$command"
-	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|set|show|del|advance|next) .*/${command}_\2/p" \
+	members=$(sed -nE "s/^(Usage:|  +) memtun $command (add|set|show|del|advance|next|release) .*/${command}_\2/p" \
 		"$scratch/output")
 	names="$names ${members:-$command}"
 done
@@ -91,7 +91,7 @@ awk '
 	section == "SYNOPSIS" && /^\.Nm/ { name = "" }
 	section == "SYNOPSIS" && /^\.Cm [a-z]/ && name == "" {
 		name = $2
-		if ($3 ~ /^(add|set|show|del|advance|next)$/)
+		if ($3 ~ /^(add|set|show|del|advance|next|release)$/)
 			name = name "_" $3
 	}
 	section == "SYNOPSIS" {
@@ -110,7 +110,7 @@ awk '
 	section == "COMMANDS" && depth == 1 && (/^\.It Cm / || (/^\.Cm / && is_heading)) {
 		first = /^\.It/ ? 3 : 2
 		name = $first
-		if ($(first + 1) ~ /^(add|set|show|del|advance|next)$/)
+		if ($(first + 1) ~ /^(add|set|show|del|advance|next|release)$/)
 			name = name "_" $(first + 1)
 		print "command " name
 	}
@@ -165,9 +165,14 @@ same "keys of tunnels" "$scratch/help-tunnel" "$scratch/page-tunnel"
 sed -nE 's/^uplink_(add|set)://p' "$scratch/help-keys" | sort -u >"$scratch/help-uplink"
 page key | sed -n 's/^Uplinks://p' >"$scratch/page-uplink"
 same "keys of uplinks" "$scratch/help-uplink" "$scratch/page-uplink"
-grep -vE "$tunnel_keys|^uplink_(add|set):" "$scratch/help-keys" >"$scratch/help-others"
+grep -vE "$tunnel_keys|^uplink_(add|set):|^impair_" "$scratch/help-keys" >"$scratch/help-others"
 page key | grep -E '^(bridge_[a-z]+|netns):' >"$scratch/page-others"
 same "keys of other commands" "$scratch/help-others" "$scratch/page-others"
+# The keys of rules have a page of their own.
+awk '/^\.Sh / { section = $2 } section == "KEYS" && /^\.It Cm / { print $3 }' \
+	"$top_srcdir/man/memtun-impair.7" >"$scratch/page-impair"
+sed -n 's/^impair_[a-z]*://p' "$scratch/help-keys" >"$scratch/help-impair"
+same "keys of rules" "$scratch/help-impair" "$scratch/page-impair"
 # What a command explains as a word of its own, as wait its states, its help has too.
 some "$(page key | grep '^[a-z]')" "words of commands"
 for word in $(page key | grep '^[a-z]'); do

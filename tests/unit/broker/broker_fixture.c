@@ -305,6 +305,9 @@ static uint64_t answer_dropped(const struct answer *answer)
 		assert_true(attribute_set_has(&answer->message.set, reason));
 		sum += attribute_set_number(&answer->message.set, reason);
 	}
+	for (enum memtun_attribute reason = MEMTUN_A_TO_CLIENT_DROPPED_LOSS;
+	     reason <= MEMTUN_A_TO_CLIENT_DROPPED_WAITING_FULL; reason++)
+		sum += attribute_set_number(&answer->message.set, reason);
 	return sum;
 }
 

@@ -31,6 +31,13 @@ ssize_t __real_recvmsg(int socket, struct msghdr *message, int flags);
 
 /* ------------------------------------------------------------------------------ requests */
 
+static void options_free(struct memtun_options **options)
+{
+	memtun_options_free(*options);
+}
+
+#define options_owned __attribute__((cleanup(options_free)))
+
 /* Return options from one text, which the caller frees; NULL if that fails. */
 static struct memtun_options *options_make(const char *text)
 {
@@ -48,7 +55,7 @@ static struct memtun_options *options_make(const char *text)
 
 static int add(struct world *world, const char *name, const char *text)
 {
-	memory_owned struct memtun_options *options = options_make(text);
+	options_owned struct memtun_options *options = options_make(text);
 
 	if (!options)
 		return -1;
@@ -58,7 +65,7 @@ static int add(struct world *world, const char *name, const char *text)
 /* Open a tunnel, and assert that a refused open makes no tunnel. Return the descriptor or -1. */
 static int open_tunnel(struct world *world, const char *name, const char *text)
 {
-	memory_owned struct memtun_options *options = options_make(text);
+	options_owned struct memtun_options *options = options_make(text);
 	bool is_there;
 	int fd;
 
@@ -73,7 +80,7 @@ static int open_tunnel(struct world *world, const char *name, const char *text)
 
 static int set_and_show(struct world *world)
 {
-	memory_owned struct memtun_options *options = options_make("mtu=1400,bridge=other");
+	options_owned struct memtun_options *options = options_make("mtu=1400,bridge=other");
 	struct memtun *client = world->client;
 
 	if (!options)
@@ -100,7 +107,7 @@ static int tunnels(struct world *world)
 
 static int bridges(struct world *world)
 {
-	memory_owned struct memtun_options *hub = options_make("hub");
+	options_owned struct memtun_options *hub = options_make("hub");
 	struct memtun *client = world->client;
 
 	if (!hub || world_check(client, memtun_bridge_add(client, "b0", NULL)) < 0 ||
@@ -193,7 +200,7 @@ static void answer_close(struct answer *answer)
 static int ask(struct world *world, enum memtun_command command, const char *name, const char *text,
 	       struct answer *answer)
 {
-	memory_owned struct memtun_options *options = options_make(text);
+	options_owned struct memtun_options *options = options_make(text);
 	struct memtun *client = world->client;
 
 	*answer = (struct answer){0};
@@ -251,7 +258,7 @@ fail:
 /* Hand in a socket and the life of it, and end that. */
 static int handed_in_with_a_life(struct world *world)
 {
-	memory_owned struct memtun_options *options = options_make("bridge=b0");
+	options_owned struct memtun_options *options = options_make("bridge=b0");
 	int ends[2] = {-1, -1}, life[2] = {-1, -1}, result = -1;
 
 	if (!options)

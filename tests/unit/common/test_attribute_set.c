@@ -165,6 +165,8 @@ static void counters_are_no_options(void **state)
 	(void)state;
 	for (int which = MEMTUN_A_FROM_CLIENT_FRAMES; which <= MEMTUN_A_TO_CLIENT_UNREAD; which++)
 		assert_int_equal(attributes[which].options, 0);
+	for (int which = MEMTUN_A_FROM_CLIENT_DROPPED_LOSS; which < MEMTUN_A_END; which++)
+		assert_int_equal(attributes[which].options, 0);
 	assert_true(attribute_is_option(MEMTUN_A_MTU, OPTION_TUNNEL));
 	assert_true(attribute_is_option(MEMTUN_A_MTU, OPTION_UPLINK | OPTION_KEY));
 	assert_false(attribute_is_option(MEMTUN_A_MTU, OPTION_KEY | OPTION_REQUEST));

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memtun impair: add, show, set, del and release.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pcap/pcap.h>
+
+#include "client/command/command.h"
+#include "client/command/commands.h"
+#include "client/command/keys.h"
+#include "client/command/options_parse.h"
+#include "client/command/output.h"
+#include "client/command/rule_view.h"
+#include "client/command/table.h"
+#include "client/lib/options.h"
+#include "memtun.h"
+
+/* A request about the rules of one port. */
+struct impair {
+	const char *name;
+	enum memtun_command command;
+	struct memtun_options *options;
+	char code[MEMTUN_LIST_SIZE]; /* of the filter, which the options borrow */
+	bool prints_number;
+};
+
+/* ------------------------------------------------------------------------------ the filter */
+
+/* Write the program as `tcpdump -ddd` does, with + for newlines. Return false if it is too long. */
+static bool program_write(const struct bpf_program *program, char *code, size_t size)
+{
+	size_t used = (size_t)snprintf(code, size, "%u", program->bf_len);
+
+	for (unsigned int i = 0; i < program->bf_len && used < size; i++) {
+		const struct bpf_insn *instruction = &program->bf_insns[i];
+
+		used += (size_t)snprintf(code + used, size - used, "+%u %u %u %u",
+					 instruction->code, instruction->jt, instruction->jf,
+					 instruction->k);
+	}
+	return used < size;
+}
+
+/* Compile the rule's filter for frames of that mode. 0, or the exit status after a message. */
+static int filter_compile(struct impair *impair, enum memtun_mode mode)
+{
+	const char *filter = attribute_set_string(&impair->options->set, MEMTUN_A_MATCH);
+	pcap_t *dead = pcap_open_dead(mode == MEMTUN_TAP ? DLT_EN10MB : DLT_RAW, 65535);
+	struct bpf_program program;
+	int status = 0;
+
+	if (!dead)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	if (pcap_compile(dead, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+		status = command_fail(EXIT_USAGE, "match '%s': %s (the frames of %s are %s)",
+				      filter, pcap_geterr(dead), impair->name,
+				      mode == MEMTUN_TAP ? "Ethernet frames" : "IP packets");
+		pcap_close(dead);
+		return status;
+	}
+	if (!program_write(&program, impair->code, sizeof(impair->code)))
+		status = command_fail(EXIT_USAGE, "match '%s': the filter is too long", filter);
+	attribute_set_put_string(&impair->options->set, MEMTUN_A_MATCH_CODE, impair->code);
+	pcap_freecode(&program);
+	pcap_close(dead);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------ requests */
+
+struct answer {
+	bool prints_number, is_done;
+	int status;
+};
+
+static void impair_answered(struct memtun *memtun, const struct memtun_reply *reply, void *context)
+{
+	struct answer *answer = context;
+	const char *number, *seed;
+
+	(void)memtun;
+	if (!reply->record) {
+		answer->is_done = true;
+		if (reply->error)
+			answer->status = command_fail(EXIT_REFUSED, "%s", reply->text);
+		return;
+	}
+	number = memtun_record_string(reply->record, "rule");
+	seed = memtun_record_string(reply->record, "seed");
+	if (answer->prints_number && number && seed)
+		fprintf(output, "%s\n", number);
+}
+
+static int impair_request(struct memtun *memtun, void *context)
+{
+	struct impair *impair = context;
+	struct answer answer = {.prints_number = impair->prints_number};
+	enum memtun_mode mode;
+
+	if (attribute_set_has(&impair->options->set, MEMTUN_A_MATCH)) {
+		if (command_find_mode(memtun, impair->name, &mode) < 0)
+			return -1;
+		answer.status = filter_compile(impair, mode);
+		if (answer.status)
+			return answer.status;
+	}
+	if (memtun_request(memtun, impair->command, impair->name, impair->options, impair_answered,
+			   &answer) < 0)
+		return -1;
+	while (!answer.is_done) {
+		/* If the connection ends, libmemtun answers the request with an error first. */
+		if (memtun_wait(memtun, -1) < 0 && errno != EINTR && !answer.is_done)
+			return -1;
+	}
+	return answer.status;
+}
+
+/* Send the request with the keys of the words from `first` on. */
+static int impair_send(const struct invocation *invocation, struct impair *impair,
+		       const struct memtun_options *more, int first)
+{
+	enum memtun_attribute which = MEMTUN_A_UNSPEC;
+	int status;
+
+	impair->name = invocation->words[0];
+	impair->options = keys_parse(invocation->command->keys, invocation->count - first,
+				     invocation->words + first);
+	if (!impair->options)
+		return EXIT_USAGE;
+	while ((which = attribute_set_next(&more->set, which)) != MEMTUN_A_END)
+		attribute_set_put_number(&impair->options->set, which,
+					 attribute_set_number(&more->set, which));
+	status = command_connected(invocation, impair_request, impair);
+	memtun_options_free(impair->options);
+	return status;
+}
+
+/* Take the number of a rule. 0, or the exit status after a message. */
+static int rule_take(struct memtun_options *options, const char *word)
+{
+	if (attribute_set_parse(&options->set, MEMTUN_A_RULE, word, &options->fault) == 0)
+		return 0;
+	return command_fail(EXIT_USAGE, "%s", options->fault.text);
+}
+
+/* Take the word if it is a direction, and return whether it is. */
+static bool direction_take(struct memtun_options *options, const char *word)
+{
+	return word &&
+	       attribute_set_parse(&options->set, MEMTUN_A_DIRECTION, word, &options->fault) == 0;
+}
+
+/* ------------------------------------------------------------------------------ add, set, del */
+
+static int impair_add(const struct invocation *invocation)
+{
+	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_ADD, .prints_number = true};
+	struct memtun_options more = {0};
+	int first = direction_take(&more, invocation->words[1]) ? 2 : 1;
+
+	return impair_send(invocation, &impair, &more, first);
+}
+
+static const struct command command_impair_add = {
+	.name = "impair add",
+	.summary = "add a rule that impairs a tunnel or an uplink, and print its number",
+	.usage = "NAME [DIRECTION] [match FILTER] KEY VALUE...",
+	.about = "A DIRECTION is from-client or to-client. Without it the rule is for both, so\n"
+		 "that a delay counts twice in a round trip. Of several rules, the first whose\n"
+		 "FILTER takes a frame decides; it is one argument as in pcap-filter(7).",
+	.example = "memtun impair add vm0 to-client match 'udp port 53' loss 30% seed 7",
+	.keys = KEYS_IMPAIR | KEYS_IMPAIR_ADD,
+	.needs = "the NAME of a tunnel or an uplink and a KEY",
+	.words_min = 2,
+	.words_max = WORDS_ANY,
+	.run = impair_add,
+};
+
+static int impair_set(const struct invocation *invocation)
+{
+	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_SET};
+	struct memtun_options more = {0};
+	int status = rule_take(&more, invocation->words[1]);
+
+	return status ? status : impair_send(invocation, &impair, &more, 2);
+}
+
+static const struct command command_impair_set = {
+	.name = "impair set",
+	.summary = "change a rule",
+	.usage = "NAME RULE KEY VALUE...",
+	.example = "memtun impair set vm0 1 loss 0%",
+	.keys = KEYS_IMPAIR,
+	.needs = "a NAME, the number of a RULE and a KEY",
+	.words_min = 3,
+	.words_max = WORDS_ANY,
+	.run = impair_set,
+};
+
+static int impair_delete(const struct invocation *invocation)
+{
+	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_DELETE};
+	struct memtun_options more = {0};
+	int status = invocation->count > 1 ? rule_take(&more, invocation->words[1]) : 0;
+
+	return status ? status : impair_send(invocation, &impair, &more, invocation->count);
+}
+
+static const struct command command_impair_delete = {
+	.name = "impair del",
+	.aliases = DELETE_ALIASES,
+	.summary = "delete a rule, or all rules of a tunnel or an uplink",
+	.usage = "NAME [RULE]",
+	.example = "memtun impair del vm0",
+	.needs = "the NAME of a tunnel or an uplink",
+	.words_min = 1,
+	.words_max = 2,
+	.run = impair_delete,
+};
+
+/* ------------------------------------------------------------------------------ release */
+
+static int impair_release(const struct invocation *invocation)
+{
+	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_RELEASE};
+	struct memtun_options more = {0};
+	int next = direction_take(&more, invocation->words[1]) ? 2 : 1;
+	const char *word = invocation->words[next];
+
+	if (word && strcmp(word, "all") == 0) {
+		attribute_set_put_number(&more.set, MEMTUN_A_FRAME, 0);
+		next++;
+	} else if (word && word[0] >= '0' && word[0] <= '9') {
+		if (attribute_set_parse(&more.set, MEMTUN_A_FRAME, word, &more.fault) < 0 ||
+		    attribute_set_number(&more.set, MEMTUN_A_FRAME) == 0)
+			return command_fail(EXIT_USAGE, "frames are numbered from 1, not '%s'",
+					    word);
+		next++;
+	}
+	if (invocation->words[next] && strcmp(invocation->words[next], "drop") == 0) {
+		attribute_set_put_number(&more.set, MEMTUN_A_DISCARD, 1);
+		next++;
+	}
+	if (next < invocation->count)
+		return command_fail(EXIT_USAGE,
+				    "impair release takes a frame's number, 'all' or 'drop', "
+				    "not '%s'; see memtun help impair release",
+				    invocation->words[next]);
+	return impair_send(invocation, &impair, &more, invocation->count);
+}
+
+static const struct command command_impair_release = {
+	.name = "impair release",
+	.summary = "let frames go on that a rule holds",
+	.usage = "NAME [DIRECTION] [N|all] [drop]",
+	.about = "Without N it is the oldest frame. N is a frame's number, as impair show has it.\n"
+		 "With drop the frames are dropped. A DIRECTION is from-client or to-client.",
+	.example = "memtun impair release vm0 all",
+	.needs = "the NAME of a tunnel or an uplink",
+	.words_min = 1,
+	.words_max = 4,
+	.run = impair_release,
+};
+
+/* ------------------------------------------------------------------------------ show */
+
+static const char *const columns[] = {
+	"name", "rule", "direction", "match", "keys", "seed", "seen", "holding", NULL,
+};
+
+struct shown {
+	const char *name;
+	bool json;
+	struct table *table;
+	bool failed;
+};
+
+/* Set the columns that are made of several keys. -1 with ENOMEM. */
+static int shown_summarize(const struct shown *shown, struct table_row *row,
+			   const struct memtun_record *record)
+{
+	const char *from = memtun_record_string(record, "from-client-seen");
+	const char *to = memtun_record_string(record, "to-client-seen");
+	char *text = NULL, seen[64];
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+	int result = -1;
+
+	if (!file)
+		return -1;
+	rule_view_write(record, file);
+	if (fclose(file) == 0)
+		result = table_set(shown->table, row, "keys", text);
+	free(text);
+	snprintf(seen, sizeof(seen), "%s%s%s", from ? from : "", from && to ? "/" : "",
+		 to ? to : "");
+	if (!memtun_record_string(record, "direction"))
+		result |= table_set(shown->table, row, "direction", "both");
+	return result | table_set(shown->table, row, "seen", seen);
+}
+
+static void shown_record(const struct memtun_record *record, void *context)
+{
+	struct shown *shown = context;
+	struct table_row *row = table_add_row(shown->table, NULL);
+
+	shown->failed |= !row || table_set_record(shown->table, row, record) < 0 ||
+			 (!shown->json && shown_summarize(shown, row, record) < 0);
+}
+
+static int shown_ask(struct memtun *memtun, void *context)
+{
+	struct shown *shown = context;
+
+	if (memtun_impair_show(memtun, shown->name, shown_record, shown) < 0)
+		return -1;
+	if (shown->failed)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	if (table_print(shown->table) < 0)
+		return command_fail(EXIT_REFUSED, "cannot print the table: %s", strerror(errno));
+	return 0;
+}
+
+static int impair_show(const struct invocation *invocation)
+{
+	struct shown shown = {
+		.name = invocation->words[0],
+		.json = options_has(invocation, "--json"),
+	};
+	int status;
+
+	shown.table = table_new(columns, shown.json);
+	if (!shown.table)
+		return command_fail(EXIT_REFUSED, "out of memory");
+	status = command_connected(invocation, shown_ask, &shown);
+	table_free(shown.table);
+	return status;
+}
+
+static const struct command_option show_options[] = {
+	TAKES_JSON("print a JSON array of objects"),
+	{0},
+};
+
+static const struct command command_impair_show = {
+	.name = "impair show",
+	.aliases = SHOW_ALIASES,
+	.summary = "list the rules of a tunnel or an uplink, or all",
+	.usage = "[NAME]",
+	.example = "memtun impair show vm0",
+	.options = show_options,
+	.words_max = 1,
+	.run = impair_show,
+};
+
+static const struct command *const group[] = {
+	&command_impair_add,    &command_impair_show,    &command_impair_set,
+	&command_impair_delete, &command_impair_release, NULL,
+};
+
+const struct command command_impair = {
+	.name = "impair",
+	.summary = "lose, delay, corrupt, hold ... frames on demand, repeatably",
+	.group = group,
+};

@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules on the ports of a broker: each key in each direction and on each type of socket, the order of
+ * what waits, and that no frame is unaccounted for. */
+#include "tests/unit/broker/broker_fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/impair/fate.h"
+#include "broker/impair/impairment.h"
+
+#define HOUR INT64_C(3600000000000)
+#define FRAMES 40
+
+/* Two tunnels on one bridge: frames go from the first to the second. */
+struct pair {
+	struct broker_fixture *fixture;
+	enum socket_type type;
+	int from, to;
+};
+
+static void pair_open(struct pair *pair, struct broker_fixture *fixture, enum socket_type type,
+		      const char *from_options, const char *to_options)
+{
+	char options[200];
+
+	pair->fixture = fixture;
+	pair->type = type;
+	snprintf(options, sizeof(options), "name=vm0,bridge=b,socket=%s%s", socket_names[type],
+		 from_options);
+	pair->from = tunnel_opened(fixture, options);
+	snprintf(options, sizeof(options), "name=vm1,bridge=b,socket=%s%s", socket_names[type],
+		 to_options);
+	pair->to = tunnel_opened(fixture, options);
+}
+
+static void pair_close(struct pair *pair)
+{
+	assert_accounted(pair->fixture, "vm1");
+	close(pair->from);
+	close(pair->to);
+	broker_quiesce(pair->fixture);
+}
+
+static void pair_send(struct pair *pair, uint32_t first, uint32_t last)
+{
+	for (uint32_t number = first; number <= last; number++)
+		assert_true(typed_frame_send(pair->type, pair->from, 1, 0xff, number));
+	broker_quiesce(pair->fixture);
+}
+
+/* Assert that exactly these frames have come, up to a 0. */
+static void assert_came(struct pair *pair, const uint32_t *numbers)
+{
+	broker_quiesce(pair->fixture);
+	for (; *numbers; numbers++)
+		assert_int_equal(typed_frame_receive(pair->type, pair->to), *numbers);
+	assert_int_equal(typed_frame_receive(pair->type, pair->to), -1);
+}
+
+#define CAME(pair, ...) assert_came(pair, (const uint32_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
+
+static struct due_queue *manual_clock(struct broker_fixture *fixture)
+{
+	struct due_queue *queue = &fixture->broker->engine->due;
+
+	due_use_manual_clock(queue);
+	return queue;
+}
+
+/* Move the clock to that time. */
+static void clock_to(struct broker_fixture *fixture, int64_t time)
+{
+	while (!due_advance(&fixture->broker->engine->due, time, 1000))
+		;
+	broker_quiesce(fixture);
+}
+
+/* ------------------------------------------------------------------------------ loss */
+
+/* Fill `kept` with the frames that a rule does not lose. */
+static void frames_kept(uint32_t kept[FRAMES + 1], const char *port,
+			enum memtun_direction direction)
+{
+	static const struct fate_frame frame = {.length = FRAME_SIZE, .shortest = 14};
+	const struct fate_values values = {.loss = 300000000};
+	struct fate_side side;
+	unsigned int count = 0;
+
+	fate_side_init(&side, 7, port, direction, 1);
+	for (uint32_t number = 1; number <= FRAMES; number++) {
+		struct fate fate;
+
+		fate_next(&values, &side, &frame, &fate);
+		if (!fate.faults)
+			kept[count++] = number;
+	}
+	kept[count] = 0;
+	assert_in_range(count, 1, FRAMES - 1);
+}
+
+static void loss_is_that_of_the_seed(void **state)
+{
+	uint32_t kept[FRAMES + 1];
+	struct pair pair;
+
+	for (enum socket_type type = 0; type < SOCKET_TYPES; type++) {
+		pair_open(&pair, *state, type, ",loss=30%,seed=7", "");
+		pair_send(&pair, 1, FRAMES);
+		frames_kept(kept, "vm0", MEMTUN_FROM_CLIENT);
+		assert_came(&pair, kept);
+		assert_int_equal(shown(*state, "vm0", "from-client-frames"), FRAMES);
+		assert_true(shown(*state, "vm0", "from-client-dropped-loss") > 0);
+		assert_int_equal(shown(*state, "vm1", "to-client-offered") +
+					 shown(*state, "vm0", "from-client-dropped-loss"),
+				 FRAMES);
+		pair_close(&pair);
+
+		pair_open(&pair, *state, type, "", ",loss=30%,seed=7");
+		pair_send(&pair, 1, FRAMES);
+		frames_kept(kept, "vm1", MEMTUN_TO_CLIENT);
+		assert_came(&pair, kept);
+		assert_int_equal(shown(*state, "vm1", "to-client-offered"), FRAMES);
+		pair_close(&pair);
+	}
+}
+
+static void a_lost_frame_is_not_learned_from(void **state)
+{
+	int fds[3];
+
+	three_open(*state, "", fds);
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm1,direction=from-client,loss=100%");
+	assert_true(frame_send(fds[1], 2, 0xff, 1));
+	assert_int_equal(three_reached(*state, fds), 0);
+	/* It floods still. */
+	assert_true(frame_send(fds[0], 1, 2, 2));
+	assert_int_equal(three_reached(*state, fds), 6);
+	three_close(fds);
+}
+
+static void listed_frames_are_counted_behind_the_filter(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	/* ether[14] >= 3, by `tcpdump -ddd`: frame_make() puts the number's lowest byte there. */
+	done(*state, MEMTUN_CMD_IMPAIR_ADD,
+	     "name=vm0,drop=1+3,match=ether[14] >= 3,match-code=4+48 0 0 14+53 0 1 3+6 0 0 "
+	     "262144+6 0 0 0");
+	pair_send(&pair, 1, 6);
+	CAME(&pair, 1, 2, 4, 6);
+	pair_close(&pair);
+}
+
+static void the_first_rule_that_matches_decides(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,drop=2,until=3");
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,drop=1");
+	pair_send(&pair, 1, 5);
+	/* The second rule's first frame is number 4. */
+	CAME(&pair, 1, 3, 5);
+	done(*state, MEMTUN_CMD_IMPAIR_DELETE, "name=vm0");
+	pair_send(&pair, 6, 7);
+	CAME(&pair, 6, 7);
+	pair_close(&pair);
+}
+
+/* ------------------------------------------------------------------------------ changed frames */
+
+/* Send frame 1 through a rule of vm0 or vm1, and receive what has become of it. */
+static ssize_t frame_impaired(struct pair *pair, const char *rule, unsigned char *bytes,
+			      size_t size)
+{
+	ssize_t length;
+
+	done(pair->fixture, MEMTUN_CMD_IMPAIR_ADD, rule);
+	pair_send(pair, 1, 1);
+	length = recv(pair->to, bytes, size, MSG_DONTWAIT);
+	done(pair->fixture, MEMTUN_CMD_IMPAIR_DELETE, "name=vm0");
+	done(pair->fixture, MEMTUN_CMD_IMPAIR_DELETE, "name=vm1");
+	return length;
+}
+
+static void one_bit_is_corrupted(void **state)
+{
+	unsigned char sent[FRAME_SIZE], received[FRAME_SIZE + 1];
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	frame_make(sent, sizeof(sent), 1, 0xff, 1);
+	for (int i = 0; i < 2; i++) {
+		int bits = 0;
+
+		assert_int_equal(frame_impaired(&pair,
+						i ? "name=vm1,direction=to-client,corrupt=100%"
+						  : "name=vm0,direction=from-client,corrupt=100%",
+						received, sizeof(received)),
+				 FRAME_SIZE);
+		for (size_t at = 0; at < FRAME_SIZE; at++)
+			bits += __builtin_popcount(sent[at] ^ received[at]);
+		assert_int_equal(bits, 1);
+	}
+	pair_close(&pair);
+}
+
+static void a_flood_is_corrupted_at_one_port_only(void **state)
+{
+	unsigned char sent[FRAME_SIZE], received[FRAME_SIZE];
+	int fds[3];
+
+	three_open(*state, "", fds);
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm1,corrupt=100%,duplicate=100%");
+	frame_make(sent, sizeof(sent), 1, 0xff, 1);
+	assert_int_equal(send(fds[0], sent, sizeof(sent), 0), sizeof(sent));
+	broker_quiesce(*state);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(recv(fds[1], received, sizeof(received), MSG_DONTWAIT),
+				 FRAME_SIZE);
+		assert_memory_not_equal(sent, received, sizeof(sent));
+	}
+	assert_int_equal(recv(fds[2], received, sizeof(received), MSG_DONTWAIT), FRAME_SIZE);
+	assert_memory_equal(sent, received, sizeof(sent));
+	assert_accounted(*state, "vm1");
+	three_close(fds);
+}
+
+static void a_truncated_frame_is_its_beginning(void **state)
+{
+	unsigned char sent[FRAME_SIZE], received[FRAME_SIZE];
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	frame_make(sent, sizeof(sent), 1, 0xff, 1);
+	for (int i = 0; i < 2; i++) {
+		ssize_t length = frame_impaired(&pair,
+						i ? "name=vm1,direction=to-client,truncate=100%"
+						  : "name=vm0,direction=from-client,truncate=100%",
+						received, sizeof(received));
+
+		assert_in_range(length, 14, FRAME_SIZE - 1);
+		assert_memory_equal(sent, received, (size_t)length);
+	}
+	pair_close(&pair);
+}
+
+static void duplicates_follow_their_frames(void **state)
+{
+	struct pair pair;
+
+	for (enum socket_type type = 0; type < SOCKET_TYPES; type++) {
+		for (int i = 0; i < 2; i++) {
+			pair_open(&pair, *state, type, i ? "" : ",duplicate=100%",
+				  i ? ",duplicate=100%" : "");
+			pair_send(&pair, 1, 3);
+			CAME(&pair, 1, 1, 2, 2, 3, 3);
+			assert_int_equal(shown(*state, "vm1", "to-client-offered"), 6);
+			pair_close(&pair);
+		}
+	}
+}
+
+/* ------------------------------------------------------------------------------ time */
+
+static void a_delay_of_an_hour_is_exact(void **state)
+{
+	const struct due_queue *queue = manual_clock(*state);
+	struct pair pair;
+
+	for (enum socket_type type = 0; type < SOCKET_TYPES; type++) {
+		for (int i = 0; i < 2; i++) {
+			int64_t now = due_now(queue);
+
+			pair_open(&pair, *state, type, i ? "" : ",delay=1h", i ? ",delay=1h" : "");
+			pair_send(&pair, 1, 2);
+			clock_to(*state, now + HOUR - 1);
+			CAME(&pair);
+			assert_int_equal(shown(*state, i ? "vm1" : "vm0",
+					       i ? "to-client-waiting" : "from-client-waiting"),
+					 2);
+			assert_accounted(*state, "vm1");
+			clock_to(*state, now + HOUR);
+			CAME(&pair, 1, 2);
+			pair_close(&pair);
+		}
+	}
+}
+
+static void a_rate_is_exact(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	/* A frame has 60 bytes: 480 us. */
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", ",rate=1mbit,delay=1ms");
+	pair_send(&pair, 1, 3);
+	clock_to(*state, 1479999);
+	CAME(&pair);
+	clock_to(*state, 1480000);
+	CAME(&pair, 1);
+	clock_to(*state, 1960000);
+	CAME(&pair, 2);
+	clock_to(*state, 2439999);
+	CAME(&pair);
+	clock_to(*state, 2440000);
+	CAME(&pair, 3);
+	pair_close(&pair);
+}
+
+static void reordered_frames_pass_at_once(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",delay=10ms,gap=3", "");
+	pair_send(&pair, 1, 6);
+	CAME(&pair, 3, 6);
+	clock_to(*state, 10000000);
+	CAME(&pair, 1, 2, 4, 5);
+	pair_close(&pair);
+}
+
+static void jitter_reorders_unless_it_is_ordered(void **state)
+{
+	static const char *const rules[] = {",delay=10ms,jitter=10ms,seed=1",
+					    ",delay=10ms,jitter=10ms,seed=1,ordered"};
+	bool overtakes = false;
+	struct pair pair;
+
+	manual_clock(*state);
+	for (int i = 0; i < 2; i++) {
+		int64_t last = 0, number;
+
+		pair_open(&pair, *state, SOCKET_SEQPACKET, "", rules[i]);
+		pair_send(&pair, 1, 30);
+		clock_to(*state, (i + 1) * HOUR);
+		for (int count = 0; count < 30; count++) {
+			number = frame_receive(pair.to);
+			assert_in_range(number, 1, 30);
+			overtakes |= number < last;
+			last = number;
+		}
+		assert_int_equal(overtakes, i == 0);
+		overtakes = false;
+		pair_close(&pair);
+	}
+}
+
+static void frames_above_the_limit_are_dropped(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", ",delay=1s,limit=2");
+	pair_send(&pair, 1, 4);
+	assert_int_equal(shown(*state, "vm1", "to-client-dropped-waiting-full"), 2);
+	clock_to(*state, CLOCK_SECOND);
+	CAME(&pair, 1, 2);
+	pair_close(&pair);
+}
+
+static void a_rule_ends_after_its_time(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",loss=100%,until=1s", "");
+	pair_send(&pair, 1, 1);
+	clock_to(*state, CLOCK_SECOND - 1);
+	pair_send(&pair, 2, 2);
+	clock_to(*state, CLOCK_SECOND);
+	pair_send(&pair, 3, 3);
+	CAME(&pair, 3);
+	assert_null(tunnel_find(pair.fixture->broker->tunnels, "vm0")->port.impairment);
+	pair_close(&pair);
+}
+
+static void a_deleted_rule_leaves_its_delayed_frames(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",delay=1s", "");
+	pair_send(&pair, 1, 2);
+	done(*state, MEMTUN_CMD_IMPAIR_DELETE, "name=vm0");
+	pair_send(&pair, 3, 3);
+	CAME(&pair, 3);
+	clock_to(*state, CLOCK_SECOND);
+	CAME(&pair, 1, 2);
+	assert_null(tunnel_find(pair.fixture->broker->tunnels, "vm0")->port.impairment);
+	pair_close(&pair);
+}
+
+static void a_deleted_port_drops_what_waits(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",delay=1s", ",hold");
+	pair_send(&pair, 1, 2);
+	clock_to(*state, CLOCK_SECOND);
+	assert_int_equal(shown(*state, "vm1", "to-client-waiting"), 2);
+	pair_send(&pair, 3, 4);
+	pair_close(&pair);
+	assert_false(exists(*state, "vm0"));
+	assert_int_equal(due_count(&pair.fixture->broker->engine->due), 0);
+}
+
+/* ------------------------------------------------------------------------------ holding */
+
+static void held_frames_go_in_each_order(void **state)
+{
+	static const uint32_t orders[6][4] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3},
+					      {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+	struct pair pair;
+
+	for (enum socket_type type = 0; type < SOCKET_TYPES; type++) {
+		for (int side = 0; side < 2; side++) {
+			for (int i = 0; i < 6; i++) {
+				pair_open(&pair, *state, type, side ? "" : ",hold",
+					  side ? ",hold" : "");
+				pair_send(&pair, 1, 3);
+				CAME(&pair);
+				assert_accounted(*state, "vm1");
+				for (int k = 0; k < 3; k++) {
+					char options[64];
+
+					snprintf(options, sizeof(options), "name=vm%d,frame=%u",
+						 side, orders[i][k]);
+					done(*state, MEMTUN_CMD_IMPAIR_RELEASE, options);
+				}
+				assert_came(&pair, orders[i]);
+				pair_close(&pair);
+			}
+		}
+	}
+}
+
+static void the_oldest_or_all_held_frames_are_released_or_dropped(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",hold", "");
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0"), ENOENT);
+	pair_send(&pair, 1, 6);
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0");
+	CAME(&pair, 1);
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0,discard");
+	CAME(&pair);
+	assert_int_equal(shown(*state, "vm0", "from-client-dropped-discarded"), 1);
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0,frame=2"), ENOENT);
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0,direction=to-client"),
+			 ENOENT);
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0,frame=0");
+	CAME(&pair, 3, 4, 5, 6);
+	/* There may be none. */
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0,frame=0");
+	pair_close(&pair);
+}
+
+static void a_rule_that_holds_until_a_frame_stays_for_them(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,direction=from-client,hold,until=2");
+	pair_send(&pair, 1, 3);
+	CAME(&pair, 3);
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm0,frame=0");
+	CAME(&pair, 1, 2);
+	assert_null(tunnel_find(pair.fixture->broker->tunnels, "vm0")->port.impairment);
+	pair_close(&pair);
+}
+
+static void a_deleted_rule_releases_what_it_holds(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", ",hold");
+	pair_send(&pair, 1, 3);
+	done(*state, MEMTUN_CMD_IMPAIR_DELETE, "name=vm1,rule=1");
+	CAME(&pair, 1, 2, 3);
+	pair_close(&pair);
+}
+
+/* ------------------------------------------------------------------------------ the link */
+
+static void a_link_that_is_down_carries_nothing(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,duplicate=100%");
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,carrier=off");
+	pair_send(&pair, 1, 2);
+	CAME(&pair);
+	assert_true(frame_send(pair.to, 2, 0xff, 1));
+	broker_quiesce(*state);
+	assert_int_equal(frame_receive(pair.from), -1);
+	assert_int_equal(shown(*state, "vm0", "from-client-dropped-link-down"), 2);
+	assert_int_equal(shown(*state, "vm0", "to-client-dropped-link-down"), 1);
+	assert_accounted(*state, "vm0");
+	done(*state, MEMTUN_CMD_IMPAIR_SET, "name=vm0,rule=2,carrier");
+	pair_send(&pair, 3, 3);
+	CAME(&pair, 3, 3);
+	pair_close(&pair);
+}
+
+static void a_program_sees_that_its_link_is_down(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", "");
+	done(*state, MEMTUN_CMD_INTERFACE_SET, "name=vm0,interface-flags=up");
+	assert_int_equal(shown(*state, "vm0", "interface-carrier"), 1);
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,carrier=off");
+	assert_int_equal(shown(*state, "vm0", "interface-carrier"), 0);
+	done(*state, MEMTUN_CMD_IMPAIR_DELETE, "name=vm0");
+	assert_int_equal(shown(*state, "vm0", "interface-carrier"), 1);
+	pair_close(&pair);
+}
+
+/* ------------------------------------------------------------------------------ pausing */
+
+static void a_full_client_pauses_what_is_due_for_it(void **state)
+{
+	uint32_t sent = 0, received = 0;
+	struct pair pair;
+	int64_t number;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", ",overflow=block,queue=10,delay=1ms");
+	for (int round = 1; received < 3000 && round < 10000; round++) {
+		while (sent < 3000 && frame_send(pair.from, 1, 0xff, sent + 1))
+			sent++;
+		broker_quiesce(*state);
+		clock_to(*state, round * 1000000);
+		while ((number = frame_receive(pair.to)) >= 0)
+			assert_int_equal(number, ++received);
+		broker_quiesce(*state);
+	}
+	assert_int_equal(received, 3000);
+	assert_int_equal(dropped(*state, "vm1"), 0);
+	pair_close(&pair);
+}
+
+static void a_full_destination_pauses_what_is_due_from_a_client(void **state)
+{
+	uint32_t sent = 0, received = 0;
+	struct pair pair;
+	int64_t number;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",delay=1ms", ",overflow=block,queue=10");
+	for (int round = 1; received < 3000 && round < 10000; round++) {
+		while (sent < 3000 && frame_send(pair.from, 1, 0xff, sent + 1))
+			sent++;
+		broker_quiesce(*state);
+		clock_to(*state, round * 1000000);
+		while ((number = frame_receive(pair.to)) >= 0)
+			assert_int_equal(number, ++received);
+		broker_quiesce(*state);
+	}
+	assert_int_equal(received, 3000);
+	assert_int_equal(dropped(*state, "vm1"), 0);
+	assert_int_equal(shown(*state, "vm0", "from-client-dropped-waiting-full"), 0);
+	pair_close(&pair);
+}
+
+/* ------------------------------------------------------------------------------ requests */
+
+static void rules_are_listed(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	unsigned int rules = 0;
+	struct answer answer;
+
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=a,loss=5%,seed=3");
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=b");
+	done(fixture, MEMTUN_CMD_TUNNEL_ADD, "name=c");
+	done(fixture, MEMTUN_CMD_IMPAIR_ADD, "name=c,delay=1ms");
+	done(fixture, MEMTUN_CMD_IMPAIR_ADD, "name=c,delay=2ms");
+	client_send(&fixture->client, MEMTUN_CMD_IMPAIR_SHOW, NLM_F_DUMP, "");
+	while (client_receive(&fixture->client, &answer) && answer.message.type != NLMSG_DONE) {
+		static const char *const names[] = {"a", "c", "c"};
+		static const uint64_t numbers[] = {1, 1, 2};
+
+		assert_int_equal(answer.error, 0);
+		assert_in_range(rules, 0, 2);
+		assert_string_equal(attribute_set_string(&answer.message.set, MEMTUN_A_NAME),
+				    names[rules]);
+		assert_int_equal(attribute_set_number(&answer.message.set, MEMTUN_A_RULE),
+				 numbers[rules]);
+		rules++;
+	}
+	assert_int_equal(rules, 3);
+}
+
+static void wrong_rules_are_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"name=a",
+		"name=a,seed=1",
+		"name=a,jitter=1ms",
+		"name=a,delay=1ms,distribution=normal",
+		"name=a,delay=1ms,ordered",
+		"name=a,loss-burst=3",
+		"name=a,loss=80%,loss-burst=3",
+		"name=a,loss=1%,reorder=5%",
+		"name=a,loss=1%,gap=5",
+		"name=a,loss=1%,icmp",
+		"name=a,loss=1%,match=udp",
+		"name=a,loss=1%,match-code=1+6 0 0 1",
+		"name=a,loss=1%,match=udp,match-code=1",
+		"name=a,loss=1%,match=udp,match-code=0+",
+		"name=a,loss=1%,match=udp,match-code=1+6 0 0",
+		"name=a,loss=1%,match=udp,match-code=1+6 0 0 1+",
+		"name=a,loss=1%,match=udp,match-code=2+6 0 0 1",
+		"name=a,loss=1%,match=udp,match-code=1+0 0 0 1",
+		/* A jump back to itself, by an overflow: no end. */
+		"name=a,loss=1%,match=udp,match-code=2+5 0 0 4294967295+6 0 0 1",
+		"name=a,hold,delay=1ms",
+		"name=a,hold,rate=1mbit",
+		"name=a,carrier=off,loss=1%",
+		"name=a,carrier=off,direction=to-client",
+		"name=a,drop=0",
+		"name=a,loss=1%,until=1,until-time=1s",
+	};
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=a");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, wrong[i]), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, "name=nosuch,loss=1%"), ENOENT);
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_SET, "name=a,rule=1,loss=1%"), ENOENT);
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_DELETE, "name=a,rule=1"), ENOENT);
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=p,peer=q");
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, "name=p,loss=1%"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=r,peer=s,loss=1%"), EINVAL);
+	assert_false(exists(*state, "r"));
+	/* None of these has left anything. */
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=a,loss=1%");
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_SET, "name=a,rule=1,jitter=1ms"),
+			 EINVAL);
+	assert_int_equal(shown(*state, "a", "rules"), 1);
+}
+
+static void a_port_has_at_most_64_rules(void **state)
+{
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=a");
+	for (int i = 0; i < IMPAIRMENT_RULES_MAX; i++)
+		done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=a,loss=1%");
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, "name=a,loss=1%"), E2BIG);
+}
+
+static void an_open_tunnel_is_refused_with_another_rule(void **state)
+{
+	int fd;
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=a,loss=1%,seed=3");
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=a,loss=2%"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_QUEUE_OPEN, "name=a,delay=1ms"), EINVAL);
+	fd = tunnel_opened(*state, "name=a,loss=1%");
+	close(fd);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_BROKER(loss_is_that_of_the_seed),
+		WITH_BROKER(a_lost_frame_is_not_learned_from),
+		WITH_BROKER(listed_frames_are_counted_behind_the_filter),
+		WITH_BROKER(the_first_rule_that_matches_decides),
+		WITH_BROKER(one_bit_is_corrupted),
+		WITH_BROKER(a_flood_is_corrupted_at_one_port_only),
+		WITH_BROKER(a_truncated_frame_is_its_beginning),
+		WITH_BROKER(duplicates_follow_their_frames),
+		WITH_BROKER(a_delay_of_an_hour_is_exact),
+		WITH_BROKER(a_rate_is_exact),
+		WITH_BROKER(reordered_frames_pass_at_once),
+		WITH_BROKER(jitter_reorders_unless_it_is_ordered),
+		WITH_BROKER(frames_above_the_limit_are_dropped),
+		WITH_BROKER(a_rule_ends_after_its_time),
+		WITH_BROKER(a_deleted_rule_leaves_its_delayed_frames),
+		WITH_BROKER(a_deleted_port_drops_what_waits),
+		WITH_BROKER(held_frames_go_in_each_order),
+		WITH_BROKER(the_oldest_or_all_held_frames_are_released_or_dropped),
+		WITH_BROKER(a_rule_that_holds_until_a_frame_stays_for_them),
+		WITH_BROKER(a_deleted_rule_releases_what_it_holds),
+		WITH_BROKER(a_link_that_is_down_carries_nothing),
+		WITH_BROKER(a_program_sees_that_its_link_is_down),
+		WITH_BROKER(a_full_client_pauses_what_is_due_for_it),
+		WITH_BROKER(a_full_destination_pauses_what_is_due_from_a_client),
+		WITH_BROKER(rules_are_listed),
+		WITH_BROKER(wrong_rules_are_refused),
+		WITH_BROKER(a_port_has_at_most_64_rules),
+		WITH_BROKER(an_open_tunnel_is_refused_with_another_rule),
+	};
+
+	return RUN_TESTS(tests);
+}
