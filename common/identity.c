@@ -33,6 +33,23 @@ uint64_t identity_hash(const char *socket_path)
 	return hash_add(hash, socket_path, strlen(socket_path));
 }
 
+/* Return a hash of the broker's port of that name. */
+static uint64_t hash_port(uint64_t identity, const char *name)
+{
+	uint64_t hash = hash_add(HASH_BEGIN, &identity, sizeof(identity));
+
+	hash = hash_add(hash, name, strlen(name));
+	/* The last byte that was hashed has changed the low bits most: fold the high ones in. */
+	return hash ^ hash >> 29;
+}
+
+void identity_interface(uint64_t identity, const char *name, unsigned char identifier[8])
+{
+	uint64_t hash = hash_port(identity, name);
+
+	memcpy(identifier, &hash, sizeof(hash));
+}
+
 void identity_mac(uint64_t identity, const char *name, const struct address *ipv4,
 		  unsigned char mac[ETH_ALEN])
 {
@@ -45,10 +62,7 @@ void identity_mac(uint64_t identity, const char *name, const struct address *ipv
 		memcpy(mac + 2, &ipv4->ipv4, sizeof(ipv4->ipv4));
 		return;
 	}
-	hash = hash_add(HASH_BEGIN, &identity, sizeof(identity));
-	hash = hash_add(hash, name, strlen(name));
-	/* The last byte that was hashed has changed the low bits most: fold the high ones in. */
-	hash ^= hash >> 29;
+	hash = hash_port(identity, name);
 	memcpy(mac, &hash, ETH_ALEN);
 	/* An individual address, and locally administered: IEEE 802, 8.2. */
 	mac[0] = (unsigned char)((mac[0] & ~1) | 2);

@@ -22,4 +22,10 @@ uint64_t identity_hash(const char *socket_path);
 void identity_mac(uint64_t identity, const char *name, const struct address *ipv4,
 		  unsigned char mac[ETH_ALEN]);
 
+/*
+ * Write the identifier of an interface of the port's name: 64 bits that stay the same for it and that
+ * broker (RFC 7217).
+ */
+void identity_interface(uint64_t identity, const char *name, unsigned char identifier[8]);
+
 #endif

@@ -14,6 +14,7 @@
 #include "client/lib/broker_identity.h"
 #include "client/wrap/call.h"
 #include "client/wrap/interface_broker.h"
+#include "client/wrap/interface_link_local.h"
 #include "client/wrap/interface_publish.h"
 #include "client/wrap/memory.h"
 #include "client/wrap/process.h"
@@ -348,6 +349,7 @@ static void interface_tell(struct device *device, bool has_set_mac)
 	if (has_set_mac ||
 	    (interface->told.is_known && interface->told.carrier != interface->tun.carrier))
 		interface_changed(interface);
+	interface_link_local_add(interface);
 	interface_publish(&device->devices->interfaces);
 }
 

@@ -2,6 +2,7 @@
 #include "client/wrap/interface.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "client/lib/broker_queue.h"
 #include "client/wrap/interface_broker.h"
+#include "client/wrap/interface_link_local.h"
 #include "client/wrap/interface_publish.h"
 #include "common/container_of.h"
 #include "common/failed.h"
@@ -78,6 +80,7 @@ void interface_set_flags(struct interface *interface, unsigned int flags, unsign
 	/* As in the kernel, the interface's own change is told before that of its routes. */
 	interface_changed(interface);
 	interface_state_set_up(&interface->state, interface->flags & IFF_UP);
+	interface_link_local_add(interface);
 }
 
 void interface_free(struct interface *interface)
@@ -120,6 +123,8 @@ struct interface *interface_new(struct interfaces *interfaces, const char *name,
 	interface->state.changed = state_changed;
 	interface->tunnel_id = tunnel_id;
 	interface->flags = interface_first_flags(flags);
+	interface->address_mode =
+		flags & IFF_TUN ? IN6_ADDR_GEN_MODE_RANDOM : IN6_ADDR_GEN_MODE_EUI64;
 	interface->transmit_queue =
 		interface->tun.flags & IFF_TAP ? TRANSMIT_QUEUE_TAP : TRANSMIT_QUEUE_TUN;
 	LIST_INSERT_HEAD(&interfaces->list, interface, link);
@@ -149,6 +154,7 @@ struct interface *interface_attach(struct interfaces *interfaces,
 	}
 	interface->is_here = interface->is_open = true;
 	interface->tun.owner = attached->owner;
+	interface_link_local_add(interface);
 	if (attached->persistent)
 		interface->tun.flags |= IFF_PERSIST;
 	/* A tunnel that existed before keeps the size of its vnet header. */

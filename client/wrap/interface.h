@@ -47,8 +47,9 @@ struct interface {
 	struct tun_interface tun;
 	uint32_t tunnel_id;
 	unsigned int mtu;
-	unsigned int flags; /* those of SIOCSIFFLAGS that a program may change */
-	int transmit_queue; /* SIOCSIFTXQLEN; has no effect */
+	unsigned int flags;   /* those of SIOCSIFFLAGS that a program may change */
+	int transmit_queue;   /* SIOCSIFTXQLEN; has no effect */
+	uint8_t address_mode; /* IN6_ADDR_GEN_MODE_*; all but NONE have the same effect */
 	struct interface_state state;
 	struct interfaces *interfaces;
 	bool is_here;        /* a device was attached to it here */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/wrap/interface.h"
+#include "client/wrap/interface_link_local.h"
 #include "client/wrap/rtnetlink_request.h"
 
 /* Copy the attribute's name. False: it is not there, or is no name. */
@@ -119,6 +120,31 @@ static int set_carrier(struct interface *interface, const struct nlattr *attribu
 		return -EINVAL;
 	interface->tun.carrier = mnl_attr_get_u8(attribute) != 0;
 	interface_changed(interface);
+	interface_link_local_add(interface);
+	return 0;
+}
+
+/* Set how IPv6 addresses are made (addrgenmode), as inet6_set_link_af() in the kernel. */
+static int set_address_mode(struct interface *interface, const struct nlattr *families)
+{
+	const struct nlattr *family, *setting;
+
+	mnl_attr_for_each_nested(family, families)
+	{
+		if (mnl_attr_get_type(family) != AF_INET6)
+			continue;
+		mnl_attr_for_each_nested(setting, family)
+		{
+			if (mnl_attr_get_type(setting) != IFLA_INET6_ADDR_GEN_MODE ||
+			    mnl_attr_get_payload_len(setting) < 1)
+				continue;
+			/* STABLE_PRIVACY needs a secret, for which there is no sysctl. */
+			if (mnl_attr_get_u8(setting) > IN6_ADDR_GEN_MODE_RANDOM ||
+			    mnl_attr_get_u8(setting) == IN6_ADDR_GEN_MODE_STABLE_PRIVACY)
+				return -EINVAL;
+			interface->address_mode = mnl_attr_get_u8(setting);
+		}
+	}
 	return 0;
 }
 
@@ -143,6 +169,8 @@ static int link_change(const struct request *request, struct interface *interfac
 		result = set_queue(interface, attribute_number(attributes, IFLA_TXQLEN));
 	if (result == 0 && attributes->at[IFLA_CARRIER])
 		result = set_carrier(interface, attributes->at[IFLA_CARRIER]);
+	if (result == 0 && attributes->at[IFLA_AF_SPEC])
+		result = set_address_mode(interface, attributes->at[IFLA_AF_SPEC]);
 	if (result == 0 && (info->ifi_flags || info->ifi_change))
 		interface_set_flags(interface, info->ifi_flags,
 				    info->ifi_change ? info->ifi_change : ~0u);

@@ -95,6 +95,20 @@ static void put_counters(struct nlmsghdr *header)
 	mnl_attr_put(header, IFLA_STATS, sizeof(stats), &stats);
 }
 
+/* Put how IPv6 addresses are made. */
+static void put_address_mode(struct nlmsghdr *header, const struct interface *interface)
+{
+	struct nlattr *families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+	struct nlattr *ipv6 = mnl_attr_nest_start(header, AF_INET6);
+
+	/* As in the kernel, without NLA_F_NESTED, for which ip(8) does not look here. */
+	families->nla_type = IFLA_AF_SPEC;
+	ipv6->nla_type = AF_INET6;
+	mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, interface->address_mode);
+	mnl_attr_nest_end(header, ipv6);
+	mnl_attr_nest_end(header, families);
+}
+
 void message_link(union message *message, const struct message_to *to, uint16_t type,
 		  const struct interface *interface)
 {
@@ -124,6 +138,7 @@ void message_link(union message *message, const struct message_to *to, uint16_t 
 	put_mac(header, interface);
 	put_counters(header);
 	put_kind(header, interface);
+	put_address_mode(header, interface);
 }
 
 /* ------------------------------------------------------------------------------ address */

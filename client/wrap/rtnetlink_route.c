@@ -290,7 +290,7 @@ static struct rtnetlink_result route_set(const struct request *request, const st
 	struct state_route route;
 
 	if (has_our_hop(attributes->at[RTA_MULTIPATH]))
-		return rtnetlink_ours(-EOPNOTSUPP);
+		return rtnetlink_ours(-EINVAL); /* as a kernel without multipath routes */
 	if (index && !request_is_our_index(index))
 		return rtnetlink_kernel;
 	if (route_read(info, attributes, &route) < 0)

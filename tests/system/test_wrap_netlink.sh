@@ -89,6 +89,10 @@ prints "$configure && ip neigh replace 10.1.0.9 dev tun0 nud permanent && ip nei
 	ip neigh flush dev tun0 nud permanent && ip neigh show dev tun0 | wc -l" "PERMANENT 0"
 prints "ip tuntap add dev tun5 mode tap && ip -br link show tun5 &&
 	ip tuntap del dev tun5 mode tap && ! ip link show tun5 2>/dev/null" "tun5 DOWN"
+prints "ip link set tun0 up && ip -6 addr show dev tun0 && ip -6 route show dev tun0" \
+	"inet6 fe80::*/64 scope link stable-privacy*fe80::/64 proto kernel metric 256"
+prints "ip link set tun0 addrgenmode none && ip link set tun0 up && ip -d link show tun0 &&
+	ip -6 addr show dev tun0 | wc -l" "addrgenmode none* 0"
 prints "ip rule" "lookup main"
 prints "ip -j addr" '"ifname":"lo"'
 ok "ip shows and changes links, addresses, routes, neighbours; rules are the kernel's"
@@ -196,7 +200,7 @@ if may go golang-go; then
 	END
 	if HOME=$scratch/go GOFLAGS=-mod=mod GO111MODULE=off CGO_ENABLED=0 \
 		go build -o "$scratch/bin/interfaces" "$scratch/go/interfaces.go" 2>"$scratch/errors"; then
-		prints "$configure && interfaces" "tun0 \[10.1.0.1/24\] <nil>"
+		prints "$configure && interfaces" "tun0 \[10.1.0.1/24 fe80::*/64\] <nil>"
 		ok "Go's net.Interfaces"
 	else
 		echo "skipped: Go builds nothing here"

@@ -69,6 +69,8 @@ static void interface_make(struct interface *interface, const char *name, unsign
 	interface->tunnel_id = tunnel;
 	interface->mtu = 1500;
 	interface->flags = IFF_MULTICAST;
+	/* Most tests count what they add themselves. */
+	interface->address_mode = IN6_ADDR_GEN_MODE_NONE;
 	LIST_INSERT_HEAD(&interfaces.list, interface, link);
 }
 
@@ -353,6 +355,133 @@ static void an_address_is_added_shown_and_deleted(void **unused)
 	ours(-EADDRNOTAVAIL);
 }
 
+/* Request another way of making IPv6 addresses. */
+static void mode_request(uint8_t mode, int index)
+{
+	struct ifinfomsg *info = begin(RTM_SETLINK, 0, sizeof(*info));
+	struct nlattr *families, *ipv6;
+
+	info->ifi_index = index;
+	families = mnl_attr_nest_start(&request.header, IFLA_AF_SPEC);
+	ipv6 = mnl_attr_nest_start(&request.header, AF_INET6);
+	mnl_attr_put_u8(&request.header, IFLA_INET6_ADDR_GEN_MODE, mode);
+	mnl_attr_nest_end(&request.header, ipv6);
+	mnl_attr_nest_end(&request.header, families);
+}
+
+/* Assert that the interface has this IPv6 address, and no other. NULL: none. */
+static void assert_ipv6(const struct interface *interface, const char *text)
+{
+	char shown[ADDRESS_TEXT_SIZE];
+
+	assert_int_equal(interface->state.address_count, text != NULL);
+	if (text)
+		assert_string_equal(address_format(&interface->state.addresses[0].local, shown),
+				    text);
+}
+
+static void an_interface_that_goes_up_gets_a_link_local_address(void **unused)
+{
+	char first[ADDRESS_TEXT_SIZE];
+
+	(void)unused;
+	memcpy(tap.tun.address, "\x02\x00\x5e\x10\x20\x30", 6);
+	mode_request(IN6_ADDR_GEN_MODE_EUI64, INDEX + 1);
+	ours(0);
+	interface_set_flags(&tap, IFF_UP, IFF_UP);
+	assert_ipv6(&tap, "fe80::5eff:fe10:2030");
+	assert_int_equal(tap.state.addresses[0].length, 64);
+	assert_int_equal(tap.state.addresses[0].scope, RT_SCOPE_LINK);
+	interface_set_flags(&tap, 0, IFF_UP);
+	assert_ipv6(&tap, NULL);
+	mode_request(IN6_ADDR_GEN_MODE_RANDOM, INDEX);
+	ours(0);
+	interface_set_flags(&tun, IFF_UP, IFF_UP);
+	assert_int_equal(tun.state.address_count, 1);
+	assert_true(address_is_link_local(&tun.state.addresses[0].local));
+	assert_int_equal(tun.state.addresses[0].flags, IFA_F_PERMANENT | IFA_F_STABLE_PRIVACY);
+	address_format(&tun.state.addresses[0].local, first);
+	interface_set_flags(&tun, 0, IFF_UP);
+	interface_set_flags(&tun, IFF_UP, IFF_UP);
+	assert_ipv6(&tun, first);
+}
+
+static void an_interface_without_carrier_or_with_a_small_mtu_gets_none(void **unused)
+{
+	struct ifinfomsg *info;
+
+	(void)unused;
+	tap.address_mode = IN6_ADDR_GEN_MODE_EUI64;
+	tap.tun.carrier = false;
+	interface_set_flags(&tap, IFF_UP, IFF_UP);
+	assert_ipv6(&tap, NULL);
+	/* It comes with the carrier. */
+	info = begin(RTM_SETLINK, 0, sizeof(*info));
+	info->ifi_index = INDEX + 1;
+	mnl_attr_put_u8(&request.header, IFLA_CARRIER, 1);
+	ours(0);
+	assert_int_equal(tap.state.address_count, 1);
+	interface_set_flags(&tap, 0, IFF_UP);
+	tap.mtu = 1279;
+	interface_set_flags(&tap, IFF_UP, IFF_UP);
+	assert_ipv6(&tap, NULL);
+	/* One that is set is the only one. */
+	tap.mtu = 1280;
+	interface_set_flags(&tap, 0, IFF_UP);
+	address_request(RTM_NEWADDR, NLM_F_CREATE, AF_INET6, "fe80::1", 64, INDEX + 1);
+	ours(0);
+	interface_set_flags(&tap, IFF_UP, IFF_UP);
+	assert_ipv6(&tap, "fe80::1");
+}
+
+static void how_ipv6_addresses_are_made_can_be_set(void **unused)
+{
+	struct ifinfomsg *info;
+	const struct nlattr *families;
+
+	(void)unused;
+	tap.address_mode = IN6_ADDR_GEN_MODE_EUI64;
+	mode_request(IN6_ADDR_GEN_MODE_STABLE_PRIVACY, INDEX + 1);
+	ours(-EINVAL);
+	mode_request(IN6_ADDR_GEN_MODE_RANDOM + 1, INDEX + 1);
+	ours(-EINVAL);
+	mode_request(IN6_ADDR_GEN_MODE_NONE, INDEX + 1);
+	ours(0);
+	interface_set_flags(&tap, IFF_UP, IFF_UP);
+	assert_ipv6(&tap, NULL);
+	info = begin(RTM_GETLINK, 0, sizeof(*info));
+	info->ifi_index = INDEX + 1;
+	ours(0);
+	families = attribute(message(0), sizeof(*info), IFLA_AF_SPEC);
+	assert_non_null(families);
+	families = mnl_attr_get_payload(mnl_attr_get_payload(families));
+	assert_int_equal(mnl_attr_get_type(families), IFLA_INET6_ADDR_GEN_MODE);
+	assert_int_equal(mnl_attr_get_u8(families), IN6_ADDR_GEN_MODE_NONE);
+}
+
+static void a_route_with_several_hops_is_refused(void **unused)
+{
+	struct rtmsg *info;
+	struct rtnexthop hops[2] = {
+		{.rtnh_len = sizeof(hops[0]), .rtnh_ifindex = 2},
+		{.rtnh_len = sizeof(hops[0]), .rtnh_ifindex = INDEX},
+	};
+
+	(void)unused;
+	tun_configure();
+	info = begin(RTM_NEWROUTE, NLM_F_CREATE, sizeof(*info));
+	info->rtm_family = AF_INET;
+	info->rtm_type = RTN_UNICAST;
+	mnl_attr_put(&request.header, RTA_MULTIPATH, sizeof(hops), hops);
+	ours(-EINVAL);
+	hops[1].rtnh_ifindex = 3;
+	info = begin(RTM_NEWROUTE, NLM_F_CREATE, sizeof(*info));
+	info->rtm_family = AF_INET;
+	info->rtm_type = RTN_UNICAST;
+	mnl_attr_put(&request.header, RTA_MULTIPATH, sizeof(hops), hops);
+	is_kernels();
+}
+
 static void addresses_come_family_by_family(void **unused)
 {
 	struct ifaddrmsg *info;
@@ -588,6 +717,10 @@ int main(void)
 		CASE(the_kernels_interfaces_are_the_kernels),
 		CASE(an_address_is_added_shown_and_deleted),
 		CASE(addresses_come_family_by_family),
+		CASE(an_interface_that_goes_up_gets_a_link_local_address),
+		CASE(an_interface_without_carrier_or_with_a_small_mtu_gets_none),
+		CASE(how_ipv6_addresses_are_made_can_be_set),
+		CASE(a_route_with_several_hops_is_refused),
 		CASE(only_a_strict_socket_filters_by_the_kernels_interface),
 		CASE(a_wrong_address_is_refused),
 		CASE(a_route_is_added_shown_and_deleted),
