@@ -155,6 +155,12 @@ answer_is() {
 	is "$names" "$2" "what the wrapped program prints"
 }
 answer_is "$hold" "shared0 10.0.2.1"
+# A device of the former broker is none of the next one.
+answer_is "'${PYTHON:-python3}' '$scratch/wrap_interface.py' late" open
+kill "$broker"
+wait "$broker"
+user_broker_start
+answer_is "" ENODEV
 kill "$broker"
 wait "$broker"
 answer_is "$hold" failed
@@ -162,7 +168,7 @@ has "$(cat "$scratch/home/refused")" "No such device"
 turns_until grep -q "the broker has ended" "$scratch/wrap-errors"
 user_broker_start
 answer_is "$hold" "shared0 10.0.2.1"
-is "$(grep -c . "$scratch/wrap-errors")" 1 "the number of messages"
+is "$(grep -c . "$scratch/wrap-errors")" 2 "the number of messages"
 if [ "$(word_size "$scratch/bin/wrap-program")" = 02 ] && command -v ip >/dev/null; then
 	echo "stdbuf -oL ip -o monitor link | head -n 1" >&5
 	(

@@ -3,6 +3,7 @@
 
     hold ADDRESS...         open a TUN and a TAP, give each an address, print their names, and then,
                             for each line on standard input, the names that they have now
+    late                    open the device, print a line, wait for one, and print TUNSETIFF's errno
     look                    print the tunnels' interfaces in SIOCGIFCONF's list, with their flags
     rename NAME NEW         SIOCSIFNAME
     set NAME ADDRESS        SIOCSIFADDR
@@ -62,6 +63,18 @@ def hold(control, addresses):
             return
 
 
+def late():
+    """Attach a device that was open before."""
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    print("open", flush=True)
+    sys.stdin.readline()
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH", b"late0", 0x1001).ljust(IFREQ_SIZE, b"\0"))
+        print("attached", flush=True)
+    except OSError as error:
+        print(errno.errorcode[error.errno], flush=True)
+
+
 def look(control):
     """List the interfaces with an address that are no interfaces of the kernel."""
     room = array.array("B", bytes(200 * IFREQ_SIZE))
@@ -106,6 +119,8 @@ def main():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         if what == "hold":
             hold(control, arguments)
+        elif what == "late":
+            late()
         elif what == "look":
             look(control)
         elif what == "rename":
