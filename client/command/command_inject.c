@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "client/command/command.h"
+#include "client/command/inject_timing.h"
 #include "client/command/commands.h"
 #include "client/command/options_parse.h"
 #include "common/address.h"
@@ -36,7 +37,8 @@ struct inject {
 	struct sockaddr_storage to_address, from_address;
 	const char *hex;
 	const char *file; /* --pcap */
-	uint64_t rate;    /* frames per second, 0: no limit */
+	struct inject_timing timing;
+	struct memtun *memtun;
 	enum memtun_direction direction;
 	enum memtun_mode mode;
 	uint64_t mtu; /* of frames to the client */
@@ -179,16 +181,6 @@ static bool link_type_fits(int link, enum memtun_mode mode)
 	return link == DLT_RAW || link == DLT_IPV4 || link == DLT_IPV6;
 }
 
-/* Sleep until the frame with that number is due. */
-static void wait_turn(int64_t started, uint64_t number, uint64_t rate)
-{
-	int64_t due = started + (int64_t)((double)number * 1e9 / (double)rate);
-	struct timespec until = {due / CLOCK_SECOND, due % CLOCK_SECOND};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
-		;
-}
-
 /* Draw a bar if standard error is a terminal, at most four times per second. */
 static void show_progress(pcap_t *file, long size, uint64_t frames, bool last)
 {
@@ -224,19 +216,19 @@ static int inject_packet(const struct inject *inject, const struct pcap_pkthdr *
 	return inject_captured(inject, data, header->caplen < whole ? header->caplen : whole);
 }
 
-static int inject_all(const struct inject *inject, pcap_t *file, long size)
+static int inject_all(struct inject *inject, pcap_t *file, long size)
 {
 	int link = pcap_datalink_ext(file);
-	int64_t started = clock_now();
 	struct pcap_pkthdr *header;
 	const unsigned char *data;
 	uint64_t frames = 0;
 	int status = 0, read;
 
 	while ((read = pcap_next_ex(file, &header, &data)) == 1 && status == 0) {
-		if (inject->rate)
-			wait_turn(started, frames, inject->rate);
-		status = inject_packet(inject, header, data, link, ++frames);
+		status = inject_timing_wait(&inject->timing, inject->memtun,
+					    header->ts.tv_sec * CLOCK_SECOND + header->ts.tv_usec);
+		if (status == 0)
+			status = inject_packet(inject, header, data, link, ++frames);
 		show_progress(file, size, frames, false);
 	}
 	show_progress(file, size, frames, true);
@@ -245,10 +237,11 @@ static int inject_all(const struct inject *inject, pcap_t *file, long size)
 	return status;
 }
 
-static int inject_file(const struct inject *inject)
+static int inject_file(struct inject *inject)
 {
 	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *file = pcap_open_offline(inject->file, text);
+	pcap_t *file = pcap_open_offline_with_tstamp_precision(inject->file,
+							       PCAP_TSTAMP_PRECISION_NANO, text);
 	const char *link;
 	FILE *stream;
 	long size = 0;
@@ -318,13 +311,11 @@ static int inject_parse(struct inject *inject, const struct invocation *invocati
 	if (!inject->to != !inject->text || (inject->from && !inject->to))
 		return command_fail(EXIT_USAGE,
 				    "--udp HOST:PORT takes a TEXT, and nothing else does");
-	if (options_has(invocation, "--rate") && !inject->file)
-		return command_fail(EXIT_USAGE, "--rate goes with --pcap");
 	if (inject->allow_truncated && !inject->file)
 		return command_fail(EXIT_USAGE, "--allow-truncated goes with --pcap");
 	if (inject->to && addresses_parse(inject))
 		return EXIT_USAGE;
-	return options_number(invocation, "--rate", 1, 100000000, &inject->rate);
+	return inject_timing_parse(&inject->timing, invocation);
 }
 
 static void tunnel_record(const struct memtun_record *record, void *context)
@@ -399,6 +390,7 @@ static int inject_send(struct memtun *memtun, void *context)
 
 	if (memtun_show(memtun, inject->name, false, tunnel_record, inject) < 0)
 		return -1;
+	inject->memtun = memtun;
 	inject->fd = memtun_inject_vnet(memtun, inject->name, inject->direction);
 	if (inject->fd < 0)
 		return -1;
@@ -425,6 +417,7 @@ static const struct command_option inject_options[] = {
 	{"--hex", 0, "BYTES", "a frame in hexadecimal digits"},
 	{"--pcap", 0, "FILE", "all frames of a pcap or pcapng file; -: standard input"},
 	{"--rate", 0, "FRAMES", "with --pcap: frames per second; default: no limit"},
+	{"--timing", 0, "WHEN", "with --pcap: original, a factor, or clock"},
 	{"--allow-truncated", 0, NULL, "with --pcap: inject what there is of cut frames"},
 	{"--allow-drop", 0, NULL, "succeed also if the tunnel drops frames"},
 	{"--as-client", 0, NULL, "inject as if the tunnel's client had sent the frames"},

@@ -24,6 +24,11 @@ inject vm --hex 00 text
 inject vm --pcap
 inject vm --pcap file --rate 0
 inject vm --pcap file --rate fast
+inject vm --hex 00 --timing original
+inject vm --pcap file --timing soon
+inject vm --pcap file --timing 0
+inject vm --pcap file --timing nan
+inject vm --pcap file --timing clock --rate 5
 inject vm --hex 00 --from 10.0.0.1:7
 inject vm --loud
 expect
