@@ -87,10 +87,11 @@ class Numbers(Case):
 
     def test_the_attributes_are_those_of_the_table(self):
         types = {"U32": "u32", "U64": "u64", "FLAG": "flag", "TEXT": "text", "NAME": "text",
-                 "WORD": "word", "LIST": "text", "BITS": "bits", "U64_OPTION": "u64"}
+                 "WORD": "word", "LIST": "text", "BITS": "bits", "U64_OPTION": "u64",
+                 "TIME": "time", "PERCENT": "percent", "THOUSANDTHS": "thousandths", "RATE": "rate"}
         entry = r'\[MEMTUN_A_(\w+)\] =\s*(?:(\w+)\(|\{\.word =)\s*"([^"]+)"' \
-                r'(?:,\s*\.type = ATTRIBUTE_(\w+))?'
-        found = {word: (self.header[f"A_{name}"], types.get(kind or written))
+                r'(?:,\s*(?:\.type = )?ATTRIBUTE_(\w+))?'
+        found = {word: (self.header[f"A_{name}"], types.get(written or kind))
                  for name, kind, word, written in re.findall(entry, self.table)}
         for word, attribute in _protocol.ATTRIBUTES.items():
             self.assertEqual((word, (attribute.number, attribute.type)), (word, found[word]))
@@ -966,6 +967,113 @@ class Time(Case):
             b.uplinks.add("far", bridge="lab", type="udp", local=f"127.0.0.1:{port}",
                           remote=f"127.0.0.2:{port}")
             self.assertEqual(b.wait_quiet("lab", timeout=SECONDS), ["far"])
+
+
+class Impairment(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+        self.a = self.use(self.broker.open("a", bridge="lab"))
+        self.b = self.use(self.broker.open("b", bridge="lab"))
+        self.b.settimeout(SECONDS)
+
+    def passed(self, seed):
+        """Return the frames of 50 that a rule with this seed lets pass."""
+        self.broker.impair.delete("a")
+        self.broker.impair.add("a", direction="from-client", loss=50, seed=seed)
+        for number in range(50):
+            self.a.send(frame(number))
+        passed = []
+        self.b.settimeout(0)
+        while True:
+            try:
+                passed.append(self.b.recv())
+                continue
+            except TimeoutError:
+                pass
+            try:
+                self.broker.wait_quiet("lab", timeout=0.05)
+                return passed
+            except TimeoutError:
+                pass  # a frame has come meanwhile
+
+    def test_a_rule_has_the_values_that_the_json_has(self):
+        import json
+        rule = self.broker.impair.add(
+            "a", direction="to-client", loss="2.5%", loss_burst=2.5, delay=0.02, jitter="1.5ms",
+            distribution="pareto", rate=10_000_000, drop=[1, "3-5"], until=100, limit=50)
+        self.broker.impair.add("a", hold=True, until="5s", seed=2**64 - 1)
+        output = subprocess.run(["memtun", "-j", "impair", "show"], env=self.broker.environment,
+                                check=True, stdout=subprocess.PIPE, text=True).stdout
+        self.assertEqual([dict(one) for one in self.broker.impair.list()], [
+            {key: value for key, value in one.items() if value is not None}
+            for one in json.loads(output)])
+        self.assertEqual((rule.rule, rule.delay, rule.loss, rule.rate, rule.drop),
+                         (1, "20ms", "2.5%", "10mbit", "1+3-5"))
+
+    def test_a_seed_repeats_what_happens(self):
+        first = self.passed(7)
+        self.assertTrue(5 < len(first) < 45)
+        self.assertEqual(self.passed(7), first)
+        self.assertNotEqual(self.passed(8), first)
+
+    def test_a_rule_is_changed_and_deleted(self):
+        impair = self.broker.impair
+        impair.add("a", carrier=False)
+        self.a.send(frame(1))
+        self.broker.wait_quiet("lab", timeout=SECONDS)
+        impair.set("a", 1, carrier=True)
+        self.assertEqual([one.carrier for one in impair.list("a")], [True])
+        self.a.send(frame(2))
+        self.assertEqual(self.b.recv(), frame(2))
+        impair.delete("a", 1)
+        self.assertEqual(impair.list("a"), [])
+        with self.assertRaises(memtun.NotFoundError):
+            impair.delete("a", 1)
+
+    def test_frames_that_are_held_are_released_or_dropped(self):
+        impair = self.broker.impair
+        impair.add("a", direction="from-client", hold=True)
+        with self.broker.capture("a", faults=True) as seen:
+            seen.settimeout(SECONDS)
+            for number in range(5):
+                self.a.send(frame(number))
+                self.assertEqual(seen.recv().reasons, ("from-client-held",))
+        self.assertEqual(impair.list("a")[0].holding, "1+2+3+4+5")
+        impair.release("a", frame=3)
+        impair.release("a", drop=True)
+        impair.release("a", direction="from-client", frame="all")
+        self.assertEqual([self.b.recv() for _ in range(4)],
+                         [frame(number) for number in (2, 1, 3, 4)])
+
+    def test_a_filter_chooses_the_frames_of_a_rule(self):
+        rule = self.broker.impair.add(
+            "a", direction="from-client", match="ether[17] = 1", drop=[1, 2], until=9, seed=5,
+            icmp=None, delay="1ms")
+        self.assertEqual((rule.match, rule.drop, rule.until, rule.seed, rule.delay),
+                         ("ether[17] = 1", "1+2", 9, 5, "1ms"))
+        self.broker.impair.add("a", match="arp", loss=100)
+        for number in (0, 1, 2):
+            self.a.send(frame(number))
+        self.assertEqual([self.b.recv(), self.b.recv()], [frame(0), frame(2)])
+        with self.assertRaisesRegex(memtun.Error, "porty"):
+            self.broker.impair.add("a", match="udp porty 3", loss=5)
+
+    def test_a_tunnel_is_made_with_a_rule(self):
+        with self.broker.open("c", loss="5%", seed=3):
+            self.assertEqual([(one.loss, one.seed) for one in self.broker.impair.list("c")],
+                             [("5%", 3)])
+        self.broker.add("d", delay="1ms")
+        self.assertEqual(self.broker.show("d").rules, 1)
+        for keys in ({"match": "arp"}, {"owner": 5}, {"losss": 3}):
+            with self.assertRaises(TypeError):
+                self.broker.open("e", **keys)
+
+    def test_a_quantity_that_is_none_is_refused(self):
+        for keys in ({"loss": -1}, {"delay": "5"}, {"rate": "5mb"},
+                     {"loss": 0.00000001}, {"delay": "1.2.3s"}, {"loss": "five"}):
+            with self.assertRaises(ValueError, msg=keys):
+                self.broker.impair.add("a", **keys)
 
 
 class Programs(Case):

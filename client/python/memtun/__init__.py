@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._errors import (BusyError, DroppedError, Error, NoBrokerError, NotFoundError,
                           NotPermittedError, ReplyTimeoutError)
     from ._expect import FilterExpectation
+    from ._impair import Impairments
     from ._inject import Injector
     from ._pcapng import PcapngWriter
     from ._record import Captured, Injected, Record
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bridges", "Broker", "BusyError", "Capture", "Captured", "Clock", "DroppedError", "Error",
-    "Expectation", "FilterExpectation", "Injected", "Injector", "NoBrokerError", "NotFoundError",
-    "NotPermittedError", "PcapngWriter", "Record", "ReplyTimeoutError", "Sessions", "Tunnel",
-    "Uplinks", "Watch", "broker", "connect",
+    "Expectation", "FilterExpectation", "Impairments", "Injected", "Injector", "NoBrokerError",
+    "NotFoundError", "NotPermittedError", "PcapngWriter", "Record", "ReplyTimeoutError",
+    "Sessions", "Tunnel", "Uplinks", "Watch", "broker", "connect",
 ]
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _MODULES = {
     "_errors": "BusyError DroppedError Error NoBrokerError NotFoundError NotPermittedError "
                "ReplyTimeoutError",
     "_expect": "FilterExpectation",
+    "_impair": "Impairments",
     "_inject": "Injector",
     "_pcapng": "PcapngWriter",
     "_record": "Captured Injected Record",

@@ -18,6 +18,7 @@ from ._connection import Connection, Reply, connect_patiently, records
 from ._descriptor import wait_ready
 from ._errors import NotFoundError
 from ._expect import FilterExpectation
+from ._impair import Impairments, rule_options
 from ._inject import Injector
 from ._protocol import Addresses, Command, Frames, bridge_option
 from ._quantity import Time, nanoseconds
@@ -43,6 +44,7 @@ class Broker:
         self.bridges = Bridges(connection)
         self.uplinks = Uplinks(connection)
         self.sessions = Sessions(connection)
+        self.impair = Impairments(connection)
         self.clock = Clock(connection, reply_timeout)
 
     def __repr__(self) -> str:
@@ -94,17 +96,18 @@ class Broker:
              vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
              vnet_hdr_size: Optional[int] = None, multi_queue: Optional[bool] = None,
              backend: Optional[str] = None, exclusive: Optional[bool] = None,
-             persistent: Optional[bool] = None) -> Tunnel:
+             persistent: Optional[bool] = None, **rule: Any) -> Tunnel:
         """Open a tunnel. One that doesn't exist is made, and deleted when it is closed.
 
-        A ``%d`` in the name stands for the lowest number that makes a free name.
+        A ``%d`` in the name stands for the lowest number that makes a free name. With keys of
+        Impairments.add(), the new tunnel has that rule.
         """
         reply = self._connection.request(Command.QUEUE_OPEN, {
             "name": name, "mode": mode, "bridge": bridge, "peer": peer, "socket": socket,
             "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
-            "exclusive": exclusive, "persistent": persistent})[0]
+            "exclusive": exclusive, "persistent": persistent, **rule_options(rule)})[0]
         return Tunnel(reply.fd, reply.record, self.address)
 
     def add(self, name: str, *, mode: Optional[str] = None, bridge: Optional[str] = None,
@@ -114,17 +117,18 @@ class Broker:
             address: Addresses = None, gateway: Addresses = None, pi: Optional[bool] = None,
             vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
             vnet_hdr_size: Optional[int] = None, multi_queue: Optional[bool] = None,
-            backend: Optional[str] = None, count: int = 1) -> Record:
+            backend: Optional[str] = None, count: int = 1, **rule: Any) -> Record:
         """Make a tunnel that stays until it is deleted, and return its record.
 
         With ``count``, make that many from a name with a ``%d``, and return the last one's record.
+        With keys of Impairments.add(), each has that rule.
         """
         return self._connection.request(Command.TUNNEL_ADD, {
             "name": name, "mode": mode, "bridge": bridge, "peer": peer, "socket": socket,
             "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
-            "count": count if count != 1 else None})[-1].record
+            "count": count if count != 1 else None, **rule_options(rule)})[-1].record
 
     def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
             vlan: Optional[int] = None, mtu: Optional[int] = None, queue: Optional[int] = None,

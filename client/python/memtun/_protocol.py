@@ -9,6 +9,8 @@ import os
 import struct
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
+from ._quantity import format_quantity, parse_quantity
+
 #: The largest record in either direction, in bytes.
 RECORD_MAX = 32768
 #: Version 1.0: the major number in the upper 16 bits, the minor number in the lower.
@@ -65,13 +67,18 @@ class Command(enum.IntEnum):
     CLOCK_ADVANCE = 0x31
     CLOCK_NEXT = 0x32
     QUIET = 0x33
+    IMPAIR_ADD = 0x34
+    IMPAIR_SHOW = 0x35
+    IMPAIR_SET = 0x36
+    IMPAIR_DELETE = 0x37
+    IMPAIR_RELEASE = 0x38
 
 
 class Attribute(NamedTuple):
     """The number and the type of an attribute. Words are the values from 1, or the bits from 0."""
 
     number: int
-    type: str  # u32, u64, flag, text, word or bits
+    type: str  # u32, u64, flag, text, word, bits, or a kind of _quantity.py
     words: Tuple[str, ...] = ()
 
 
@@ -90,11 +97,18 @@ COUNTERS = (
     "to-client-copied-bytes", "to-client-unread",
 )
 
+#: The counters of what rules did, from MEMTUN_A_FROM_CLIENT_DROPPED_LOSS on.
+_RULE_COUNTERS = tuple(
+    f"{direction}-{what}" for direction in ("from-client", "to-client") for what in
+    ("dropped-loss dropped-listed dropped-pmtu dropped-link-down dropped-discarded "
+     "dropped-waiting-full duplicated corrupted truncated delayed reordered held waiting").split())
+
 #: The events from 1 on. A number that has no event yet has an empty word.
 _EVENTS = (
     "added", "changed", "deleted", "opened", "closed", "bridge-added", "bridge-deleted", "lost",
     "uplink-added", "uplink-deleted", "uplink-up", "uplink-down", "address-moving", "port-shut",
-    "port-reopened", "uplink-changed", "", "", "", "", "", "", "uplink-refused",
+    "port-reopened", "uplink-changed", "", "", "impair-added", "impair-changed",
+    "impair-deleted", "", "uplink-refused",
 )
 
 ATTRIBUTES: Dict[str, Attribute] = {
@@ -183,6 +197,35 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "names": Attribute(117, "text"),
     "idle": Attribute(118, "u64"),
     "time-limit": Attribute(119, "u64"),
+    "rule": Attribute(120, "u32"),
+    "match": Attribute(121, "text"),
+    "delay": Attribute(123, "time"),
+    "jitter": Attribute(124, "time"),
+    "distribution": _word(125, "uniform normal pareto"),
+    "ordered": Attribute(126, "flag"),
+    "loss": Attribute(127, "percent"),
+    "loss-burst": Attribute(128, "thousandths"),
+    "duplicate": Attribute(129, "percent"),
+    "corrupt": Attribute(130, "percent"),
+    "truncate": Attribute(131, "percent"),
+    "reorder": Attribute(132, "percent"),
+    "gap": Attribute(133, "u32"),
+    "rate": Attribute(134, "rate"),
+    "drop": Attribute(135, "text"),
+    "pmtu": Attribute(136, "u32"),
+    "icmp": Attribute(137, "flag"),
+    "hold": Attribute(138, "flag"),
+    "until": Attribute(139, "u64"),
+    "until-time": Attribute(140, "time"),
+    "carrier": Attribute(141, "flag"),
+    "seed": Attribute(142, "u64"),
+    "frame": Attribute(143, "u64"),
+    "discard": Attribute(144, "flag"),
+    "rules": Attribute(145, "u32"),
+    "holding": Attribute(146, "text"),
+    "from-client-seen": Attribute(147, "u64"),
+    "to-client-seen": Attribute(148, "u64"),
+    "limit": Attribute(149, "u32"),
     "faults": Attribute(151, "flag"),
     "listen": Attribute(155, "text"),
     "max": Attribute(156, "u32"),
@@ -194,6 +237,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "connected": Attribute(162, "u32"),
     "accepted": Attribute(163, "u64"),
     "refused": Attribute(164, "u64"),
+    **{word: Attribute(number, "u64") for number, word in enumerate(_RULE_COUNTERS, 180)},
 }
 
 #: The word of each number.
@@ -207,13 +251,21 @@ Value = Union[int, str]
 Addresses = Union[None, str, Sequence[object]]
 
 
-def _number(word: str, value: Any) -> int:
+#: The sizes of the types that are numbers: struct formats.
+_FORMATS = {"u32": "I", "u64": "Q", "time": "Q", "rate": "Q", "percent": "I", "thousandths": "I"}
+_QUANTITIES = ("time", "rate", "percent", "thousandths")
+
+
+def _number(word: str, kind: str, value: Any) -> bytes:
     """Return an option's number. The broker checks its bounds, but it must fit the record."""
+    if kind in _QUANTITIES:
+        value = parse_quantity(kind, value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{word} is a number, not {value!r}")
-    if not 0 <= value < 1 << 32:
-        raise ValueError(f"{word} is a number from 0 to {(1 << 32) - 1}, not {value}")
-    return value
+    try:
+        return struct.pack("=" + _FORMATS[kind], value)
+    except struct.error:
+        raise ValueError(f"{word} is out of range: {value}") from None
 
 
 def _text(word: str, value: Any) -> bytes:
@@ -237,9 +289,7 @@ def _payload(word: str, attribute: Attribute, value: Any) -> bytes:
         if value not in attribute.words:
             raise ValueError(f"{word} is one of {', '.join(attribute.words)}, not {value!r}")
         return struct.pack("=I", attribute.words.index(value) + 1)
-    if attribute.type == "u64":
-        return struct.pack("=Q", value)
-    return struct.pack("=I", _number(word, value))
+    return _number(word, attribute.type, value)
 
 
 def encode(options: Mapping[str, Any]) -> bytes:
@@ -293,6 +343,8 @@ def _value(attribute: Attribute, data: bytes) -> Value:
         return bool(number)
     if attribute.type == "word" and 1 <= number <= len(attribute.words):
         return attribute.words[number - 1] or number
+    if attribute.type in _QUANTITIES:
+        return format_quantity(attribute.type, number)
     if attribute.type == "bits":
         return "+".join(word for bit, word in enumerate(attribute.words)
                         if number >> bit & 1) or "none"
