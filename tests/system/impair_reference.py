@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The draws and fates of memtun impair, written from memtun-impair(7) alone.
 
-test_impair.py compares them with what memtund does. Run as a program, it prints the draws that the
-page lists.
+impair_frames.py compares them with what memtund does. Run as a program, it prints what the page
+lists.
 """
 
 import struct
@@ -113,7 +113,9 @@ if __name__ == "__main__":
                       (7, "a", TO_CLIENT, 1, "loss", 1), (7, "a", FROM_CLIENT, 1, "jitter", 1),
                       (MASK, "fifteen-letters", TO_CLIENT, 4294967295, "truncate-length", MASK)]:
         print(f"{draw(*arguments):#018x}", *arguments)
-    print("mulhi", hex(0x0123456789abcdef*0xfedcba9876543210>>64))
-    for v in (0, 1<<62, 1<<63, (1<<64)-1, 0x123456789abcdef0):
-        print(hex(v), uniform(v,10**7), normal(v,10**7,normal_table()), pareto(v,10**7))
-    print(lost(7,"a",1,1,40,3*10**8), lost(7,"a",1,1,60,2*10**8,3000))
+    table = normal_table()
+    for value in (0, 1 << 62, 0x123456789ABCDEF0, MASK):
+        print(f"{value:#018x}", uniform(value, 10**7), normal(value, 10**7, table),
+              pareto(value, 10**7))
+    print(lost(7, "a", FROM_CLIENT, 1, 30, 3 * 10**8))
+    print(lost(7, "a", FROM_CLIENT, 1, 50, 2 * 10**8, 3000))
