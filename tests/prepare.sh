@@ -11,7 +11,7 @@ build_packages="gcc make autoconf automake libtool pkg-config mandoc python3 $li
 
 # Peers of some tests, which are skipped where these packages are missing.
 peer_packages="python3-twisted python3-pytest python3-scapy python3-pip python3-setuptools python3-wheel mypy qemu-system-x86 ipxe-qemu
-	slirp4netns passt vde2 vdeplug iproute2 util-linux tshark
+	slirp4netns passt vde2 vdeplug user-mode-linux iproute2 util-linux tshark
 	curl iputils-ping iperf3 bind9-dnsutils dnsmasq-base openssh-server openssh-client
 	openvpn socat golang-go bubblewrap golang-github-docker-docker-dev
 	wireguard-go wireguard-tools tinc n2n iodine ocserv openconnect openssl

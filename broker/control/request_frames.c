@@ -61,13 +61,11 @@ static struct port *request_captured_port(struct session *session, struct fault 
 	/* request_tunnel() refuses a name and an id together. */
 	if (name && !attribute_set_has(set, MEMTUN_A_ID))
 		uplink = uplink_find(session->control->uplinks, name);
-	if (uplink && uplink->kind->listens) {
-		fault_set(fault, EINVAL,
-			  "'%s' listens and carries no frames: its ports and its bridge do", name);
-		return NULL;
-	}
 	if (uplink)
-		return port_admit(&uplink->port, session->uid, fault) < 0 ? NULL : &uplink->port;
+		return port_admit(&uplink->port, session->uid, fault) < 0 ||
+				       uplink_check_frames(uplink, fault) < 0
+			       ? NULL
+			       : &uplink->port;
 	tunnel = request_wired_tunnel(session, fault);
 	return tunnel ? &tunnel->port : NULL;
 }

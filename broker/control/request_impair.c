@@ -20,7 +20,7 @@ static struct port *request_impaired_port(struct session *session, struct fault 
 	struct tunnel *tunnel;
 
 	if (uplink)
-		return &uplink->port;
+		return uplink_check_frames(uplink, fault) < 0 ? NULL : &uplink->port;
 	tunnel = request_tunnel(session, fault);
 	if (!tunnel)
 		return NULL;

@@ -379,6 +379,15 @@ int uplink_set(struct uplink *uplink, const struct attribute_set *options, struc
 	return 0;
 }
 
+int uplink_check_frames(const struct uplink *uplink, struct fault *fault)
+{
+	if (!uplink->kind->listens)
+		return 0;
+	return fault_set(fault, EINVAL,
+			 "'%s' listens and carries no frames: its ports and its bridge do",
+			 uplink->port.name);
+}
+
 void uplink_delete(struct uplink *uplink)
 {
 	struct uplinks *uplinks = uplink->uplinks;

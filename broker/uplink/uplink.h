@@ -127,6 +127,9 @@ struct uplink *uplink_add(struct uplinks *uplinks, const struct attribute_set *o
 /* Change the options of OPTION_UPLINK_SET: all of them, or none. -1 with the fault filled. */
 int uplink_set(struct uplink *uplink, const struct attribute_set *options, struct fault *fault);
 
+/* Check that frames pass through the uplink: it does not listen. -1 with the fault filled (EINVAL). */
+int uplink_check_frames(const struct uplink *uplink, struct fault *fault);
+
 /* Close the uplink, and free it. */
 void uplink_delete(struct uplink *uplink);
 

@@ -39,7 +39,8 @@ user_broker_start
 cd "$scratch/home" || exit 1
 ends_with 0 memtun uplink add vm bridge lab type bess listen vm
 mkfifo "$scratch/host-ready"
-memtun host host --ready-fd 9 bridge lab address 10.0.0.1/24 9>"$scratch/host-ready" 8<&- &
+memtun host host --ready-fd 9 bridge lab address 10.0.0.1/24 9>"$scratch/host-ready" 8<&- \
+	2>"$scratch/host-errors" &
 started="$started $!"
 read -r _ <"$scratch/host-ready" || fail "memtun host did not start"
 

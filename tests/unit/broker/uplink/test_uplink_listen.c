@@ -266,6 +266,7 @@ static void frames_do_not_go_to_the_listener(void **state)
 	record_show(*state, MEMTUN_CMD_UPLINK_SHOW, "l", &answer);
 	assert_false(attribute_set_has(&answer.message.set, MEMTUN_A_TO_CLIENT_OFFERED));
 	assert_int_equal(refused(*state, MEMTUN_CMD_CAPTURE, "name=l"), EINVAL);
+	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, "name=l,drop=1"), EINVAL);
 	close(tunnel);
 	listener_gone(*state);
 }
