@@ -150,12 +150,10 @@ void help_print_commands(FILE *to)
 	put_commands(&section);
 	options_print(to, &memtun_itself);
 	fputs("\n"
-	      "Options go before or behind the command and its words, but before a program\n"
-	      "that exec or netns runs. \"memtun help COMMAND\" explains a command.\n"
+	      "Options go before a program that runs. memtun help COMMAND explains a command.\n"
 	      "Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 no broker;\n"
-	      "of expect, wait and host also 4 the tunnel ended; of expect 5 frame limit;\n"
-	      "of expect, wait and clock next 124 timeout; of exec and netns the program's,\n"
-	      "or 125 memtun failed, 126 cannot run, 127 not found.\n",
+	      "of expect, wait, host and ping 4 tunnel ended; also 5 limit, 124 timeout;\n"
+	      "of exec and netns the program's, or 125 failed, 126 cannot run, 127 not found.\n",
 	      to);
 }
 

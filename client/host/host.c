@@ -4,7 +4,9 @@
  * becomes this program, so that memtun itself needs no lwIP. It runs until the tunnel ends, or
  * until a signal.
  *
- *         memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}...
+ *         memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}... [KEY VALUE]...
+ *
+ * The other keys and values are those of memtun ping, which runs until its end.
  *
  * The main thread reads frames, and locks lwIP's core while lwIP processes one. lwIP's own thread
  * only runs timers. Writes never block, so the core is never locked for long. In a flood, frames
@@ -25,6 +27,7 @@
 
 #include "client/host/host_echo.h"
 #include "client/host/host_interface.h"
+#include "client/host/host_ping.h"
 #include "common/exit_status.h"
 #include "common/host_addresses.h"
 #include "common/process.h"
@@ -63,6 +66,8 @@ static int host_parse(int count, char **words, int *ready_fd)
 	interface.ethernet = strcmp(words[4], "tap") == 0;
 	interface.mtu = (unsigned int)atoi(words[5]);
 	for (int i = HOST_FIRST_ADDRESS; i < count; i += 2) {
+		if (host_ping_set(words[i], words[i + 1]) == 0)
+			continue;
 		if (!host_addresses_has_key(words[i]) ||
 		    host_addresses_set(&interface.addresses, words[i], words[i + 1], &reason) < 0)
 			return -1;
@@ -100,7 +105,7 @@ static int host_start(void)
 	LOCK_TCPIP_CORE();
 	result = host_interface_start(&interface);
 	if (result == 0)
-		result = host_echo_start();
+		result = host_ping_is_set() ? host_ping_start(&interface) : host_echo_start();
 	UNLOCK_TCPIP_CORE();
 	return result;
 }
@@ -132,17 +137,33 @@ static bool host_read(bool hung_up)
 	return true;
 }
 
+/* Send the ping that is due, if this is one. False at its end. */
+static bool host_turn(void)
+{
+	bool goes_on;
+
+	if (!host_ping_is_set())
+		return true;
+	LOCK_TCPIP_CORE();
+	goes_on = host_ping_turn();
+	UNLOCK_TCPIP_CORE();
+	return goes_on;
+}
+
 static int host_run(const char *name, int signals)
 {
 	struct pollfd fds[] = {{.fd = interface.fd, .events = POLLIN | POLLRDHUP},
 			       {.fd = signals, .events = POLLIN}};
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (!host_turn())
+			return host_ping_end();
+		if (poll(fds, 2, host_ping_is_set() ? host_ping_timeout() : -1) < 0 &&
+		    errno != EINTR)
 			return host_fail(EXIT_REFUSED, "%s: cannot wait for frames: %s", name,
 					 strerror(errno));
 		if (fds[1].revents)
-			return EXIT_SUCCESS;
+			return host_ping_is_set() ? host_ping_end() : EXIT_SUCCESS;
 		if (!host_read(fds[0].revents & (POLLHUP | POLLRDHUP | POLLERR)))
 			return host_fail(EXIT_ENDED, "%s: the tunnel has ended", name);
 	}

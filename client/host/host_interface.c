@@ -94,6 +94,41 @@ static err_t ipv6_output(struct netif *netif, struct pbuf *packet, const ip6_add
 	return neighbour_is_full(next_hop) ? ERR_MEM : ethip6_output(netif, packet, next_hop);
 }
 
+static bool ipv4_has_neighbour(const struct host_interface *interface, const ip4_addr_t *target)
+{
+	struct netif *netif = (struct netif *)(uintptr_t)&interface->netif;
+	const ip4_addr_t *found;
+	struct eth_addr *mac;
+
+	if (ip4_addr_ismulticast(target) || ip4_addr_isbroadcast(target, netif))
+		return true;
+	if (!ip4_addr_netcmp(target, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
+		target = netif_ip4_gw(netif);
+	return etharp_find_addr(netif, target, &mac, &found) >= 0;
+}
+
+static bool ipv6_has_neighbour(const struct host_interface *interface, const ip6_addr_t *target)
+{
+	const ip6_addr_t *next_hop = ipv6_next_hop(interface, target);
+
+	if (ip6_addr_ismulticast(target))
+		return true;
+	for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; i++) {
+		if (neighbor_cache[i].state > ND6_INCOMPLETE &&
+		    ip6_addr_cmp(&neighbor_cache[i].next_hop_address, next_hop))
+			return true;
+	}
+	return false;
+}
+
+bool host_interface_has_neighbour(const struct host_interface *interface, const ip_addr_t *target)
+{
+	if (!interface->ethernet)
+		return true;
+	return IP_IS_V6(target) ? ipv6_has_neighbour(interface, ip_2_ip6(target))
+				: ipv4_has_neighbour(interface, ip_2_ip4(target));
+}
+
 /* ------------------------------------------------------------------------------ receiving */
 
 /*

@@ -28,6 +28,10 @@ struct host_interface {
 	uint8_t sending[UINT16_MAX]; /* a frame that lwIP has in several pieces */
 };
 
+/* Is the MAC address known to which packets for the target go? On a TUN: always. The caller has locked
+ * lwIP's core. */
+bool host_interface_has_neighbour(const struct host_interface *interface, const ip_addr_t *target);
+
 /* Add the interface to lwIP. The caller has locked lwIP's core. -1: out of memory. */
 int host_interface_start(struct host_interface *interface);
 

@@ -20,7 +20,7 @@ ends_with 2 memtun
 is "$output" "" "what memtun without a command prints to standard output"
 is "$errors" "$(cat "$scratch/list")" "what memtun without a command prints"
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  .*/\1/p' "$scratch/list")
-is "$(echo $commands)" "add set del show bridge uplink session clock impair exec wrap netns monitor inject expect wait capture extcap top host help" \
+is "$(echo $commands)" "add set del show bridge uplink session clock impair exec wrap netns monitor inject expect wait capture extcap top host ping help" \
 	"the list of commands"
 
 narrow() {
