@@ -82,7 +82,7 @@ void attribute_set_remove_options(struct attribute_set *set, unsigned int option
 /* The attributes that a request or an object takes. The lists end with MEMTUN_A_UNSPEC. */
 struct attribute_choice {
 	enum memtun_attribute required[4];
-	enum memtun_attribute allowed[5]; /* besides those, and besides `options` */
+	enum memtun_attribute allowed[8]; /* besides those, and besides `options` */
 	unsigned int options;             /* enum attribute_option, or'ed */
 };
 

@@ -10,7 +10,8 @@ static const char *const overflow_words[] = {"drop-tail", "drop-head", "block", 
 static const char *const direction_words[] = {"from-client", "to-client", NULL};
 static const char *const state_words[] = {"closed", "open", "up", "down", NULL};
 static const char *const type_words[] = {
-	"mcast", "kernel", "vde", "bess", "stream", "dgram", "udp", "vxlan", "fd", "device", NULL,
+	"mcast", "kernel", "vde", "bess",   "stream", "dgram",
+	"udp",   "vxlan",  "fd",  "device", "user",   NULL,
 };
 static const char *const life_words[] = {"process", "pipe", "socket", NULL};
 static const char *const clock_words[] = {"real", "manual", NULL};
@@ -306,6 +307,12 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_TO_CLIENT_REORDERED] = U64("to-client-reordered"),
 	[MEMTUN_A_TO_CLIENT_HELD] = U64("to-client-held"),
 	[MEMTUN_A_TO_CLIENT_WAITING] = U64("to-client-waiting"),
+	[MEMTUN_A_NET] = TEXT("net", OPTION_UPLINK),
+	[MEMTUN_A_NET6] = TEXT("net6", OPTION_UPLINK),
+	[MEMTUN_A_FORWARD] = TEXT("forward", OPTION_UPLINK),
+	[MEMTUN_A_TFTP] = TEXT("tftp", OPTION_UPLINK),
+	[MEMTUN_A_BOOTFILE] = TEXT("bootfile", OPTION_UPLINK),
+	[MEMTUN_A_RESTRICT] = FLAG("restrict", OPTION_UPLINK),
 };
 
 enum memtun_attribute attribute_find(const char *word)

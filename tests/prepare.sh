@@ -6,7 +6,7 @@
 
 # Needed to build everything and run the tests. gcc only recommends libc6-dev.
 library_packages="libc6-dev libev-dev libbsd-dev libmnl-dev libsmartcols-dev libcap-ng-dev libpcap-dev
-	libcmocka-dev libseccomp-dev liblwip-dev libvdeplug-dev libncurses-dev"
+	libcmocka-dev libseccomp-dev liblwip-dev libslirp-dev libvdeplug-dev libncurses-dev"
 build_packages="gcc make autoconf automake libtool pkg-config mandoc python3 $library_packages"
 
 # Peers of some tests, which are skipped where these packages are missing.

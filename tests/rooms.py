@@ -48,6 +48,7 @@ TABLE = {
         "broker/switch", "broker/impair", "broker/adapter", "broker/engine", "broker/system", "common",
         "common/frame",
     ],
+    "broker/user": ["broker/system", "common"],
     "broker/control": [
         "broker/tunnel", "broker/uplink", "broker/switch", "broker/impair", "broker/engine", "common",
         "common/frame",

@@ -110,7 +110,7 @@ struct uplink {
 
 extern const struct uplink_kind uplink_accepted, uplink_dgram, uplink_fd, uplink_kernel,
 	uplink_listen, uplink_listen_dgram, uplink_listen_vde, uplink_local, uplink_mcast,
-	uplink_udp, uplink_vde, uplink_vxlan;
+	uplink_udp, uplink_user, uplink_vde, uplink_vxlan;
 
 /* Return the uplink of that name, or NULL; and the one with the lowest id above `id`, or NULL. */
 struct uplink *uplink_find(const struct uplinks *uplinks, const char *name);

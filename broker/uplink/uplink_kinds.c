@@ -17,6 +17,11 @@ static const struct uplink_kind *const kinds[] = {
 	[MEMTUN_UPLINK_DGRAM] = &uplink_dgram, [MEMTUN_UPLINK_UDP] = &uplink_udp,
 	[MEMTUN_UPLINK_VXLAN] = &uplink_vxlan, [MEMTUN_UPLINK_FD] = &uplink_fd,
 	[MEMTUN_UPLINK_DEVICE] = &uplink_fd,
+#ifdef HAVE_SLIRP
+	[MEMTUN_UPLINK_USER] = &uplink_user,
+#else
+	[MEMTUN_UPLINK_USER] = NULL,
+#endif
 };
 
 /* The kinds that listen, in the same way. NULL: uplinks of that type do not listen. */
@@ -25,7 +30,7 @@ static const struct uplink_kind *const listening_kinds[] = {
 	[MEMTUN_UPLINK_BESS] = &uplink_listen,
 	[MEMTUN_UPLINK_STREAM] = &uplink_listen,
 	[MEMTUN_UPLINK_DGRAM] = &uplink_listen_dgram,
-	[MEMTUN_UPLINK_DEVICE] = NULL, /* the last type */
+	[MEMTUN_UPLINK_USER] = NULL, /* the last type */
 };
 
 /* Room for "an uplink of type " and the longest type. */

@@ -12,7 +12,7 @@
 #define TUNNEL (KEYS_ADD | OPEN)
 
 const struct key keys[] = {
-	{"type", "TYPE", "mcast kernel vde bess stream dgram udp vxlan fd device", KEYS_UPLINK_ADD},
+	{"type", "TYPE", "its type, such as vde, stream or user: see memtun(1)", KEYS_UPLINK_ADD},
 	{"mode", "tap|tun", "Ethernet frames (the default), or IP packets", TUNNEL | KEYS_NETNS},
 	{"mode", "tap|tun", "of kernel, fd, device: Ethernet (the default), or IP",
 	 KEYS_UPLINK_ADD},
@@ -69,6 +69,12 @@ const struct key keys[] = {
 	{"remote", "A[:PORT]", "of udp (with the port), vxlan, dgram: the other side",
 	 KEYS_UPLINK_ADD},
 	{"vni", "NUMBER", "of vxlan: the network, 0 to 16777215", KEYS_UPLINK_ADD},
+	{"net", "A/P", "of user: the IPv4 network; default 10.0.2.0/24", KEYS_UPLINK_ADD},
+	{"net6", "P/64", "of user: the IPv6 network; default fec0::/64", KEYS_UPLINK_ADD},
+	{"forward", "F[+F...]", "of user: each tcp|udp/LOCAL:PORT/ADDRESS:PORT", KEYS_UPLINK_ADD},
+	{"tftp", "DIR", "of user: serve the files of this directory", KEYS_UPLINK_ADD},
+	{"bootfile", "FILE", "of user: the file to boot that DHCP gives", KEYS_UPLINK_ADD},
+	{"restrict", NULL, "of user: let nothing out", KEYS_UPLINK_ADD},
 	{"hub", NULL, "send each frame to all other ports", KEYS_BRIDGE_ADD},
 	{"loop-guard", NULL, "shut a port that is part of a loop for 10 seconds", KEYS_BRIDGE_ADD},
 	{"pi", NULL, "struct tun_pi before each frame", KEYS_ADD | KEYS_EXEC},

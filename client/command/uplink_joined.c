@@ -59,6 +59,7 @@ const char *uplink_joined(const struct memtun_record *record, char text[UPLINK_J
 	if (memtun_record_number(record, "vni", &number) == 0)
 		snprintf(text, UPLINK_JOINED_SIZE, "vni %u", (unsigned int)number);
 	joined_add(text, record, "device", "");
+	joined_add(text, record, "forward", "");
 	joined_add(text, record, "path", "");
 	joined_add(text, record, "socket", "");
 	joined_add(text, record, "local", " ");

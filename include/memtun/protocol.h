@@ -148,6 +148,7 @@ enum memtun_uplink_type {
 	MEMTUN_UPLINK_VXLAN = 8,   /* VXLAN, RFC 7348 */
 	MEMTUN_UPLINK_FD = 9,      /* a descriptor that the client hands in */
 	MEMTUN_UPLINK_DEVICE = 10, /* the same, which must be of a TUN or TAP device */
+	MEMTUN_UPLINK_USER = 11,   /* a network of its own by libslirp, in memtun-user */
 };
 
 /* The value of MEMTUN_A_ALLOW: the users whose programs may connect to a listening uplink. */
@@ -334,6 +335,12 @@ enum memtun_attribute {
 	MEMTUN_A_CONNECTED = 162, /* how many peers are connected now */
 	MEMTUN_A_ACCEPTED = 163,  /* u64: peers that became ports */
 	MEMTUN_A_REFUSED = 164,   /* u64: peers that did not */
+	MEMTUN_A_NET = 165,       /* string, as the next four: ADDRESS/PREFIX */
+	MEMTUN_A_NET6 = 166,      /* PREFIX6/64 */
+	MEMTUN_A_FORWARD = 167,   /* tcp|udp/LOCAL:PORT/ADDRESS:PORT with '+' between them */
+	MEMTUN_A_TFTP = 168,      /* a directory */
+	MEMTUN_A_BOOTFILE = 169,  /* what DHCP gives */
+	MEMTUN_A_RESTRICT = 170,  /* flag: nothing goes out */
 	/* More counters of a port, all u64: what its rules did. The two blocks have the same order. */
 	MEMTUN_A_FROM_CLIENT_DROPPED_LOSS = 180,         /* by `loss` */
 	MEMTUN_A_FROM_CLIENT_DROPPED_LISTED = 181,       /* by `drop` */

@@ -73,7 +73,7 @@ trap 'trap "" HUP INT TERM; echo "FAILED: not done in time"; exit 1' HUP INT TER
 # The programs are copied, as an ordinary user may have no access to the build directory.
 chmod 755 "$scratch"
 mkdir "$scratch/bin" "$scratch/home"
-for program in memtund memtun memtun-host examples/lwip-http-server examples/lwip-http-client; do
+for program in memtund memtun memtun-host memtun-user examples/lwip-http-server examples/lwip-http-client; do
 	[ ! -x "$top_builddir/$program" ] || cp "$top_builddir/$program" "$scratch/bin"
 done
 PATH=$scratch/bin:$PATH

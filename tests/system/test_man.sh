@@ -79,7 +79,7 @@ for name in $names; do
 	is "$status" 0 "the status of memtun help $name"
 	sed -n '/^Options:/,/^$/p' "$scratch/output" | grep -oE '^ +(-[A-Za-z], )?--?[A-Za-z-]+' |
 		tr -s ', ' '\n' | grep . | sed "s/^/$name:/" >>"$scratch/help-options"
-	sed -n '/^Keys/,/^$/s/^  \([a-z_-]*\) .*/\1/p' "$scratch/output" |
+	sed -n '/^Keys/,/^$/s/^  \([a-z0-9_-]*\) .*/\1/p' "$scratch/output" |
 		sed "s/^/$name:/" >>"$scratch/help-keys"
 done
 
@@ -150,7 +150,9 @@ grep -vE ':(-h|--help|-V|--version|--socket|--reply-timeout|--json|--statistics)
 	>"$scratch/help-synopsis"
 page synopsis >"$scratch/page-synopsis"
 same "options of the synopsis" "$scratch/help-synopsis" "$scratch/page-synopsis"
-grep -vE ":$common" "$scratch/help-options" >"$scratch/help-explained"
+# That of ping is no --statistics.
+grep -x ping:-s "$scratch/help-options" >"$scratch/help-explained"
+grep -vE ":$common" "$scratch/help-options" >>"$scratch/help-explained"
 page option | grep -v '^DESCRIPTION:' >"$scratch/page-explained"
 same "options that are explained" "$scratch/help-explained" "$scratch/page-explained"
 grep -E ":$common" "$scratch/help-options" | sed 's/.*://' >"$scratch/help-common"

@@ -90,7 +90,8 @@ is "$(json 'd[0]["mode"]')" tun "the mode of the bridge"
 kill "$host"
 host_start wire peer other address 10.0.0.1/24
 ends_with 0 $ping other 10.0.0.1 -c 1
-kill "$host"
+wait "$host"
+is $? 4 "the status of a host whose peer has left"
 ok "it is in the VLAN of the port, has the mode of the bridge, and opens a tunnel with a peer"
 
 # peer CASE STATUS: pings one that answers so.
