@@ -51,11 +51,15 @@ side_start() {
 	eval ${side}_end=$!
 }
 
-# side_until SIDE COMMAND...: repeats the command until it succeeds, while the side runs.
+# side_until SIDE COMMAND...: repeats the command until it succeeds, while the side runs, for at most
+# 40 seconds.
 side_until() {
 	side=$1
 	shift
+	limit=$(($(date +%s) + 40))
 	until "$@"; do
+		[ "$(date +%s)" -lt $limit ] ||
+			fail "it never came to: $*; $side: $(cat "$scratch/home/$side/output")"
 		eval kill -0 \$${side}_end 2>/dev/null ||
 			fail "$side has ended: $(cat "$scratch/home/$side/output")"
 	done
@@ -91,18 +95,19 @@ if may openvpn openvpn; then
 		ip route show dev "$dev"
 	END
 	chmod 755 "$scratch/home/shown"
-	# vpn_start SIDE LOCAL REMOTE TYPE IFCONFIG
+	# vpn_start SIDE LOCAL REMOTE TYPE IFCONFIG ROUTE [GATEWAY]
 	vpn_start() {
 		side_start $1 openvpn --local $2 --remote $3 --dev vpn$1 --dev-type $4 --ifconfig $5 \
-			--cipher AES-256-CBC --secret ../key --port 11942 --route 10.20.0.0 255.255.0.0 \
-			${6:+--route-gateway $6} --script-security 2 --route-up ../shown
+			--cipher AES-256-CBC --secret ../key --port 11942 --route $6 255.255.0.0 \
+			${7:+--route-gateway $7} --script-security 2 --route-up ../shown
 	}
-	vpn_start west $west $east tun "10.8.0.1 10.8.0.2"
-	vpn_start east $east $west tun "10.8.0.2 10.8.0.1"
-	both_carry tun "inet 10.8.0.1 peer 10.8.0.2/32" "10.20.0.0/16 via 10.8.0.2"
-	vpn_start west $west $east tap "10.8.0.1 255.255.255.0" 10.8.0.2
-	vpn_start east $east $west tap "10.8.0.2 255.255.255.0" 10.8.0.1
-	both_carry tap "inet 10.8.0.1/24" "10.20.0.0/16 via 10.8.0.2"
+	# Each sees the other's interface, so the addresses and the routes differ, as on one host.
+	vpn_start west $west $east tun "10.8.1.1 10.8.1.2" 10.21.0.0
+	vpn_start east $east $west tun "10.8.2.1 10.8.2.2" 10.22.0.0
+	both_carry tun "inet 10.8.1.1 peer 10.8.1.2/32" "10.21.0.0/16 via 10.8.1.2"
+	vpn_start west $west $east tap "10.8.1.1 255.255.255.0" 10.21.0.0 10.8.1.2
+	vpn_start east $east $west tap "10.8.2.1 255.255.255.0" 10.22.0.0 10.8.2.2
+	both_carry tap "inet 10.8.1.1/24" "10.21.0.0/16 via 10.8.1.2"
 	ok "two OpenVPN that set their addresses and routes carry ping, with tun and tap"
 
 	# The example of the README, as written but for its addresses and its line of the prompt.
