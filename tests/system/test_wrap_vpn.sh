@@ -22,11 +22,11 @@ have_python || skip "no Python here to ping with"
 command -v ip >/dev/null || skip "no ip here (Debian: iproute2)"
 user_broker_start
 
-# Addresses of 127.64.0.0/10 for this test only, as tests that run at the same time use the same
+# Two addresses of the loopback for this test only, as tests that run at the same time use the same
 # ports.
-net=127.$((64 + ($$ >> 16) % 64)).$((($$ >> 8) % 256)).$(($$ % 256 & 252))
-west=${net%.*}.$((${net##*.} + 1))
-east=${net%.*}.$((${net##*.} + 2))
+own=$((($$ >> 16) % 32)).$((($$ >> 8) % 256)).$(($$ % 256))
+west=127.$((64 + ${own%%.*})).${own#*.}
+east=127.$((96 + ${own%%.*})).${own#*.}
 
 # may PROGRAM PACKAGE: whether the program is here.
 may() {
