@@ -57,6 +57,7 @@ struct impairment *impairment_new(struct port *port, struct engine *engine, cons
 	for (int i = 0; i < 2; i++) {
 		TAILQ_INIT(&impairment->sides[i].delayed);
 		TAILQ_INIT(&impairment->sides[i].ready);
+		impairment->sides[i].backpressure.is_held = true;
 		impairment->sides[i].scratch.buffers = malloc(FRAME_HEADROOM + FRAME_MAX);
 		if (!impairment->sides[i].scratch.buffers) {
 			impairment_free(impairment);
