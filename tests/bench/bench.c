@@ -35,7 +35,8 @@ static const struct group groups[] = {
 	{"ports", figures_ports},     {"latency", figures_latency},
 	{"flood", figures_flood},     {"peers", figures_peers},
 	{"io", figures_io},           {"segment", figures_segment},
-	{"netns", figures_netns},     {"wrap", figures_wrap},
+	{"impair", figures_impair},   {"netns", figures_netns},
+	{"wrap", figures_wrap},
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

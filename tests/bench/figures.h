@@ -10,6 +10,7 @@ void figures_ports(void);    /* through a bridge of many ports */
 void figures_latency(void);  /* of a pair, while others flood */
 void figures_flood(void);    /* to many ports */
 void figures_peers(void);    /* between peers */
+void figures_impair(void);   /* of rules that impair a port */
 void figures_segment(void);  /* the cut of a GSO frame */
 void figures_io(void);       /* the I/O system in memory */
 void figures_wrap(void);     /* of programs under memtun wrap */
