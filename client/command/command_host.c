@@ -3,6 +3,9 @@
  * memtun host: opens a tunnel and becomes memtun-host, which runs a TCP/IP stack on it. This file
  * checks the command line and the tunnel first, so that memtun-host starts only if it can work.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/host_program.h"
@@ -16,7 +19,25 @@ struct host {
 	const char *name;
 	struct memtun_options *options;
 	struct host_program program;
+	char socks[SOCKET_ADDRESS_TEXT_SIZE + 1]; /* where to listen; "": nowhere */
 };
+
+/* Take `socks [ADDRESS:]PORT`. Without an address it is the loopback's. Return 2 words, or -1. */
+static int host_take_socks(struct host *host, const char *value)
+{
+	struct sockaddr_storage address;
+	bool has_address = strpbrk(value, ".:") != NULL;
+
+	if ((size_t)snprintf(host->socks, sizeof(host->socks), "%s%s",
+			     has_address ? "" : "127.0.0.1:", value) >= sizeof(host->socks) ||
+	    socket_address_parse_with_port(host->socks, &address) < 0) {
+		command_fail(0, "socks takes ADDRESS:PORT or a PORT of the loopback, not '%s'",
+			     value);
+		return -1;
+	}
+	host_program_add(&host->program, "socks", host->socks);
+	return 2;
+}
 
 /* Take the key and value that the words begin with. Return how many words, or -1. */
 static int host_take(struct host *host, int count, char **words)
@@ -28,6 +49,8 @@ static int host_take(struct host *host, int count, char **words)
 		}
 		return host_program_add_address(&host->program, words[0], words[1]) == 0 ? 2 : -1;
 	}
+	if (strcmp(words[0], "socks") == 0 && count > 1 && !host->socks[0])
+		return host_take_socks(host, words[1]);
 	return keys_take(host->options, KEYS_HOST, count, words);
 }
 

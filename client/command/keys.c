@@ -46,6 +46,7 @@ const struct key keys[] = {
 	 KEYS_UPLINK_ADD | KEYS_UPLINK_SET},
 	{"gateway", "G[+G...]", "of kernel, fd, device with mode tun: as of a tunnel",
 	 KEYS_UPLINK_ADD | KEYS_UPLINK_SET},
+	{"socks", "[A:]PORT", "be a SOCKS5 server there, by default on the loopback", KEYS_HOST},
 	{"device", "NAME", "of kernel, device: the interface; default: NAME", KEYS_UPLINK_ADD},
 	{"fd", "FD", "of fd: an inherited TUN/TAP device or UNIX socket", KEYS_UPLINK_ADD},
 	{"pid", "PID", "of fd, device: delete it when this process ends", KEYS_UPLINK_ADD},

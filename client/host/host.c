@@ -6,7 +6,7 @@
  *
  *         memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}... [KEY VALUE]...
  *
- * The other keys and values are those of memtun ping, which runs until its end.
+ * The other keys are `socks`, and those of memtun ping, which runs until its end.
  *
  * The main thread reads frames, and locks lwIP's core while lwIP processes one. lwIP's own thread
  * only runs timers. Writes never block, so the core is never locked for long. In a flood, frames
@@ -28,6 +28,7 @@
 #include "client/host/host_echo.h"
 #include "client/host/host_interface.h"
 #include "client/host/host_ping.h"
+#include "client/host/host_socks.h"
 #include "common/exit_status.h"
 #include "common/host_addresses.h"
 #include "common/process.h"
@@ -55,7 +56,7 @@ static int host_fail(int status, const char *format, ...)
  * Parse the arguments, which memtun has checked. Return the flags of the tunnel's descriptor. -1:
  * another program than memtun made the arguments.
  */
-static int host_parse(int count, char **words, int *ready_fd)
+static int host_parse(int count, char **words, int *ready_fd, const char **socks)
 {
 	const char *reason;
 
@@ -68,6 +69,10 @@ static int host_parse(int count, char **words, int *ready_fd)
 	for (int i = HOST_FIRST_ADDRESS; i < count; i += 2) {
 		if (host_ping_set(words[i], words[i + 1]) == 0)
 			continue;
+		if (strcmp(words[i], "socks") == 0) {
+			*socks = words[i + 1];
+			continue;
+		}
 		if (!host_addresses_has_key(words[i]) ||
 		    host_addresses_set(&interface.addresses, words[i], words[i + 1], &reason) < 0)
 			return -1;
@@ -137,28 +142,29 @@ static bool host_read(bool hung_up)
 	return true;
 }
 
-/* Send the ping that is due, if this is one. False at its end. */
-static bool host_turn(void)
+/* Send the ping that is due, if this is one: false at its end. Find out what else to wait for. */
+static bool host_turn(struct pollfd *fds, unsigned int *count)
 {
 	bool goes_on;
 
-	if (!host_ping_is_set())
-		return true;
 	LOCK_TCPIP_CORE();
-	goes_on = host_ping_turn();
+	goes_on = !host_ping_is_set() || host_ping_turn();
+	*count = host_socks_poll(fds);
 	UNLOCK_TCPIP_CORE();
 	return goes_on;
 }
 
 static int host_run(const char *name, int signals)
 {
-	struct pollfd fds[] = {{.fd = interface.fd, .events = POLLIN | POLLRDHUP},
-			       {.fd = signals, .events = POLLIN}};
+	struct pollfd fds[2 + HOST_SOCKS_FDS] = {{.fd = interface.fd, .events = POLLIN | POLLRDHUP},
+						 {.fd = signals, .events = POLLIN}};
 
 	for (;;) {
-		if (!host_turn())
+		unsigned int socks = 0;
+
+		if (!host_turn(fds + 2, &socks))
 			return host_ping_end();
-		if (poll(fds, 2, host_ping_is_set() ? host_ping_timeout() : -1) < 0 &&
+		if (poll(fds, 2 + socks, host_ping_is_set() ? host_ping_timeout() : -1) < 0 &&
 		    errno != EINTR)
 			return host_fail(EXIT_REFUSED, "%s: cannot wait for frames: %s", name,
 					 strerror(errno));
@@ -166,6 +172,9 @@ static int host_run(const char *name, int signals)
 			return host_ping_is_set() ? host_ping_end() : EXIT_SUCCESS;
 		if (!host_read(fds[0].revents & (POLLHUP | POLLRDHUP | POLLERR)))
 			return host_fail(EXIT_ENDED, "%s: the tunnel has ended", name);
+		LOCK_TCPIP_CORE();
+		host_socks_turn(fds + 2, socks);
+		UNLOCK_TCPIP_CORE();
 	}
 }
 
@@ -173,11 +182,11 @@ int main(int argc, char **argv)
 {
 	struct process_signals inherited;
 	int ready_fd, signals, flags;
-	const char *name = argv[1];
+	const char *name = argv[1], *socks = NULL;
 
 	if (process_begin(&inherited) < 0)
 		return host_fail(EXIT_REFUSED, "cannot open /dev/null: %s", strerror(errno));
-	flags = host_parse(argc, argv, &ready_fd);
+	flags = host_parse(argc, argv, &ready_fd, &socks);
 	if (flags < 0)
 		return host_fail(EXIT_USAGE, "memtun-host is started by: memtun host NAME ...");
 	/* poll() reports the tunnel's end. */
@@ -186,6 +195,8 @@ int main(int argc, char **argv)
 	if (signals < 0 || fcntl(interface.fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return host_fail(EXIT_REFUSED, "%s: cannot prepare to read: %s", name,
 				 strerror(errno));
+	if (socks && host_socks_listen(socks) < 0)
+		return host_fail(EXIT_REFUSED, "cannot listen on %s: %s", socks, strerror(errno));
 	if (host_start() < 0)
 		return host_fail(EXIT_REFUSED, "%s: cannot start lwIP: out of memory", name);
 	if (ready_fd >= 0 && (write(ready_fd, "\n", 1) != 1 || close(ready_fd) < 0))

@@ -161,7 +161,8 @@ same "options that several commands take" "$scratch/help-common" "$scratch/page-
 ok "each command and option is on memtun(1), and has its help"
 
 tunnel_keys='^(add|set|exec|wrap|host):'
-grep -E "$tunnel_keys" "$scratch/help-keys" | sed 's/.*://' >"$scratch/help-tunnel"
+# The key socks is explained with memtun host, which alone takes it.
+grep -E "$tunnel_keys" "$scratch/help-keys" | sed 's/.*://' | grep -vx socks >"$scratch/help-tunnel"
 page key | sed -n 's/^KEYS://p' >"$scratch/page-tunnel"
 same "keys of tunnels" "$scratch/help-tunnel" "$scratch/page-tunnel"
 sed -nE 's/^uplink_(add|set)://p' "$scratch/help-keys" | sort -u >"$scratch/help-uplink"

@@ -60,7 +60,7 @@ static void help_has_no_other_keys(void **state)
 	assert_help_has_only(KEYS_ADD, OPTION_TUNNEL_ADD, (const char *[]){NULL});
 	assert_help_has_only(KEYS_SET, OPTION_TUNNEL_SET, (const char *[]){"nobridge", NULL});
 	assert_help_has_only(KEYS_EXEC | KEYS_HOST, OPTION_TUNNEL,
-			     (const char *[]){"exclusive", NULL});
+			     (const char *[]){"exclusive", "socks", NULL});
 	/* These are about descriptors of the command, and are not sent. */
 	assert_help_has_only(KEYS_UPLINK_ADD, OPTION_UPLINK | OPTION_UPLINK_ANY,
 			     (const char *[]){"fd", "pid", "until", NULL});
