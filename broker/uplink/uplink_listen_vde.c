@@ -53,6 +53,7 @@ LIST_HEAD(vde_client_list, vde_client);
 struct vde_listen {
 	struct listening listening; /* first */
 	struct acceptor acceptor;
+	const char *path;     /* of DIR; the options own it */
 	bool accepts;         /* the acceptor is running */
 	bool made;            /* the uplink has made DIR */
 	unsigned int sockets; /* how many names of sockets were used */
@@ -77,11 +78,6 @@ struct vde_client {
 static struct vde_listen *listen_of(struct uplink *uplink)
 {
 	return container_of(uplink, struct vde_listen, listening.uplink);
-}
-
-static const char *directory_of(const struct vde_listen *listen)
-{
-	return attribute_set_string(&listen->listening.uplink.options, MEMTUN_A_LISTEN);
 }
 
 /* ------------------------------------------------------------------------------ the sockets */
@@ -111,8 +107,8 @@ static int socket_bind_in_directory(struct vde_listen *listen, int fd, struct so
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	snprintf(file, ACCEPTED_FILE_SIZE, "%u", ++listen->sockets);
-	if ((size_t)snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s",
-			     directory_of(listen), file) >= sizeof(address->sun_path))
+	if ((size_t)snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s", listen->path,
+			     file) >= sizeof(address->sun_path))
 		return failed(ENAMETOOLONG);
 	/* A broker that was killed may have left a socket of this name. */
 	if (control_socket_clear(address, sizeof(*address), SOCK_DGRAM) < 0 ||
@@ -145,7 +141,7 @@ static void client_welcome(struct vde_listen *listen, const struct peer *peer, i
 	if (fd >= 0)
 		descriptor_refuse_others(fd);
 	if (!name)
-		listening_refuse(listening, "its socket is not in %.60s", directory_of(listen));
+		listening_refuse(listening, "its socket is not in %.60s", listen->path);
 	else if (fd < 0 || peer_socket_connect(fd, listening->directory, name, peer->uid) < 0)
 		listening_refuse(listening, "cannot use its socket %.40s: %s", name,
 				 strerror(errno));
@@ -294,6 +290,7 @@ static int vde_listen_prepare(struct uplink *uplink, const struct attribute_set 
 	char path[CONTROL_ADDRESS_SIZE];
 
 	LIST_INIT(&listen->clients);
+	listen->path = directory;
 	if (listening_prepare(&listen->listening, options, fault) < 0)
 		return -1;
 	if (directory[0] == '@' || strstr(directory, "://"))
@@ -333,7 +330,7 @@ static int vde_listen_open(struct uplink *uplink, char text[UPLINK_TEXT_SIZE])
 {
 	struct vde_listen *listen = listen_of(uplink);
 	struct listening *listening = &listen->listening;
-	const char *directory = directory_of(listen);
+	const char *directory = listen->path;
 	char path[CONTROL_ADDRESS_SIZE];
 	struct fault fault;
 
@@ -370,7 +367,7 @@ static void vde_listen_end(struct uplink *uplink)
 	descriptor_close(&listen->listening.directory);
 	/* Clients may have left their sockets in it. */
 	if (listen->made)
-		rmdir(directory_of(listen));
+		rmdir(listen->path);
 	listen->made = false;
 }
 
