@@ -79,13 +79,15 @@ static void dot_port(const struct memtun_record *bridge, const struct memtun_rec
 	const char *state = or_nothing(memtun_record_string(port, "state"));
 	bool works = strcmp(state, "open") == 0 || strcmp(state, "up") == 0;
 	const char *style = works ? "solid" : "dashed";
+	bool impaired = bridge_view_is_impaired(port);
 
 	fputc('\t', output);
 	dot_node("port", name);
 	fprintf(output, " [shape=ellipse, style=%s, label=\"", style);
 	dot_escaped(name);
-	fprintf(output, "\\n%s %s\"];\n\t",
-		type ? type : or_nothing(memtun_record_string(port, "mode")), state);
+	fprintf(output, "\\n%s %s%s\"%s];\n\t",
+		type ? type : or_nothing(memtun_record_string(port, "mode")), state,
+		impaired ? "+impaired" : "", impaired ? ", color=red" : "");
 	dot_node("bridge", memtun_record_string(bridge, "name"));
 	fprintf(output, " -- ");
 	dot_node("port", name);

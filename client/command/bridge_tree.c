@@ -120,6 +120,17 @@ static const char *port_joined(const struct memtun_record *record, bool is_uplin
 	return text;
 }
 
+/* Mark the state of a port that rules impair. */
+static void tree_set_impaired(struct tree *tree, struct table_row *row,
+			      const struct memtun_record *record)
+{
+	const char *state = memtun_record_string(record, "state");
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s%simpaired", state ? state : "", state ? "+" : "");
+	tree_set(tree, row, "state", text);
+}
+
 static void tree_port(struct tree *tree, struct port_row *port, const struct memtun_record *record)
 {
 	bool is_uplink = memtun_record_string(record, "type") != NULL;
@@ -131,6 +142,8 @@ static void tree_port(struct tree *tree, struct port_row *port, const struct mem
 		tree_set(tree, port->row, "joined-to", port_joined(record, is_uplink, joined));
 	if (port->row && !tree->json && memtun_record_string(record, "loop-shut"))
 		tree_set(tree, port->row, "state", "loop-shut");
+	else if (port->row && !tree->json && bridge_view_is_impaired(record))
+		tree_set_impaired(tree, port->row, record);
 }
 
 /* Add a bridge and everything below it. -1 with memtun_error(). */

@@ -16,6 +16,15 @@
 int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun,
 		      const struct inventory *inventory);
 
+/* Return whether rules impair the port. */
+static inline bool bridge_view_is_impaired(const struct memtun_record *port)
+{
+	uint64_t rules = 0;
+
+	memtun_record_number(port, "rules", &rules);
+	return rules > 0;
+}
+
 /* Print bridges, their ports and what uplinks are joined to, in Graphviz's language. */
 int bridge_dot_print(const struct inventory *inventory);
 

@@ -47,6 +47,8 @@ const struct top_column top_columns[TOP_COLUMNS] = {
 	{"to-client-queued", "QUEUED", false},
 	{"from-client-dropped-rate", "DROPS-FROM/S", true},
 	{"to-client-dropped-rate", "DROPS-TO/S", true},
+	{"from-client-faults-rate", "FAULTS-FROM/S", true},
+	{"to-client-faults-rate", "FAULTS-TO/S", true},
 };
 
 /*
@@ -70,12 +72,13 @@ static void number_format(char cell[TOP_CELL_SIZE], double number)
 		strncat(cell, &powers[power], 1);
 }
 
-static void drops_format(char cell[TOP_CELL_SIZE], const struct rates_direction *direction)
+/* Write a rate of drops or faults, and the most frequent kind of them. */
+static void kind_format(char cell[TOP_CELL_SIZE], double rate, const char *kind)
 {
-	number_format(cell, direction->drops);
-	if (direction->reason[0]) {
+	number_format(cell, rate);
+	if (kind[0]) {
 		strlcat(cell, " ", TOP_CELL_SIZE);
-		strlcat(cell, direction->reason, TOP_CELL_SIZE);
+		strlcat(cell, kind, TOP_CELL_SIZE);
 	}
 }
 
@@ -88,8 +91,10 @@ void top_format(const struct rates_row *row, char cells[TOP_COLUMNS][TOP_CELL_SI
 	number_format(cells[4], row->to.frames);
 	number_format(cells[5], row->to.bytes);
 	number_format(cells[6], (double)row->queued);
-	drops_format(cells[7], &row->from);
-	drops_format(cells[8], &row->to);
+	kind_format(cells[7], row->from.drops, row->from.reason);
+	kind_format(cells[8], row->to.drops, row->to.reason);
+	kind_format(cells[TOP_FAULTS_FROM], row->from.faults, row->from.fault);
+	kind_format(cells[TOP_FAULTS_TO], row->to.faults, row->to.fault);
 }
 
 /* ------------------------------------------------------------------------------ tables */
@@ -103,28 +108,26 @@ static int set_number(struct table *table, struct table_row *row, const char *ke
 }
 
 static int set_direction(struct table *table, struct table_row *row,
-			 const struct rates_direction *direction, const char *const keys[4])
+			 const struct rates_direction *direction, const char *const keys[6])
 {
 	return set_number(table, row, keys[0], direction->frames) |
 	       set_number(table, row, keys[1], direction->bytes) |
 	       set_number(table, row, keys[2], direction->drops) |
-	       (direction->reason[0] ? table_set(table, row, keys[3], direction->reason) : 0);
+	       (direction->reason[0] ? table_set(table, row, keys[3], direction->reason) : 0) |
+	       set_number(table, row, keys[4], direction->faults) |
+	       (direction->fault[0] ? table_set(table, row, keys[5], direction->fault) : 0);
 }
 
 /* Fill a row of JSON: plain numbers, and the reason as a key of its own. */
 static int row_put_json(struct table *table, struct table_row *row, const struct rates_row *rates)
 {
 	static const char *const from_keys[] = {
-		"from-client-frames-rate",
-		"from-client-bytes-rate",
-		"from-client-dropped-rate",
-		"from-client-dropped-reason",
+		"from-client-frames-rate",    "from-client-bytes-rate",  "from-client-dropped-rate",
+		"from-client-dropped-reason", "from-client-faults-rate", "from-client-fault",
 	};
 	static const char *const to_keys[] = {
-		"to-client-frames-rate",
-		"to-client-bytes-rate",
-		"to-client-dropped-rate",
-		"to-client-dropped-reason",
+		"to-client-frames-rate",    "to-client-bytes-rate",  "to-client-dropped-rate",
+		"to-client-dropped-reason", "to-client-faults-rate", "to-client-fault",
 	};
 	char queued[24];
 

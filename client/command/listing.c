@@ -12,6 +12,7 @@
 #include "client/command/table.h"
 #include "client/command/text_width.h"
 #include "client/command/uplink_joined.h"
+#include "common/attribute_table.h"
 
 const struct command_option listing_options[] = {
 	TAKES_STATISTICS,
@@ -48,6 +49,16 @@ static void drop_print(FILE *to, const char *name, const char *key, const char *
 	fprintf(to, "%s:%s%s %s\n", name, fits ? " " : "\n", key, number);
 }
 
+/* Return whether the key counts drops, refusals or what rules did to frames. */
+static bool key_counts_faults(const char *key)
+{
+	enum memtun_attribute counter = attribute_find(key);
+
+	return strstr(key, "-dropped-") || strcmp(key, "refused") == 0 ||
+	       (counter >= MEMTUN_A_FROM_CLIENT_DROPPED_LOSS &&
+		counter <= MEMTUN_A_TO_CLIENT_WAITING);
+}
+
 void listing_write_drops(FILE *to, const struct memtun_record *record)
 {
 	const char *name = memtun_record_string(record, "name");
@@ -56,8 +67,8 @@ void listing_write_drops(FILE *to, const struct memtun_record *record)
 	while ((key = memtun_record_next(record, key))) {
 		uint64_t number;
 
-		if ((strstr(key, "-dropped-") || strcmp(key, "refused") == 0) &&
-		    memtun_record_number(record, key, &number) == 0 && number)
+		if (key_counts_faults(key) && memtun_record_number(record, key, &number) == 0 &&
+		    number)
 			drop_print(to, name ? name : "-", key, memtun_record_string(record, key));
 	}
 }

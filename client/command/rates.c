@@ -24,6 +24,12 @@ void rates_free(struct rates *rates)
 	free(rates->rows);
 }
 
+static void counters_read(uint64_t counters[], const struct attribute_set *set, int first, int last)
+{
+	for (int which = first; which <= last; which++)
+		counters[which - first] = attribute_set_number(set, (enum memtun_attribute)which);
+}
+
 static int sample_add(struct rates_sample *sample, const struct memtun_record *record)
 {
 	const struct attribute_set *set = &record->set;
@@ -49,9 +55,8 @@ static int sample_add(struct rates_sample *sample, const struct memtun_record *r
 	};
 	strlcpy(port->name, name, sizeof(port->name));
 	strlcpy(port->bridge, bridge ? bridge : "", sizeof(port->bridge));
-	for (int i = 0; i < RATES_COUNTERS; i++)
-		port->counters[i] =
-			attribute_set_number(set, (enum memtun_attribute)(RATES_FIRST_COUNTER + i));
+	counters_read(port->counters, set, RATES_FIRST_COUNTER, RATES_LAST_COUNTER);
+	counters_read(port->faults, set, RATES_FIRST_FAULT, RATES_LAST_FAULT);
 	return 0;
 }
 
@@ -68,25 +73,48 @@ static int compare_ids(const void *one, const void *other)
 static double per_second(const struct rates_port *now, const struct rates_port *before,
 			 double seconds, int counter)
 {
-	int i = counter - RATES_FIRST_COUNTER;
+	bool is_fault = counter >= RATES_FIRST_FAULT;
+	int i = counter - (is_fault ? RATES_FIRST_FAULT : RATES_FIRST_COUNTER);
 
+	if (is_fault)
+		return (double)(now->faults[i] - before->faults[i]) / seconds;
 	return (double)(now->counters[i] - before->counters[i]) / seconds;
 }
 
-/* Add the drops of a counter, if its word begins with the prefix; the rest is the reason. */
-static void direction_add(struct rates_direction *direction, const char *prefix, int counter,
-			  double drops, double *max)
+/* The largest rates of a direction so far. */
+struct largest {
+	double drop, fault;
+};
+
+static void rate_add(double *sum, double rate, double *largest, const char **word_of,
+		     const char *word)
 {
+	*sum += rate;
+	if (rate <= *largest)
+		return;
+	*largest = rate;
+	*word_of = word;
+}
+
+/*
+ * Add the rate of a counter of drops, or of another fault, if it is one of that direction: if its word
+ * begins with the prefix.
+ */
+static void direction_add(struct rates_direction *direction, const char *prefix, int counter,
+			  double rate, struct largest *largest)
+{
+	static const char dropped[] = "dropped-";
 	const char *word = attributes[counter].word;
 	size_t length = strlen(prefix);
 
 	if (!word || strncmp(word, prefix, length) != 0)
 		return;
-	direction->drops += drops;
-	if (drops > *max) {
-		*max = drops;
-		direction->reason = word + length;
-	}
+	word += length;
+	if (strncmp(word, dropped, strlen(dropped)) == 0)
+		rate_add(&direction->drops, rate, &largest->drop, &direction->reason,
+			 word + strlen(dropped));
+	else if (counter >= RATES_FIRST_FAULT && strcmp(word, "waiting") != 0)
+		rate_add(&direction->faults, rate, &largest->fault, &direction->fault, word);
 }
 
 static void row_compute(struct rates_row *row, const struct rates_port *now,
@@ -94,9 +122,10 @@ static void row_compute(struct rates_row *row, const struct rates_port *now,
 {
 	/* Two samples may have the same time. */
 	double seconds = (double)(interval > 0 ? interval : 1) / (double)CLOCK_SECOND;
-	double from_max = 0, to_max = 0;
+	struct largest from = {0}, to = {0};
 
-	*row = (struct rates_row){.from.reason = "", .to.reason = ""};
+	*row = (struct rates_row){
+		.from.reason = "", .from.fault = "", .to.reason = "", .to.fault = ""};
 	strlcpy(row->name, now->name, sizeof(row->name));
 	strlcpy(row->bridge, now->bridge, sizeof(row->bridge));
 	row->from.frames = per_second(now, before, seconds, MEMTUN_A_FROM_CLIENT_FRAMES);
@@ -104,11 +133,14 @@ static void row_compute(struct rates_row *row, const struct rates_port *now,
 	row->to.frames = per_second(now, before, seconds, MEMTUN_A_TO_CLIENT_FRAMES);
 	row->to.bytes = per_second(now, before, seconds, MEMTUN_A_TO_CLIENT_BYTES);
 	row->queued = now->counters[MEMTUN_A_TO_CLIENT_QUEUED - RATES_FIRST_COUNTER];
-	for (int counter = RATES_FIRST_COUNTER; counter <= RATES_LAST_COUNTER; counter++) {
-		double drops = per_second(now, before, seconds, counter);
+	for (int counter = RATES_FIRST_COUNTER; counter <= RATES_LAST_FAULT; counter++) {
+		double rate;
 
-		direction_add(&row->from, "from-client-dropped-", counter, drops, &from_max);
-		direction_add(&row->to, "to-client-dropped-", counter, drops, &to_max);
+		if (counter > RATES_LAST_COUNTER && counter < RATES_FIRST_FAULT)
+			continue;
+		rate = per_second(now, before, seconds, counter);
+		direction_add(&row->from, "from-client-", counter, rate, &from);
+		direction_add(&row->to, "to-client-", counter, rate, &to);
 	}
 }
 

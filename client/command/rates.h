@@ -17,7 +17,9 @@
 enum {
 	RATES_FIRST_COUNTER = MEMTUN_A_FROM_CLIENT_FRAMES,
 	RATES_LAST_COUNTER = MEMTUN_A_TO_CLIENT_DROPPED_NOT_IP,
-	RATES_COUNTERS = RATES_LAST_COUNTER - RATES_FIRST_COUNTER + 1,
+	/* What the port's rules did. */
+	RATES_FIRST_FAULT = MEMTUN_A_FROM_CLIENT_DROPPED_LOSS,
+	RATES_LAST_FAULT = MEMTUN_A_TO_CLIENT_WAITING,
 };
 
 enum rates_order {
@@ -32,7 +34,8 @@ struct rates_port {
 	int64_t time; /* CLOCK_MONOTONIC, when its counters arrived */
 	char name[MEMTUN_NAME_SIZE];
 	char bridge[MEMTUN_NAME_SIZE];
-	uint64_t counters[RATES_COUNTERS];
+	uint64_t counters[RATES_LAST_COUNTER - RATES_FIRST_COUNTER + 1];
+	uint64_t faults[RATES_LAST_FAULT - RATES_FIRST_FAULT + 1];
 };
 
 struct rates_sample {
@@ -46,6 +49,8 @@ struct rates_sample {
 struct rates_direction {
 	double frames, bytes, drops;
 	const char *reason; /* the most frequent one of drops; "": no drops */
+	double faults;      /* what rules did to frames besides drops */
+	const char *fault;  /* the most frequent one of these; "": none */
 };
 
 struct rates_row {

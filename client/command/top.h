@@ -10,7 +10,9 @@
 
 #include "client/command/rates.h"
 
-#define TOP_COLUMNS 9
+#define TOP_COLUMNS 11
+#define TOP_FAULTS_FROM 9
+#define TOP_FAULTS_TO 10
 #define TOP_CELL_SIZE 40
 
 struct top_column {

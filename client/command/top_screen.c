@@ -80,6 +80,17 @@ static void scroll_bound(const struct rates *rates)
 		first_row = last;
 }
 
+/* Hide the columns of faults while rules do nothing. */
+static void columns_hide(const struct rates *rates, int widths[TOP_COLUMNS])
+{
+	for (size_t i = 0; i < rates->row_count; i++) {
+		if (rates->rows[i].from.faults > 0 || rates->rows[i].to.faults > 0)
+			return;
+	}
+	widths[TOP_FAULTS_FROM] = 0;
+	widths[TOP_FAULTS_TO] = 0;
+}
+
 /* Compute the widths from all rows, so that they don't change while scrolling. */
 static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
 {
@@ -101,11 +112,11 @@ static void columns_measure(const struct rates *rates, int widths[TOP_COLUMNS])
 /* Remove columns until the rest fits the screen: their width becomes 0. Names and drops stay. */
 static void columns_fit(int widths[TOP_COLUMNS])
 {
-	static const int removed[] = {3, 5, 6, 1, 2, 4};
+	static const int removed[] = {3, 5, 6, 1, 2, 4, TOP_FAULTS_FROM, TOP_FAULTS_TO};
 	int sum = -1;
 
 	for (int column = 0; column < TOP_COLUMNS; column++)
-		sum += widths[column] + 1;
+		sum += widths[column] ? widths[column] + 1 : 0;
 	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]) && sum > COLS; i++) {
 		sum -= widths[removed[i]] + 1;
 		widths[removed[i]] = 0;
@@ -171,6 +182,7 @@ void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t 
 
 	scroll_bound(rates);
 	columns_measure(rates, widths);
+	columns_hide(rates, widths);
 	columns_fit(widths);
 	erase();
 	head_draw(rates, order, interval, widths);

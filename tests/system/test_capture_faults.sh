@@ -42,6 +42,42 @@ is "$(grep -c from-client "$scratch/lines")" 2 "frames from clients"
 is "$(grep -c -e dropped "$scratch/quiet")" 0 "what a capture without --faults says of drops"
 ok "a capture with faults tells of each frame that was dropped why"
 
+# --- rules ---
+
+# A port that loses each frame of its client, and corrupts and duplicates each frame to it.
+ends_with 0 memtun add lossy bridge lab
+ends_with 0 memtun impair add lossy from-client loss 100% seed 7
+ends_with 0 memtun impair add lossy to-client corrupt 100% duplicate 100% seed 8
+watches "$scratch/ruled" memtun capture lossy --faults 2>/dev/null
+capture=$!
+ends_with 0 memtun inject lossy --as-client --udp 10.0.0.1:7 lost
+ends_with 0 memtun inject vm --as-client --udp 10.0.0.1:7 twice
+ends_with 0 memtun wait vm drained --timeout 20
+kill -INT "$capture"
+wait "$capture"
+is "$(sed -n 's/.*(\([a-z].*\))$/\1/p' "$scratch/ruled" | tr '\n' ';')" \
+	"dropped: loss; rule 1, seed 7, frame 1;duplicated, corrupted; rule 2, seed 8, frame 1;dropped: no-client;dropped: no-client;" \
+	"what rules did"
+ok "a capture with faults tells what each rule did, with its seed"
+
+ends_with 0 memtun -s show lossy
+for line in "from-client-dropped-loss 1" "to-client-duplicated 1" "to-client-corrupted 1"; do
+	has "$output" "lossy: $line"
+done
+ends_with 0 memtun bridge show lab
+has "$(grep lossy "$scratch/output")" "closed+impaired"
+! grep -v lossy "$scratch/output" | grep -q impaired || fail "another port is marked: $output"
+ends_with 0 memtun bridge show --dot
+has "$(grep 'label="lossy' "$scratch/output")" "closed+impaired\", color=red"
+ends_with 0 memtun -j bridge show lab
+if have_python; then
+	is "$(json '[r["rules"] for r in d if r["object"] == "tunnel" and r["name"] == "lossy"]')" "[2]" \
+		"the rules in JSON"
+fi
+ends_with 0 memtun -s bridge show lab
+has "$output" "lossy: to-client-corrupted 1"
+ok "show, and a bridge's tree and graph, mark an impaired port and count its faults"
+
 command -v tshark >/dev/null || {
 	ok "no tshark here: what it reads in the file was not checked"
 	exit 0

@@ -269,7 +269,7 @@ class Tables(TopCase):
         self.assertGreaterEqual(time.monotonic() - begun, 0.5)
         self.assertEqual(lines[0].split()[:3], ["NAME", "BRIDGE", "FROM/S"])
         # Frames before the first sample are in no rate.
-        self.assertEqual(lines[1].split(), ["from", "lab"] + ["0"] * 7)
+        self.assertEqual(lines[1].split(), ["from", "lab"] + ["0"] * 9)
         self.assertEqual(lines[2:], [""])
 
     def test_without_ports_there_is_an_empty_array(self):

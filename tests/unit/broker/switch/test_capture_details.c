@@ -324,6 +324,107 @@ static void what_an_adapter_drops_is_a_fault(void **state)
 	close(fd);
 }
 
+/* ------------------------------------------------------------------------------ rules */
+
+/* Receive the record of what rule 1, whose seed is 7, did to a frame. Return the frame's id. */
+static uint64_t ruled(int fd, enum memtun_direction direction, uint64_t number,
+		      enum memtun_attribute reason, enum memtun_attribute second)
+{
+	assert_int_equal(record_receive(fd), FRAME_SIZE);
+	assert_int_equal(record.details.header.direction, direction);
+	assert_int_equal(record.details.rule, 1);
+	assert_int_equal(record.details.seed, 7);
+	assert_int_equal(record.details.number, number);
+	assert_int_equal(record.details.reasons[0], reason);
+	assert_int_equal(record.details.reasons[1], second);
+	assert_int_equal(record.details.reasons[2], 0);
+	return record.details.frame;
+}
+
+static void what_a_rule_drops_is_a_fault(void **state)
+{
+	int one = tunnel_opened(*state, "name=vm1,bridge=b,loss=100%,seed=7");
+	int two = tunnel_opened(*state, "name=vm2,bridge=b");
+	int fd = capture_opened(*state, "name=vm1,faults");
+	int at_bridge = capture_opened(*state, "bridge=b,faults,direction=from-client");
+	uint64_t id;
+
+	for (uint32_t i = 1; i <= 2; i++) {
+		assert_true(frame_send(one, 1, 2, i));
+		broker_quiesce(*state);
+		id = ruled(fd, MEMTUN_FROM_CLIENT, i, MEMTUN_A_FROM_CLIENT_DROPPED_LOSS, 0);
+		assert_number(i);
+		assert_int_equal(ruled(at_bridge, MEMTUN_FROM_CLIENT, i,
+				       MEMTUN_A_FROM_CLIENT_DROPPED_LOSS, 0),
+				 id);
+	}
+	assert_nothing(fd);
+	assert_nothing(at_bridge);
+	assert_true(frame_send(two, 2, 1, 3));
+	broker_quiesce(*state);
+	ruled(fd, MEMTUN_TO_CLIENT, 1, MEMTUN_A_TO_CLIENT_DROPPED_LOSS, 0);
+	assert_nothing(fd);
+	close(one);
+	close(two);
+	close(fd);
+	close(at_bridge);
+}
+
+/* What the rule did is told once, with the frame as it came. Both copies then pass, changed. */
+static void a_changed_frame_is_told_as_it_came(void **state)
+{
+	int one = tunnel_opened(*state, "name=vm1,bridge=b,corrupt=100%,duplicate=100%,seed=7");
+	int fd = capture_opened(*state, "name=vm1,faults,direction=from-client");
+	unsigned char expected[FRAME_SIZE];
+	uint64_t id, port = shown(*state, "vm1", "id");
+
+	frame_make(expected, sizeof(expected), 1, 2, 9);
+	assert_true(frame_send(one, 1, 2, 9));
+	broker_quiesce(*state);
+	id = ruled(fd, MEMTUN_FROM_CLIENT, 1, MEMTUN_A_FROM_CLIENT_DUPLICATED,
+		   MEMTUN_A_FROM_CLIENT_CORRUPTED);
+	assert_number(9);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(passing(fd, port, MEMTUN_FROM_CLIENT), id);
+		assert_memory_not_equal(record.frame, expected, sizeof(expected));
+		assert_int_equal(
+			fault(fd, port, MEMTUN_TAP, MEMTUN_A_FROM_CLIENT_DROPPED_NO_DESTINATION),
+			id);
+	}
+	assert_nothing(fd);
+	close(one);
+	close(fd);
+}
+
+static void a_held_frame_keeps_its_id(void **state)
+{
+	int one = tunnel_opened(*state, "name=vm1,bridge=b,hold,seed=7");
+	int two = tunnel_opened(*state, "name=vm2,bridge=b");
+	int fd = capture_opened(*state, "bridge=b,faults");
+	uint64_t id, other;
+
+	assert_true(frame_send(one, 1, 2, 1));
+	assert_true(frame_send(one, 1, 2, 2));
+	broker_quiesce(*state);
+	id = ruled(fd, MEMTUN_FROM_CLIENT, 1, MEMTUN_A_FROM_CLIENT_HELD, 0);
+	other = ruled(fd, MEMTUN_FROM_CLIENT, 2, MEMTUN_A_FROM_CLIENT_HELD, 0);
+	assert_int_not_equal(id, other);
+	assert_nothing(fd);
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm1,frame=2");
+	broker_quiesce(*state);
+	assert_int_equal(passing(fd, shown(*state, "vm1", "id"), MEMTUN_FROM_CLIENT), other);
+	assert_int_equal(passing(fd, shown(*state, "vm2", "id"), MEMTUN_TO_CLIENT), other);
+	assert_nothing(fd);
+	/* The other one is released to be dropped. */
+	done(*state, MEMTUN_CMD_IMPAIR_RELEASE, "name=vm1,frame=1,discard");
+	assert_int_equal(
+		ruled(fd, MEMTUN_FROM_CLIENT, 1, MEMTUN_A_FROM_CLIENT_DROPPED_DISCARDED, 0), id);
+	assert_nothing(fd);
+	close(one);
+	close(two);
+	close(fd);
+}
+
 /* ------------------------------------------------------------------------------ requests */
 
 static void a_plain_capture_cannot_be_detailed(void **state)
@@ -345,6 +446,9 @@ static const struct CMUnitTest tests[] = {
 	WITH_BROKER(the_frame_that_a_full_queue_drops_is_a_fault),
 	WITH_BROKER(a_malformed_frame_is_a_fault),
 	WITH_BROKER(what_an_adapter_drops_is_a_fault),
+	WITH_BROKER(what_a_rule_drops_is_a_fault),
+	WITH_BROKER(a_changed_frame_is_told_as_it_came),
+	WITH_BROKER(a_held_frame_keeps_its_id),
 	WITH_BROKER(a_plain_capture_cannot_be_detailed),
 };
 

@@ -55,6 +55,7 @@ struct port {
 	bool is_uplink;
 	bool has_no_counters;
 	uint64_t from_frames, from_bytes, to_frames, queued, runt, full, mtu;
+	uint64_t lost, delayed, corrupted, waiting; /* by rules, all to the client */
 };
 
 static void answer_port(unsigned int request, const struct port *port)
@@ -75,6 +76,10 @@ static void answer_port(unsigned int request, const struct port *port)
 		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_QUEUED, port->queued);
 		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_DROPPED_FULL, port->full);
 		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_DROPPED_MTU, port->mtu);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_DROPPED_LOSS, port->lost);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_DELAYED, port->delayed);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_CORRUPTED, port->corrupted);
+		attribute_set_put_number(set, MEMTUN_A_TO_CLIENT_WAITING, port->waiting);
 	}
 	asked[request].function(NULL, &reply, asked[request].context);
 }
@@ -205,6 +210,40 @@ static void drops_have_the_reason_of_most_of_them(void **state)
 	rates_free(&rates);
 }
 
+static void what_rules_did_is_no_drop_unless_it_is_one(void **state)
+{
+	const struct port before[] = {
+		{.id = 1, .name = "a", .lost = 5, .delayed = 10, .corrupted = 1},
+		{0},
+	};
+	const struct port after[] = {
+		{.id = 1,
+		 .name = "a",
+		 .lost = 9,
+		 .mtu = 2,
+		 .delayed = 16,
+		 .corrupted = 21,
+		 .waiting = 99},
+		{0},
+	};
+	struct rates rates;
+
+	(void)state;
+	assert_int_equal(rates_init(&rates), 0);
+	seconds = 0;
+	sample(&rates, before, 0);
+	seconds = 2;
+	sample(&rates, after, 0);
+	assert_int_equal(rates.row_count, 1);
+	assert_true(rates.rows[0].to.drops == 3);
+	assert_string_equal(rates.rows[0].to.reason, "loss");
+	assert_true(rates.rows[0].to.faults == 13);
+	assert_string_equal(rates.rows[0].to.fault, "corrupted");
+	assert_true(rates.rows[0].from.faults == 0);
+	assert_string_equal(rates.rows[0].from.fault, "");
+	rates_free(&rates);
+}
+
 static void a_time_that_stands_still_divides_nothing_by_zero(void **state)
 {
 	const struct port ports[] = {{.id = 1, .name = "it", .from_frames = 5}, {0}};
@@ -274,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_rate_is_what_was_counted_between_two_samples),
 		cmocka_unit_test(ports_come_and_go),
 		cmocka_unit_test(drops_have_the_reason_of_most_of_them),
+		cmocka_unit_test(what_rules_did_is_no_drop_unless_it_is_one),
 		cmocka_unit_test(a_time_that_stands_still_divides_nothing_by_zero),
 		cmocka_unit_test(a_sample_that_failed_is_none),
 		cmocka_unit_test(many_ports_are_sampled),
