@@ -3,7 +3,10 @@
  * what waits, and that no frame is unaccounted for. */
 #include "tests/unit/broker/broker_fixture.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/virtio_net.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +14,7 @@
 
 #include "broker/impair/fate.h"
 #include "broker/impair/impairment.h"
+#include "tests/unit/common/frame/gso_frame.h"
 
 #define HOUR INT64_C(3600000000000)
 #define FRAMES 40
@@ -573,6 +577,96 @@ static void a_full_destination_pauses_what_is_due_from_a_client(void **state)
 	pair_close(&pair);
 }
 
+/* ------------------------------------------------------------------------------ other ports */
+
+/* An uplink of type udp, whose other side is a socket of the test. */
+static void an_uplink_is_impaired_in_both_directions(void **state)
+{
+	socklen_t length;
+	struct sockaddr_storage here = internet_address("127.0.0.1", 0, &length);
+	int peer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in bound, to = {.sin_family = AF_INET};
+	unsigned char frame[FRAME_SIZE];
+	char options[200];
+	struct answer answer;
+	int port = 0, fd;
+
+	assert_int_equal(bind(peer, (struct sockaddr *)&here, length), 0);
+	length = sizeof(bound);
+	assert_int_equal(getsockname(peer, (struct sockaddr *)&bound, &length), 0);
+	/* A port of the uplink's own that is free. */
+	for (port = 20000 + getpid() % 20000; port < 65000; port++) {
+		snprintf(
+			options, sizeof(options),
+			"name=up,bridge=b,type=udp,local=127.0.0.1:%d,remote=127.0.0.1:%d,drop=2+4,"
+			"seed=1",
+			port, ntohs(bound.sin_port));
+		if (client_ask(&((struct broker_fixture *)*state)->client, &answer,
+			       MEMTUN_CMD_UPLINK_ADD, options) == 0)
+			break;
+	}
+	to.sin_port = htons((uint16_t)port);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = tunnel_opened(*state, "name=vm0,bridge=b");
+	for (uint32_t number = 1; number <= 4; number++) {
+		frame_make(frame, sizeof(frame), 1, 0xff, number);
+		assert_int_equal(
+			sendto(peer, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)),
+			sizeof(frame));
+		broker_quiesce(*state);
+		assert_int_equal(frame_receive(fd), number % 2 ? (int64_t)number : -1);
+		assert_true(frame_send(fd, 2, 0xff, number));
+		broker_quiesce(*state);
+		assert_int_equal(frame_receive(peer), number % 2 ? (int64_t)number : -1);
+	}
+	assert_int_equal(
+		record_shown(*state, MEMTUN_CMD_UPLINK_SHOW, "up", "from-client-dropped-listed"),
+		2);
+	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
+	close(peer);
+	close(fd);
+}
+
+/* A GSO frame of four segments meets the rule as four frames, on its way in and out. */
+static void a_gso_frame_is_cut_first(void **state)
+{
+	static const struct gso_frame gso = {
+		.ip_version = 4,
+		.flags = 0x10,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = 500,
+		.payload = 2000,
+	};
+	static unsigned char record[sizeof(struct virtio_net_hdr) + FRAME_MAX];
+
+	for (int i = 0; i < 2; i++) {
+		int from = tunnel_opened(*state, i ? "name=vm0,bridge=b,vnet_hdr"
+						   : "name=vm0,bridge=b,vnet_hdr,drop=2");
+		int to = tunnel_opened(*state, i ? "name=vm1,bridge=b,vnet_hdr,drop=2"
+						 : "name=vm1,bridge=b,vnet_hdr");
+		struct virtio_net_hdr header;
+		size_t length = gso_frame_make(&gso, record + sizeof(header), &header);
+
+		memcpy(record, &header, sizeof(header));
+		length += sizeof(header);
+		assert_int_equal(send(from, record, length, 0), length);
+		broker_quiesce(*state);
+		for (int k = 0; k < 3; k++) {
+			ssize_t got = recv(to, record, sizeof(record), MSG_DONTWAIT);
+
+			assert_int_equal(got, sizeof(header) + 54 + 500);
+			memcpy(&header, record, sizeof(header));
+			assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+			assert_int_equal(header.flags, 0);
+		}
+		assert_int_equal(recv(to, record, sizeof(record), MSG_DONTWAIT), -1);
+		assert_accounted(*state, "vm1");
+		close(from);
+		close(to);
+		broker_quiesce(*state);
+	}
+}
+
 /* ------------------------------------------------------------------------------ requests */
 
 static void rules_are_listed(void **state)
@@ -696,6 +790,8 @@ int main(void)
 		WITH_BROKER(a_program_sees_that_its_link_is_down),
 		WITH_BROKER(a_full_client_pauses_what_is_due_for_it),
 		WITH_BROKER(a_full_destination_pauses_what_is_due_from_a_client),
+		WITH_BROKER(an_uplink_is_impaired_in_both_directions),
+		WITH_BROKER(a_gso_frame_is_cut_first),
 		WITH_BROKER(rules_are_listed),
 		WITH_BROKER(wrong_rules_are_refused),
 		WITH_BROKER(a_port_has_at_most_64_rules),
