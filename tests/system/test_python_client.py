@@ -1065,6 +1065,8 @@ class Impairment(Case):
                              [("5%", 3)])
         self.broker.add("d", delay="1ms")
         self.assertEqual(self.broker.show("d").rules, 1)
+        self.broker.uplinks.add("up", bridge="lab", type="stream", path="/absent", delay="2ms")
+        self.assertEqual([one.delay for one in self.broker.impair.list("up")], ["2ms"])
         for keys in ({"match": "arp"}, {"owner": 5}, {"losss": 3}):
             with self.assertRaises(TypeError):
                 self.broker.open("e", **keys)

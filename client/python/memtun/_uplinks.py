@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Union
 
 from ._connection import Connection, records
 from ._device import open_device
+from ._impair import rule_options
 from ._protocol import Addresses, Command, bridge_option
 from ._record import Record
 
@@ -36,14 +37,15 @@ class Uplinks:
             vni: Optional[int] = None, listen: Union[None, str, "os.PathLike[str]"] = None,
             max: Optional[int] = None, allow: Optional[str] = None,
             socket_mode: Union[None, int, str] = None,
-            socket_group: Union[None, int, str] = None) -> Record:
+            socket_group: Union[None, int, str] = None, **rule: Any) -> Record:
         """Make an uplink, and return its record.
 
         For the type ``fd``, ``fd`` is the descriptor or an object with fileno(), and stays open.
         For the type ``device``, this opens the interface ``device``, or else ``name``, in the
         network namespace of this process. ``pid`` is a process, or ``until`` a descriptor, whose
         end deletes the uplink. ``socket_mode`` is a number such as 0o660. Paths become absolute,
-        as the broker has another working directory.
+        as the broker has another working directory. With keys of Impairments.add() except
+        ``until``, the uplink has that rule.
         """
         options = {
             "name": name, "bridge": bridge, "type": type, "mode": mode, "pi": pi,
@@ -54,7 +56,7 @@ class Uplinks:
             "remote": _absolute(remote) if type == "dgram" else remote, "vni": vni,
             "listen": _listen(listen), "max": max, "allow": allow,
             "socket_mode": f"{socket_mode:04o}" if isinstance(socket_mode, int) else socket_mode,
-            "socket_group": _group(socket_group),
+            "socket_group": _group(socket_group), **rule_options(rule),
         }
         with contextlib.ExitStack() as owned:
             if type == "device" and fd is None:
