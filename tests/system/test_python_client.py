@@ -22,6 +22,7 @@ import unittest
 
 import memtun
 from memtun import _protocol, _users, process
+from memtun._impair import _words
 from memtun._tunnel import Tunnel
 
 #: Ethernet broadcasts of an EtherType for experiments, RFC 5342.
@@ -375,7 +376,8 @@ class Requests(Case):
         b.uplinks.add("door", bridge="lab", type="stream", listen=path, max=1, allow="any",
                       socket_mode=0o600, socket_group=os.getegid())
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
-        b.uplinks.add("tcp", bridge="lab", type="stream", listen="127.0.0.1:0")
+        self.assertRegex(b.uplinks.add("tcp", bridge="lab", type="stream",
+                                       listen="127.0.0.1:0").listen, r"^127\.0\.0\.1:\d+$")
         with socket.socket(socket.AF_UNIX) as peer, b.open("a", bridge="lab") as a:
             peer.connect(path)
             a.settimeout(SECONDS)
@@ -383,6 +385,17 @@ class Requests(Case):
             self.assertEqual(a.recv(), HEADER)
             port, = [one for one in b.uplinks.list() if one.listener == "door"]
             self.assertEqual((port.uid, b.uplinks.show("door").connected), (os.geteuid(), 1))
+
+    def test_an_uplink_of_type_user_takes_its_keys(self):
+        try:
+            made = self.broker.uplinks.add(
+                "out", bridge="lab", type="user", net="10.9.0.0/24", restrict=True,
+                tftp=self.directory(), bootfile="boot")
+        except memtun.Error as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            self.skipTest("memtund was built without libslirp (Debian: libslirp-dev)")
+        self.assertEqual((made.net, made.restrict, made.bootfile), ("10.9.0.0/24", True, "boot"))
 
     def test_a_descriptor_becomes_an_uplink_until_its_life_ends(self):
         b = self.broker
@@ -956,6 +969,8 @@ class Time(Case):
                     wait()
             other.recv()
             self.assertEqual(b.wait_quiet("lab", "a", idle="1ms", timeout=SECONDS), [])
+            with self.assertRaises(TimeoutError):
+                b.wait_quiet("lab", idle=3600, timeout=0.02)
             b.wait_quiet()
             with self.assertRaises(memtun.NotFoundError):
                 b.wait_quiet("absent", timeout=SECONDS)
@@ -1003,11 +1018,14 @@ class Impairment(Case):
             "a", direction="to-client", loss="2.5%", loss_burst=2.5, delay=0.02, jitter="1.5ms",
             distribution="pareto", rate=10_000_000, drop=[1, "3-5"], until=100, limit=50)
         self.broker.impair.add("a", hold=True, until="5s", seed=2**64 - 1)
+        self.broker.impair.add("b", match="arp", hold=True, icmp=False, until="1.5s")
         output = subprocess.run(["memtun", "-j", "impair", "show"], env=self.broker.environment,
                                 check=True, stdout=subprocess.PIPE, text=True).stdout
         self.assertEqual([dict(one) for one in self.broker.impair.list()], [
             {key: value for key, value in one.items() if value is not None}
             for one in json.loads(output)])
+        self.assertEqual(len(self.broker.impair.list()), 3)
+        self.assertEqual(self.broker.impair.list("b")[0].until_time, "1500ms")
         self.assertEqual((rule.rule, rule.delay, rule.loss, rule.rate, rule.drop),
                          (1, "20ms", "2.5%", "10mbit", "1+3-5"))
 
@@ -1056,6 +1074,8 @@ class Impairment(Case):
         for number in (0, 1, 2):
             self.a.send(frame(number))
         self.assertEqual([self.b.recv(), self.b.recv()], [frame(0), frame(2)])
+        self.assertEqual(_words({"carrier": False, "hold": True, "icmp": False, "seed": None}),
+                         ["carrier", "off", "hold"])
         with self.assertRaisesRegex(memtun.Error, "porty"):
             self.broker.impair.add("a", match="udp porty 3", loss=5)
 

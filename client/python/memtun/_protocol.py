@@ -143,7 +143,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "addresses": Attribute(29, "u32"),
     "hangup-seen": Attribute(30, "flag"),
     "direction": _word(31, "from-client to-client"),
-    "type": _word(32, "mcast kernel vde bess stream dgram udp vxlan fd device"),
+    "type": _word(32, "mcast kernel vde bess stream dgram udp vxlan fd device user"),
     "group": Attribute(33, "text"),
     "port": Attribute(34, "u32"),
     "ifaddr": Attribute(35, "text"),
@@ -237,6 +237,12 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "connected": Attribute(162, "u32"),
     "accepted": Attribute(163, "u64"),
     "refused": Attribute(164, "u64"),
+    "net": Attribute(165, "text"),
+    "net6": Attribute(166, "text"),
+    "forward": Attribute(167, "text"),
+    "tftp": Attribute(168, "text"),
+    "bootfile": Attribute(169, "text"),
+    "restrict": Attribute(170, "flag"),
     **{word: Attribute(number, "u64") for number, word in enumerate(_RULE_COUNTERS, 180)},
 }
 

@@ -37,7 +37,10 @@ class Uplinks:
             vni: Optional[int] = None, listen: Union[None, str, "os.PathLike[str]"] = None,
             max: Optional[int] = None, allow: Optional[str] = None,
             socket_mode: Union[None, int, str] = None,
-            socket_group: Union[None, int, str] = None, **rule: Any) -> Record:
+            socket_group: Union[None, int, str] = None, net: Optional[str] = None,
+            net6: Optional[str] = None, forward: Addresses = None,
+            tftp: Union[None, str, "os.PathLike[str]"] = None, bootfile: Optional[str] = None,
+            restrict: Optional[bool] = None, **rule: Any) -> Record:
         """Make an uplink, and return its record.
 
         For the type ``fd``, ``fd`` is the descriptor or an object with fileno(), and stays open.
@@ -56,7 +59,9 @@ class Uplinks:
             "remote": _absolute(remote) if type == "dgram" else remote, "vni": vni,
             "listen": _listen(listen), "max": max, "allow": allow,
             "socket_mode": f"{socket_mode:04o}" if isinstance(socket_mode, int) else socket_mode,
-            "socket_group": _group(socket_group), **rule_options(rule),
+            "socket_group": _group(socket_group), "net": net, "net6": net6, "forward": forward,
+            "tftp": _absolute(tftp), "bootfile": bootfile, "restrict": restrict,
+            **rule_options(rule),
         }
         with contextlib.ExitStack() as owned:
             if type == "device" and fd is None:
