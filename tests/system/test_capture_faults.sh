@@ -103,6 +103,11 @@ ln -s ../bin/memtun "$scratch/extcap/memtun-extcap"
 ends_with 0 "$scratch/extcap/memtun-extcap" --extcap-interface memtun:bridge:lab --extcap-config
 has "$output" "arg {number=0}{call=--faults}{display="
 is "$(echo "$output" | sed 's/{[^{}]*}//g')" "arg " "what is outside of the braces"
+# As root, Wireshark ignores WIRESHARK_EXTCAP_DIR.
+[ -n "$as_user" ] || [ "$(id -u)" != 0 ] || {
+	ok "no ordinary user here: what tshark shows live was not checked"
+	exit 0
+}
 cat >"$scratch/live" <<'END'
 memtun add vm bridge lab && memtun add closed bridge lab || exit 1
 tshark -i memtun:bridge:lab -o extcap.memtun_bridge_lab.faults:true -c 3 -T fields \
