@@ -65,8 +65,8 @@ static const struct command command_clock_advance = {
 	.name = "clock advance",
 	.summary = "move the manual clock by a time",
 	.usage = "TIME",
-	.about = "TIME has a unit: ns, us, ms, s, min or h. What is due until then runs at its "
-		 "time.",
+	.about = "TIME has a unit: ns, us, ms, s, min or h. Events that are due until\n"
+		 "then run at their times.",
 	.example = "memtun clock advance 20ms",
 	.needs = "a TIME",
 	.words_min = 1,
@@ -97,7 +97,7 @@ static int clock_next(const struct invocation *invocation)
 }
 
 static const struct command_option next_options[] = {
-	{"--timeout", 0, "SECONDS", "how long to wait until all is quiet; default: no limit"},
+	{"--timeout", 0, "SECONDS", "wait this long for quiet ports; default: no limit"},
 	{0},
 };
 

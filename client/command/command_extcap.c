@@ -264,8 +264,8 @@ static int extcap_run(const struct invocation *invocation)
 
 static const struct command_option extcap_options[] = {
 	{"--extcap-interfaces", 0, NULL, "list the bridges, tunnels and uplinks"},
-	{"--extcap-version", 0, "V", "Wireshark's version, which changes nothing"},
-	{"--extcap-interface", 0, "I", "what the next four options are about"},
+	{"--extcap-version", 0, "V", "Wireshark's version, which has no effect"},
+	{"--extcap-interface", 0, "I", "the interface for the next four options"},
 	{"--extcap-dlts", 0, NULL, "print its link type"},
 	{"--extcap-config", 0, NULL, "print which options a capture takes"},
 	{"--extcap-capture-filter", 0, "F", "capture matching frames, or check the filter F"},

@@ -170,9 +170,9 @@ static const struct command command_impair_add = {
 	.name = "impair add",
 	.summary = "add a rule that impairs a tunnel or an uplink, and print its number",
 	.usage = "NAME [DIRECTION] [match FILTER] KEY VALUE...",
-	.about = "A DIRECTION is from-client or to-client. Without it the rule is for both, so\n"
-		 "that a delay counts twice in a round trip. Of several rules, the first whose\n"
-		 "FILTER takes a frame decides; it is one argument as in pcap-filter(7).",
+	.about = "A DIRECTION is from-client or to-client. Without it, the rule is for both, and\n"
+		 "a delay counts twice in a round trip. The first rule whose FILTER matches a\n"
+		 "frame decides what happens to it. A FILTER is one argument: pcap-filter(7).",
 	.example = "memtun impair add vm0 to-client match 'udp port 53' loss 30% seed 7",
 	.keys = KEYS_IMPAIR | KEYS_IMPAIR_ADD,
 	.needs = "the NAME of a tunnel or an uplink and a KEY",
@@ -258,8 +258,8 @@ static const struct command command_impair_release = {
 	.name = "impair release",
 	.summary = "let frames go on that a rule holds",
 	.usage = "NAME [DIRECTION] [N|all] [drop]",
-	.about = "Without N it is the oldest frame. N is a frame's number, as impair show has it.\n"
-		 "With drop the frames are dropped. A DIRECTION is from-client or to-client.",
+	.about = "N is a frame's number, as impair show prints it; default: the oldest frame.\n"
+		 "With drop, drop the frames instead. A DIRECTION is from-client or to-client.",
 	.example = "memtun impair release vm0 all",
 	.needs = "the NAME of a tunnel or an uplink",
 	.words_min = 1,
@@ -365,6 +365,6 @@ static const struct command *const group[] = {
 
 const struct command command_impair = {
 	.name = "impair",
-	.summary = "lose, delay, corrupt, hold ... frames on demand, repeatably",
+	.summary = "lose, delay, corrupt or hold frames, repeatably by a seed",
 	.group = group,
 };

@@ -297,7 +297,7 @@ static int wait_run(const struct invocation *invocation)
 }
 
 static const struct command_option wait_options[] = {
-	{"--idle", 0, "TIME", "quiet: and no frame has come for it, such as 20ms"},
+	{"--idle", 0, "TIME", "with quiet: and no frame for this time, as 20ms"},
 	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
 	{0},
 };
@@ -310,8 +310,8 @@ const struct command command_wait = {
 		 "[BRIDGE|NAME...] quiet",
 	.about = "open and up also wait for a tunnel or an uplink that does not exist yet.\n"
 		 "A tunnel is drained when its client has read all frames that there were for it.\n"
-		 "Ports are quiet when all frames of theirs were read, or wait for the clock.\n"
-		 "Without a name, that is the whole broker.",
+		 "Ports are quiet when all their frames were read, or wait for a rule or clock.\n"
+		 "Without a name, quiet is about the whole broker.",
 	.example = "memtun wait vm0 closed --timeout 10",
 	.options = wait_options,
 	.needs = "a NAME and open, closed, drained, up, down or quiet",
