@@ -57,14 +57,22 @@ static int spawn_at(const char *path, char *words[], int frames, int status, pid
 	}
 	sigfillset(&all);
 	sigemptyset(&none);
-	/* user_start() has raised both above 4, so neither call overwrites the other's. */
-	if (!(error = posix_spawn_file_actions_adddup2(&actions, frames, 3)) &&
+	/*
+	 * It has no use of the broker's input and output, and a terminal's ^C is for the foreground
+	 * process group. user_start() has raised both descriptors above 4, so neither call
+	 * overwrites the other's.
+	 */
+	if (!(error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
+	    !(error = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)) &&
+	    !(error = posix_spawn_file_actions_adddup2(&actions, frames, 3)) &&
 	    !(error = posix_spawn_file_actions_adddup2(&actions, status, 4)) &&
 	    !(error = posix_spawn_file_actions_addclosefrom_np(&actions, 5)) &&
 	    !(error = posix_spawnattr_setsigdefault(&attr, &all)) &&
 	    !(error = posix_spawnattr_setsigmask(&attr, &none)) &&
-	    !(error = posix_spawnattr_setflags(&attr,
-					       POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)))
+	    !(error = posix_spawnattr_setpgroup(&attr, 0)) &&
+	    !(error = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
+							      POSIX_SPAWN_SETSIGMASK |
+							      POSIX_SPAWN_SETPGROUP)))
 		error = posix_spawn(pid, path, &actions, &attr, words, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);

@@ -118,6 +118,17 @@ END
 pid=$(program_pid)
 grep -q "^NoNewPrivs:.1" "/proc/$pid/status" || fail "it can gain privileges"
 grep -q "^CapEff:.0*\$" "/proc/$pid/status" || fail "it has capabilities"
+for fd in 0 1; do
+	is "$(readlink "/proc/$pid/fd/$fd")" /dev/null "its descriptor $fd"
+done
+for fd in "/proc/$pid/fd"/*; do
+	case ${fd##*/},$(readlink "$fd") in
+	[012],* | *,socket:*) ;;
+	*) fail "it has $(ls -l "$fd")" ;;
+	esac
+done
+[ "$(awk '{ print $5 }' "/proc/$pid/stat")" = "$pid" ] || fail "it is in the process group of memtund"
+ok "the program has no descriptor of memtund's, and a terminal's signals do not reach it"
 kill -KILL "$pid"
 connects() {
 	ends_with 0 memtun -j uplink show out
