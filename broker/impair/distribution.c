@@ -3,7 +3,7 @@
 
 #include "broker/impair/draw.h"
 
-/* Fixed point: this is 1. */
+/* The number 1 in fixed point. */
 #define ONE 65536
 
 /* The parts of the table of the half normal distribution. */

@@ -5,7 +5,7 @@
 
 #include "broker/impair/distribution.h"
 
-/* The words that the draws are made of: those of the keys, and of what a key needs besides. */
+/* The words that are hashed for the draws. */
 static const char *const key_words[FATE_KEYS] = {
 	[FATE_LOSS] = "loss",         [FATE_DUPLICATE] = "duplicate",
 	[FATE_CORRUPT] = "corrupt",   [FATE_CORRUPT_BIT] = "corrupt-bit",
@@ -34,13 +34,14 @@ void fate_side_init(struct fate_side *side, uint64_t seed, const char *port,
 		draw_stream_init(&side->streams[key], seed, port, direction, rule, key_words[key]);
 }
 
-static bool happens(const struct fate_side *side, enum fate_key key, uint32_t probability)
+/* Return whether the event of the key happens to the current frame. */
+static bool key_happens(const struct fate_side *side, enum fate_key key, uint32_t probability)
 {
 	return probability && draw_happens(draw(&side->streams[key], side->number), probability);
 }
 
-/* Two states: in a burst a frame is lost, and the burst goes on unless it is left. Frame 1 is in a
- * burst with the probability that any frame is in the long run. */
+/* A burst loses its frames, and ends with the probability loss_leave after each. Frame 1 is in a burst
+ * with the probability that holds for all frames in the long run. */
 static bool fate_loses(const struct fate_values *values, struct fate_side *side)
 {
 	uint32_t probability = values->loss;
@@ -48,7 +49,7 @@ static bool fate_loses(const struct fate_values *values, struct fate_side *side)
 	if (values->loss_leave && side->number > 1)
 		probability = side->losing ? (uint32_t)DRAW_BILLION - values->loss_leave
 					   : values->loss_enter;
-	side->losing = happens(side, FATE_LOSS, probability);
+	side->losing = key_happens(side, FATE_LOSS, probability);
 	return side->losing;
 }
 
@@ -57,7 +58,7 @@ static bool fate_reorders(const struct fate_values *values, struct fate_side *si
 {
 	if (!values->reorder)
 		return false;
-	if (++side->passed < values->gap || !happens(side, FATE_REORDER, values->reorder))
+	if (++side->passed < values->gap || !key_happens(side, FATE_REORDER, values->reorder))
 		return false;
 	side->passed = 0;
 	return true;
@@ -78,14 +79,14 @@ static uint64_t fate_delay(const struct fate_values *values, const struct fate_s
 static void fate_change(const struct fate_values *values, const struct fate_side *side,
 			const struct fate_frame *frame, struct fate *fate)
 {
-	if (frame->length > frame->shortest && happens(side, FATE_TRUNCATE, values->truncate)) {
+	if (frame->length > frame->shortest && key_happens(side, FATE_TRUNCATE, values->truncate)) {
 		fate->faults |= FAULT_TRUNCATED;
 		fate->length = frame->shortest +
 			       (uint32_t)draw_below(
 				       draw(&side->streams[FATE_TRUNCATE_LENGTH], side->number),
 				       frame->length - frame->shortest);
 	}
-	if (happens(side, FATE_CORRUPT, values->corrupt)) {
+	if (key_happens(side, FATE_CORRUPT, values->corrupt)) {
 		fate->faults |= FAULT_CORRUPTED;
 		fate->bit = draw_below(draw(&side->streams[FATE_CORRUPT_BIT], side->number),
 				       UINT64_C(8) * fate->length);
@@ -111,7 +112,7 @@ void fate_next(const struct fate_values *values, struct fate_side *side,
 	if (fate->faults)
 		return;
 	fate_change(values, side, frame, fate);
-	if (happens(side, FATE_DUPLICATE, values->duplicate))
+	if (key_happens(side, FATE_DUPLICATE, values->duplicate))
 		fate->faults |= FAULT_DUPLICATED;
 	if (values->hold) {
 		fate->faults |= FAULT_HELD;

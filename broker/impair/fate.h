@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The fate of a frame under one rule: what the rule does to frame n. It follows from the rule's
- * values, from the draws for n, and from a state that is folded over all frames from 1 on. Nothing
- * here knows a clock, a port or a frame's bytes, so that a test, or another program, can compute the
- * fates of a run.
+ * values, from the draws for n, and from a state that each frame from 1 on has updated. This file knows
+ * no clock, no port and no frame's bytes, so that a test, or another program, can compute the fates of
+ * a run.
  */
 #ifndef MEMTUN_FATE_H
 #define MEMTUN_FATE_H
@@ -53,9 +53,8 @@ struct fate_values {
 	uint64_t delay, jitter;
 	enum memtun_distribution distribution;
 	uint32_t loss;
-	uint32_t
-		loss_leave; /* with loss-burst: that a burst ends; 0: frames are lost on their own */
-	uint32_t loss_enter; /* with loss-burst: that a burst begins */
+	uint32_t loss_leave; /* that a burst of losses ends; 0: no loss-burst */
+	uint32_t loss_enter; /* that a burst of losses begins */
 	uint32_t duplicate, corrupt, truncate, reorder;
 	uint32_t gap; /* one in `gap` frames may be reordered */
 	uint32_t pmtu;
@@ -74,8 +73,8 @@ struct fate_side {
 /* What a frame's fate depends on besides its number: lengths in bytes. */
 struct fate_frame {
 	uint32_t length;
-	uint32_t shortest; /* that a frame of its kind can be */
-	uint32_t packet;   /* as an mtu counts them */
+	uint32_t shortest; /* the minimum for a frame of its kind */
+	uint32_t packet;   /* the length that an mtu bounds */
 };
 
 struct fate {
@@ -90,7 +89,7 @@ struct fate {
  * Return false if no such bursts make that loss. */
 bool fate_set_burst(struct fate_values *values, uint64_t mean);
 
-/* Begin with frame 1. */
+/* Begin the draws and the states with frame 1. */
 void fate_side_init(struct fate_side *side, uint64_t seed, const char *port,
 		    enum memtun_direction direction, uint32_t rule);
 

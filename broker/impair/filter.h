@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A filter: a program of classic BPF that says which frames a rule is for. Clients compile it, so
- * that the broker parses no filter language; the broker checks the program before it runs it.
+ * A filter: a program of classic BPF that decides which frames a rule is for. Clients compile it, so
+ * that the broker parses no filter language. The broker checks the program before it runs it.
  */
 #ifndef MEMTUN_FILTER_H
 #define MEMTUN_FILTER_H
@@ -21,7 +21,7 @@ struct filter;
 struct filter *filter_new(const char *code, struct fault *fault);
 void filter_free(struct filter *filter);
 
-/* Return whether the filter takes the frame. */
+/* Return whether the frame matches the filter. */
 bool filter_matches(const struct filter *filter, const unsigned char *data, uint32_t length);
 
 #endif

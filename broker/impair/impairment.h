@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What impairs one port: its rules, and the frames that they keep waiting. The first rule that takes
- * a frame decides its fate. A port without rules has no impairment.
+ * What impairs one port: its rules, and the frames that they keep waiting. The first rule that
+ * matches a frame decides its fate. A port without rules has no impairment.
  *
- * impairment.c has the rules and carries out fates; impairment_wait.c keeps frames that are delayed
- * or held, and sends them on.
+ * impairment.c has the rules, impairment_pass.c carries out the fates of frames, and
+ * impairment_wait.c keeps frames that are delayed or held, and sends them on.
  */
 #ifndef MEMTUN_IMPAIRMENT_H
 #define MEMTUN_IMPAIRMENT_H
@@ -25,14 +25,15 @@ struct impairment;
 struct port;
 struct waiting;
 
-/* How many frames of a port may wait in each direction, and their bytes with what keeps them. */
+/* The maximum of waiting frames of a port in each direction, and of the bytes that they take in
+ * memory. */
 #define IMPAIRMENT_FRAMES_MAX 131072
 #define IMPAIRMENT_BYTES_MAX (64 * 1024 * 1024)
 
-/* How many rules a port may have: each frame is compared with all of them. */
+/* The maximum of rules of a port. It bounds the time for one frame, which is compared with each. */
 #define IMPAIRMENT_RULES_MAX 64
 
-/* What has happened to a frame. */
+/* What a rule has done to a frame. */
 struct verdict {
 	enum memtun_direction direction;
 	unsigned int faults; /* enum fault_kind, or'ed */
@@ -56,14 +57,14 @@ struct impairment_operations {
 	/* Return whether the port may send nothing to its bridge now. */
 	bool (*is_paused)(const struct port *port);
 
-	/* A rule has something to tell about a frame. A frame that waits is told when it begins to,
-	 * and once more if it is dropped later. */
+	/* Learn what a rule has done to a frame. A frame that waits is reported when it begins to
+	 * wait, and again if it is dropped later. */
 	void (*judged)(struct port *port, const struct verdict *verdict, struct frame *frame);
 
-	/* A rule was added, has changed or is about to be deleted. */
+	/* Learn that a rule was added, has changed or is about to be deleted. */
 	void (*changed)(struct port *port, const struct rule *rule, enum memtun_event event);
 
-	/* The last rule is deleted and no frame waits: impairment_free() may be called. */
+	/* Learn that no rule is left and no frame waits. This may call impairment_free(). */
 	void (*unused)(struct port *port);
 };
 
@@ -73,11 +74,11 @@ TAILQ_HEAD(waiting_list, waiting);
 /* One direction. */
 struct impairment_side {
 	struct waiting_list delayed; /* in the order of their arrival */
-	struct waiting_list ready;   /* they are due, and the port is paused */
+	struct waiting_list ready;   /* frames that are due while the port is paused */
 	struct backpressure backpressure;
-	uint32_t frames; /* all that wait */
+	uint32_t frames; /* number of waiting frames */
 	uint64_t bytes;
-	struct due flush;     /* send those that are ready */
+	struct due flush;     /* sends the ready frames */
 	struct batch scratch; /* for a frame whose bytes change: room for one */
 };
 
@@ -90,8 +91,8 @@ struct impairment {
 	struct rules rules;
 	unsigned int rule_count;
 	unsigned int carriers_off; /* rules that have the carrier off */
-	uint32_t last_number;      /* of a rule */
-	bool is_in_use;            /* it carries out fates now, so it must stay */
+	uint32_t last_number;      /* the highest number that a rule has had */
+	bool is_in_use;            /* fates are being carried out, so it must not be freed */
 	struct waiting_list held;  /* of both directions */
 	struct source source;      /* of frames to the client that were delayed */
 	struct source lossless;    /* the same of frames whose source is lossless */
@@ -139,10 +140,10 @@ void impairment_pass(struct impairment *impairment, enum memtun_direction direct
 unsigned int impairment_release(struct impairment *impairment, enum memtun_direction direction,
 				uint64_t number, bool all, bool discard);
 
-/* The port may send to its bridge again: send the frames that are due. */
+/* Send the frames that are due, because the port may send to its bridge again. */
 void impairment_resume(struct impairment *impairment);
 
-/* The port leaves its bridge: resume the sources that the impairment pauses. */
+/* Resume the sources that the impairment pauses, because the port leaves its bridge. */
 void impairment_leave(struct impairment *impairment);
 
 /* Return how many frames wait in a direction. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of an impairment share.
+ * What impairment.c, impairment_pass.c and impairment_wait.c share.
  */
 #ifndef MEMTUN_IMPAIRMENT_PARTS_H
 #define MEMTUN_IMPAIRMENT_PARTS_H
@@ -8,7 +8,7 @@
 #include "broker/engine/frame.h"
 #include "broker/impair/impairment.h"
 
-/* A frame that waits. It is freed as a frame, which may still be referred to then. */
+/* A frame that waits. frame_release() frees it when nothing refers to the frame any more. */
 struct waiting {
 	struct frame frame; /* first */
 	TAILQ_ENTRY(waiting) in_list;
@@ -39,7 +39,7 @@ void waiting_release_rule(struct impairment *impairment, const struct rule *rule
 /* Drop and count all frames. */
 void waiting_drop_all(struct impairment *impairment);
 
-/* Count what has happened to a frame once more, and tell the port. */
+/* Count the faults of the verdict, and report the verdict to the port. */
 void impairment_judge(struct impairment *impairment, const struct verdict *verdict,
 		      struct frame *frame);
 

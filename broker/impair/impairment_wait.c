@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frames that wait. A delayed one is an entry of the engine's queue of what is due; when it is
- * due and its port is paused, it moves to the list of those that are ready. A held one waits for its
- * release. What a frame takes is one allocation: the copy of it.
+ * The frames that wait. A delayed frame is an entry of the engine's due queue. If its port is paused
+ * when the frame is due, the frame moves to the list of ready frames. A held frame waits for its
+ * release. Each waiting frame is one allocation, which includes a copy of the frame's bytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static struct waiting_list *waiting_list(const struct waiting *waiting)
 	return waiting->is_ready ? &side->ready : &side->delayed;
 }
 
-/* Take the frame out of everything but memory. */
+/* Remove the frame from its list, from the due queue and from all counts. The caller frees it. */
 static void waiting_remove(struct waiting *waiting)
 {
 	struct impairment *impairment = waiting->impairment;
@@ -81,7 +81,7 @@ static struct source *waiting_source(struct waiting *waiting)
 	return waiting->is_lossless ? &waiting->impairment->lossless : &waiting->impairment->source;
 }
 
-/* Return whether the frame would only pile up elsewhere now. */
+/* Return whether the port or the source is paused, so that the frame has to wait on. */
 static bool waiting_is_blocked(struct waiting *waiting)
 {
 	const struct impairment *impairment = waiting->impairment;
@@ -104,8 +104,8 @@ static void waiting_send(struct impairment *impairment, struct waiting_list *lis
 	TAILQ_FOREACH(waiting, list, in_list) {
 		batch.frames[count] = waiting->frame;
 		batch.frames[count].references = 0;
-		/* An adapter writes a header before a packet from the client, which the copy would
-		 * lack; the others keep the copy as it is. */
+		/* A backlog may keep the copy instead of copying it again. Not so for packets from
+		 * the client: an adapter writes a header before them, which the copy lacks. */
 		if (direction == MEMTUN_TO_CLIENT) {
 			batch.frames[count].copy = &waiting->frame;
 			waiting->frame.references++;
@@ -169,7 +169,7 @@ static void waiting_due(struct due *due)
 	struct impairment *impairment = waiting->impairment;
 	struct impairment_side *side = impairment_side(impairment, waiting->direction);
 
-	/* Those that are ready were due earlier. */
+	/* The ready frames were due earlier, so they go first. */
 	if (!TAILQ_EMPTY(&side->ready) || waiting_is_blocked(waiting)) {
 		TAILQ_REMOVE(&side->delayed, waiting, in_list);
 		waiting->is_ready = true;

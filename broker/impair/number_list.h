@@ -11,7 +11,7 @@
 #include "common/fault.h"
 #include "memtun/protocol.h"
 
-/* The longest text has this many numbers, with a + between two. */
+/* The longest text, of digits with a + between two, has this many numbers. */
 #define NUMBER_LIST_MAX (MEMTUN_TEXT_SIZE / 2)
 
 struct number_list {

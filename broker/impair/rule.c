@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------------------ checking */
 
-/* Keys that mean nothing without another one. */
+/* Keys that need another key. */
 static const struct {
 	enum memtun_attribute key, needs;
 } needs[] = {
@@ -80,7 +80,7 @@ static int keys_check(const struct attribute_set *set, struct fault *fault)
 
 /* ------------------------------------------------------------------------------ compiling */
 
-static uint32_t small(const struct attribute_set *set, enum memtun_attribute which)
+static uint32_t key_u32(const struct attribute_set *set, enum memtun_attribute which)
 {
 	return (uint32_t)attribute_set_number(set, which);
 }
@@ -92,13 +92,13 @@ static int values_read(struct fate_values *values, const struct attribute_set *s
 		.delay = attribute_set_number(set, MEMTUN_A_DELAY),
 		.jitter = attribute_set_number(set, MEMTUN_A_JITTER),
 		.distribution = MEMTUN_UNIFORM,
-		.loss = small(set, MEMTUN_A_LOSS),
-		.duplicate = small(set, MEMTUN_A_DUPLICATE),
-		.corrupt = small(set, MEMTUN_A_CORRUPT),
-		.truncate = small(set, MEMTUN_A_TRUNCATE),
-		.reorder = small(set, MEMTUN_A_REORDER),
-		.gap = small(set, MEMTUN_A_GAP),
-		.pmtu = small(set, MEMTUN_A_PMTU),
+		.loss = key_u32(set, MEMTUN_A_LOSS),
+		.duplicate = key_u32(set, MEMTUN_A_DUPLICATE),
+		.corrupt = key_u32(set, MEMTUN_A_CORRUPT),
+		.truncate = key_u32(set, MEMTUN_A_TRUNCATE),
+		.reorder = key_u32(set, MEMTUN_A_REORDER),
+		.gap = key_u32(set, MEMTUN_A_GAP),
+		.pmtu = key_u32(set, MEMTUN_A_PMTU),
 		.hold = attribute_set_number(set, MEMTUN_A_HOLD),
 	};
 	if (attribute_set_has(set, MEMTUN_A_DISTRIBUTION))
@@ -115,8 +115,8 @@ static int values_read(struct fate_values *values, const struct attribute_set *s
 	return number_list_parse(&values->drop, attribute_set_string(set, MEMTUN_A_DROP), fault);
 }
 
-/* Take the keys of the copy `given`, which is the rule's from then on. -1 with the fault filled, and
- * then the rule is as it was. */
+/* Use the keys of `given`, taking ownership. -1 with the fault filled: then the rule is unchanged, and
+ * the caller still owns `given`. */
 static int rule_take(struct rule *rule, const struct attribute_set *given, struct fault *fault)
 {
 	struct fate_values values;
@@ -132,7 +132,7 @@ static int rule_take(struct rule *rule, const struct attribute_set *given, struc
 	rule->rate = attribute_set_number(given, MEMTUN_A_RATE);
 	rule->until = attribute_set_number(given, MEMTUN_A_UNTIL);
 	rule->until_time = attribute_set_number(given, MEMTUN_A_UNTIL_TIME);
-	rule->limit = small(given, MEMTUN_A_LIMIT);
+	rule->limit = key_u32(given, MEMTUN_A_LIMIT);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static int keys_copy(struct attribute_set *copy, const struct attribute_set *for
 			attribute_set_put_number(&merged, which,
 						 attribute_set_number(options, which));
 	}
-	/* A later one replaces the other kind of limit. */
+	/* `until` is a frame or a time: a new value of one kind replaces the other kind. */
 	if (attribute_set_has(options, MEMTUN_A_UNTIL) && former)
 		attribute_set_remove(&merged, MEMTUN_A_UNTIL_TIME);
 	if (attribute_set_has(options, MEMTUN_A_UNTIL_TIME) && former)

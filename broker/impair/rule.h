@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A rule: what is done to the frames of a port that its filter takes, in one direction or both. The
- * rule checks its keys against each other, and knows how far it has come in each direction.
+ * A rule: what happens to the frames of a port that match its filter, in one direction or both. The
+ * rule checks its keys against each other, and counts its frames in each direction.
  */
 #ifndef MEMTUN_RULE_H
 #define MEMTUN_RULE_H
@@ -53,8 +53,8 @@ struct rule *rule_new(const char *port, uint32_t number, uint64_t seed,
 void rule_free(struct rule *rule);
 
 /*
- * Change keys of OPTION_IMPAIR_SET: all of them, or none. Frames are counted on, but another seed
- * begins with frame 1 again. -1 with the fault filled: EINVAL, ENOMEM.
+ * Change keys of OPTION_IMPAIR_SET: all of them, or none. The count of frames
+ * continues, but a seed begins with frame 1 again. -1 with the fault filled: EINVAL, ENOMEM.
  */
 int rule_set(struct rule *rule, const char *port, const struct attribute_set *options,
 	     struct fault *fault);

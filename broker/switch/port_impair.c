@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How frames of a port meet its rules, and what the rules ask of the port. */
+/*
+ * Passes the frames of a port to its rules, and has the operations that the rules need of the port.
+ */
 #include "broker/switch/port_impair.h"
 
 #include <errno.h>
@@ -27,7 +29,7 @@ void port_impair_to_client(struct port *port, struct source *source, struct batc
 	impairment_pass(port->impairment, MEMTUN_TO_CLIENT, source, batch, mask);
 }
 
-/* The rules may end with any frame. */
+/* Pass frames to the rules. Any frame may be the last one of the last rule. */
 static void pass_from_client(void *context, struct batch *batch, uint64_t mask)
 {
 	struct port *port = context;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules that impair a port, as requests and the options of a new port make them.
+ * Adds, checks and describes the rules of a port, for requests and for the options of a new port.
  */
 #ifndef MEMTUN_PORT_IMPAIR_H
 #define MEMTUN_PORT_IMPAIR_H
