@@ -123,7 +123,7 @@ bool address_shares_prefix(const struct address *one, const struct address *othe
 	return rest == 0 || (one->bytes[whole] ^ other->bytes[whole]) >> (8 - rest) == 0;
 }
 
-/* Are the bits of the IPv4 address behind its prefix those that `bits` has there? */
+/* Return whether the bits of the IPv4 address behind its prefix are those of `bits`. */
 static bool host_part_is(const struct address *address, unsigned int length, uint32_t bits)
 {
 	return address->kind == ADDRESS_IPV4 && length <= 30 &&

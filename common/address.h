@@ -121,7 +121,7 @@ static inline unsigned int address_bits(const struct address *address)
  */
 unsigned int address_parse_prefix_length(const char *text, const struct address *address);
 
-/* Are both of one kind, with the same first `length` bits? */
+/* Return whether both are of one kind, with the same first `length` bits. */
 bool address_shares_prefix(const struct address *one, const struct address *other,
 			   unsigned int length);
 
@@ -147,7 +147,7 @@ int socket_address_parse_with_port(const char *text, struct sockaddr_storage *so
 struct address socket_address_host(const struct sockaddr_storage *socket_address);
 uint16_t socket_address_port(const struct sockaddr_storage *socket_address);
 
-/* Are the address and the port the same? */
+/* Return whether the address and the port are the same. */
 bool socket_address_equal(const struct sockaddr_storage *one, const struct sockaddr_storage *other);
 
 /* Room for any address with its port: [ADDRESS6]:65535. */

@@ -44,7 +44,7 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 
 /* ------------------------------------------------------------------------------ listening */
 
-/* Is the locked file still the one at the path? */
+/* Return whether the locked file is still the one at the path. */
 static bool lock_is_at(int lock, const char *path)
 {
 	struct stat locked, found;

@@ -27,7 +27,7 @@ struct host_addresses {
 	struct host_address ipv4, ipv6;
 };
 
-/* Is the key `address` or `gateway`? */
+/* Return whether the key is `address` or `gateway`. */
 bool host_addresses_has_key(const char *key);
 
 /*

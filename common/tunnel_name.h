@@ -12,13 +12,13 @@
 /* Return NULL for a valid name, else what is wrong with it, to follow "name 'x' ". */
 const char *tunnel_name_fault(const char *name, bool template_allowed);
 
-/* Is the (valid) name a template? */
+/* Return whether the name, which is valid, is a template. */
 bool tunnel_name_is_template(const char *name);
 
 /* Write the template's name with that number. False: it would be too long. */
 bool tunnel_name_expand(char name[], size_t size, const char *template, unsigned int number);
 
-/* Is `name` the template's name for a number? Then set *number to it. */
+/* Return whether `name` is the template's name for a number, and store the number. */
 bool tunnel_name_matches(const char *name, const char *template, unsigned int *number);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network of an uplink of type user, as its options describe it: parsed by the broker, which
- * reports what is wrong, and again by memtun-user, which gives it to libslirp.
+ * Parses the options that describe the network of an uplink of type user. The broker parses them to
+ * report errors, and memtun-user parses them again for libslirp.
  */
 #ifndef MEMTUN_USER_NETWORK_H
 #define MEMTUN_USER_NETWORK_H

@@ -14,8 +14,8 @@
 /* Entries of the queue that one step of a request runs. */
 #define STEP_ENTRIES 64
 
-/* For how long an advance waits until the broker has read what clients had sent before, as they may
- * send without end. */
+/* The time limit of an advance for reading the frames that clients sent before it. Clients may send
+ * without end. */
 #define READ_LIMIT CLOCK_SECOND
 
 static struct due_queue *session_clock(const struct session *session)
@@ -23,7 +23,7 @@ static struct due_queue *session_clock(const struct session *session)
 	return &session->control->engine->due;
 }
 
-/* Answer with the clock; `moved` is by how much the request has moved it, -1 if it moves none. */
+/* Answer with the clock. `moved` is the time by which the request has moved it; -1: it moves none. */
 static void answer_clock(struct session *session, int64_t moved)
 {
 	const struct due_queue *clock = session_clock(session);

@@ -55,9 +55,9 @@ struct session {
 	uint64_t remaining;          /* objects yet to be made */
 	int64_t wake;                /* when the next step is due, CLOCK_MONOTONIC; 0: at once */
 	struct waiter waiter;        /* of a request that waits until ports are quiet */
-	bool waited;                 /* they are */
+	bool waited;                 /* the ports are quiet */
 	int64_t moved_from, move_to; /* of a request that moves the logical clock */
-	unsigned int generation;     /* the broker's when it began */
+	unsigned int generation;     /* engine.generation when the request began */
 };
 
 /* Make a session, taking ownership of the connected socket. NULL with errno, and then the caller

@@ -68,7 +68,7 @@ static int look_at(const struct control *control, const char *names, struct quie
 	char list[MEMTUN_TEXT_SIZE];
 	char *rest = list, *name;
 
-	/* What is due now is about to be sent. */
+	/* An entry that is due is about to send its frames. */
 	if (due_is_late(&control->engine->due))
 		quiet_break(quiet, "the broker has frames or timers that are due");
 	if (!names) {
@@ -134,7 +134,7 @@ int waiter_look(struct waiter *waiter, const struct control *control, const char
 	bool changed;
 	int result = waiter_look_once(waiter, control, names, &quiet, &changed, fault);
 
-	/* There is no time for the second look to come later. */
+	/* The time limit is over, so the second look follows at once. */
 	if (result == 0 && waiter->deadline >= 0 && now >= waiter->deadline) {
 		if (!quiet.is_broken)
 			result = waiter_look_once(waiter, control, names, &quiet, &changed, fault);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A waiter looks at ports until they are quiet. The kernel reports no event when a program has read
- * a frame, so the waiter looks again and again, at intervals that grow while nothing changes and
- * that are long where a look takes long. While no client waits, nothing looks.
+ * a frame, so the waiter looks repeatedly. The intervals grow while nothing changes, and are longer if
+ * a look takes long. A broker without waiting clients does not look.
  */
 #ifndef MEMTUN_WAITER_H
 #define MEMTUN_WAITER_H
@@ -17,13 +17,13 @@ struct quiet;
 /* All times are real ones of CLOCK_MONOTONIC, in nanoseconds. */
 struct waiter {
 	unsigned int parts; /* enum quiet_part, or'ed */
-	int64_t idle;       /* for how long no frame may have come */
+	int64_t idle;       /* the time during which no frame may come */
 	int64_t deadline;   /* -1: none */
-	int64_t interval;   /* before the next look */
-	int64_t next;       /* when that is */
-	int64_t active;     /* when a look last saw that a frame had come */
-	uint64_t activity;  /* as of the last look */
-	bool was_quiet;     /* at the last look */
+	int64_t interval;   /* between the last look and the next one */
+	int64_t next;       /* time of the next look */
+	int64_t active;     /* time of the last look that saw a new frame */
+	uint64_t activity;  /* quiet.activity of the last look */
+	bool was_quiet;     /* the last look found the ports quiet */
 };
 
 /* Begin to wait; `limit` is in nanoseconds, -1 for none. */

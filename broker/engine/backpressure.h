@@ -26,8 +26,8 @@ struct source {
 /* Where frames wait: the sources that one backlog pauses. */
 struct backpressure {
 	LIST_HEAD(, pause_edge) edges;
-	/* The frames wait for the logical clock or a command, and for no program to read them. What
-	 * the paused sources have to send then does not keep a bridge from being quiet. */
+	/* The frames wait for the logical clock or a command, and not for a program to read them.
+	 * Unread frames of the paused sources then do not keep a bridge from being quiet. */
 	bool is_held;
 };
 

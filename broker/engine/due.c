@@ -12,7 +12,8 @@
 /* Bits of a digit: 64 slots. */
 #define DIGIT_BITS 6
 
-/* Entries that run in one iteration of the loop, so that the lanes' frames wait for no more. */
+/* The maximum of entries that run in one iteration of the loop, so that the frames of the lanes do not
+ * wait for more of them. */
 #define TURN_MAX 64
 
 /* ------------------------------------------------------------------------------ the wheel */
@@ -240,7 +241,7 @@ void due_set(struct due_queue *queue, struct due *due, int64_t time, due_functio
 
 void due_cancel(struct due_queue *queue, struct due *due)
 {
-	/* The timer stays armed: to be woken for nothing costs no more than to set the timer. */
+	/* The timer stays armed: a wake-up without work costs no more than setting the timer. */
 	if (due_is_set(due))
 		queue_remove(queue, due);
 }

@@ -31,7 +31,7 @@ struct engine {
 	struct due_queue due; /* what is due on the logical clock */
 	struct event_sink events;
 	struct accounts accounts; /* of the clients */
-	uint64_t seed;            /* of rules that are given none; has_seed: there is one */
+	uint64_t seed;            /* of rules without a seed of their own, if has_seed */
 	bool has_seed;
 	uint64_t identity; /* a hash that tells this broker from others: see identity.h */
 	uint32_t last_id;

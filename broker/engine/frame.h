@@ -27,7 +27,7 @@ struct frame {
 	struct virtio_net_hdr offload; /* host byte order */
 	uint16_t headroom;             /* unused bytes before data */
 	struct frame *copy;            /* of a batch's frame, if it was copied */
-	uint64_t id; /* of all copies and pieces of one frame, for captures; 0: no one asks */
+	uint64_t id; /* of all copies and pieces of one frame, for captures; 0: none yet */
 };
 
 /* Allocate a frame whose bytes are still to be written, with one reference. NULL with ENOMEM. */

@@ -18,7 +18,7 @@
  */
 int program_name(pid_t pid, char name[PROGRAM_NAME_SIZE]);
 
-/* Is it a process of the user? A process that is not dumpable is taken for root's. */
+/* Return whether the process belongs to the user. A process that is not dumpable counts as root's. */
 bool program_is_of(pid_t pid, uid_t user);
 
 #endif

@@ -225,8 +225,8 @@ static void capture_keep(struct capture *capture, const struct iovec *parts, siz
 	capture_update_io(capture);
 }
 
-/* What a record consists of: the header, which capture_record() sets, the bytes of the frame before
- * its checksum field, the field, and the bytes behind it. */
+/* The parts of a record: the header, which capture_record() sets, the bytes of the frame before its
+ * checksum field, the field, and the bytes behind it. */
 struct record_parts {
 	struct iovec parts[4];
 	size_t count;

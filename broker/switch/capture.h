@@ -24,7 +24,7 @@ struct capture_options {
 	enum memtun_direction direction; /* 0: both */
 	bool plain;                      /* frames have no header */
 	bool detailed;                   /* the header is struct memtun_capture_details */
-	bool faults;                     /* and there are records of what was dropped */
+	bool faults;                     /* also record dropped and impaired frames */
 };
 
 /*

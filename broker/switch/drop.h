@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drops frames whose bytes are there: counts each for a reason, and shows it to the captures that
- * see faults. What is dropped without bytes, or before its bytes are known to be a frame, is only
- * counted.
+ * Drops frames: counts each for a reason, and shows it to the captures that see faults. A frame whose
+ * bytes the broker does not have, or that may be no frame, is only counted, and not by this file.
  */
 #ifndef MEMTUN_DROP_H
 #define MEMTUN_DROP_H

@@ -103,7 +103,7 @@ static void tag_add(struct frame *frame, const struct tag *tag)
 {
 	unsigned char addresses[TAG_AT];
 
-	/* All that sends to a bridge leaves room for it. */
+	/* Each sender to a bridge leaves room for a tag. */
 	assert(frame->headroom >= TAG_LENGTH);
 	memcpy(addresses, frame->data, sizeof(addresses));
 	frame->data -= TAG_LENGTH;

@@ -54,7 +54,7 @@ static int mac_check(const struct tunnel *tunnel, const char *text, struct fault
 	return 0;
 }
 
-/* Is text the length of a prefix of the address, which may be 0 for an interface? */
+/* Return whether the text is a prefix length for the address. An interface may have the length 0. */
 static bool prefix_length_is_valid(const char *text, const struct address *address)
 {
 	return strcmp(text, "0") == 0 || address_parse_prefix_length(text, address);
@@ -120,7 +120,7 @@ static int options_check(const struct tunnel *tunnel, const struct attribute_set
 
 /* ------------------------------------------------------------------------------ the adapter */
 
-/* Texts as adapter_config_new() takes them, and what it has made of them. */
+/* Texts for adapter_config_new(), and the configuration that it has made of them. */
 struct draft {
 	char addresses[MEMTUN_TEXT_SIZE * 4]; /* eight of IPv6 with their prefixes */
 	char gateways[MEMTUN_TEXT_SIZE * 2];
@@ -175,7 +175,7 @@ static int draft_add_addresses(struct draft *draft, const char *list, struct fau
 	return 0;
 }
 
-/* Return the gateway of a default route, and what follows it; NULL: it is another route. */
+/* Return the text of a default route from its gateway on. NULL: it is another route. */
 static const char *route_gateway(const char *route)
 {
 	static const char *const begins[] = {"default via ", "0.0.0.0/0 via ", "::/0 via "};

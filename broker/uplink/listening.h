@@ -54,7 +54,7 @@ struct accepted {
 /* The uid of a peer whose user the kernel does not tell. */
 #define PEER_UNKNOWN ((uid_t)-1)
 
-/* Who has connected. */
+/* The peer that has connected. */
 struct peer {
 	uid_t uid;
 	pid_t pid;          /* 0: not known */
@@ -99,7 +99,7 @@ struct accepted *listening_accept(struct listening *listening, const struct peer
 /* Delete all ports. */
 void listening_delete_ports(struct listening *listening);
 
-/* For uplink_kind.describe. */
+/* Put the attributes of a listening uplink into the set: uplink_kind.describe. */
 void listening_describe(const struct uplink *uplink, struct attribute_set *set);
 
 #endif

@@ -283,7 +283,7 @@ fail:
 	return NULL;
 }
 
-/* Does the error mean that the peer isn't there, or is busy? */
+/* Return whether the error means that the peer isn't there, or is busy. */
 static bool error_is_absence(int error)
 {
 	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EAGAIN ||

@@ -69,7 +69,8 @@ struct uplink_kind {
 	 * told yet. NULL: the kind has no such end. */
 	bool (*delete_if_dead)(struct uplink *uplink);
 
-	/* Do two uplinks of this kind lead to the same place? NULL: the system prevents that. */
+	/* Return whether two uplinks of this kind lead to the same place. NULL: the system
+	 * prevents that. */
 	bool (*same)(const struct uplink *one, const struct uplink *other);
 
 	/*
@@ -83,7 +84,7 @@ struct uplink_kind {
 	 * NULL: there is nothing else. May be called twice. */
 	void (*close)(struct uplink *uplink);
 
-	/* Put what only this kind tells into the set. NULL: there is nothing. */
+	/* Put the attributes that only this kind has into the set. NULL: there are none. */
 	void (*describe)(const struct uplink *uplink, struct attribute_set *set);
 
 	/* Release what the uplink keeps while it is down. It is being deleted. NULL: nothing. */

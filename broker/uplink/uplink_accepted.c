@@ -28,7 +28,7 @@ static void accepted_life_ended(struct life *life)
 {
 	struct accepted *accepted = container_of(life, struct accepted, life);
 
-	/* Forward what was sent before the end. */
+	/* Forward the frames that the peer sent before it closed the connection. */
 	lane_drain(&accepted->uplink.lane);
 	uplink_delete_ended(&accepted->uplink, "the other side has closed it");
 }

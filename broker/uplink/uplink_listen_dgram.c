@@ -52,7 +52,7 @@ struct hello {
 	struct sockaddr_storage from;
 	socklen_t from_size;
 	struct peer peer;
-	bool is_identified; /* the kernel has told who has sent it */
+	bool is_identified; /* the kernel has told the sender */
 };
 
 static struct dgram_listen *listen_of(struct uplink *uplink)
@@ -67,7 +67,7 @@ static const char *path_of(const struct listening *listening)
 
 /* ------------------------------------------------------------------------------ the socket */
 
-/* Have the kernel tell who sends each datagram, or no longer. -1 with errno. */
+/* Switch on or off that the kernel tells the sender of each datagram. -1 with errno. */
 static int socket_identify(int fd, bool identify)
 {
 	int on = identify;
@@ -163,7 +163,7 @@ static void client_welcome(struct dgram_listen *listen, const struct hello *hell
 	listening_accept(listening, &hello->peer, &handed);
 }
 
-/* Note who has sent the datagram, which the kernel tells. */
+/* Note the sender of the datagram, as the kernel tells it. */
 static void hello_identify(struct hello *hello, struct msghdr *message)
 {
 	struct cmsghdr *header;

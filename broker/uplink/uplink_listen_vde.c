@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listening uplink that is what vde_switch(1) is to its clients. A client connects to DIR/ctl and
+ * A listening uplink that takes the place of vde_switch(1). A client connects to DIR/ctl and
  * sends a request with the path of a datagram socket that it has bound in DIR. The answer is the path
  * of a datagram socket of the uplink, which is for this client only. Both sides connect these two
  * sockets, on which each datagram is one frame, and the connection to DIR/ctl stays open for as long
  * as the client uses its port.
  *
- * The client says where the broker is to send frames. So that this is no way to send to a socket of
- * another program, the name is looked up in DIR, and the socket must be the client's user's.
+ * The client names the socket to which the broker sends frames. The socket must be in DIR and belong
+ * to the client's user, so that the broker sends nothing to a socket of another program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@
 #define VDE_REQUEST_SECONDS 5.
 #endif
 
-/* The clients' request. A text of up to 128 bytes follows, which says who asks. */
+/* The clients' request. A text of up to 128 bytes follows, which describes the client. */
 struct vde_request {
 	uint32_t magic;
 	uint32_t version;
@@ -304,7 +304,8 @@ static int vde_listen_prepare(struct uplink *uplink, const struct attribute_set 
 	return 0;
 }
 
-/* Clients bind their sockets in the directory, so whoever may write to a socket may write to it. */
+/* Clients bind their sockets in the directory, so users who may write to the control socket may also
+ * write to the directory. */
 static mode_t directory_mode(mode_t socket_mode)
 {
 	return 0700 | (socket_mode & 0066) | (socket_mode & 0022) >> 1 |

@@ -65,7 +65,7 @@ static bool address_is_loopback(struct in_addr address)
 	return ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
-/* Are the addresses on the same interface? All of 127.0.0.0/8 is on loopback. */
+/* Return whether the addresses are on the same interface. All of 127.0.0.0/8 is on loopback. */
 static bool interface_same(struct in_addr one, struct in_addr other)
 {
 	return one.s_addr == other.s_addr ||

@@ -15,7 +15,7 @@
  */
 int uplink_path_check(const struct sockaddr_un *address);
 
-/* Are the paths equal, or do both lead to one file? */
+/* Return whether the paths are equal, or lead to the same file. */
 bool uplink_path_same(const char *one, const char *other);
 
 #endif

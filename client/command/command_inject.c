@@ -48,7 +48,7 @@ struct inject {
 
 /* ------------------------------------------------------------------------------ one frame */
 
-/* Does the broker take the frame? To a client it sends only what a bridge could forward. */
+/* Return whether the broker takes the frame. It sends a client only what a bridge could forward. */
 static bool frame_is_whole(enum memtun_mode mode, const unsigned char *frame, size_t length)
 {
 	if (mode == MEMTUN_TAP)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tells in words what has happened to a captured frame: the comment of its packet in a file, and the
- * end of its line.
+ * Describes in words what has happened to a captured frame, for the comment of its packet in a file and
+ * for the end of its line.
  */
 #ifndef MEMTUN_FAULT_TEXT_H
 #define MEMTUN_FAULT_TEXT_H

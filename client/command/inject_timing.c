@@ -63,7 +63,7 @@ static void sleep_until(int64_t due)
 /* Have all programs read the frames so far, and move the clock by that time. */
 static int clock_move(struct memtun *memtun, int64_t time)
 {
-	/* The programs may take any time. */
+	/* There is no time limit, because programs may take any time to read. */
 	memtun_set_timeout(memtun, -1);
 	if (memtun_wait_quiet(memtun, NULL, 0, -1, NULL, NULL) < 0)
 		return -1;
@@ -79,7 +79,7 @@ int inject_timing_wait(struct inject_timing *timing, struct memtun *memtun, int6
 		timing->started = clock_now();
 		timing->first = timing->last = before = recorded;
 	}
-	/* A frame that was recorded before the one in front of it follows it at once. */
+	/* A frame whose recorded time is before that of the previous frame follows it at once. */
 	if (recorded > timing->last)
 		timing->last = recorded;
 	if (timing->rate)

@@ -5,7 +5,7 @@
 
 #include "client/command/text_width.h"
 
-/* All keys of an interface begin with it. */
+/* The beginning of all keys of an interface. */
 static const char prefix[] = "interface-";
 
 /* Columns of a line that goes on, and of a line of memtun monitor. */
@@ -75,7 +75,7 @@ void interface_view_write(FILE *to, const struct memtun_record *record)
 	}
 }
 
-/* Is the key among those, which are joined with commas? */
+/* Return whether the key is in the list, whose keys are joined with commas. */
 static bool list_has(const char *keys, const char *key)
 {
 	for (; *keys; keys += strcspn(keys, ","), keys += *keys == ',') {
@@ -102,7 +102,7 @@ void interface_view_write_change(FILE *to, const struct memtun_record *record, i
 	while ((key = memtun_record_next(record, key))) {
 		const char *value = memtun_record_string(record, key);
 		int length = (int)(strlen(key) + strlen(value)) + 2;
-		/* Behind this value there may have to be the mark. */
+		/* Leave room for the mark, which stands for values that do not fit. */
 		int most = room - (int)strlen(" ...");
 
 		if (strncmp(key, prefix, strlen(prefix)) != 0 || !list_has(changed, key))

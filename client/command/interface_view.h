@@ -15,7 +15,7 @@
  * a line that is too long goes on in the next one. */
 void interface_view_write(FILE *to, const struct memtun_record *record);
 
-/* Does the event tell that something of an interface was set? */
+/* Return whether the event reports that keys of an interface were set. */
 bool interface_view_is_change(const struct memtun_record *record);
 
 /*

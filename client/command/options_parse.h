@@ -29,7 +29,7 @@ int options_parse(struct invocation *invocation, int count, char **words);
 /* Check that invocation->command takes each option that is given. -1 after a message. */
 int options_check(const struct invocation *invocation);
 
-/* Is the option with that name given? */
+/* Return whether the option with that name is given. */
 bool options_has(const struct invocation *invocation, const char *name);
 
 /* Return the value of the option with that name, the last one if it is given twice; NULL: none. */

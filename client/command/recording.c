@@ -120,7 +120,7 @@ static int record_frame(struct recorder *recorder, const struct memtun_capture_d
 	return capture_file_write(&recorder->file, interface, details, data, length);
 }
 
-/* Was the frame captured after the signal that ends the capture? */
+/* Return whether the frame was captured after the signal that ends the capture. */
 static bool comes_too_late(const struct memtun_capture_header *header)
 {
 	struct timespec at = stop_time();

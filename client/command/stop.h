@@ -13,7 +13,7 @@
 /* Let these signals only request the end from now on. once: the second signal ends the process. */
 void stop_prepare(bool once);
 
-/* Has a signal come? When did the first one come (CLOCK_REALTIME)? */
+/* Return whether a signal has come, and when the first one came (CLOCK_REALTIME). */
 bool stop_requested(void);
 struct timespec stop_time(void);
 

@@ -19,7 +19,7 @@ static void joined_add(char text[UPLINK_JOINED_SIZE], const struct memtun_record
 			 value);
 }
 
-/* Tell who has connected to a listening uplink. */
+/* Write the peer that has connected to a listening uplink. */
 static void joined_add_peer(char text[UPLINK_JOINED_SIZE], const struct memtun_record *record)
 {
 	joined_add(text, record, "remote", " ");
@@ -34,7 +34,7 @@ static void joined_add_peer(char text[UPLINK_JOINED_SIZE], const struct memtun_r
 	}
 }
 
-/* Tell where an uplink listens, and how many peers it has. */
+/* Write where an uplink listens, and how many peers it has. */
 static void joined_add_listening(char text[UPLINK_JOINED_SIZE], const struct memtun_record *record)
 {
 	strlcat(text, "listens on", UPLINK_JOINED_SIZE);

@@ -53,7 +53,7 @@ static err_t ipv6_write(struct netif *netif, struct pbuf *packet, const ip6_addr
 	return frame_write(netif, packet);
 }
 
-/* Does the maximum of packets wait for the neighbour's MAC address? */
+/* Return whether the maximum of packets waits for the neighbour's MAC address. */
 static bool neighbour_is_full(const ip6_addr_t *neighbour)
 {
 	for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; i++) {

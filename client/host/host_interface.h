@@ -28,8 +28,8 @@ struct host_interface {
 	uint8_t sending[UINT16_MAX]; /* a frame that lwIP has in several pieces */
 };
 
-/* Is the MAC address known to which packets for the target go? On a TUN: always. The caller has locked
- * lwIP's core. */
+/* Return whether the MAC address to which packets for the target go is known, as always on a TUN. The
+ * caller has locked lwIP's core. */
 bool host_interface_has_neighbour(const struct host_interface *interface, const ip_addr_t *target);
 
 /* Add the interface to lwIP. The caller has locked lwIP's core. -1: out of memory. */

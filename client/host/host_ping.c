@@ -321,7 +321,7 @@ bool host_ping_turn(void)
 		ping_report_unreachable(now);
 	if (ping_is_over(now))
 		return false;
-	/* With a deadline, ping(8) sends until it has so many replies. */
+	/* With a deadline, ping(8) sends until it has received `count` replies. */
 	if (now < ping.next || (ping_is_all_sent() && !ping.deadline))
 		return true;
 	ping_send();

@@ -14,7 +14,7 @@ struct host_interface;
 /* Take a key of memtun-host's command line and its value; without lwIP's lock. -1: it is none. */
 int host_ping_set(const char *key, const char *value);
 
-/* Is this a memtun ping? Without lwIP's lock. */
+/* Return whether this is a memtun ping; without lwIP's lock. */
 bool host_ping_is_set(void);
 
 /* Begin. -1: out of memory. */

@@ -32,7 +32,7 @@ enum state {
 	STATE_REQUEST,
 	STATE_CONNECTING,
 	STATE_OPEN,
-	STATE_LAST_WORDS, /* what is in `message` is still to be sent, then it is closed */
+	STATE_CLOSING, /* sends the rest of `message`, and closes then */
 };
 
 struct connection {
@@ -43,7 +43,7 @@ struct connection {
 	size_t message_size;  /* bytes that were read, or, at the end, are to be sent */
 	struct pbuf *pending; /* from the host, for the program */
 	bool host_is_done;    /* the host has closed its direction */
-	bool program_is_done; /* the program has, and the host was told */
+	bool program_is_done; /* the program has closed its direction, and the host was told */
 	bool shut;            /* the program was told that the host is done */
 	bool is_full;         /* lwIP took no more bytes, until it has sent some */
 	unsigned int waited;  /* seconds for the host to answer */
@@ -58,12 +58,12 @@ static void wake(void)
 {
 	uint64_t one = 1;
 
-	/* It is full only if the main thread is to wake up anyway. */
+	/* The write fails only if the eventfd is full, and then the main thread wakes up anyway. */
 	if (write(waking, &one, sizeof(one)) < 0)
 		return;
 }
 
-/* Give lwIP's part back. `abort` resets the connection, else it is closed in order. */
+/* Give the PCB back to lwIP. `abort` resets the connection; otherwise it is closed in order. */
 static void pcb_release(struct connection *connection, bool abort)
 {
 	struct tcp_pcb *pcb = connection->pcb;
@@ -103,7 +103,7 @@ static void connection_refuse(struct connection *connection, enum socks_reply re
 {
 	pcb_release(connection, true);
 	connection->message_size = socks_reply_write(connection->message, reply);
-	connection->state = STATE_LAST_WORDS;
+	connection->state = STATE_CLOSING;
 	wake();
 }
 
@@ -137,7 +137,7 @@ static err_t host_sent(void *context, struct tcp_pcb *pcb, u16_t length)
 	return ERR_OK;
 }
 
-/* Called each second: try again what lwIP had no memory for, and count. */
+/* Try again what lwIP had no memory for, and count the seconds. lwIP calls this once per second. */
 static err_t host_polled(void *context, struct tcp_pcb *pcb)
 {
 	struct connection *connection = context;
@@ -150,7 +150,7 @@ static err_t host_polled(void *context, struct tcp_pcb *pcb)
 	return ERR_OK;
 }
 
-/* lwIP has freed the PCB. */
+/* Note that lwIP has freed the PCB. */
 static void host_failed(void *context, err_t error)
 {
 	struct connection *connection = context;
@@ -180,7 +180,7 @@ static err_t host_connected(void *context, struct tcp_pcb *pcb, err_t error)
 
 /* ------------------------------------------------------------------------------ the request */
 
-/* Has the host a way to the address? lwIP would try for minutes without one. */
+/* Return whether the host has a route to the address. Without one, lwIP would try for minutes. */
 static bool host_has_way(const ip_addr_t *target)
 {
 	const struct netif *netif = netif_default;
@@ -314,7 +314,7 @@ static bool program_read(struct connection *connection)
 		room = sizeof(bytes);
 	if (room == 0 || connection->program_is_done || connection->is_full)
 		return true;
-	/* lwIP may have no memory for them, so they are taken only when it has them. */
+	/* Bytes stay in the socket until lwIP has taken them, as it may have no memory. */
 	length = recv(connection->fd, bytes, room, MSG_DONTWAIT | MSG_PEEK);
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
@@ -395,7 +395,7 @@ static void connection_turn(struct connection *connection, short events)
 	case STATE_OPEN:
 		connection_relay(connection);
 		break;
-	case STATE_LAST_WORDS:
+	case STATE_CLOSING:
 		send(connection->fd, connection->message, connection->message_size,
 		     MSG_DONTWAIT | MSG_NOSIGNAL);
 		connection_end(connection, true);

@@ -68,7 +68,7 @@ static long number_read(const char *path)
 	return end == text ? -1 : number;
 }
 
-/* Is a seccomp filter on this process? */
+/* Return whether a seccomp filter is on this process. */
 static bool is_filtered(void)
 {
 	FILE *status = fopen("/proc/self/status", "re");

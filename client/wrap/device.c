@@ -99,7 +99,8 @@ static int process_put(const struct device *device, struct memtun_options *optio
 		       : 0;
 }
 
-/* Does the broker's process have a number here? Then this process has one there. */
+/* Return whether the broker's process has a number in this PID namespace. Then this process also has a
+ * number in the broker's. */
 static bool broker_has_number(const struct memtun *memtun)
 {
 	struct ucred broker = {0};

@@ -44,8 +44,8 @@ unsigned int interface_flags(const struct interface *interface)
 	return flags;
 }
 
-/* Have the broker told of the interface, unless it told us. */
-static void mark(struct interface *interface)
+/* Note that the broker is to be told of the change, unless the change came from the broker. */
+static void interface_mark_changed(struct interface *interface)
 {
 	if (interface->interfaces->is_applying)
 		return;
@@ -55,7 +55,7 @@ static void mark(struct interface *interface)
 
 void interface_changed(struct interface *interface)
 {
-	mark(interface);
+	interface_mark_changed(interface);
 	if (interface->interfaces->changed)
 		interface->interfaces->changed(interface->interfaces, interface, NULL, false);
 }
@@ -64,7 +64,7 @@ static void state_changed(struct interface_state *state, const struct state_chan
 {
 	struct interface *interface = container_of(state, struct interface, state);
 
-	mark(interface);
+	interface_mark_changed(interface);
 	if (interface->interfaces->changed)
 		interface->interfaces->changed(interface->interfaces, interface, change, false);
 }
@@ -150,7 +150,7 @@ struct interface *interface_attach(struct interfaces *interfaces,
 		interface = interface_new(interfaces, attached->name, attached->tunnel_id, flags);
 		if (!interface)
 			return NULL;
-		mark(interface);
+		interface_mark_changed(interface);
 	}
 	interface->is_here = interface->is_open = true;
 	interface->tun.owner = attached->owner;

@@ -54,7 +54,7 @@ struct interface {
 	struct interfaces *interfaces;
 	bool is_here;        /* a device was attached to it here */
 	bool is_open;        /* some device is attached to it */
-	bool is_changed;     /* the broker does not know yet what was set */
+	bool is_changed;     /* the broker does not know the newest values yet */
 	bool is_listed;      /* the broker has just said that it exists */
 	unsigned int echoes; /* events of changes that were published here, yet to come */
 	struct interface_told told;
@@ -69,9 +69,9 @@ struct interfaces {
 	unsigned int renewals; /* how many other brokers were connected to */
 	LIST_HEAD(, interface) list;
 	bool is_watching;    /* the broker's events arrive */
-	bool is_lost;        /* some of them did not */
-	bool is_applying;    /* what changes is not to be published */
-	bool is_any_changed; /* some interface is */
+	bool is_lost;        /* some of its events did not arrive */
+	bool is_applying;    /* changes come from the broker, and are not published */
+	bool is_any_changed; /* at least one interface has is_changed */
 	/* Called after another broker was connected to, which knows nothing of the former one. */
 	void (*renewed)(struct interfaces *interfaces);
 	/* Called before an interface is freed, because its tunnel has gone. */

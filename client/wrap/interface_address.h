@@ -11,7 +11,7 @@
 
 struct interface;
 
-/* Is the request one of these? Does it set an address? */
+/* Return whether the request is one of these, and whether it sets an address. */
 bool interface_address_is_request(unsigned int request);
 bool interface_address_is_setting(unsigned int request);
 

@@ -42,7 +42,7 @@ static void interface_take(struct interfaces *interfaces, const struct memtun_re
 	interface_record_apply(interface, record);
 }
 
-/* Is the event the echo of a change that was published here? Then there is a newer record. */
+/* Return whether the event reports a change that was published here. Such a record is outdated. */
 static bool is_echo(struct interface *interface, const struct memtun_record *record)
 {
 	const char *changed = memtun_record_string(record, "changed");

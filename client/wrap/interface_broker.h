@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the broker keeps of interfaces, so that several memtun wrap see each other's: which there
- * are, and what changes. interface_publish() tells the broker of each change before the program's
+ * The interfaces as the broker has them, so that several memtun wrap see those of each other.
+ * interface_publish() tells the broker of each change before the program's
  * call returns. Changes that others make arrive as events, and are applied by
  * interface_broker_update() only, which may free interfaces.
  */
@@ -23,7 +23,7 @@ int interface_broker_watch(struct interfaces *interfaces);
  */
 void interface_broker_update(struct interfaces *interfaces);
 
-/* Do so, and look for another broker in any case. */
+/* Do the same, and look for another broker even if the last attempt was less than a second ago. */
 void interface_broker_need(struct interfaces *interfaces);
 
 /* Ask the broker for the interface as it is now. -1 with errno: the tunnel has gone. */

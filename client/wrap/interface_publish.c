@@ -20,7 +20,7 @@ static bool put_number(struct memtun_options *options, const char *key, uint64_t
 	return memtun_options_set_number(options, key, number) == 0;
 }
 
-/* Put the lists that are others than the broker has. */
+/* Put the lists that differ from those of the broker. */
 static bool put_lists(struct interface *interface, struct memtun_options *options)
 {
 	static int (*const writers[INTERFACE_LISTS])(const struct interface_state *state,
@@ -59,7 +59,7 @@ static bool put_mac(const struct interface *interface, struct memtun_options *op
 	return memtun_options_set(options, "interface-mac", mac) == 0;
 }
 
-/* Put all that is not as the broker has it. */
+/* Put all values that differ from those of the broker. */
 static bool put_all(struct interface *interface, struct memtun_options *options)
 {
 	const struct interface_told *told = &interface->told;

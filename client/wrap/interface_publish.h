@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What programs have set of interfaces, told to the broker, which tells all of its clients. Only
- * what the broker does not have yet is told.
+ * Tells the broker what programs have set of interfaces, so that it tells its other clients. Only values
+ * that the broker does not have yet are sent.
  */
 #ifndef MEMTUN_INTERFACE_PUBLISH_H
 #define MEMTUN_INTERFACE_PUBLISH_H

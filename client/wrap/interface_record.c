@@ -38,7 +38,7 @@ unsigned int interface_record_flags(const struct memtun_record *record)
 	       (interface_record_number(record, "multi_queue") ? IFF_MULTI_QUEUE : 0);
 }
 
-/* Put the value into its place. Return whether it is another one. */
+/* Store the value. Return whether it differs from the former one. */
 #define REPLACE(place, value) ((place) != (value) ? ((place) = (value), true) : false)
 
 /* Note that the broker has these values. */
@@ -60,7 +60,7 @@ void interface_record_forget(struct interface *interface)
 	}
 }
 
-/* Apply the values of the interface itself. Return whether one is another than before. */
+/* Apply the values of the interface itself. Return whether one has changed. */
 static bool values_apply(struct interface *interface, const struct memtun_record *record)
 {
 	const char *name = memtun_record_string(record, "name");
@@ -89,7 +89,7 @@ static bool values_apply(struct interface *interface, const struct memtun_record
 	return changed;
 }
 
-/* Copy the lists of the record. Return whether one is another than before. */
+/* Copy the lists of the record. Return whether one has changed. */
 static bool lists_apply(struct interface *interface, const struct memtun_record *record)
 {
 	bool changed = false;

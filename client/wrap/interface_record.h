@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A record of the broker about a tunnel, applied to the interface that is seen in its place. What is
- * other than before is told to the program's sockets, and not published again.
+ * Applies a record of the broker about a tunnel to the interface that programs see in its place. The
+ * program's sockets learn of each difference, which is not published again.
  */
 #ifndef MEMTUN_INTERFACE_RECORD_H
 #define MEMTUN_INTERFACE_RECORD_H
@@ -23,7 +23,7 @@ unsigned int interface_record_flags(const struct memtun_record *record);
 /* Apply a record, which is newer than what the interface has. */
 void interface_record_apply(struct interface *interface, const struct memtun_record *record);
 
-/* Do that with the record of an answer. `interface` is a struct interface. */
+/* Apply the record of an answer. `interface` is a struct interface. */
 void interface_record_answer(const struct memtun_record *record, void *interface);
 
 /* Note that it is not known what the broker has of the interface. */

@@ -175,7 +175,7 @@ static int carry_out(struct interfaces *interfaces, struct interface *interface,
 				   : get(interface, request, ifreq);
 }
 
-/* Does the kernel write the structure back after this request? */
+/* Return whether the kernel writes the structure back after this request. */
 static bool has_answer(unsigned int request)
 {
 	return request != SIOCETHTOOL && !is_setting(request) &&

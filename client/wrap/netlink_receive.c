@@ -266,7 +266,7 @@ static unsigned long long signal_set(const char *status, const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 16) : 0;
 }
 
-/* Does a signal wait for the thread that it catches? */
+/* Return whether a signal that the thread catches waits for it. */
 static bool has_signal(pid_t thread)
 {
 	char path[48], status[4096];

@@ -33,7 +33,7 @@ struct exchange {
 	struct reply reply;
 };
 
-/* Is the option of SOL_NETLINK on? */
+/* Return whether the option of SOL_NETLINK is on. */
 static bool option_is_on(const struct netlink_socket *socket, int option)
 {
 	int value = 0;
@@ -79,8 +79,8 @@ static void append_end(struct exchange *exchange, const struct nlmsghdr *request
 		append_all(&exchange->reply, end);
 }
 
-/* Does the request change something? Then the kernel must see the program's rights, not those of
- * this process. */
+/* Return whether the request changes something. For such a request, the kernel must check the rights
+ * of the program and not those of this process. */
 static bool is_forbidden(const struct exchange *exchange, const struct nlmsghdr *request)
 {
 	return request->nlmsg_flags & NLM_F_REQUEST && request->nlmsg_type >= RTM_BASE &&
@@ -220,7 +220,7 @@ void netlink_dispatch(struct netlink_sockets *sockets)
 
 /* ------------------------------------------------------------------------------ notifications */
 
-/* Is the socket in the group? */
+/* Return whether the socket is in the group. */
 static bool is_member(const struct netlink_socket *socket, unsigned int group)
 {
 	uint32_t groups[8] = {0};

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Is the thread in this process's namespace of that kind? */
+/* Return whether the thread is in this process's namespace of that kind. */
 static bool is_same(pid_t thread, const char *kind)
 {
 	struct stat theirs, ours;

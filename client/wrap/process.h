@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which process a thread belongs to. */
+/* Finds the process that a thread belongs to. */
 #ifndef MEMTUN_PROCESS_H
 #define MEMTUN_PROCESS_H
 

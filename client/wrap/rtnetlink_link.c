@@ -41,7 +41,7 @@ static struct interface *find(const struct request *request, const struct ifinfo
 
 /* ------------------------------------------------------------------------------ get */
 
-/* Does the dump ask for interfaces of another kind, or of a bridge? */
+/* Return whether the dump asks for interfaces of another kind, or of a bridge. */
 static bool is_filtered_out(const struct attributes *attributes)
 {
 	const struct nlattr *info = attributes->at[IFLA_LINKINFO], *kind;
@@ -84,7 +84,7 @@ static struct rtnetlink_result link_get(const struct request *request, const str
 
 /* ------------------------------------------------------------------------------ set */
 
-/* Is there something that these interfaces do not have? */
+/* Return whether the request has an attribute that these interfaces do not support. */
 static bool is_unsupported(const struct attributes *attributes)
 {
 	static const unsigned int types[] = {

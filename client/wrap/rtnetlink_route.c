@@ -22,7 +22,7 @@ static uint32_t table_of(const struct rtmsg *info, const struct attributes *attr
 
 /* ------------------------------------------------------------------------------ dump */
 
-/* Does the route pass the filters, which the kernel heeds only on a strict socket? */
+/* Return whether the route passes the filters, which the kernel heeds only on a strict socket. */
 static bool is_wanted(const struct request *request, const struct rtmsg *info,
 		      const struct attributes *attributes, int family,
 		      const struct state_route *route)
@@ -182,7 +182,7 @@ static int route_read(const struct rtmsg *info, const struct attributes *attribu
 	return 0;
 }
 
-/* Has one of the next hops an interface of ours? */
+/* Return whether one of the next hops is on an interface of a tunnel. */
 static bool has_our_hop(const struct nlattr *hops)
 {
 	size_t left = hops ? mnl_attr_get_payload_len(hops) : 0;

@@ -10,14 +10,14 @@
 
 #include "client/wrap/interface_state.h"
 
-/* Are both addresses in one IPv4 prefix, so that the second of them is a secondary one? */
+/* Return whether both addresses are in one IPv4 prefix, so that the second one is secondary. */
 static bool is_same_prefix(const struct state_address *one, const struct state_address *other)
 {
 	return one->local.kind == ADDRESS_IPV4 && one->length == other->length &&
 	       address_shares_prefix(&one->peer, &other->peer, one->length);
 }
 
-/* Are both the same address, for which the kernel says EEXIST? */
+/* Return whether both are the same address, for which the kernel fails with EEXIST. */
 static bool is_same(const struct state_address *one, const struct state_address *other)
 {
 	return address_equal(&one->local, &other->local) &&

@@ -289,7 +289,7 @@ int state_route_connect(struct interface_state *state, const struct state_addres
 	return 0;
 }
 
-/* Is the route one that another address of the interface brings, too? */
+/* Return whether another address of the interface also needs the route. */
 static bool is_needed(const struct interface_state *state, const struct state_route *route)
 {
 	struct state_route routes[CONNECTED_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is different between two states of an interface, told as changes: first what has gone, then
- * what is new, each in the kernel's order.
+ * Tells the differences between two states of an interface as changes: first what has gone, then what
+ * is new, each in the kernel's order.
  */
 #include <string.h>
 
@@ -50,7 +50,7 @@ static bool neighbour_has(const struct interface_state *state, const struct stat
 	return false;
 }
 
-/* Tell on behalf of `state` of what `one` has and `other` has not. */
+/* Tell, for `state`, what `one` has and `other` has not. */
 static void tell(struct interface_state *state, const struct interface_state *one,
 		 const struct interface_state *other, bool is_removal)
 {

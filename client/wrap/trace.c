@@ -151,7 +151,7 @@ static void line_end(struct line *line, long result)
 	else
 		line_add(line, " = %ld", result);
 	line->text[line->length++] = '\n';
-	/* Nobody can be told that standard error cannot be written. */
+	/* An error of standard error itself cannot be reported. */
 	if (write(STDERR_FILENO, line->text, line->length) < 0)
 		return;
 }
