@@ -33,7 +33,7 @@ static const char usage[] =
 	"\n"
 	"Without --socket: $MEMTUN_SOCKET, $XDG_RUNTIME_DIR/memtun/control or\n"
 	"/tmp/memtun-UID/control; with COMMAND, a new private directory.\n"
-	"$MEMTUN_SEED is the seed of memtun impair where none is given.\n";
+	"$MEMTUN_SEED is the default seed of the rules of memtun impair.\n";
 
 /* Print a message and where the usage is to be found. */
 static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

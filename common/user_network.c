@@ -63,8 +63,8 @@ static int forward_parse(struct user_network *network, char *text, struct fault 
 		return fault_set(fault, EINVAL, "forward: '%.50s' is no address with a port",
 				 target);
 	if (forward->local.ss_family != forward->target.ss_family)
-		return fault_set(fault, EINVAL, "forward: %s and %s are of two families", local,
-				 target);
+		return fault_set(fault, EINVAL, "forward: %s and %s are of different families",
+				 local, target);
 	network->forward_count++;
 	return 0;
 }

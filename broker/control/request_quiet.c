@@ -104,8 +104,8 @@ static int names_check(const struct session *session, const char *names, struct 
 
 		if (tunnel && tunnel->kind == &kernel_tunnel_kind)
 			return fault_set(fault, EINVAL,
-					 "the broker doesn't see what is read of '%s', because it "
-					 "is the kernel's",
+					 "'%s' is an interface of the kernel, so the broker does "
+					 "not see when its frames are read",
 					 name);
 	}
 	return 0;

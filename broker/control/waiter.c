@@ -139,7 +139,7 @@ int waiter_look(struct waiter *waiter, const struct control *control, const char
 		if (!quiet.is_broken)
 			result = waiter_look_once(waiter, control, names, &quiet, &changed, fault);
 		if (result == 0)
-			return fault_set(fault, ETIMEDOUT, "not quiet in that time: %s",
+			return fault_set(fault, ETIMEDOUT, "not quiet within the time limit: %s",
 					 quiet.is_broken ? quiet.text : "frames come all the time");
 	}
 	if (result == 0)

@@ -82,8 +82,8 @@ struct filter *filter_new(const char *code, struct fault *fault)
 		return filter;
 	free(filter);
 	fault_set(fault, EINVAL,
-		  "match-code is no program of BPF whose jumps go forward, as tcpdump -ddd prints "
-		  "it with + for newlines");
+		  "match-code is not a BPF program with only forward jumps, as tcpdump -ddd prints "
+		  "it, with + for newlines");
 	return NULL;
 }
 

@@ -142,7 +142,7 @@ struct rule *impairment_add(struct impairment *impairment, const struct attribut
 	struct rule *rule;
 
 	if (impairment->rule_count >= IMPAIRMENT_RULES_MAX) {
-		fault_set(fault, E2BIG, "'%s' has %u rules, and may have no more", impairment->name,
+		fault_set(fault, E2BIG, "'%s' has the maximum of %u rules", impairment->name,
 			  impairment->rule_count);
 		return NULL;
 	}
@@ -156,7 +156,7 @@ struct rule *impairment_add(struct impairment *impairment, const struct attribut
 	impairment->carriers_off += rule->carrier_off;
 	TAILQ_INSERT_TAIL(&impairment->rules, rule, in_rules);
 	rule_arm(impairment, rule);
-	log_line(LOG_LEVEL_INFO, "%s: rule %u impairs it with seed %" PRIu64, impairment->name,
+	log_line(LOG_LEVEL_INFO, "%s: rule %u is added, with seed %" PRIu64, impairment->name,
 		 rule->number, rule->seed);
 	impairment->operations->changed(impairment->port, rule, MEMTUN_EVENT_IMPAIR_ADDED);
 	return rule;

@@ -308,7 +308,7 @@ static struct tunnel_interface *interface_change(const struct tunnel *tunnel,
 	}
 	if (!has_memory) {
 		interface_free(tunnel->tunnels, interface);
-		fault_set(fault, ENOMEM, "cannot note the interface of '%s': out of memory",
+		fault_set(fault, ENOMEM, "cannot keep the interface of '%s': out of memory",
 			  tunnel->port.name);
 		return NULL;
 	}

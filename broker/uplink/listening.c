@@ -72,7 +72,7 @@ int listening_prepare(struct listening *listening, const struct attribute_set *o
 				 "than 15 bytes",
 				 name, last);
 	if (!listening->allows_any && (mode || group))
-		return fault_set(fault, EINVAL, "%s is for other users, whom only allow any admits",
+		return fault_set(fault, EINVAL, "%s needs allow any, which admits other users",
 				 mode ? "socket-mode" : "socket-group");
 	if (mode && mode_read(listening, mode, fault) < 0)
 		return -1;
@@ -159,7 +159,7 @@ bool listening_admits(struct listening *listening, uid_t uid)
 		listening_refuse(listening,
 				 "the kernel does not tell its user, and allow any is not set");
 	else
-		listening_refuse(listening, "it is of user %u, and allow any is not set", uid);
+		listening_refuse(listening, "it belongs to user %u, and allow any is not set", uid);
 	return false;
 }
 

@@ -96,7 +96,7 @@ static int ping_parse(struct ping *ping, const struct invocation *invocation)
 		return EXIT_USAGE;
 	wrong = host_addresses_check(&ping->program.addresses);
 	if (!wrong && (address.kind == ADDRESS_IPV4) != ping->program.addresses.ipv4.is_given)
-		wrong = "the addresses are of two families";
+		wrong = "the addresses are of different families";
 	if (wrong)
 		return command_fail(EXIT_USAGE, "--from %s: %s", from, wrong);
 	host_program_add(&ping->program, "ping", target);

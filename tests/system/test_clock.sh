@@ -60,7 +60,7 @@ ends_with 0 memtun wait tap open --timeout 20
 ends_with 0 memtun inject tap --hex "$(printf 'ff:ff:ff:ff:ff:ff %018d 88b5' 0)"
 for names in lab tap "tun tap" ""; do
 	ends_with 124 memtun wait $names quiet --timeout 0.05
-	says "not quiet in that time: 'tap' has not read all frames for it"
+	says "not quiet within the time limit: 'tap' has not read all frames for it"
 done
 ends_with 124 memtun wait tap drained --timeout 0.05
 says "tap is not drained"

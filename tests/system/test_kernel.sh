@@ -397,7 +397,7 @@ says "'k' is an interface of the kernel"
 ends_with 125 memtun exec -t k:backend=memory -- true
 has "$errors" "'k' exists with backend kernel, not memory"
 ends_with 1 memtun wait k drained
-says "doesn't see what is read"
+says "not see when its frames are read"
 ends_with 0 memtun del k
 ok "what a broker can't do that sees no frames is refused"
 

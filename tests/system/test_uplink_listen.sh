@@ -33,7 +33,7 @@ type stream listen localhost:80|listen takes PATH, @NAME, ADDRESS:PORT
 type stream listen $home/vm|listens on $home/vm already
 type stream listen $home/directory|is no socket
 type stream listen $home/bad max 0|max 0 is not from 1 to 4096
-type stream listen $home/bad socket-mode 0660|only allow any admits
+type stream listen $home/bad socket-mode 0660|needs allow any
 type stream listen $home/bad allow any socket-group no-such-group|there is no group 'no-such-group'
 type stream listen $home/bad allow some|allow is one of own, any
 type stream listen $home/bad path $home/bad|takes no path

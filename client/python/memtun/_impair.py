@@ -122,9 +122,9 @@ class Impairments:
 
     def release(self, name: str, *, direction: Optional[str] = None,
                 frame: Union[None, int, str] = None, drop: bool = False) -> None:
-        """Let a frame go on that a rule holds: the oldest, that of a number, or "all".
+        """Release frames that rules hold: the oldest, the one of a number, or "all".
 
-        With ``drop``, drop it instead.
+        With ``drop``, drop them instead.
         """
         self._connection.request(Command.IMPAIR_RELEASE, {
             "name": name, "direction": direction, "frame": 0 if frame == "all" else frame,

@@ -56,7 +56,7 @@ def memtun_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
                   memtun_seed: int) -> "Iterator[Broker]":
     """A private broker of this test. Programs that the test starts find it by MEMTUN_SOCKET.
 
-    They find the seed in MEMTUN_SEED. It is also that of the broker's rules that are given none.
+    They find the seed in MEMTUN_SEED. It is also the default seed of the broker's rules.
     """
     from ._broker import broker
     monkeypatch.setenv("MEMTUN_SEED", str(memtun_seed))
