@@ -15,6 +15,7 @@
 #include "client/command/listing.h"
 #include "client/command/uplink_descriptor.h"
 #include "client/lib/options.h"
+#include "common/clock.h"
 #include "memtun.h"
 
 /* ------------------------------------------------------------------------------ add */
@@ -30,6 +31,59 @@ static void uplink_made(const struct memtun_record *record, const char *name)
 			     "uplink %s is made, and not up yet%s%s; memtund goes on trying, and "
 			     "memtun wait %s up waits for it",
 			     name, reason ? ": " : "", reason ? reason : "", name);
+}
+
+/* What the reason of an uplink ends with whose program is starting. */
+#define IS_STARTING " is starting"
+
+/* Milliseconds to wait for such a program, and between two looks. A start takes 20 ms; measured with
+ * memtun-user. */
+#define START_LIMIT 5000
+#define START_INTERVAL 10
+
+static bool uplink_is_starting(const struct memtun_record *record)
+{
+	const char *reason = memtun_record_string(record, "reason");
+	size_t length = reason ? strlen(reason) : 0;
+
+	return length >= strlen(IS_STARTING) &&
+	       strcmp(reason + length - strlen(IS_STARTING), IS_STARTING) == 0;
+}
+
+struct start {
+	const char *name;
+	bool is_over; /* whatever its end, or the time */
+	bool is_shown;
+};
+
+static void start_look(const struct memtun_record *record, void *context)
+{
+	struct start *start = context;
+
+	start->is_shown = true;
+	start->is_over |= !uplink_is_starting(record);
+	if (start->is_over)
+		uplink_made(record, start->name);
+}
+
+/* Wait until the uplink is up, or is down with the reason why it cannot start. */
+static int uplink_finish(struct memtun *memtun, const char *name)
+{
+	int64_t limit = clock_now() + START_LIMIT * CLOCK_MILLISECOND;
+	struct start start = {.name = name};
+
+	for (;;) {
+		start.is_shown = false;
+		start.is_over = clock_now() >= limit;
+		if (memtun_uplink_show(memtun, name, false, start_look, &start) < 0 &&
+		    errno != ENOENT)
+			return -1;
+		/* Another client may have deleted it. */
+		if (start.is_over || !start.is_shown)
+			return 0;
+		if (memtun_wait(memtun, START_INTERVAL) < 0 && errno != EINTR)
+			return -1;
+	}
 }
 
 /*
@@ -141,7 +195,8 @@ static const struct command command_uplink_add = {
 	.needs = "a NAME, a bridge, a type and the keys of that type",
 	.words_min = 2,
 	.words_max = WORDS_ANY,
-	.request = {MEMTUN_CMD_UPLINK_ADD, uplink_prepare, uplink_made},
+	.request = {MEMTUN_CMD_UPLINK_ADD, uplink_prepare, uplink_made, uplink_is_starting,
+		    uplink_finish},
 	.run = uplink_add,
 };
 

@@ -2,6 +2,7 @@
 #include "client/command/request.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "client/command/command.h"
 #include "client/command/keys.h"
@@ -10,7 +11,8 @@ struct pending {
 	const struct request *request;
 	char *const *names;
 	int name_count;
-	const char *name; /* of the request that is being made */
+	const char *name;                /* of the request that is being made */
+	char starting[MEMTUN_NAME_SIZE]; /* the name of an object that is still starting, or "" */
 	struct memtun_options *options;
 	bool is_done;
 	int status;
@@ -19,11 +21,15 @@ struct pending {
 static void request_answered(struct memtun *memtun, const struct memtun_reply *reply, void *context)
 {
 	struct pending *pending = context;
+	const struct request *request = pending->request;
 
 	(void)memtun;
 	if (reply->record) {
-		if (pending->request->made)
-			pending->request->made(reply->record, pending->name);
+		if (request->is_starting && request->is_starting(reply->record))
+			strlcpy(pending->starting, memtun_record_string(reply->record, "name"),
+				sizeof(pending->starting));
+		else if (request->made)
+			request->made(reply->record, pending->name);
 		return;
 	}
 	pending->is_done = true;
@@ -56,6 +62,8 @@ static int request_make(struct memtun *memtun, void *context)
 		if (request_send(memtun, pending) < 0)
 			return -1;
 	}
+	if (pending->starting[0] && pending->request->finish(memtun, pending->starting) < 0)
+		return -1;
 	return pending->status;
 }
 

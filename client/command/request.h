@@ -22,6 +22,12 @@ struct request {
 	/* Tell the user about an object that was made. NULL: there is nothing to tell. */
 	void (*made)(const struct memtun_record *record, const char *asked_name);
 
+	/* Return whether the object that was made is still starting. Then finish() is called in the
+	 * place of made(), to wait for that. It returns -1 with memtun_error(). NULL: all objects
+	 * are complete when they are made. */
+	bool (*is_starting)(const struct memtun_record *record);
+	int (*finish)(struct memtun *memtun, const char *name);
+
 	/* Each word is a NAME of its own; there are no keys. */
 	bool has_names;
 };

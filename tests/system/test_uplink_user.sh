@@ -23,8 +23,11 @@ case $errors in
 *"without uplinks of that type"*) skip "memtund was built without libslirp (Debian: libslirp-dev)" ;;
 esac
 is "$status" 0 "the status of uplink add"
-ends_with 0 memtun wait out up --timeout 20
+is "$errors" "" "what uplink add says"
+ends_with 0 memtun -j uplink show out
+is "$(json 'd[0]["state"]')" up "its state when uplink add returns"
 ends_with 0 memtun uplink del out
+ok "uplink add returns when the program has started"
 
 # refuses WHY WORD...
 refuses() {
@@ -87,6 +90,7 @@ ends_with 0 memtun ping lab fec0::2 -c 1 --from fec0::50/64
 ok "TCP and UDP are forwarded from the host's loopback, and the gateway answers ping"
 
 ends_with 0 memtun uplink add second bridge two type user forward "tcp/127.0.0.1:8080/10.0.2.100:7"
+says "uplink second is made, and not up yet: memtun-user: cannot listen on tcp 127.0.0.1:8080: Address already in use"
 until_reason() {
 	ends_with 0 memtun -j uplink show second
 	case $output in
