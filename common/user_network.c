@@ -62,6 +62,9 @@ static int forward_parse(struct user_network *network, char *text, struct fault 
 	if (socket_address_parse_with_port(target, &forward->target) < 0)
 		return fault_set(fault, EINVAL, "forward: '%.50s' is no address with a port",
 				 target);
+	if (!socket_address_port(&forward->local) || !socket_address_port(&forward->target))
+		return fault_set(fault, EINVAL, "forward: the port 0 is none, in %s to %s", local,
+				 target);
 	if (forward->local.ss_family != forward->target.ss_family)
 		return fault_set(fault, EINVAL, "forward: %s and %s are of different families",
 				 local, target);

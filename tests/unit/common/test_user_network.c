@@ -126,6 +126,8 @@ static void a_wrong_forward_is_refused_with_its_reason(void **state)
 		{"tcp/127.0.0.1:65536/10.0.2.15:80", "no address with a port"},
 		{"tcp/localhost:80/10.0.2.15:80", "no address with a port"},
 		{"udp/127.0.0.1:80/[fec0::15]:80", "different families"},
+		{"tcp/127.0.0.1:0/10.0.2.15:80", "port 0"},
+		{"udp/[::1]:53/[fec0::15]:0", "port 0"},
 	};
 	struct user_network network;
 	struct fault fault;
