@@ -25,7 +25,7 @@ done
 ends_with 2 memtun uplink add lan port 65536
 says "port 65536 is not from 1 to 65535"
 ends_with 2 memtun uplink add lan type token-ring
-says "type is one of mcast, kernel, vde, bess, stream, dgram, udp, vxlan, fd, device, not 'token-ring'"
+says "type is one of mcast, kernel, vde, bess, stream, dgram, udp, vxlan, fd, device, user, not 'token-ring'"
 for command in "uplink add lan $lan" "uplink del lan" "uplink show" "uplink" "wait lan up"; do
 	ends_with 3 memtun --socket "$scratch/none" $command
 	says "no broker listens there"
