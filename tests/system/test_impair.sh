@@ -77,4 +77,4 @@ run env MEMTUN_SEED=x memtund -- true
 has "$errors" "MEMTUN_SEED is a number"
 run env MEMTUN_SEED=12345 memtund -- sh -c 'memtun add a loss 1% && memtun impair show'
 has "$output" 12345
-ok "MEMTUN_SEED is the seed of rules that are given none"
+ok "MEMTUN_SEED is the default seed of rules"

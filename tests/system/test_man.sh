@@ -150,7 +150,7 @@ grep -vE ':(-h|--help|-V|--version|--socket|--reply-timeout|--json|--statistics)
 	>"$scratch/help-synopsis"
 page synopsis >"$scratch/page-synopsis"
 same "options of the synopsis" "$scratch/help-synopsis" "$scratch/page-synopsis"
-# That of ping is no --statistics.
+# The -s of ping is not --statistics.
 grep -x ping:-s "$scratch/help-options" >"$scratch/help-explained"
 grep -vE ":$common" "$scratch/help-options" >>"$scratch/help-explained"
 page option | grep -v '^DESCRIPTION:' >"$scratch/page-explained"

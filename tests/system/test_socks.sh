@@ -46,7 +46,7 @@ ok "64 programs at once get back what they send, and a further one waits"
 ends_with 0 "$python" "$scratch/socks_client.py" "$port" slow half_close killed
 ok "nothing is lost for a slow reader or after a half-close; clients may vanish"
 ends_with 0 "$python" "$scratch/socks_client.py" "$port" echo
-ok "it serves on"
+ok "the server still serves new programs"
 
 if [ -x "$scratch/bin/lwip-http-server" ] && command -v curl >/dev/null; then
 	$as_user memtun exec -t web:bridge=lab -- lwip-http-server address 10.0.0.9/24 >"$scratch/web" &

@@ -135,7 +135,7 @@ wait $one $two $three 2>/dev/null
 uplink_until vm connected 0
 exec 5<&- 6<&- 7<&-
 three_boot
-ok "so they do when each was killed and started again"
+ok "the PCs boot again after each was killed and started anew"
 
 ends_with 0 memtun uplink del vm
 is "$(uplink_value tcp connected)" 1 "how many are connected to the other uplink"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2086,SC3045 # words are meant
 # Real programs under memtun wrap, run by an ordinary user without capabilities: each carries packets
-# from end to end. What is not installed is skipped, and said so.
+# from end to end. What is not installed is skipped with a message.
 #
 # test_wrap_container.sh and test_wrap_container_root.sh run the same in a container.
 TEST_SECONDS=150

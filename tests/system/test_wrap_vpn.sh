@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016,SC2086,SC3045 # words are meant
 # Two of each VPN under memtun wrap, run by an ordinary user without capabilities: a host behind one
 # pings a host behind the other. The VPNs configure their interfaces themselves. What is not
-# installed is skipped, and said so.
+# installed is skipped with a message.
 #
 #	pc == bridge west == VPN ~~ loopback ~~ VPN == bridge east == far
 #

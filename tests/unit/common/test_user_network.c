@@ -18,7 +18,7 @@ static int parse(struct user_network *network, const char *net, const char *net6
 	return user_network_parse(network, net, net6, forwards, fault);
 }
 
-static void nothing_given_is_the_network_of_qemu(void **state)
+static void the_default_is_the_network_of_qemu(void **state)
 {
 	char text[ADDRESS_TEXT_SIZE];
 	struct user_network network;
@@ -160,7 +160,7 @@ static void there_is_a_maximum_of_forwards(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_given_is_the_network_of_qemu),
+		cmocka_unit_test(the_default_is_the_network_of_qemu),
 		cmocka_unit_test(the_bits_of_the_host_are_cleared),
 		cmocka_unit_test(a_network_that_does_not_fit_is_refused),
 		cmocka_unit_test(forwards_have_a_protocol_and_two_places),

@@ -17,7 +17,7 @@
 #include "broker/switch/address_table.h"
 #include "common/clock.h"
 
-/* For what takes much less. */
+/* The time limit of a wait in seconds. Reaching it is a failure. */
 #define SECONDS 20.
 
 #define HOUR (3600 * CLOCK_SECOND)
@@ -376,7 +376,7 @@ static void a_client_that_leaves_waits_no_longer(void **state)
 
 /* Under load, from three tunnels on one bridge: whenever the broker says that it is quiet, the
  * programs have read every frame that was sent, because they only read in this thread. */
-static void under_load_it_never_answers_early(void **state)
+static void under_load_the_broker_never_answers_early(void **state)
 {
 	struct broker_fixture *fixture = *state;
 	unsigned int sent = 0, answered = 0;
@@ -547,7 +547,7 @@ int main(void)
 		WITH_BROKER(uplinks_by_udp_are_named_as_quiet_once_frames_are_sent),
 		WITH_BROKER(a_name_that_is_deleted_meanwhile_ends_the_waiting),
 		WITH_BROKER(a_client_that_leaves_waits_no_longer),
-		WITH_BROKER(under_load_it_never_answers_early),
+		WITH_BROKER(under_load_the_broker_never_answers_early),
 		WITH_BROKER(the_real_clock_is_shown_and_not_moved),
 		WITH_MANUAL_CLOCK(an_advance_moves_the_clock_exactly),
 		WITH_MANUAL_CLOCK(next_moves_to_the_next_event_once_all_is_quiet),

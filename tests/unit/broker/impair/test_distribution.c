@@ -70,7 +70,7 @@ static void assert_near(double value, double expected, double distance)
 		fail_msg("%f is not within %f of %f", value, distance, expected);
 }
 
-static void uniform_is_uniform(void **state)
+static void uniform_offsets_fit_the_uniform_distribution(void **state)
 {
 	double ends[BINS - 1];
 
@@ -84,7 +84,7 @@ static void uniform_is_uniform(void **state)
 	assert_true(sample_chi_squared(ends) < CHI_SQUARED_MAX);
 }
 
-static void normal_is_normal(void **state)
+static void normal_offsets_fit_the_normal_distribution(void **state)
 {
 	double ends[BINS - 1];
 
@@ -101,7 +101,7 @@ static void normal_is_normal(void **state)
 	assert_true(sample_chi_squared(ends) < CHI_SQUARED_MAX);
 }
 
-static void pareto_is_pareto(void **state)
+static void pareto_offsets_fit_the_pareto_distribution(void **state)
 {
 	double ends[BINS - 1];
 
@@ -159,9 +159,9 @@ static void offsets_are_exact(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(uniform_is_uniform),
-		cmocka_unit_test(normal_is_normal),
-		cmocka_unit_test(pareto_is_pareto),
+		cmocka_unit_test(uniform_offsets_fit_the_uniform_distribution),
+		cmocka_unit_test(normal_offsets_fit_the_normal_distribution),
+		cmocka_unit_test(pareto_offsets_fit_the_pareto_distribution),
 		cmocka_unit_test(the_table_has_the_quantiles_of_the_normal_distribution),
 		cmocka_unit_test(offsets_are_exact),
 	};

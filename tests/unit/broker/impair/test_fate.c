@@ -132,7 +132,7 @@ static void the_first_frame_is_lost_as_often_as_any(void **state)
 	assert_count(lost, 2000, 10000 * 0.2 * 0.8);
 }
 
-static void bursts_that_cannot_be_are_refused(void **state)
+static void impossible_bursts_are_refused(void **state)
 {
 	struct fate_values values = {.loss = 50 * PERCENT};
 
@@ -149,7 +149,7 @@ static void bursts_that_cannot_be_are_refused(void **state)
 	assert_int_equal(values.loss_enter, 0);
 }
 
-static void nothing_and_everything_are_exact(void **state)
+static void probabilities_of_0_and_100_percent_are_exact(void **state)
 {
 	struct fate_values none = {0};
 	struct fate_values all = {.loss = DRAW_BILLION};
@@ -282,7 +282,7 @@ static void listed_frames_are_dropped(void **state)
 				 number == 1 || number == 3 || (number >= 8 && number <= 10));
 }
 
-static void packets_longer_than_the_path_are_dropped(void **state)
+static void packets_longer_than_pmtu_are_dropped(void **state)
 {
 	struct fate_values values = {.pmtu = 85};
 
@@ -414,8 +414,8 @@ int main(void)
 		cmocka_unit_test(loss_is_independent),
 		cmocka_unit_test(loss_has_bursts_of_the_mean_length),
 		cmocka_unit_test(the_first_frame_is_lost_as_often_as_any),
-		cmocka_unit_test(bursts_that_cannot_be_are_refused),
-		cmocka_unit_test(nothing_and_everything_are_exact),
+		cmocka_unit_test(impossible_bursts_are_refused),
+		cmocka_unit_test(probabilities_of_0_and_100_percent_are_exact),
 		cmocka_unit_test(duplicates_have_their_share),
 		cmocka_unit_test(each_bit_is_corrupted_as_often),
 		cmocka_unit_test(each_shorter_length_is_as_likely),
@@ -423,7 +423,7 @@ int main(void)
 		cmocka_unit_test(reordering_has_its_share_and_its_gap),
 		cmocka_unit_test(a_delay_is_never_negative),
 		cmocka_unit_test(listed_frames_are_dropped),
-		cmocka_unit_test(packets_longer_than_the_path_are_dropped),
+		cmocka_unit_test(packets_longer_than_pmtu_are_dropped),
 		cmocka_unit_test(a_thousand_replays_are_identical),
 		cmocka_unit_test(a_changed_key_leaves_the_others_draws),
 		cmocka_unit_test(fates_are_those_of_the_page),

@@ -418,7 +418,7 @@ static void a_deleted_port_drops_what_waits(void **state)
 
 /* ------------------------------------------------------------------------------ holding */
 
-static void held_frames_go_in_each_order(void **state)
+static void held_frames_are_released_in_any_order(void **state)
 {
 	static const uint32_t orders[6][4] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3},
 					      {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
@@ -782,7 +782,7 @@ int main(void)
 		WITH_BROKER(a_rule_ends_after_its_time),
 		WITH_BROKER(a_deleted_rule_leaves_its_delayed_frames),
 		WITH_BROKER(a_deleted_port_drops_what_waits),
-		WITH_BROKER(held_frames_go_in_each_order),
+		WITH_BROKER(held_frames_are_released_in_any_order),
 		WITH_BROKER(the_oldest_or_all_held_frames_are_released_or_dropped),
 		WITH_BROKER(a_rule_that_holds_until_a_frame_stays_for_them),
 		WITH_BROKER(a_deleted_rule_releases_what_it_holds),

@@ -84,7 +84,7 @@ static void an_error_of_ipv6_has_the_mtu_and_the_packet(void **state)
 	assert_memory_equal(error + 48, packet, 1232);
 }
 
-static void no_error_answers_what_must_have_none(void **state)
+static void packets_that_must_have_no_error_get_none(void **state)
 {
 	unsigned char packet[2000], error[PATH_MTU_ERROR_MAX], more[PATH_MTU_ERROR_MAX];
 	size_t length, size;
@@ -143,7 +143,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_of_ipv4_has_the_mtu_and_the_packet),
 		cmocka_unit_test(an_error_of_ipv6_has_the_mtu_and_the_packet),
-		cmocka_unit_test(no_error_answers_what_must_have_none),
+		cmocka_unit_test(packets_that_must_have_no_error_get_none),
 		WITH_BROKER(the_sender_gets_the_error),
 	};
 

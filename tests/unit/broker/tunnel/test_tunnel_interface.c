@@ -132,7 +132,7 @@ static void an_attach_can_bring_an_interface(void **state)
 	close(opened.fd);
 }
 
-static void what_is_not_given_stays(void **state)
+static void values_that_are_not_given_stay(void **state)
 {
 	struct answer answer;
 
@@ -316,7 +316,7 @@ static void an_id_that_is_too_large_has_no_interface(void **state)
 
 /* ------------------------------------------------------------------------------ its end */
 
-static void it_goes_with_the_last_queue_unless_the_tunnel_is_persistent(void **state)
+static void an_interface_goes_with_its_tunnel(void **state)
 {
 	struct answer answer;
 	int fd = tunnel_opened(*state, "name=t");
@@ -515,7 +515,7 @@ static void the_gateway_is_the_default_routes(void **state)
 	}
 }
 
-static void an_adapter_takes_what_it_can_have(void **state)
+static void an_adapter_leaves_out_what_it_cannot_use(void **state)
 {
 	struct link link;
 
@@ -559,7 +559,7 @@ int main(void)
 		WITH_MANUAL_CLOCK(a_new_interface_is_as_the_kernel_makes_it),
 		WITH_MANUAL_CLOCK(a_tap_that_is_made_again_has_the_same_mac),
 		WITH_MANUAL_CLOCK(an_attach_can_bring_an_interface),
-		WITH_MANUAL_CLOCK(what_is_not_given_stays),
+		WITH_MANUAL_CLOCK(values_that_are_not_given_stay),
 		WITH_MANUAL_CLOCK(an_interface_runs_while_it_is_up_and_open_and_has_a_carrier),
 		WITH_MANUAL_CLOCK(wrong_values_are_refused_and_change_nothing),
 		WITH_MANUAL_CLOCK(another_user_may_not_change_it),
@@ -567,7 +567,7 @@ int main(void)
 		WITH_MANUAL_CLOCK(a_list_that_is_too_long_is_refused),
 		WITH_MANUAL_CLOCK(the_lists_of_all_interfaces_are_bounded),
 		WITH_MANUAL_CLOCK(an_id_that_is_too_large_has_no_interface),
-		WITH_MANUAL_CLOCK(it_goes_with_the_last_queue_unless_the_tunnel_is_persistent),
+		WITH_MANUAL_CLOCK(an_interface_goes_with_its_tunnel),
 		WITH_MANUAL_CLOCK(subscribers_are_told_what_has_changed),
 		WITH_MANUAL_CLOCK(a_tunnel_gets_another_name_and_keeps_the_rest),
 		WITH_MANUAL_CLOCK(a_name_that_is_taken_or_wrong_is_refused),
@@ -576,7 +576,7 @@ int main(void)
 		WITH_MANUAL_CLOCK(what_the_user_has_configured_comes_first),
 		WITH_MANUAL_CLOCK(an_interface_that_comes_to_a_bridge_later_has_its_addresses),
 		WITH_MANUAL_CLOCK(the_gateway_is_the_default_routes),
-		WITH_MANUAL_CLOCK(an_adapter_takes_what_it_can_have),
+		WITH_MANUAL_CLOCK(an_adapter_leaves_out_what_it_cannot_use),
 		WITH_MANUAL_CLOCK(a_change_of_other_values_announces_nothing),
 	};
 

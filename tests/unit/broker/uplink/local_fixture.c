@@ -9,8 +9,8 @@
 
 #include "common/control_socket.h"
 
-/* Seconds that no wait here takes: the broker looks once a second, and its first delays are
- * short. */
+/* The time limit of a wait in seconds. Reaching it is a failure: the broker looks once a second, and
+ * its first delays are short. */
 #define LONG 10.
 
 /* Not in $TMPDIR, whose path may be too long for sockets and for messages that have their paths. */

@@ -19,7 +19,7 @@
 
 #define SESSION_MAX 16
 
-/* Seconds that no wait here takes. */
+/* The time limit of a wait in seconds. Reaching it is a failure. */
 #define LONG 10.
 
 /* Ask for an uplink with that hand-in. Return the answer's error, and its text in `text`. */

@@ -18,7 +18,7 @@
 #include "common/address.h"
 #include "common/log.h"
 
-/* Seconds that no wait here takes. */
+/* The time limit of a wait in seconds. Reaching it is a failure. */
 #define LONG 10.
 
 /* Where the listening uplink `l` of a test listens. */
@@ -532,7 +532,7 @@ static void the_socket_has_the_group_that_was_asked_for(void **state)
 }
 
 /* Connect as another user, which only root can. */
-static void other_users_are_refused_unless_told_otherwise(void **state)
+static void other_users_are_refused_without_allow_any(void **state)
 {
 	if (geteuid() != 0)
 		skip();
@@ -582,7 +582,7 @@ static const struct CMUnitTest listen_tests[] = {
 	WITH_BROKER(a_socket_or_a_file_in_use_is_not_replaced),
 	WITH_BROKER(the_socket_has_the_mode_that_was_asked_for),
 	WITH_BROKER(the_socket_has_the_group_that_was_asked_for),
-	WITH_BROKER(other_users_are_refused_unless_told_otherwise),
+	WITH_BROKER(other_users_are_refused_without_allow_any),
 };
 
 int main(void)

@@ -17,7 +17,7 @@
 #include "common/descriptor.h"
 #include "common/log.h"
 
-/* Seconds that no wait here takes. */
+/* The time limit of a wait in seconds. Reaching it is a failure. */
 #define LONG 10.
 
 /* A client of VDE. */
@@ -215,7 +215,7 @@ static void a_socket_of_another_user_is_not_used(void **state)
 	listener_gone(*state);
 }
 
-static void what_is_no_request_is_refused(void **state)
+static void a_malformed_request_is_refused(void **state)
 {
 	struct client_of_vde client;
 
@@ -467,7 +467,7 @@ static void a_client_needs_a_path_that_is_its_own(void **state)
 	listener_gone(*state);
 }
 
-static void what_others_sent_before_is_no_frame_of_the_client(void **state)
+static void datagrams_of_others_are_no_frames_of_the_client(void **state)
 {
 	int one, other, tunnel = tunnel_opened(*state, "name=t,bridge=b");
 
@@ -601,7 +601,7 @@ static const struct CMUnitTest listen_tests[] = {
 	WITH_BROKER(a_deleted_switch_disconnects_its_clients),
 	WITH_BROKER(only_a_socket_of_the_client_in_the_directory_is_used),
 	WITH_BROKER(a_socket_of_another_user_is_not_used),
-	WITH_BROKER(what_is_no_request_is_refused),
+	WITH_BROKER(a_malformed_request_is_refused),
 	WITH_BROKER(a_client_that_never_asks_is_refused_and_takes_a_place),
 	WITH_BROKER(places_that_are_no_directory_are_refused),
 	WITH_BROKER(the_directory_has_the_mode_that_clients_need),
@@ -610,7 +610,7 @@ static const struct CMUnitTest listen_tests[] = {
 	WITH_BROKER(the_end_of_a_client_is_seen),
 	WITH_BROKER(what_does_not_begin_with_hello_is_refused),
 	WITH_BROKER(a_client_needs_a_path_that_is_its_own),
-	WITH_BROKER(what_others_sent_before_is_no_frame_of_the_client),
+	WITH_BROKER(datagrams_of_others_are_no_frames_of_the_client),
 	WITH_BROKER(a_client_is_refused_if_the_path_cannot_be_bound_again),
 	WITH_BROKER(max_and_users_are_checked),
 	WITH_BROKER(a_path_that_does_not_fit_is_refused),

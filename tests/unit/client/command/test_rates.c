@@ -210,7 +210,7 @@ static void drops_have_the_reason_of_most_of_them(void **state)
 	rates_free(&rates);
 }
 
-static void what_rules_did_is_no_drop_unless_it_is_one(void **state)
+static void impaired_frames_that_pass_are_faults_and_no_drops(void **state)
 {
 	const struct port before[] = {
 		{.id = 1, .name = "a", .lost = 5, .delayed = 10, .corrupted = 1},
@@ -313,7 +313,7 @@ int main(void)
 		cmocka_unit_test(a_rate_is_what_was_counted_between_two_samples),
 		cmocka_unit_test(ports_come_and_go),
 		cmocka_unit_test(drops_have_the_reason_of_most_of_them),
-		cmocka_unit_test(what_rules_did_is_no_drop_unless_it_is_one),
+		cmocka_unit_test(impaired_frames_that_pass_are_faults_and_no_drops),
 		cmocka_unit_test(a_time_that_stands_still_divides_nothing_by_zero),
 		cmocka_unit_test(a_sample_that_failed_is_none),
 		cmocka_unit_test(many_ports_are_sampled),
