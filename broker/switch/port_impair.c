@@ -69,12 +69,35 @@ static void impaired_count(struct port *port, enum memtun_attribute counter, uin
 	port_count(port, counter, number);
 }
 
+/* Drop the packets that a changed bit has made something else, as if the client had sent them so, and
+ * return the others. An Ethernet frame stays one. */
+static uint64_t drop_broken(struct port *port, struct batch *batch, uint64_t mask)
+{
+	uint64_t whole = mask;
+
+	for (; mask; mask &= mask - 1) {
+		struct frame *frame = &batch->frames[__builtin_ctzll(mask)];
+		enum memtun_attribute reason = frame_fault(MEMTUN_TUN, frame);
+
+		if (!reason)
+			continue;
+		whole &= ~(mask & -mask);
+		drop_frame(port, MEMTUN_TUN, frame, reason);
+	}
+	return whole;
+}
+
 static void impaired_send(struct port *port, enum memtun_direction direction, struct source *source,
 			  struct batch *batch, uint64_t mask)
 {
-	if (direction == MEMTUN_TO_CLIENT)
+	if (direction == MEMTUN_TO_CLIENT) {
 		port->operations->send(port, source, batch, mask);
-	else
+		return;
+	}
+	/* The bridge reads a packet's addresses, where its version says that they are. */
+	if (port->mode == MEMTUN_TUN)
+		mask = drop_broken(port, batch, mask);
+	if (mask)
 		port_forward_passed(port, batch, mask);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 
 #include "broker/impair/fate.h"
 #include "broker/impair/impairment.h"
+#include "common/frame/frame_build.h"
 #include "tests/unit/common/frame/gso_frame.h"
 
 #define HOUR INT64_C(3600000000000)
@@ -233,6 +235,45 @@ static void a_flood_is_corrupted_at_one_port_only(void **state)
 	assert_memory_equal(sent, received, sizeof(sent));
 	assert_accounted(*state, "vm1");
 	three_close(fds);
+}
+
+/* Write an IPv4 packet of that length which is not to be cut into fragments. */
+static void unfragmented_make(unsigned char *packet, size_t length)
+{
+	struct in_addr from = {htonl(0x0a000001)}, to = {htonl(0x0a000002)};
+
+	memset(packet, 0, length);
+	assert_int_equal(frame_build_ipv4(packet, length, from, to, IPPROTO_UDP, 64,
+					  length - sizeof(struct ip)),
+			 sizeof(struct ip));
+}
+
+/* One bit makes an IPv4 packet of 20 bytes half a header of IPv6. */
+static void a_packet_whose_version_changes_is_dropped(void **state)
+{
+	unsigned char sent[20], received[40];
+	unsigned int count = 0;
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",mode=tun,delay=1ms,corrupt=100%,seed=1",
+		  ",mode=tun");
+	unfragmented_make(sent, sizeof(sent));
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(send(pair.from, sent, sizeof(sent), 0), sizeof(sent));
+		broker_quiesce(*state);
+	}
+	clock_to(*state, CLOCK_SECOND);
+	while (recv(pair.to, received, sizeof(received), MSG_DONTWAIT) > 0) {
+		assert_int_equal(received[0] >> 4, 4);
+		count++;
+	}
+	assert_in_range(count, 180, 199);
+	assert_true(shown(*state, "vm0", "from-client-dropped-runt") > 0);
+	assert_int_equal(count + shown(*state, "vm0", "from-client-dropped-runt") +
+				 shown(*state, "vm0", "from-client-dropped-malformed"),
+			 200);
+	pair_close(&pair);
 }
 
 static void a_truncated_frame_is_its_beginning(void **state)
@@ -800,3 +841,4 @@ int main(void)
 
 	return RUN_TESTS(tests);
 }
+		WITH_BROKER(a_packet_whose_version_changes_is_dropped),
