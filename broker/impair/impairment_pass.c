@@ -55,14 +55,14 @@ static int64_t passage_due(struct passage *passage, const struct rule *rule, str
 		/* Frames have at most 69632 bytes, so the product has fewer than 50 bits. */
 		uint64_t time = fate->length * UINT64_C(8000000000) / rule->rate;
 
-		due = (side->link_free > due ? side->link_free : due) + (int64_t)time;
-		side->link_free = due;
+		due = (side->link.free > due ? side->link.free : due) + (int64_t)time;
+		side->link.free = due;
 	}
 	if (!(fate->faults & FAULT_REORDERED))
 		due += (int64_t)fate->delay;
-	if (rule->ordered && due < side->last_due)
-		due = side->last_due;
-	side->last_due = due;
+	if (rule->ordered && due < side->link.last_due)
+		due = side->link.last_due;
+	side->link.last_due = due;
 	return due;
 }
 
@@ -145,6 +145,7 @@ static void passage_carry_out(struct passage *passage, struct rule *rule, unsign
 	struct impairment *impairment = passage->impairment;
 	struct rule_side *side = rule_side(rule, passage->direction);
 	struct frame *frame = &passage->batch->frames[index];
+	const struct link_state former = side->link;
 	const struct fate_frame measures = {
 		.length = frame->length,
 		.shortest = frame_shortest(impairment->mode, frame),
@@ -171,8 +172,11 @@ static void passage_carry_out(struct passage *passage, struct rule *rule, unsign
 	verdict.faults = fate.faults;
 	verdict.number = fate.number;
 	if (fate.faults & (FAULT_DELAYED | FAULT_HELD) &&
-	    !passage_wait(passage, &verdict, rule, frame, &fate, due))
+	    !passage_wait(passage, &verdict, rule, frame, &fate, due)) {
 		verdict.faults = FAULT_FULL;
+		/* No other frame waits for one that is dropped. */
+		side->link = former;
+	}
 	if (verdict.faults)
 		impairment_judge(impairment, &verdict, frame);
 	if (verdict.faults == FAULT_PMTU && rule->icmp)

@@ -18,12 +18,17 @@ struct filter;
 struct impairment;
 struct frame;
 
+/* What the next frame waits for, as times of the logical clock. */
+struct link_state {
+	int64_t free;     /* `rate`: when the last frame has been sent */
+	int64_t last_due; /* `ordered`: when the last frame that waits is due */
+};
+
 /* One direction of a rule. */
 struct rule_side {
 	struct fate_side fate;
-	int64_t link_free; /* `rate`: when the last frame has been sent, on the logical clock */
-	int64_t last_due;  /* `ordered`: when the last frame that waits is due */
-	uint32_t waiting;  /* frames of the rule that wait */
+	struct link_state link;
+	uint32_t waiting; /* frames of the rule that wait */
 };
 
 struct rule {

@@ -410,6 +410,22 @@ static void frames_above_the_limit_are_dropped(void **state)
 	pair_close(&pair);
 }
 
+static void a_frame_above_the_limit_takes_no_time_of_the_link(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	/* A frame has 60 bytes: 480 us. */
+	pair_open(&pair, *state, SOCKET_SEQPACKET, "", ",rate=1mbit,limit=2");
+	pair_send(&pair, 1, 20);
+	clock_to(*state, 960000);
+	CAME(&pair, 1, 2);
+	pair_send(&pair, 21, 21);
+	clock_to(*state, 1440000);
+	CAME(&pair, 21);
+	pair_close(&pair);
+}
+
 static void a_rule_ends_after_its_time(void **state)
 {
 	struct pair pair;
@@ -832,6 +848,7 @@ int main(void)
 		WITH_BROKER(a_full_client_pauses_what_is_due_for_it),
 		WITH_BROKER(a_full_destination_pauses_what_is_due_from_a_client),
 		WITH_BROKER(an_uplink_is_impaired_in_both_directions),
+		WITH_BROKER(a_packet_whose_version_changes_is_dropped),
 		WITH_BROKER(a_gso_frame_is_cut_first),
 		WITH_BROKER(rules_are_listed),
 		WITH_BROKER(wrong_rules_are_refused),
