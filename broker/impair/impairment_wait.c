@@ -81,14 +81,19 @@ static struct source *waiting_source(struct waiting *waiting)
 	return waiting->is_lossless ? &waiting->impairment->lossless : &waiting->impairment->source;
 }
 
-/* Return whether the port or the source is paused, so that the frame has to wait on. */
+/* Return whether a frame of that source would only pile up elsewhere now. */
+static bool direction_is_blocked(const struct impairment *impairment,
+				 enum memtun_direction direction, const struct source *source)
+{
+	if (direction == MEMTUN_FROM_CLIENT)
+		return impairment->operations->is_paused(impairment->port);
+	return source_is_paused(source);
+}
+
 static bool waiting_is_blocked(struct waiting *waiting)
 {
-	const struct impairment *impairment = waiting->impairment;
-
-	if (waiting->direction == MEMTUN_FROM_CLIENT)
-		return impairment->operations->is_paused(impairment->port);
-	return source_is_paused(waiting_source(waiting));
+	return direction_is_blocked(waiting->impairment, waiting->direction,
+				    waiting_source(waiting));
 }
 
 /* Send a list of up to BATCH_FRAMES frames of one direction and source, and free them. */
@@ -259,8 +264,14 @@ bool waiting_add(struct impairment *impairment, const struct verdict *verdict, s
 void waiting_add_own(struct impairment *impairment, enum memtun_direction direction,
 		     const unsigned char *data, uint32_t length)
 {
-	struct waiting *waiting = waiting_new(impairment, direction, data, length);
+	struct waiting *waiting;
 
+	/* Nothing pauses the senders of the frames that these answer, so that they would pile up
+	 * without a limit. */
+	if (direction_is_blocked(impairment, direction, &impairment->source) ||
+	    waiting_is_full(impairment_side(impairment, direction)))
+		return;
+	waiting = waiting_new(impairment, direction, data, length);
 	if (!waiting)
 		return;
 	if (direction == MEMTUN_TO_CLIENT)

@@ -634,6 +634,25 @@ static void a_full_destination_pauses_what_is_due_from_a_client(void **state)
 	pair_close(&pair);
 }
 
+/* The program sends what is too long, and reads no answer. */
+static void errors_do_not_wait_for_a_program_that_reads_nothing(void **state)
+{
+	unsigned char packet[100];
+	struct pair pair;
+
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",mode=tun,pmtu=68,icmp,overflow=block,queue=10",
+		  ",mode=tun");
+	unfragmented_make(packet, sizeof(packet));
+	for (int i = 0; i < 3000; i++) {
+		assert_int_equal(send(pair.from, packet, sizeof(packet), 0), sizeof(packet));
+		broker_quiesce(*state);
+	}
+	assert_int_equal(shown(*state, "vm0", "from-client-dropped-pmtu"), 3000);
+	assert_in_range(shown(*state, "vm0", "to-client-queued"), 1, 20);
+	assert_accounted(*state, "vm0");
+	pair_close(&pair);
+}
+
 /* ------------------------------------------------------------------------------ other ports */
 
 /* An uplink of type udp, whose other side is a socket of the test. */
@@ -829,6 +848,7 @@ int main(void)
 		WITH_BROKER(the_first_rule_that_matches_decides),
 		WITH_BROKER(one_bit_is_corrupted),
 		WITH_BROKER(a_flood_is_corrupted_at_one_port_only),
+		WITH_BROKER(a_packet_whose_version_changes_is_dropped),
 		WITH_BROKER(a_truncated_frame_is_its_beginning),
 		WITH_BROKER(duplicates_follow_their_frames),
 		WITH_BROKER(a_delay_of_an_hour_is_exact),
@@ -836,6 +856,7 @@ int main(void)
 		WITH_BROKER(reordered_frames_pass_at_once),
 		WITH_BROKER(jitter_reorders_unless_it_is_ordered),
 		WITH_BROKER(frames_above_the_limit_are_dropped),
+		WITH_BROKER(a_frame_above_the_limit_takes_no_time_of_the_link),
 		WITH_BROKER(a_rule_ends_after_its_time),
 		WITH_BROKER(a_deleted_rule_leaves_its_delayed_frames),
 		WITH_BROKER(a_deleted_port_drops_what_waits),
@@ -847,8 +868,8 @@ int main(void)
 		WITH_BROKER(a_program_sees_that_its_link_is_down),
 		WITH_BROKER(a_full_client_pauses_what_is_due_for_it),
 		WITH_BROKER(a_full_destination_pauses_what_is_due_from_a_client),
+		WITH_BROKER(errors_do_not_wait_for_a_program_that_reads_nothing),
 		WITH_BROKER(an_uplink_is_impaired_in_both_directions),
-		WITH_BROKER(a_packet_whose_version_changes_is_dropped),
 		WITH_BROKER(a_gso_frame_is_cut_first),
 		WITH_BROKER(rules_are_listed),
 		WITH_BROKER(wrong_rules_are_refused),
@@ -858,4 +879,3 @@ int main(void)
 
 	return RUN_TESTS(tests);
 }
-		WITH_BROKER(a_packet_whose_version_changes_is_dropped),
