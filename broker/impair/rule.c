@@ -29,7 +29,7 @@ static const enum memtun_attribute impairing[] = {
 /* Keys that would decide when a held frame goes on. */
 static const enum memtun_attribute timing[] = {MEMTUN_A_DELAY, MEMTUN_A_RATE, MEMTUN_A_UNSPEC};
 
-static int contradict(const char *key, const char *other, const char *why, struct fault *fault)
+static int keys_refuse(const char *key, const char *other, const char *why, struct fault *fault)
 {
 	return fault_set(fault, EINVAL, "%s and %s contradict each other: %s", key, other, why);
 }
@@ -41,13 +41,13 @@ static int carrier_check(const struct attribute_set *set, struct fault *fault)
 
 	while ((which = attribute_set_next(set, which)) != MEMTUN_A_END) {
 		if (which == MEMTUN_A_DIRECTION || which == MEMTUN_A_MATCH)
-			return contradict("carrier", attributes[which].word,
-					  "a link is down in both directions and for all frames",
-					  fault);
+			return keys_refuse("carrier", attributes[which].word,
+					   "a link is down in both directions and for all frames",
+					   fault);
 		if (which != MEMTUN_A_CARRIER && which != MEMTUN_A_SEED &&
 		    which != MEMTUN_A_UNTIL_TIME && attribute_is_option(which, OPTION_IMPAIR_SET))
-			return contradict("carrier", attributes[which].word,
-					  "no frame passes a link that is down", fault);
+			return keys_refuse("carrier", attributes[which].word,
+					   "no frame passes a link that is down", fault);
 	}
 	return 0;
 }
@@ -67,11 +67,11 @@ static int keys_check(const struct attribute_set *set, struct fault *fault)
 	if (!impairs)
 		return fault_set(fault, EINVAL, "a rule needs a key that impairs, such as loss");
 	if (attribute_set_has(set, MEMTUN_A_UNTIL) && attribute_set_has(set, MEMTUN_A_UNTIL_TIME))
-		return contradict("a frame", "a time", "until takes one of them", fault);
+		return keys_refuse("a frame", "a time", "until takes one of them", fault);
 	for (const enum memtun_attribute *key = timing; *key != MEMTUN_A_UNSPEC; key++) {
 		if (attribute_set_number(set, MEMTUN_A_HOLD) && attribute_set_has(set, *key))
-			return contradict("hold", attributes[*key].word,
-					  "held frames wait until they are released", fault);
+			return keys_refuse("hold", attributes[*key].word,
+					   "held frames wait until they are released", fault);
 	}
 	if (attribute_set_has(set, MEMTUN_A_CARRIER))
 		return carrier_check(set, fault);

@@ -98,7 +98,7 @@ static int user_spawn(char *words[], int frames, int status, pid_t *pid)
 	return spawn_at(PKGLIBEXECDIR "/" PROGRAM, words, frames, status, pid);
 }
 
-static char *word(const struct uplink *uplink, enum memtun_attribute which)
+static char *option_text(const struct uplink *uplink, enum memtun_attribute which)
 {
 	static char empty[] = "";
 	const char *string = attribute_set_string(&uplink->options, which);
@@ -118,11 +118,11 @@ static int user_start(struct user *user, int frames, int status)
 	char name[] = PROGRAM, restricts[] = "restrict", none[] = "";
 	char *words[] = {
 		name,
-		word(uplink, MEMTUN_A_NET),
-		word(uplink, MEMTUN_A_NET6),
-		word(uplink, MEMTUN_A_FORWARD),
-		word(uplink, MEMTUN_A_TFTP),
-		word(uplink, MEMTUN_A_BOOTFILE),
+		option_text(uplink, MEMTUN_A_NET),
+		option_text(uplink, MEMTUN_A_NET6),
+		option_text(uplink, MEMTUN_A_FORWARD),
+		option_text(uplink, MEMTUN_A_TFTP),
+		option_text(uplink, MEMTUN_A_BOOTFILE),
 		attribute_set_number(&uplink->options, MEMTUN_A_RESTRICT) ? restricts : none,
 		NULL,
 	};

@@ -138,7 +138,7 @@ static struct in6_addr host6(const struct user_network *network, uint8_t number)
 	return address;
 }
 
-static const char *given(const char *word)
+static const char *word_or_null(const char *word)
 {
 	return word[0] ? word : NULL;
 }
@@ -147,7 +147,7 @@ static Slirp *slirp_start(const struct user_network *network, char **words)
 {
 	SlirpConfig config = {
 		.version = 1,
-		.restricted = given(words[6]) != NULL,
+		.restricted = word_or_null(words[6]) != NULL,
 		.in_enabled = true,
 		.vnetwork = network->ipv4.ipv4,
 		.vnetmask = {htonl(UINT32_MAX << (32 - network->prefix4))},
@@ -160,8 +160,8 @@ static Slirp *slirp_start(const struct user_network *network, char **words)
 		.vhost6 = host6(network, 2),
 		.vnameserver6 = host6(network, 3),
 		.vhostname = "memtun",
-		.tftp_path = given(words[4]),
-		.bootfile = given(words[5]),
+		.tftp_path = word_or_null(words[4]),
+		.bootfile = word_or_null(words[5]),
 	};
 	Slirp *slirp = slirp_new(&config, &callbacks, NULL);
 
@@ -280,8 +280,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	user_network_init(&network);
-	if (user_network_parse(&network, given(argv[1]), given(argv[2]), given(argv[3]), &fault) <
-	    0)
+	if (user_network_parse(&network, word_or_null(argv[1]), word_or_null(argv[2]),
+			       word_or_null(argv[3]), &fault) < 0)
 		fail("wrong arguments", fault.text);
 	signal(SIGPIPE, SIG_IGN);
 	if (confine(false) < 0)

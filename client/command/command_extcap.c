@@ -204,7 +204,7 @@ static int config_print(void)
 	return 0;
 }
 
-static int record(struct memtun *memtun, void *context)
+static int extcap_record(struct memtun *memtun, void *context)
 {
 	return recording_run(memtun, context);
 }
@@ -232,7 +232,7 @@ static int extcap_capture(const struct extcap *extcap)
 	if (recording.fd < 0)
 		return command_fail(EXIT_REFUSED, "cannot open %s: %s", recording.path,
 				    strerror(errno));
-	return command_connected(extcap->invocation, record, &recording);
+	return command_connected(extcap->invocation, extcap_record, &recording);
 }
 
 /* ------------------------------------------------------------------------------ the command */

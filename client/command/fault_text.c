@@ -22,7 +22,7 @@ static void text_add(char text[FAULT_TEXT_SIZE], const char *format, ...)
 }
 
 /* Return what follows the prefix, or NULL if the word has another beginning. */
-static const char *behind(const char *word, const char *prefix)
+static const char *word_without_prefix(const char *word, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
@@ -38,11 +38,11 @@ static void reason_add(char text[FAULT_TEXT_SIZE], unsigned int reason)
 	const char *word = reason < MEMTUN_A_END ? attributes[reason].word : NULL;
 	const char *drop, *rest = NULL;
 
-	if (word && !(rest = behind(word, "from-client-")))
-		rest = behind(word, "to-client-");
+	if (word && !(rest = word_without_prefix(word, "from-client-")))
+		rest = word_without_prefix(word, "to-client-");
 	if (text[0])
 		text_add(text, ", ");
-	drop = rest ? behind(rest, "dropped-") : NULL;
+	drop = rest ? word_without_prefix(rest, "dropped-") : NULL;
 	if (drop)
 		text_add(text, "dropped: %s", drop);
 	else if (rest)

@@ -92,7 +92,7 @@ bool host_ping_is_set(void)
 /* ------------------------------------------------------------------------------ receiving */
 
 /* Return the address as text, until the next call. */
-static const char *text(const ip_addr_t *from)
+static const char *address_text(const ip_addr_t *from)
 {
 	static char text[ADDRESS_TEXT_SIZE];
 	struct address address;
@@ -156,8 +156,8 @@ static void error_take(const struct pbuf *packet, size_t at, const struct echo *
 	ping.statistics.errors++;
 	ping.requests[sequence].failed = true;
 	if (!ping.quiet)
-		ping_print_error(ping.is_ipv6, text(from), sequence, error->type, error->code,
-				 ntohl(rest));
+		ping_print_error(ping.is_ipv6, address_text(from), sequence, error->type,
+				 error->code, ntohl(rest));
 }
 
 static bool type_is_error(uint8_t type)
@@ -203,7 +203,7 @@ static u8_t message_received(void *context, struct raw_pcb *pcb, struct pbuf *pa
 	}
 	if (echo.type != (ping.is_ipv6 ? ICMP6_TYPE_EREP : ICMP_ER) || echo.id != ping.id)
 		return 0;
-	reply.from = text(from);
+	reply.from = address_text(from);
 	reply.ttl = pbuf_get_at(packet, ping.is_ipv6 ? 7 : 8); /* of the IP header */
 	reply.different_address = !ip_addr_ismulticast(&ping.address) &&
 				  !ip_addr_isbroadcast(&ping.address, &ping.interface->netif) &&
@@ -275,7 +275,8 @@ static void ping_report_unreachable(int64_t now)
 		request->failed = true;
 		ping.statistics.errors++;
 		if (!ping.quiet)
-			ping_print_error(ping.is_ipv6, text(own), (uint16_t)(ping.checked + 1),
+			ping_print_error(ping.is_ipv6, address_text(own),
+					 (uint16_t)(ping.checked + 1),
 					 ping.is_ipv6 ? ICMP6_TYPE_DUR : ICMP_DUR,
 					 ping.is_ipv6 ? ICMP6_DUR_ADDRESS : ICMP_DUR_HOST, 0);
 	}

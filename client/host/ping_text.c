@@ -78,12 +78,12 @@ void ping_print_reply(const struct ping_reply *reply)
 
 /* ------------------------------------------------------------------------------ errors */
 
-static const char *word(const char *const words[], size_t count, unsigned int index)
+static const char *words_at(const char *const words[], size_t count, unsigned int index)
 {
 	return index < count ? words[index] : NULL;
 }
 
-#define WORD(words, index) word(words, sizeof(words) / sizeof((words)[0]), index)
+#define WORD(words, index) words_at(words, sizeof(words) / sizeof((words)[0]), index)
 
 static void print_ipv4_error(unsigned int type, unsigned int code, uint32_t rest)
 {

@@ -83,7 +83,7 @@ static void event_take(const struct memtun_record *record, void *context)
 	}
 }
 
-static void listed(const struct memtun_record *record, void *context)
+static void interface_listed(const struct memtun_record *record, void *context)
 {
 	interface_take(context, record);
 }
@@ -98,7 +98,7 @@ static int list_all(struct interfaces *interfaces)
 		interface->is_listed = false;
 		interface->echoes = 0;
 	}
-	if (memtun_show(interfaces->memtun, NULL, false, listed, interfaces) < 0)
+	if (memtun_show(interfaces->memtun, NULL, false, interface_listed, interfaces) < 0)
 		return -1;
 	LIST_FOREACH_SAFE(interface, &interfaces->list, link, next) {
 		if (!interface->is_listed)

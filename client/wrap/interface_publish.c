@@ -83,7 +83,7 @@ static bool is_empty(const struct memtun_options *options)
 	return attribute_set_next(&options->set, MEMTUN_A_UNSPEC) == MEMTUN_A_END;
 }
 
-static void publish(struct interface *interface)
+static void interface_publish_one(struct interface *interface)
 {
 	struct memtun *memtun = interface->interfaces->memtun;
 	struct memtun_options *options = memtun_options_new();
@@ -121,6 +121,6 @@ void interface_publish(struct interfaces *interfaces)
 	interfaces->is_any_changed = false;
 	LIST_FOREACH(interface, &interfaces->list, link) {
 		if (interface->is_changed)
-			publish(interface);
+			interface_publish_one(interface);
 	}
 }

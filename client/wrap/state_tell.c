@@ -51,8 +51,8 @@ static bool neighbour_has(const struct interface_state *state, const struct stat
 }
 
 /* Tell, for `state`, what `one` has and `other` has not. */
-static void tell(struct interface_state *state, const struct interface_state *one,
-		 const struct interface_state *other, bool is_removal)
+static void difference_tell(struct interface_state *state, const struct interface_state *one,
+			    const struct interface_state *other, bool is_removal)
 {
 	for (size_t i = 0; i < one->neighbour_count; i++) {
 		if (!neighbour_has(other, &one->neighbours[i]))
@@ -70,6 +70,6 @@ static void tell(struct interface_state *state, const struct interface_state *on
 
 void interface_state_tell(struct interface_state *state, const struct interface_state *former)
 {
-	tell(state, former, state, true);
-	tell(state, state, former, false);
+	difference_tell(state, former, state, true);
+	difference_tell(state, state, former, false);
 }
