@@ -123,6 +123,9 @@ ok "an uplink's counters, and its drops by reason"
 
 # --- down ---
 
+ends_with 1 memtun add wrong vlan 5000
+says "vlan is 1 to 4094, or 0 for none"
+
 # A path without a listener, with all kinds of characters that a path may contain.
 path="$scratch/a \"b\\c"
 run memtun uplink add weak bridge lab type bess path "$path"
