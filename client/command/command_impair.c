@@ -157,12 +157,42 @@ static bool direction_take(struct memtun_options *options, const char *word)
 
 /* ------------------------------------------------------------------------------ add, set, del */
 
+/*
+ * Refuse a filter of several words, whose further words would be keys, and a direction among the
+ * keys. 0, or EXIT_USAGE after a message.
+ */
+static int add_check(unsigned int of_commands, int count, char **words)
+{
+	struct memtun_options ignored = {0};
+	char hint[SUGGESTION_SIZE];
+
+	for (int i = 0; i < count; i++) {
+		const char *before = i ? words[i - 1] : "";
+
+		if (strcmp(before, "match") && strcmp(before, "direction") &&
+		    direction_take(&ignored, words[i]))
+			return command_fail(EXIT_USAGE,
+					    "%s comes before the keys: memtun impair add NAME %s",
+					    words[i], words[i]);
+		if (i > 1 && strcmp(words[i - 2], "match") == 0 && strcmp(words[i], "direction") &&
+		    !keys_find(of_commands, words[i]) && !*keys_hint(of_commands, words[i], hint))
+			return command_fail(EXIT_USAGE,
+					    "match takes one argument: put a filter of several "
+					    "words, as '%s %s ...', in quotes",
+					    before, words[i]);
+	}
+	return 0;
+}
+
 static int impair_add(const struct invocation *invocation)
 {
 	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_ADD, .prints_number = true};
 	struct memtun_options more = {0};
 	int first = direction_take(&more, invocation->words[1]) ? 2 : 1;
 
+	if (add_check(invocation->command->keys, invocation->count - first,
+		      invocation->words + first))
+		return EXIT_USAGE;
 	return impair_send(invocation, &impair, &more, first);
 }
 

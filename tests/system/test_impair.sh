@@ -37,6 +37,12 @@ refused "can't parse filter expression" a match 'foo bar' loss 1%
 refused "the frames of t are IP packets" t match 'ether host 02:00:00:00:00:01' loss 1%
 refused "use a bridge with two ports" p loss 1%
 refused "there is no tunnel 'nosuch'" nosuch loss 1%
+refused "match takes one argument: put a filter of several words, as 'udp port ...', in quotes" \
+	a match udp port 53 loss 1%
+refused "match takes one argument" a match tcp dst port 53 loss 1%
+refused "there is no option 'los' here; did you mean 'loss'?" a match udp los 1%
+refused "to-client comes before the keys: memtun impair add NAME to-client" a loss 1% to-client
+refused "to-client comes before the keys" a match udp to-client loss 1%
 run memtun impair set a 7 loss 1%
 has "$errors" "'a' has no rule 7"
 run memtun impair release a
