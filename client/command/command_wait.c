@@ -257,12 +257,18 @@ static int wait_parse(struct wait *wait, const struct invocation *invocation)
 
 	*wait = (struct wait){.name = invocation->words[0], .state = state, .until = -1};
 	if (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0 &&
-	    strcmp(state, "drained") != 0 && !is_quiet && !is_uplink_state(state))
+	    strcmp(state, "drained") != 0 && !is_quiet && !is_uplink_state(state)) {
+		if (invocation->count == 1)
+			return command_fail(EXIT_USAGE,
+					    "wait needs a state after '%s', such as open, up or "
+					    "quiet; see memtun help wait",
+					    state);
 		return command_fail(
 			EXIT_USAGE,
 			"a tunnel is open, closed, drained or quiet, an uplink up, down "
 			"or quiet, and a bridge quiet, not '%s'",
 			state);
+	}
 	if (idle && !is_quiet)
 		return command_fail(EXIT_USAGE, "--idle goes with quiet");
 	if (idle && quantity_parse_time(idle, &wait->idle) < 0)

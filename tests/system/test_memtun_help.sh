@@ -95,7 +95,8 @@ capture vm --loud|capture has no option '--loud'; see memtun help capture
 show --json=yes|--json takes no value
 capture vm -c|-c needs a value: FRAMES
 wait|wait needs a NAME and open, closed, drained, up, down or quiet; see memtun help wait
-wait vm|a tunnel is open, closed, drained or quiet, an uplink up, down or quiet, and a bridge quiet, not 'vm'
+wait vm|wait needs a state after 'vm', such as open, up or quiet; see memtun help wait
+wait vm now|a tunnel is open, closed, drained or quiet, an uplink up, down or quiet, and a bridge quiet, not 'now'
 wait open|wait needs a NAME before open
 wait vm lan open|wait takes one NAME before open; see memtun help wait
 wait vm open --idle 20ms|--idle goes with quiet
