@@ -30,7 +30,8 @@ static int host_take_socks(struct host *host, const char *value)
 
 	if ((size_t)snprintf(host->socks, sizeof(host->socks), "%s%s",
 			     has_address ? "" : "127.0.0.1:", value) >= sizeof(host->socks) ||
-	    socket_address_parse_with_port(host->socks, &address) < 0) {
+	    socket_address_parse_with_port(host->socks, &address) < 0 ||
+	    !socket_address_port(&address)) {
 		command_fail(0, "socks takes ADDRESS:PORT or a PORT of the loopback, not '%s'",
 			     value);
 		return -1;
@@ -47,7 +48,9 @@ static int host_take(struct host *host, int count, char **words)
 			command_fail(0, "%s needs a value", words[0]);
 			return -1;
 		}
-		return host_program_add_address(&host->program, words[0], words[1]) == 0 ? 2 : -1;
+		return host_program_add_address(&host->program, words[0], words[0], words[1]) == 0
+			       ? 2
+			       : -1;
 	}
 	if (strcmp(words[0], "socks") == 0 && count > 1 && !host->socks[0])
 		return host_take_socks(host, words[1]);

@@ -91,8 +91,8 @@ static int ping_parse(struct ping *ping, const struct invocation *invocation)
 		ping_choose_from(ping, &address);
 		from = ping->from;
 	}
-	if (host_program_add_address(&ping->program, "address", from) ||
-	    (gateway && host_program_add_address(&ping->program, "gateway", gateway)))
+	if (host_program_add_address(&ping->program, "address", "--from", from) ||
+	    (gateway && host_program_add_address(&ping->program, "gateway", "--gateway", gateway)))
 		return EXIT_USAGE;
 	wrong = host_addresses_check(&ping->program.addresses);
 	if (!wrong && (address.kind == ADDRESS_IPV4) != ping->program.addresses.ipv4.is_given)

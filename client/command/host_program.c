@@ -19,12 +19,13 @@ void host_program_add(struct host_program *program, const char *key, const char 
 	program->words[program->word_count++] = value;
 }
 
-int host_program_add_address(struct host_program *program, const char *key, const char *value)
+int host_program_add_address(struct host_program *program, const char *key, const char *word,
+			     const char *value)
 {
 	const char *reason;
 
 	if (host_addresses_set(&program->addresses, key, value, &reason) < 0)
-		return command_fail(EXIT_USAGE, "%s %s: %s", key, value, reason);
+		return command_fail(EXIT_USAGE, "%s %s: %s", word, value, reason);
 	host_program_add(program, key, value);
 	return 0;
 }

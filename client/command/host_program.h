@@ -29,8 +29,9 @@ struct host_program {
 /* Add a key and its value for memtun-host. The strings must live on. */
 void host_program_add(struct host_program *program, const char *key, const char *value);
 
-/* Add `address A/P` or `gateway G`. 0, or EXIT_USAGE after a message. */
-int host_program_add_address(struct host_program *program, const char *key, const char *value);
+/* Add `address A/P` or `gateway G`, which the user gave after `word`. 0, or EXIT_USAGE after a message. */
+int host_program_add_address(struct host_program *program, const char *key, const char *word,
+			     const char *value);
 
 /* Open the tunnel, and check that memtun-host can use it with these addresses. As a
  * connected_function. */

@@ -10,6 +10,8 @@ for wrong in "" "lab" "lab 10.0.0" "lab web" "lab 10.0.0.1 10.0.0.2" "lab 10.0.0
 	ends_with 2 memtun ping $wrong
 	says "memtun: "
 done
+ends_with 2 memtun ping lab 10.0.0.1 --from 10.0.0.9
+says "--from 10.0.0.9: it takes an IPv4 or IPv6 address and its prefix"
 ends_with 3 memtun --socket "$scratch/none" ping lab 10.0.0.1
 ok "a wrong command line is a usage error; without a broker the status is 3"
 

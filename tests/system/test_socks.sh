@@ -4,7 +4,7 @@
 # memtun host ... socks: hosts on a bridge, reached by SOCKS5 from an ordinary process.
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
-for wrong in "" "x" "127.0.0.1" "localhost:1080" "65536" "1 socks 2"; do
+for wrong in "" "x" "0" "127.0.0.1:0" "127.0.0.1" "localhost:1080" "65536" "1 socks 2"; do
 	ends_with 2 memtun host vm address 10.0.0.1/24 socks $wrong
 	says "memtun: "
 done
