@@ -280,8 +280,8 @@ const struct command command_extcap = {
 	.summary = "list and capture interfaces for Wireshark, which executes this",
 	.usage = "OPTIONS",
 	.about = "Wireshark and tshark find memtun's interfaces if a link to memtun with the name\n"
-		 "memtun-extcap is in a folder where they look, such as the personal extcap path\n"
-		 "that tshark -G folders prints.",
+		 "memtun-extcap is in ~/.config/wireshark/extcap, or from Wireshark 4.2 on in\n"
+		 "~/.local/lib/wireshark/extcap.",
 	.example = "ln -s \"$(command -v memtun)\" ~/.config/wireshark/extcap/memtun-extcap",
 	.options = extcap_options,
 	.run = extcap_run,
