@@ -161,6 +161,8 @@ kill "$broker"
 wait "$broker"
 user_broker_start
 answer_is "" ENODEV
+# This open connects wrap to the second broker, if it was not connected before.
+answer_is "$hold" "shared0 10.0.2.1"
 kill "$broker"
 wait "$broker"
 answer_is "$hold" failed
