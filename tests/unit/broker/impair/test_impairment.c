@@ -812,6 +812,9 @@ static void wrong_rules_are_refused(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=p,peer=q");
 	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, "name=p,loss=1%"), EINVAL);
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=r,peer=s,loss=1%"), EINVAL);
+		/* Codes of no instruction, for which bpf_filter(3) aborts. */
+		"name=a,loss=1%,match=udp,match-code=1+36806 2 0 4137589365",
+		"name=a,loss=1%,match=udp,match-code=2+13 0 0 0+6 0 0 1",
 	assert_false(exists(*state, "r"));
 	/* None of these has left anything. */
 	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=a,loss=1%");
