@@ -71,9 +71,9 @@ static int advance_step(struct session *session, struct fault *fault)
 		uint64_t move = attribute_set_number(request_set(session), MEMTUN_A_MOVE);
 
 		session->moved_from = due_now(session_clock(session));
-		if (move > (uint64_t)(INT64_MAX - session->moved_from))
+		if (move > (uint64_t)(DUE_TIME_MAX - session->moved_from))
 			return fault_set(fault, ERANGE,
-					 "the clock cannot show a time after 2^63 - 1 ns");
+					 "the clock cannot show a time after 2^62 ns");
 		session->move_to = session->moved_from + (int64_t)move;
 	}
 	return 1;
@@ -94,6 +94,9 @@ static int next_step(struct session *session, struct fault *fault)
 		session->move_to = due_next(session_clock(session));
 		if (session->move_to < 0)
 			return fault_set(fault, ENODATA, "nothing is due");
+		if (session->move_to > DUE_TIME_MAX)
+			return fault_set(fault, ERANGE,
+					 "the clock cannot show a time after 2^62 ns");
 	}
 	return 1;
 }

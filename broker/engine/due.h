@@ -27,6 +27,9 @@
 #define DUE_LEVELS 11
 #define DUE_SLOTS 64
 
+/* The manual clock shows no later time, 146 years, so that no sum of it and a delay overflows. */
+#define DUE_TIME_MAX (INT64_C(1) << 62)
+
 struct due;
 
 typedef void due_function(struct due *due);

@@ -31,7 +31,7 @@ is "$output" "moved 1500ms to 1500ms" "what the first advance says"
 ends_with 0 memtun clock advance 1h
 is "$output" "moved 3600s to 3601500ms" "what the second advance says"
 ends_with 1 memtun clock advance 2562047h
-says "the clock cannot show a time after 2^63 - 1 ns"
+says "the clock cannot show a time after 2^62 ns"
 ends_with 1 memtun clock next
 is "$errors" "memtun: nothing is due" "what next says of an empty queue"
 ends_with 0 memtun add tap bridge lab

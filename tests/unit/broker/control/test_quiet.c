@@ -456,6 +456,13 @@ static void an_advance_moves_the_clock_exactly(void **state)
 	assert_int_equal(
 		asked(*state, MEMTUN_CMD_CLOCK_ADVANCE, "move=9223372036854775807", &record),
 		ERANGE);
+	/* 2^62, less what the clock shows, is the furthest, so that a delay can be added to it. */
+	assert_int_equal(
+		asked(*state, MEMTUN_CMD_CLOCK_ADVANCE, "move=4611682418427387904", &record),
+		ERANGE);
+	assert_int_equal(
+		asked(*state, MEMTUN_CMD_CLOCK_ADVANCE, "move=4611682418427387903", &record), 0);
+	assert_int_equal(record_number(&record, MEMTUN_A_CLOCK_TIME), INT64_C(1) << 62);
 	assert_int_equal(asked(*state, MEMTUN_CMD_CLOCK_ADVANCE, "", NULL), EINVAL);
 }
 
