@@ -204,9 +204,11 @@ int impairment_set(struct impairment *impairment, struct rule *rule,
 
 void impairment_delete(struct impairment *impairment, struct rule *rule)
 {
-	waiting_release_rule(impairment, rule);
+	waiting_forget_rule(impairment, rule);
 	TAILQ_REMOVE(&impairment->rules, rule, in_rules);
-	impairment->rule_count--;
+	/* Draws depend on the number, so it must not depend on whether frames wait still. */
+	if (--impairment->rule_count == 0)
+		impairment->last_number = 0;
 	impairment->carriers_off -= rule->carrier_off;
 	due_cancel(&impairment->engine->due, &rule->end);
 	impairment->operations->changed(impairment->port, rule, MEMTUN_EVENT_IMPAIR_DELETED);
@@ -224,7 +226,7 @@ void impairment_describe(const struct impairment *impairment, const struct rule 
 	TAILQ_FOREACH(waiting, &impairment->held, in_list) {
 		int length;
 
-		if (waiting->rule != rule->number)
+		if (waiting->owner != rule)
 			continue;
 		length = snprintf(holding + used, MEMTUN_TEXT_SIZE - used, "%s%" PRIu64,
 				  used ? "+" : "", waiting->number);

@@ -91,7 +91,7 @@ struct impairment {
 	struct rules rules;
 	unsigned int rule_count;
 	unsigned int carriers_off; /* rules that have the carrier off */
-	uint32_t last_number;      /* the highest number that a rule has had */
+	uint32_t last_number;      /* the highest that a rule has had; 0: there are no rules */
 	bool is_in_use;            /* fates are being carried out, so it must not be freed */
 	struct waiting_list held;  /* of both directions */
 	struct source source;      /* of frames to the client that were delayed */

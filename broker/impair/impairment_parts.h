@@ -15,7 +15,8 @@ struct waiting {
 	struct due due;
 	struct impairment *impairment;
 	enum memtun_direction direction;
-	uint32_t rule; /* 0: the broker's own frame, which no rule has judged */
+	struct rule *owner; /* NULL: it is deleted, or the frame is the broker's own */
+	uint32_t rule;      /* 0: the broker's own frame, which no rule has judged */
 	uint64_t seed;
 	uint64_t number;
 	bool is_held, is_ready, is_lossless;
@@ -36,6 +37,9 @@ bool waiting_is_full(const struct impairment_side *side);
 
 /* Release the frames that a rule holds. */
 void waiting_release_rule(struct impairment *impairment, const struct rule *rule);
+
+/* Do the same for a rule that is deleted. Those that it has delayed go on waiting. */
+void waiting_forget_rule(struct impairment *impairment, const struct rule *rule);
 
 /* Drop and count all frames. */
 void waiting_drop_all(struct impairment *impairment);

@@ -26,11 +26,6 @@ static uint64_t waiting_size(const struct waiting *waiting)
 	return sizeof(*waiting) + FRAME_HEADROOM + waiting->frame.length;
 }
 
-static struct rule *waiting_rule(const struct waiting *waiting)
-{
-	return impairment_find(waiting->impairment, waiting->rule);
-}
-
 static struct waiting_list *waiting_list(const struct waiting *waiting)
 {
 	struct impairment_side *side = impairment_side(waiting->impairment, waiting->direction);
@@ -45,7 +40,7 @@ static void waiting_remove(struct waiting *waiting)
 {
 	struct impairment *impairment = waiting->impairment;
 	struct impairment_side *side = impairment_side(impairment, waiting->direction);
-	struct rule *rule = waiting_rule(waiting);
+	struct rule *rule = waiting->owner;
 
 	TAILQ_REMOVE(waiting_list(waiting), waiting, in_list);
 	due_cancel(&impairment->engine->due, &waiting->due);
@@ -250,6 +245,7 @@ bool waiting_add(struct impairment *impairment, const struct verdict *verdict, s
 		impairment->operations->count(impairment->port, MEMTUN_A_TO_CLIENT_COPIED_BYTES,
 					      frame->length);
 	waiting->frame.id = frame->id;
+	waiting->owner = rule;
 	waiting->rule = verdict->rule;
 	waiting->seed = verdict->seed;
 	waiting->number = verdict->number;
@@ -285,12 +281,10 @@ void waiting_add_own(struct impairment *impairment, enum memtun_direction direct
 static void waiting_release(struct waiting *waiting)
 {
 	struct impairment *impairment = waiting->impairment;
-	struct rule *rule = waiting_rule(waiting);
 
 	TAILQ_REMOVE(&impairment->held, waiting, in_list);
 	waiting->is_held = false;
-	if (rule)
-		rule->held--;
+	waiting->owner->held--;
 	TAILQ_INSERT_TAIL(waiting_list(waiting), waiting, in_list);
 	due_set(&impairment->engine->due, &waiting->due, due_now(&impairment->engine->due),
 		waiting_due);
@@ -323,8 +317,27 @@ void waiting_release_rule(struct impairment *impairment, const struct rule *rule
 
 	for (; waiting; waiting = next) {
 		next = TAILQ_NEXT(waiting, in_list);
-		if (waiting->rule == rule->number)
+		if (waiting->owner == rule)
 			waiting_release(waiting);
+	}
+}
+
+static void waiting_list_forget(const struct waiting_list *list, const struct rule *rule)
+{
+	struct waiting *waiting;
+
+	TAILQ_FOREACH(waiting, list, in_list) {
+		if (waiting->owner == rule)
+			waiting->owner = NULL;
+	}
+}
+
+void waiting_forget_rule(struct impairment *impairment, const struct rule *rule)
+{
+	waiting_release_rule(impairment, rule);
+	for (int i = 0; i < 2; i++) {
+		waiting_list_forget(&impairment->sides[i].ready, rule);
+		waiting_list_forget(&impairment->sides[i].delayed, rule);
 	}
 }
 

@@ -458,6 +458,25 @@ static void a_deleted_rule_leaves_its_delayed_frames(void **state)
 	pair_close(&pair);
 }
 
+static void the_first_rule_is_number_one_also_while_frames_wait(void **state)
+{
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",delay=1s,seed=1", "");
+	pair_send(&pair, 1, 2);
+	done(*state, MEMTUN_CMD_IMPAIR_DELETE, "name=vm0");
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=vm0,delay=2s,limit=2");
+	done(*state, MEMTUN_CMD_IMPAIR_SET, "name=vm0,rule=1,duplicate=100%");
+	clock_to(*state, CLOCK_SECOND);
+	CAME(&pair, 1, 2);
+	/* The frames that have gone were not counted as the new rule's. */
+	pair_send(&pair, 3, 4);
+	clock_to(*state, 3 * CLOCK_SECOND);
+	CAME(&pair, 3, 3);
+	pair_close(&pair);
+}
+
 static void a_deleted_port_drops_what_waits(void **state)
 {
 	struct pair pair;
@@ -793,6 +812,9 @@ static void wrong_rules_are_refused(void **state)
 		"name=a,loss=1%,match=udp,match-code=1+6 0 0 1+",
 		"name=a,loss=1%,match=udp,match-code=2+6 0 0 1",
 		"name=a,loss=1%,match=udp,match-code=1+0 0 0 1",
+		/* Codes of no instruction, for which bpf_filter(3) aborts. */
+		"name=a,loss=1%,match=udp,match-code=1+36806 2 0 4137589365",
+		"name=a,loss=1%,match=udp,match-code=2+13 0 0 0+6 0 0 1",
 		/* A jump back to itself, by an overflow: no end. */
 		"name=a,loss=1%,match=udp,match-code=2+5 0 0 4294967295+6 0 0 1",
 		"name=a,hold,delay=1ms",
@@ -812,9 +834,6 @@ static void wrong_rules_are_refused(void **state)
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=p,peer=q");
 	assert_int_equal(refused(*state, MEMTUN_CMD_IMPAIR_ADD, "name=p,loss=1%"), EINVAL);
 	assert_int_equal(refused(*state, MEMTUN_CMD_TUNNEL_ADD, "name=r,peer=s,loss=1%"), EINVAL);
-		/* Codes of no instruction, for which bpf_filter(3) aborts. */
-		"name=a,loss=1%,match=udp,match-code=1+36806 2 0 4137589365",
-		"name=a,loss=1%,match=udp,match-code=2+13 0 0 0+6 0 0 1",
 	assert_false(exists(*state, "r"));
 	/* None of these has left anything. */
 	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=a,loss=1%");
@@ -862,6 +881,7 @@ int main(void)
 		WITH_BROKER(a_frame_above_the_limit_takes_no_time_of_the_link),
 		WITH_BROKER(a_rule_ends_after_its_time),
 		WITH_BROKER(a_deleted_rule_leaves_its_delayed_frames),
+		WITH_BROKER(the_first_rule_is_number_one_also_while_frames_wait),
 		WITH_BROKER(a_deleted_port_drops_what_waits),
 		WITH_BROKER(held_frames_are_released_in_any_order),
 		WITH_BROKER(the_oldest_or_all_held_frames_are_released_or_dropped),
