@@ -219,6 +219,9 @@ static void session_run(struct session *session)
 		result = session->step(session, &fault);
 		if (result <= 0)
 			session_finish(session, result < 0 ? &fault : NULL);
+		/* Even if the time is over already, the loop handles other events first. */
+		if (session->wake)
+			break;
 	}
 	session_read_or_not(session);
 }

@@ -129,9 +129,9 @@ static int waiter_look_once(struct waiter *waiter, const struct control *control
 int waiter_look(struct waiter *waiter, const struct control *control, const char *names,
 		struct fault *fault)
 {
+	bool was_quiet = waiter->was_quiet, changed;
 	int64_t now = clock_now();
 	struct quiet quiet;
-	bool changed;
 	int result = waiter_look_once(waiter, control, names, &quiet, &changed, fault);
 
 	/* The time limit is over, so the second look follows at once. */
@@ -144,5 +144,9 @@ int waiter_look(struct waiter *waiter, const struct control *control, const char
 	}
 	if (result == 0)
 		waiter_sleep(waiter, changed, now);
+	/* The second look follows as soon as the broker has read the frames that had come by the
+	 * first. */
+	if (result == 0 && waiter->was_quiet && !was_quiet)
+		waiter->next = now;
 	return result;
 }
