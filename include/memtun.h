@@ -252,12 +252,12 @@ int memtun_wait_quiet(struct memtun *memtun, const char *names, uint64_t idle, i
 		      memtun_record_function *function, void *context);
 
 /*
- * Add a rule that impairs the tunnel or uplink: a part of its frames is lost, delayed, held and so
- * on, as memtun-impair(7) says. The options have the keys of that page, and a direction if the rule
- * is for one only. A filter needs both `match`, its text, and `match-code`, its program as
- * `tcpdump -ddd` prints it, with + for newlines. function, which may be NULL, is called with the
- * new rule, whose `rule` is its number and whose `seed` repeats the run. EINVAL also if keys
- * contradict each other, or the tunnel has a peer or backend kernel; E2BIG: it has 64 rules.
+ * Add a rule that impairs the frames of the tunnel or uplink: see memtun-impair(7). The options
+ * have the keys of that page, and a direction if the rule is for one only. A filter needs both
+ * `match`, its text, and `match-code`, its program as `tcpdump -ddd` prints it, with + for
+ * newlines. function, which may be NULL, is called with the new rule, whose `rule` is its number
+ * and whose `seed` repeats the run. EINVAL also if keys contradict each other, or the tunnel has a
+ * peer or backend kernel; E2BIG: it has 64 rules.
  */
 int memtun_impair_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
 		      memtun_record_function *function, void *context);
@@ -271,8 +271,8 @@ int memtun_impair_set(struct memtun *memtun, const char *name,
 int memtun_impair_delete(struct memtun *memtun, const char *name, uint32_t rule);
 
 /*
- * Release frames that rules with `hold` keep: the oldest. The options, which may be NULL, choose
- * others: `frame` is a frame's number, or 0 for all frames, and `direction` one direction. With
+ * Release the oldest frame that a rule with `hold` keeps. The options, which may be NULL, choose other
+ * frames: `frame` is a frame's number, or 0 for all frames, and `direction` is one direction. With
  * `discard` the frames are dropped. ENOENT also if there is no such frame.
  */
 int memtun_impair_release(struct memtun *memtun, const char *name,
@@ -299,9 +299,9 @@ int memtun_capture(struct memtun *memtun, const char *name, bool is_bridge,
 		   enum memtun_direction direction, bool plain);
 
 /*
- * Do the same, but struct memtun_capture_details precedes each frame; the frame is behind as many
- * bytes as its `size` says. With `faults` there is also a record of each frame that was dropped, or
- * that a rule did something to, with the reasons.
+ * Do the same, but struct memtun_capture_details precedes each frame. Its `size` is the number of bytes
+ * before the frame. With `faults` there is also a record, with the reasons, of each frame that was
+ * dropped or impaired.
  */
 int memtun_capture_detailed(struct memtun *memtun, const char *name, bool is_bridge,
 			    enum memtun_direction direction, bool faults);

@@ -129,9 +129,9 @@ enum memtun_event {
 	MEMTUN_EVENT_UPLINK_REFUSED = 23,
 };
 
-/* The value of MEMTUN_A_DISTRIBUTION: how far a delay is from its mean. */
+/* The value of MEMTUN_A_DISTRIBUTION: the distribution of the jitter. */
 enum memtun_distribution {
-	MEMTUN_UNIFORM = 1, /* at most the jitter, each distance as likely */
+	MEMTUN_UNIFORM = 1, /* the jitter is the maximum of the offset from the mean */
 	MEMTUN_NORMAL = 2,  /* the jitter is the standard deviation, also of the next */
 	MEMTUN_PARETO = 3,
 };
@@ -304,7 +304,7 @@ enum memtun_attribute {
 	MEMTUN_A_CORRUPT = 130,
 	MEMTUN_A_TRUNCATE = 131,
 	MEMTUN_A_REORDER = 132,
-	MEMTUN_A_GAP = 133,        /* one in so many frames may be reordered */
+	MEMTUN_A_GAP = 133,        /* at most one in this number of frames is reordered */
 	MEMTUN_A_RATE = 134,       /* u64: bits per second */
 	MEMTUN_A_DROP = 135,       /* string: frame numbers and ranges with '+' between them */
 	MEMTUN_A_PMTU = 136,       /* bytes of packet */
@@ -388,8 +388,8 @@ struct memtun_capture_header {
 
 /*
  * Comes before each frame in place of struct memtun_capture_header if the request had DETAILED or
- * FAULTS = 1. With FAULTS, a frame that was dropped, or that a rule did something to, is a record of
- * its own with the reasons. Host byte order.
+ * FAULTS = 1. With FAULTS, a frame that was dropped or impaired has a record of its own, with the
+ * reasons. Host byte order.
  */
 struct memtun_capture_details {
 	struct memtun_capture_header header;
