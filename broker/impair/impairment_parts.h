@@ -27,8 +27,8 @@ struct waiting {
 bool waiting_add(struct impairment *impairment, const struct verdict *verdict, struct rule *rule,
 		 const struct source *source, const struct frame *frame, int64_t due);
 
-/* Do the same for a frame of the broker's own, which is due at once. It is dropped where frames of that
- * direction would wait for a program. */
+/* Do the same for a frame of the broker's own, which is due at once. It is dropped if frames in that
+ * direction are paused. */
 void waiting_add_own(struct impairment *impairment, enum memtun_direction direction,
 		     const unsigned char *data, uint32_t length);
 

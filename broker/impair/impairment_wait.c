@@ -76,7 +76,7 @@ static struct source *waiting_source(struct waiting *waiting)
 	return waiting->is_lossless ? &waiting->impairment->lossless : &waiting->impairment->source;
 }
 
-/* Return whether a frame of that source would only pile up elsewhere now. */
+/* Return whether the port or that source is paused, so that a frame has to wait on. */
 static bool direction_is_blocked(const struct impairment *impairment,
 				 enum memtun_direction direction, const struct source *source)
 {

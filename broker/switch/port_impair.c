@@ -69,8 +69,8 @@ static void impaired_count(struct port *port, enum memtun_attribute counter, uin
 	port_count(port, counter, number);
 }
 
-/* Drop the packets that a changed bit has made something else, as if the client had sent them so, and
- * return the others. An Ethernet frame stays one. */
+/* Drop packets whose headers a changed bit has made invalid, as if the client had sent them so. Return
+ * the others. Ethernet frames stay valid. */
 static uint64_t drop_broken(struct port *port, struct batch *batch, uint64_t mask)
 {
 	uint64_t whole = mask;

@@ -33,7 +33,7 @@ static void uplink_made(const struct memtun_record *record, const char *name)
 			     name, reason ? ": " : "", reason ? reason : "", name);
 }
 
-/* What the reason of an uplink ends with whose program is starting. */
+/* The end of the reason of an uplink whose program is starting. */
 #define IS_STARTING " is starting"
 
 /* Milliseconds to wait for such a program, and between two looks. A start takes 20 ms; measured with
@@ -52,7 +52,7 @@ static bool uplink_is_starting(const struct memtun_record *record)
 
 struct start {
 	const char *name;
-	bool is_over; /* whatever its end, or the time */
+	bool is_over; /* the program has started or failed, or the time is over */
 	bool is_shown;
 };
 
