@@ -98,7 +98,7 @@ static void values_that_are_none_are_told(void **state)
 		{MEMTUN_A_NAME, "", "name '' is empty"},
 		{MEMTUN_A_PEER, "a%d", "peer 'a%d' has a '%'"},
 		{MEMTUN_A_NAME, "a\xff", "name is not UTF-8"},
-		{MEMTUN_A_NAME, "a\xc2\x9b", "name 'a??' has a control character"},
+		{MEMTUN_A_NAME, "a\xc2\x9b", "name 'a?\?' has a control character"},
 		{MEMTUN_A_PATH, "/tmp/\xe2\x80\xa8", "path has a control character"},
 		{MEMTUN_A_PATH, "/tmp/\xc3", "path is not UTF-8"},
 		{MEMTUN_A_UNSPEC, "x", "attribute 0 is unknown"},
