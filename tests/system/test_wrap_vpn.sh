@@ -262,8 +262,10 @@ if may ocserv ocserv && may ocpasswd ocserv && may openconnect openconnect && ma
 	cd "$OLDPWD" || exit 1
 	side_start east sh -c 'cd ../ocserv && exec ocserv -f -c configuration'
 	side_until east grep -qs "listening (TCP)" "$scratch/home/east/output"
-	side_start west sh -c 'echo secret | exec openconnect --servercert "$1" --user user \
-		--passwd-on-stdin --interface ocwest --script true --no-dtls "https://$2:14443/"' sh \
+	# It takes the place of the shell, so that the end of the test ends it.
+	echo secret >"$scratch/home/ocserv/secret"
+	side_start west sh -c 'exec openconnect --servercert "$1" --user user --passwd-on-stdin \
+		--interface ocwest --script true --no-dtls "https://$2:14443/" <../ocserv/secret' sh \
 		"pin-sha256:$pin" $east
 	both_carry tun "CSTP connected"
 	ok "openconnect and ocserv carry ping"
