@@ -176,6 +176,7 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	/* All TUN_F_* bits that frames can need. */
 	[MEMTUN_A_OFFLOAD] = U32("offload", 0, 127, TUNNEL_SET | OPTION_MEMORY_ONLY),
 	[MEMTUN_A_VNET_HDR_SIZE] = U32("vnet_hdr_size", 10, 20, TUNNEL_SET | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_INTERFACE_REVISION] = U32("interface-revision", 1, UINT32_MAX, OPTION_REQUEST),
 	[MEMTUN_A_NEW_NAME] = NAME("new-name", OPTION_REQUEST, .may_be_template = true),
 	[MEMTUN_A_INTERFACE_FLAGS] =
 		BITS("interface-flags", interface_flag_words, OPTION_INTERFACE),

@@ -27,7 +27,8 @@
 #define LIST_COUNT (MEMTUN_A_INTERFACE_NEIGHBOUR - FIRST_LIST + 1)
 
 struct tunnel_interface {
-	uint32_t flags; /* of FLAGS_KEPT */
+	uint32_t revision; /* from 1 on; another one after each change */
+	uint32_t flags;    /* of FLAGS_KEPT */
 	uint32_t transmit_queue;
 	bool carrier;
 	char mac[sizeof("00:00:00:00:00:00")]; /* of a TAP */
@@ -106,12 +107,16 @@ static int options_check(const struct tunnel *tunnel, const struct attribute_set
 {
 	const char *mac = attribute_set_string(options, MEMTUN_A_INTERFACE_MAC);
 	const char *addresses = attribute_set_string(options, MEMTUN_A_INTERFACE_ADDRESS);
+	uint64_t revision = attribute_set_number(options, MEMTUN_A_INTERFACE_REVISION);
 
 	if (tunnel->kind == &kernel_tunnel_kind)
 		return fault_set(fault, EINVAL, "'%s' has an interface of the kernel",
 				 tunnel->port.name);
 	if (tunnel->port.id > INT32_MAX - MEMTUN_INTERFACE_INDEX_MIN)
 		return fault_set(fault, EOVERFLOW, "no number is left for an interface of '%s'",
+				 tunnel->port.name);
+	if (revision && (!tunnel->interface || revision != tunnel->interface->revision))
+		return fault_set(fault, ESTALE, "the interface of '%s' has been changed since",
 				 tunnel->port.name);
 	if (mac && mac_check(tunnel, mac, fault) < 0)
 		return -1;
@@ -262,14 +267,23 @@ static struct tunnel_interface *interface_new(const struct tunnel *tunnel)
 	return interface;
 }
 
+/* Return the bytes of the interface's lists. */
+static size_t interface_bytes(const struct tunnel_interface *interface)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; interface && i < LIST_COUNT; i++)
+		bytes += interface->lists[i] ? strlen(interface->lists[i]) : 0;
+	return bytes;
+}
+
 static void interface_free(struct tunnels *tunnels, struct tunnel_interface *interface)
 {
 	if (!interface)
 		return;
-	for (int i = 0; i < LIST_COUNT; i++) {
-		tunnels->list_bytes -= interface->lists[i] ? strlen(interface->lists[i]) : 0;
+	tunnels->list_bytes -= interface_bytes(interface);
+	for (int i = 0; i < LIST_COUNT; i++)
 		free(interface->lists[i]);
-	}
 	free(interface);
 }
 
@@ -294,6 +308,9 @@ static struct tunnel_interface *interface_change(const struct tunnel *tunnel,
 		*interface = *former;
 		memset(interface->lists, 0, sizeof(interface->lists));
 	}
+	/* Nobody keeps a revision for as long as this takes to come round. */
+	if (interface && ++interface->revision == 0)
+		interface->revision = 1;
 	for (int i = 0; has_memory && i < LIST_COUNT; i++) {
 		const char *list =
 			attribute_set_string(options, (enum memtun_attribute)(FIRST_LIST + i));
@@ -337,7 +354,8 @@ int tunnel_interface_set(struct tunnel *tunnel, const struct attribute_set *opti
 	interface = interface_change(tunnel, options, fault);
 	if (!interface)
 		return -1;
-	if (tunnel->tunnels->list_bytes > TUNNEL_INTERFACE_BYTES_MAX) {
+	if (tunnel->tunnels->list_bytes - interface_bytes(tunnel->interface) >
+	    TUNNEL_INTERFACE_BYTES_MAX) {
 		interface_free(tunnel->tunnels, interface);
 		return fault_set(fault, ENOSPC, "the lists of all interfaces have more than %d MiB",
 				 TUNNEL_INTERFACE_BYTES_MAX >> 20);
@@ -393,6 +411,7 @@ void tunnel_interface_describe(const struct tunnel *tunnel, struct attribute_set
 		return;
 	attribute_set_put_number(set, MEMTUN_A_INTERFACE_INDEX,
 				 MEMTUN_INTERFACE_INDEX_MIN + tunnel->port.id);
+	attribute_set_put_number(set, MEMTUN_A_INTERFACE_REVISION, interface->revision);
 	attribute_set_put_number(set, MEMTUN_A_INTERFACE_FLAGS, interface_flags(tunnel, is_open));
 	attribute_set_put_number(set, MEMTUN_A_INTERFACE_TXQLEN, interface->transmit_queue);
 	attribute_set_put_number(set, MEMTUN_A_INTERFACE_CARRIER,

@@ -24,8 +24,9 @@ struct tunnel;
 
 /*
  * Change what the options of OPTION_INTERFACE have, or make an interface as the kernel makes a new
- * one: all of it, or nothing. -1 with the fault filled: EINVAL, ENOSPC, EOVERFLOW (the id is too large
- * for a number), ENOMEM.
+ * one: all of it, or nothing. With a revision, only an interface that still has it is changed, so
+ * that a client does not undo what another one has set meanwhile. -1 with the fault filled: EINVAL,
+ * ESTALE (another revision), ENOSPC, EOVERFLOW (the id is too large for a number), ENOMEM.
  */
 int tunnel_interface_set(struct tunnel *tunnel, const struct attribute_set *options,
 			 struct fault *fault);

@@ -37,6 +37,7 @@ struct broker_attached;
 struct interface_told {
 	bool is_known;
 	bool carrier;
+	uint32_t revision; /* of all that is here, and of the lists; 0: unknown */
 	unsigned int flags;
 	int transmit_queue;
 	unsigned char mac[6];

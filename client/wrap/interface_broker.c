@@ -42,13 +42,22 @@ static void interface_take(struct interfaces *interfaces, const struct memtun_re
 	interface_record_apply(interface, record);
 }
 
-/* Return whether the event reports a change that was published here. Such a record is outdated. */
+/* Return whether the event's record is older than what is known here. */
+static bool is_former(const struct interface *interface, const struct memtun_record *record)
+{
+	uint32_t revision = (uint32_t)interface_record_number(record, "interface-revision");
+
+	return interface->told.is_known && (int32_t)(revision - interface->told.revision) < 0;
+}
+
+/* Return whether the event reports a change that was published here, or an older one. Such a record
+ * is outdated. */
 static bool is_echo(struct interface *interface, const struct memtun_record *record)
 {
 	const char *changed = memtun_record_string(record, "changed");
 
 	if (!interface || !interface->echoes)
-		return false;
+		return interface && is_former(interface, record);
 	if (changed && (strncmp(changed, "interface-", strlen("interface-")) == 0 ||
 			memtun_record_string(record, "former-name")))
 		interface->echoes--;

@@ -11,6 +11,7 @@
 #include "client/lib/connection.h"
 #include "client/lib/options.h"
 #include "client/wrap/interface.h"
+#include "client/wrap/interface_broker.h"
 #include "client/wrap/interface_record.h"
 #include "client/wrap/state_text.h"
 
@@ -83,33 +84,48 @@ static bool is_empty(const struct memtun_options *options)
 	return attribute_set_next(&options->set, MEMTUN_A_UNSPEC) == MEMTUN_A_END;
 }
 
-static void interface_publish_one(struct interface *interface)
+/* Return whether the tunnel has gone, or its broker has ended, which is noticed later. */
+static bool is_end(const struct memtun *memtun, int error)
 {
-	struct memtun *memtun = interface->interfaces->memtun;
+	return memtun_fd(memtun) < 0 || error == ENOENT;
+}
+
+/*
+ * Tell the broker what is new. With `is_request`, only if it has the revision that is known here. -1
+ * with errno.
+ */
+static int tell(struct interface *interface, struct memtun_options *options, bool is_request)
+{
+	const struct interface_told *told = &interface->told;
+	uint32_t revision = told->is_known ? told->revision : 0;
+
+	if (!put_all(interface, options))
+		return -1;
+	if (is_empty(options))
+		return 0;
+	/* By its id: another tunnel may have the name that is known here. */
+	attribute_set_put_number(&options->set, MEMTUN_A_ID, interface->tunnel_id);
+	if (is_request && revision)
+		attribute_set_put_number(&options->set, MEMTUN_A_INTERFACE_REVISION, revision);
+	if (call_simple(interface->interfaces->memtun, MEMTUN_CMD_INTERFACE_SET, NULL, options,
+			interface_record_answer, interface) < 0)
+		return -1;
+	interface->echoes += interface->interfaces->is_watching;
+	return 0;
+}
+
+/* Publish the interface. Return 0 or a negative errno. */
+static int interface_publish_one(struct interface *interface, bool is_request)
+{
 	struct memtun_options *options = memtun_options_new();
-	int result = options && put_all(interface, options) ? 0 : -1;
+	int result;
 
 	interface->is_changed = false;
-	if (result == 0 && is_empty(options)) {
-		memtun_options_free(options);
-		return;
-	}
-	if (result < 0)
-		warn("%s: what programs set of this interface is not told to others",
-		     interface->tun.name);
-	else
-		result = call_simple(memtun, MEMTUN_CMD_INTERFACE_SET, interface->tun.name, options,
-				     interface_record_answer, interface);
-	if (result == 0) {
-		interface->echoes += interface->interfaces->is_watching;
-		memtun_options_free(options);
-		return;
-	}
-	interface_record_forget(interface);
-	if (options && memtun_fd(memtun) >= 0 && errno != ENOENT)
-		warnx("%s: the broker does not keep this interface: %s", interface->tun.name,
-		      memtun_error(memtun));
+	result = options && tell(interface, options, is_request) == 0 ? 0 : -errno;
 	memtun_options_free(options);
+	if (result < 0)
+		interface_record_forget(interface);
+	return result;
 }
 
 void interface_publish(struct interfaces *interfaces)
@@ -120,7 +136,30 @@ void interface_publish(struct interfaces *interfaces)
 		return;
 	interfaces->is_any_changed = false;
 	LIST_FOREACH(interface, &interfaces->list, link) {
-		if (interface->is_changed)
-			interface_publish_one(interface);
+		int error = interface->is_changed ? -interface_publish_one(interface, false) : 0;
+
+		if (error && !is_end(interfaces->memtun, error))
+			warnx("%s: what programs set of this interface is not told to others: %s",
+			      interface->tun.name, strerror(error));
 	}
+}
+
+int interface_publish_request(struct interfaces *interfaces)
+{
+	struct interface *interface;
+	int result = 0;
+
+	if (!interfaces->is_any_changed)
+		return 0;
+	interfaces->is_any_changed = false;
+	LIST_FOREACH(interface, &interfaces->list, link) {
+		int error = interface->is_changed ? -interface_publish_one(interface, true) : 0;
+
+		if (!error || is_end(interfaces->memtun, error))
+			continue;
+		/* One that has gone meanwhile is seen later. */
+		interface_broker_show(interface);
+		result = -error;
+	}
+	return result;
 }

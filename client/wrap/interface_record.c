@@ -41,9 +41,10 @@ unsigned int interface_record_flags(const struct memtun_record *record)
 /* Store the value. Return whether it differs from the former one. */
 #define REPLACE(place, value) ((place) != (value) ? ((place) = (value), true) : false)
 
-/* Note that the broker has these values. */
-static void told_set(struct interface *interface)
+/* Note that the broker has these values, in the record's revision. */
+static void told_set(struct interface *interface, const struct memtun_record *record)
 {
+	interface->told.revision = (uint32_t)interface_record_number(record, "interface-revision");
 	interface->told.is_known = true;
 	interface->told.flags = interface->flags;
 	interface->told.transmit_queue = interface->transmit_queue;
@@ -85,7 +86,7 @@ static bool values_apply(struct interface *interface, const struct memtun_record
 	changed |= REPLACE(interface->transmit_queue,
 			   (int)interface_record_number(record, "interface-txqlen"));
 	changed |= REPLACE(tun->carrier, interface_record_number(record, "interface-carrier") != 0);
-	told_set(interface);
+	told_set(interface, record);
 	return changed;
 }
 

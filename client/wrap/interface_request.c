@@ -204,22 +204,19 @@ static struct interface *find(struct interfaces *interfaces, unsigned int reques
 	return interface_find(interfaces, label);
 }
 
-int interface_request(struct interfaces *interfaces, const struct call *call, char name[IFNAMSIZ])
+/* Carry the call out on what is known here, and tell the broker what it has changed. */
+static int request_once(struct interfaces *interfaces, const struct call *call, char name[IFNAMSIZ])
 {
 	/* A 32-bit program has a struct ifreq of 32 bytes, because its pointers have 4 bytes. */
 	size_t size = call->is_32_bit ? 32 : sizeof(struct ifreq);
 	struct ifreq ifreq = {0};
 	struct interface *interface;
-	int result;
+	int result, told;
 
-	name[0] = '\0';
-	interface_broker_update(interfaces);
-	if (LIST_EMPTY(&interfaces->list))
-		return INTERFACE_REQUEST_PASS;
 	if (call->request == SIOCADDRT || call->request == SIOCDELRT) {
 		result = interface_route_request(interfaces, call);
-		interface_publish(interfaces);
-		return result;
+		told = interface_publish_request(interfaces);
+		return told < 0 ? told : result;
 	}
 	if (call->request == SIOCGIFCONF)
 		return interface_list(interfaces, call);
@@ -230,9 +227,24 @@ int interface_request(struct interfaces *interfaces, const struct call *call, ch
 		return INTERFACE_REQUEST_PASS;
 	memcpy(name, interface->tun.name, IFNAMSIZ);
 	result = call->request == SIOCGIFNAME ? 0 : carry_out(interfaces, interface, call, &ifreq);
-	interface_publish(interfaces);
+	told = interface_publish_request(interfaces);
+	if (told < 0)
+		return told;
 	if (result == 0 && has_answer(call->request) &&
 	    memory_copy(call, &ifreq, call->argument, size, true) < 0)
 		return -errno;
 	return result;
+}
+
+int interface_request(struct interfaces *interfaces, const struct call *call, char name[IFNAMSIZ])
+{
+	int result = -ESTALE;
+
+	name[0] = '\0';
+	interface_broker_update(interfaces);
+	if (LIST_EMPTY(&interfaces->list))
+		return INTERFACE_REQUEST_PASS;
+	for (int i = 0; result == -ESTALE && i < INTERFACE_PUBLISH_TRIES; i++)
+		result = request_once(interfaces, call, name);
+	return result == -ESTALE ? -EBUSY : result;
 }

@@ -117,13 +117,33 @@ static void answer_ours(struct exchange *exchange, const struct nlmsghdr *reques
 		append_error(exchange, request, error);
 }
 
+/* Carry the request out here, and tell the broker what it has changed. */
+static struct rtnetlink_result request_carry_out(const struct exchange *exchange,
+						 const struct nlmsghdr *request, struct reply *ours)
+{
+	struct netlink_socket *socket = exchange->socket;
+	struct interfaces *interfaces = socket->sockets->interfaces;
+	struct rtnetlink_result result = {0};
+	int told = -ESTALE;
+
+	for (int i = 0; told == -ESTALE && i < INTERFACE_PUBLISH_TRIES; i++) {
+		reply_free(ours);
+		*ours = (struct reply){0};
+		result = rtnetlink_answer(interfaces, request, socket->port, exchange->is_strict,
+					  ours);
+		told = interface_publish_request(interfaces);
+	}
+	if (told < 0 && result.error == 0)
+		result.error = told == -ESTALE ? -EBUSY : told;
+	return result;
+}
+
 static void request_answer(struct exchange *exchange, const struct nlmsghdr *request)
 {
 	static const struct reply none;
 	struct netlink_socket *socket = exchange->socket;
 	struct reply ours = {0};
-	struct rtnetlink_result result = rtnetlink_answer(socket->sockets->interfaces, request,
-							  socket->port, exchange->is_strict, &ours);
+	struct rtnetlink_result result = request_carry_out(exchange, request, &ours);
 
 	if (result.part == RTNETLINK_LONGER)
 		result.part = kernel_route_length(socket, request) > result.route_length
@@ -157,7 +177,6 @@ void netlink_serve(struct netlink_socket *socket, pid_t process, const void *dat
 	interface_refresh_all(socket->sockets->interfaces);
 	for (; mnl_nlmsg_ok(request, left); request = mnl_nlmsg_next(request, &left))
 		request_answer(&exchange, request);
-	interface_publish(socket->sockets->interfaces);
 	netlink_socket_send(socket, &exchange.reply);
 	reply_free(&exchange.reply);
 }

@@ -231,8 +231,9 @@ enum memtun_attribute {
 	MEMTUN_A_LOOP_GUARD = 49, /* flag: the bridge shuts ports to end a loop */
 	MEMTUN_A_HAND_IN = 50,    /* the id of a hand-in */
 	MEMTUN_A_OFFLOAD = 51,    /* TUN_F_* bits of TUNSETOFFLOAD: frames that the client takes */
-	MEMTUN_A_VNET_HDR_SIZE = 52, /* bytes of the vnet header, 10 to 20 */
-	MEMTUN_A_NEW_NAME = 56,      /* string */
+	MEMTUN_A_VNET_HDR_SIZE = 52,      /* bytes of the vnet header, 10 to 20 */
+	MEMTUN_A_INTERFACE_REVISION = 53, /* of the interface; see memtun-protocol(7) */
+	MEMTUN_A_NEW_NAME = 56,           /* string */
 	/* The interface that programs see in place of a tunnel: see memtun-protocol(7). */
 	MEMTUN_A_INTERFACE_FLAGS = 57,     /* IFF_*, or'ed */
 	MEMTUN_A_INTERFACE_TXQLEN = 58,    /* frames */

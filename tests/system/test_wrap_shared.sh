@@ -128,6 +128,36 @@ else
 	ok "ip monitor in one hears of the addresses, routes and names that another sets"
 	kill "$monitor"
 	exec 7<&-
+
+	# adds NAME FORMAT COUNT: prints the status of an ip that adds addresses to shared1.
+	adds() {
+		seq "$3" | sed "s,.*,addr add $2 dev shared1," >"$scratch/home/$1"
+		chmod 644 "$scratch/home/$1"
+		(wrapped -- ip -batch "$scratch/home/$1" 2>"$scratch/$1-errors" 5>&- 6<&-)
+		echo "$1 $?" >"$scratch/$1-status"
+	}
+	for adder in 1 2 3; do
+		adds adder$adder "10.7$adder.0.&/32" 40 &
+		eval adder$adder=$!
+	done
+	wait "$adder1" "$adder2" "$adder3"
+	is "$(cat "$scratch"/adder?-status)" "adder1 0
+adder2 0
+adder3 0" "the status of three ip that add addresses at the same time"
+	run wrapped -- ip -o -4 addr show dev shared1
+	is "$(grep -c ' 10\.7[123]\.' "$scratch/output")" 120 "the number of addresses"
+	ok "programs that change an interface at the same time do not undo each other's changes"
+
+	# Each has some 40 bytes in a list, which has 8191 at most.
+	adds more "fd00:1111:2222:3333:4444:5555:6666:&/128" 300
+	is "$(cat "$scratch/more-status")" "more 1" "the status of too many addresses"
+	has "$(cat "$scratch/more-errors")" "No buffer space available"
+	! grep '^memtun: ' "$scratch/more-errors" || fail "the supervisor says something, too"
+	run wrapped -- ip -o -6 addr show dev shared1
+	is "$(grep -c ' fd00:1111:' "$scratch/output")" \
+		"$(($(sed -n 's/.*more:\([0-9]*\)$/\1/p' "$scratch/more-errors") - 1))" \
+		"the number of addresses that were added"
+	ok "an address for which the broker has no room is refused"
 fi
 
 # --- the end ---

@@ -161,6 +161,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "hand-in": Attribute(50, "u32"),
     "offload": Attribute(51, "u32"),
     "vnet_hdr_size": Attribute(52, "u32"),
+    "interface-revision": Attribute(53, "u32"),
     "interface-flags": Attribute(57, "bits", tuple(
         "up broadcast debug loopback pointopoint notrailers running noarp promisc allmulti master "
         "slave multicast portsel automedia dynamic lower_up dormant echo".split())),

@@ -219,6 +219,26 @@ static void wrong_values_are_refused_and_change_nothing(void **state)
 	done(*state, SET, "name=tun,interface-address=10.0.0.1/0");
 }
 
+static void a_change_of_another_revision_is_refused(void **state)
+{
+	struct answer first, answer;
+	char text[128];
+
+	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=t");
+	assert_refused(*state, SET, "name=t,interface-revision=1", ESTALE, "changed since");
+	changed(*state, SET, "name=t,interface-address=10.0.0.1/24", &first);
+	snprintf(text, sizeof(text), "name=t,interface-address=10.0.0.2/24,interface-revision=%u",
+		 (unsigned int)number_of(&first, MEMTUN_A_INTERFACE_REVISION));
+	changed(*state, SET, text, &answer);
+	assert_int_not_equal(number_of(&answer, MEMTUN_A_INTERFACE_REVISION),
+			     number_of(&first, MEMTUN_A_INTERFACE_REVISION));
+	assert_refused(*state, SET, text, ESTALE, "the interface of 't' has been changed since");
+	record_show(*state, MEMTUN_CMD_TUNNEL_SHOW, "t", &answer);
+	assert_string_equal(text_of(&answer, MEMTUN_A_INTERFACE_ADDRESS), "10.0.0.2/24");
+	/* Without one, the last change wins. */
+	done(*state, SET, "name=t,interface-txqlen=1");
+}
+
 static void another_user_may_not_change_it(void **state)
 {
 	struct client stranger;
@@ -296,6 +316,8 @@ static void the_lists_of_all_interfaces_are_bounded(void **state)
 	record_show(fixture, MEMTUN_CMD_TUNNEL_SHOW, "u", &answer);
 	assert_false(attribute_set_has(&answer.message.set, MEMTUN_A_INTERFACE_INDEX));
 	done(fixture, SET, "name=u,interface-route=0123");
+	/* What is replaced does not count. */
+	done(fixture, SET, "name=u,interface-route=0321");
 	fixture->broker->tunnels->list_bytes = 9;
 	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=t");
 	done(fixture, MEMTUN_CMD_TUNNEL_DELETE, "name=u");
@@ -562,6 +584,7 @@ int main(void)
 		WITH_MANUAL_CLOCK(values_that_are_not_given_stay),
 		WITH_MANUAL_CLOCK(an_interface_runs_while_it_is_up_and_open_and_has_a_carrier),
 		WITH_MANUAL_CLOCK(wrong_values_are_refused_and_change_nothing),
+		WITH_MANUAL_CLOCK(a_change_of_another_revision_is_refused),
 		WITH_MANUAL_CLOCK(another_user_may_not_change_it),
 		WITH_MANUAL_CLOCK(lists_are_bounded_and_fit_one_record),
 		WITH_MANUAL_CLOCK(a_list_that_is_too_long_is_refused),
