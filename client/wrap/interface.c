@@ -210,19 +210,19 @@ struct interface *interface_find_index(struct interfaces *interfaces, int index)
 }
 
 /* Set one option of the interface's tunnel. */
-static int tunnel_set(struct interfaces *interfaces, const struct interface *interface,
-		      const char *key, const char *value)
+static int tunnel_set(const struct interface *interface, const char *key, const char *value)
 {
 	struct memtun_options *options = memtun_options_new();
 	int result = -1;
 
 	if (options && memtun_options_set(options, key, value) == 0)
-		result = memtun_set(interfaces->memtun, interface->tun.name, options);
+		result = interface_broker_call(interface, MEMTUN_CMD_TUNNEL_SET, options, NULL,
+					       NULL);
 	memtun_options_free(options);
 	return result;
 }
 
-int interface_change_mtu(struct interfaces *interfaces, struct interface *interface, int mtu)
+int interface_change_mtu(struct interface *interface, int mtu)
 {
 	int max = interface->tun.flags & IFF_TAP ? MTU_MAX_TAP : MTU_MAX_TUN;
 	char text[16];
@@ -230,7 +230,7 @@ int interface_change_mtu(struct interfaces *interfaces, struct interface *interf
 	if (mtu < MTU_MIN || mtu > max)
 		return -EINVAL;
 	snprintf(text, sizeof(text), "%d", mtu);
-	if (tunnel_set(interfaces, interface, "mtu", text) < 0)
+	if (tunnel_set(interface, "mtu", text) < 0)
 		return -errno;
 	interface->mtu = (unsigned int)mtu;
 	interface_changed(interface);
@@ -263,9 +263,9 @@ int interface_set_name(struct interfaces *interfaces, struct interface *interfac
 	return errno == EBUSY || errno == EPERM ? failed(EEXIST) : -1;
 }
 
-int interface_delete(struct interfaces *interfaces, struct interface *interface)
+int interface_delete(struct interface *interface)
 {
-	if (memtun_delete(interfaces->memtun, interface->tun.name) < 0)
+	if (interface_broker_call(interface, MEMTUN_CMD_TUNNEL_DELETE, NULL, NULL, NULL) < 0)
 		return -1;
 	interface_free(interface);
 	return 0;

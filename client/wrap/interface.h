@@ -127,7 +127,7 @@ bool interface_refresh(struct interfaces *interfaces, struct interface *interfac
 int interface_set_mac(struct interface *interface, const unsigned char *address);
 
 /* Set the MTU, in bytes. Return 0 or a negative errno. */
-int interface_change_mtu(struct interfaces *interfaces, struct interface *interface, int mtu);
+int interface_change_mtu(struct interface *interface, int mtu);
 
 /*
  * Give the interface and its tunnel another name, which may be a template as "tun%d". -1 with errno:
@@ -137,7 +137,7 @@ int interface_set_name(struct interfaces *interfaces, struct interface *interfac
 		       const char *name);
 
 /* Delete the interface with its tunnel. -1 with errno. */
-int interface_delete(struct interfaces *interfaces, struct interface *interface);
+int interface_delete(struct interface *interface);
 
 /* Apply the events so far, and do what interface_refresh() does, for each interface. */
 void interface_refresh_all(struct interfaces *interfaces);

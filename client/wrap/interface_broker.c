@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/lib/connection.h"
+#include "client/lib/options.h"
 #include "client/wrap/interface.h"
 #include "client/wrap/interface_record.h"
 #include "common/clock.h"
@@ -171,6 +172,19 @@ void interface_broker_need(struct interfaces *interfaces)
 
 /* ------------------------------------------------------------------------------ asking */
 
+int interface_broker_call(const struct interface *interface, enum memtun_command command,
+			  struct memtun_options *options, memtun_record_function *function,
+			  void *context)
+{
+	struct memtun_options id_only = {0};
+
+	if (!options)
+		options = &id_only;
+	attribute_set_put_number(&options->set, MEMTUN_A_ID, interface->tunnel_id);
+	return call_simple(interface->interfaces->memtun, command, NULL, options, function,
+			   context);
+}
+
 struct shown {
 	struct interface *interface;
 	bool is_same;
@@ -191,8 +205,7 @@ int interface_broker_show(struct interface *interface)
 {
 	struct shown shown = {.interface = interface};
 
-	if (memtun_show(interface->interfaces->memtun, interface->tun.name, false, shown_apply,
-			&shown) < 0)
+	if (interface_broker_call(interface, MEMTUN_CMD_TUNNEL_SHOW, NULL, shown_apply, &shown) < 0)
 		return -1;
 	return shown.is_same ? 0 : failed(ENOENT);
 }
@@ -204,9 +217,8 @@ int interface_broker_rename(struct interface *interface, const char *name)
 	int result = -1;
 
 	if (options && memtun_options_set(options, "new-name", name) == 0)
-		result = call_simple(interfaces->memtun, MEMTUN_CMD_TUNNEL_RENAME,
-				     interface->tun.name, options, interface_record_answer,
-				     interface);
+		result = interface_broker_call(interface, MEMTUN_CMD_TUNNEL_RENAME, options,
+					       interface_record_answer, interface);
 	if (result == 0)
 		interface->echoes += interfaces->is_watching;
 	memtun_options_free(options);

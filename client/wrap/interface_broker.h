@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memtun.h"
+
 struct interface;
 struct interfaces;
 
@@ -25,6 +27,15 @@ void interface_broker_update(struct interfaces *interfaces);
 
 /* Do the same, and look for another broker even if the last attempt was less than a second ago. */
 void interface_broker_need(struct interfaces *interfaces);
+
+/*
+ * Make a request about the interface's tunnel, which it names by its id: another client may have
+ * renamed it just now, and given the name to another one. *options, which get the id, may be NULL.
+ * -1 with errno.
+ */
+int interface_broker_call(const struct interface *interface, enum memtun_command command,
+			  struct memtun_options *options, memtun_record_function *function,
+			  void *context);
 
 /* Ask the broker for the interface as it is now. -1 with errno: the tunnel has gone. */
 int interface_broker_show(struct interface *interface);

@@ -103,12 +103,10 @@ static int tell(struct interface *interface, struct memtun_options *options, boo
 		return -1;
 	if (is_empty(options))
 		return 0;
-	/* By its id: another tunnel may have the name that is known here. */
-	attribute_set_put_number(&options->set, MEMTUN_A_ID, interface->tunnel_id);
 	if (is_request && revision)
 		attribute_set_put_number(&options->set, MEMTUN_A_INTERFACE_REVISION, revision);
-	if (call_simple(interface->interfaces->memtun, MEMTUN_CMD_INTERFACE_SET, NULL, options,
-			interface_record_answer, interface) < 0)
+	if (interface_broker_call(interface, MEMTUN_CMD_INTERFACE_SET, options,
+				  interface_record_answer, interface) < 0)
 		return -1;
 	interface->echoes += interface->interfaces->is_watching;
 	return 0;

@@ -120,7 +120,7 @@ static int set(struct interfaces *interfaces, struct interface *interface, unsig
 		interface_set_flags(interface, (unsigned short)ifreq->ifr_flags, ~0u);
 		return 0;
 	case SIOCSIFMTU:
-		return interface_change_mtu(interfaces, interface, ifreq->ifr_mtu);
+		return interface_change_mtu(interface, ifreq->ifr_mtu);
 	case SIOCSIFHWADDR:
 		return set_hardware_address(interface, ifreq);
 	case SIOCSIFTXQLEN:

@@ -160,7 +160,7 @@ static int link_change(const struct request *request, struct interface *interfac
 	if (attributes->at[IFLA_ADDRESS])
 		result = set_mac(interface, attributes->at[IFLA_ADDRESS]);
 	if (result == 0 && attributes->at[IFLA_MTU])
-		result = interface_change_mtu(request->interfaces, interface,
+		result = interface_change_mtu(interface,
 					      (int)attribute_number(attributes, IFLA_MTU));
 	if (result == 0 && name_read(attributes, IFLA_IFNAME, name) &&
 	    interface_set_name(request->interfaces, interface, name) < 0)
@@ -207,7 +207,7 @@ static struct rtnetlink_result link_delete(const struct request *request,
 
 	if (!interface)
 		return rtnetlink_kernel;
-	return rtnetlink_ours(interface_delete(request->interfaces, interface) < 0 ? -errno : 0);
+	return rtnetlink_ours(interface_delete(interface) < 0 ? -errno : 0);
 }
 
 struct rtnetlink_result rtnetlink_link(const struct request *request)

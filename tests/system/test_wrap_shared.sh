@@ -158,6 +158,24 @@ adder3 0" "the status of three ip that add addresses at the same time"
 		"$(($(sed -n 's/.*more:\([0-9]*\)$/\1/p' "$scratch/more-errors") - 1))" \
 		"the number of addresses that were added"
 	ok "an address for which the broker has no room is refused"
+
+	mkfifo "$scratch/end" "$scratch/kept"
+	interface keep kept0 <"$scratch/end" >"$scratch/kept" 2>"$scratch/keep-errors" 5>&- 6<&- &
+	started="$started $!"
+	exec 8>"$scratch/end" 7<"$scratch/kept"
+	read -r kept <&7
+	is "$kept" attached "what the program prints"
+	for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		echo "link set dev kept0 name lent0"
+		echo "link set dev lent0 name kept0 # $turn"
+	done >"$scratch/home/renames"
+	chmod 644 "$scratch/home/renames"
+	ends_with 0 wrapped -- ip -batch "$scratch/home/renames"
+	echo >&8
+	read -r kept <&7 || fail "the device was lost: $(cat "$scratch/keep-errors")"
+	is "$kept" kept0 "the name of the device"
+	exec 7<&- 8>&-
+	ok "a program keeps its device while another renames the interface again and again"
 fi
 
 # --- the end ---

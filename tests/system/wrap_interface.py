@@ -4,6 +4,8 @@
     hold ADDRESS...         open a TUN and a TAP, give each an address, print their names, and then,
                             for each line on standard input, the names that they have now
     late                    open the device, print a line, wait for one, and print TUNSETIFF's errno
+    keep NAME               attach a TUN, print a line, ask for its name until there is a line on
+                            standard input, and print the name
     look                    print the tunnels' interfaces in SIOCGIFCONF's list, with their flags
     rename NAME NEW         SIOCSIFNAME
     set NAME ADDRESS        SIOCSIFADDR
@@ -75,6 +77,16 @@ def late():
         print(errno.errorcode[error.errno], flush=True)
 
 
+def keep(name):
+    """Ask for the name of a device again and again."""
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH", name.encode(), 0x1001).ljust(IFREQ_SIZE, b"\0"))
+    print("attached", flush=True)
+    while not select.select([0], [], [], 0)[0]:
+        name = text(fcntl.ioctl(fd, TUNGETIFF, bytes(IFREQ_SIZE))[:16])
+    print(name, flush=True)
+
+
 def look(control):
     """List the interfaces with an address that are no interfaces of the kernel."""
     room = array.array("B", bytes(200 * IFREQ_SIZE))
@@ -121,6 +133,8 @@ def main():
             hold(control, arguments)
         elif what == "late":
             late()
+        elif what == "keep":
+            keep(*arguments)
         elif what == "look":
             look(control)
         elif what == "rename":

@@ -37,10 +37,9 @@ static union message {
 static int asked_mtu;
 static const char *deleted;
 
-int __wrap_interface_change_mtu(struct interfaces *all, struct interface *interface, int mtu);
-int __wrap_interface_change_mtu(struct interfaces *all, struct interface *interface, int mtu)
+int __wrap_interface_change_mtu(struct interface *interface, int mtu);
+int __wrap_interface_change_mtu(struct interface *interface, int mtu)
 {
-	(void)all;
 	asked_mtu = mtu;
 	if (mtu < 68)
 		return -EINVAL;
@@ -48,10 +47,9 @@ int __wrap_interface_change_mtu(struct interfaces *all, struct interface *interf
 	return 0;
 }
 
-int __wrap_interface_delete(struct interfaces *all, struct interface *interface);
-int __wrap_interface_delete(struct interfaces *all, struct interface *interface)
+int __wrap_interface_delete(struct interface *interface);
+int __wrap_interface_delete(struct interface *interface)
 {
-	(void)all;
 	deleted = interface->tun.name;
 	return 0;
 }
