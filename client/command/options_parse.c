@@ -152,6 +152,21 @@ static int parser_fail(const struct parser *parser, const struct command *comman
 	return -1;
 }
 
+/* Return whether the word is a negative number, such as -5ms, rather than an option: no option's
+ * letter is a digit. */
+static bool is_negative(const char *word)
+{
+	return word && word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
+/* Take the next words if they are negative numbers, before getopt_long() takes them for options. */
+static void negatives_take(struct invocation *invocation, int count, char **words)
+{
+	/* Before its first call, optind is 0. */
+	while (optind && optind < count && is_negative(words[optind]))
+		invocation->words[invocation->count++] = words[optind++];
+}
+
 int options_parse(struct invocation *invocation, int count, char **words)
 {
 	const struct command *command = invocation->command;
@@ -175,6 +190,7 @@ int options_parse(struct invocation *invocation, int count, char **words)
 			break;
 		}
 		invocation->words[invocation->count++] = optarg;
+		negatives_take(invocation, count, words);
 	}
 	while (optind < count)
 		invocation->words[invocation->count++] = words[optind++];

@@ -105,7 +105,7 @@ wait vm,ip quiet|wait takes no name with a comma: 'vm,ip'
 wait 123456789012345 223456789012345 323456789012345 423456789012345 523456789012345 623456789012345 723456789012345 quiet|the names are longer than 107 bytes together: name their bridge
 clock advance|clock advance needs a TIME; see memtun help clock advance
 clock advance 5|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '5'
-clock advance -1s|clock has no option '-1'; see memtun help clock
+clock advance -1s|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '-1s'
 clock advance 0.0000000001s|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '0.0000000001s': it has too many digits
 bridge del|bridge del needs the name of a bridge; see memtun help bridge del
 monitor now|monitor takes no 'now'; see memtun help monitor
