@@ -238,6 +238,8 @@ static void table_fit(struct table *table, char **text)
 		"from-client-frames-rate",
 		"to-client-frames-rate",
 		"from-client-frames",
+		"from-client-faults-rate",
+		"to-client-faults-rate",
 	};
 	int width = terminal_width();
 

@@ -138,7 +138,7 @@ exec 5<"$scratch/lines"
 while read -r line <&5; do
 	printf '%s\n' "$line" >>"$scratch/output"
 	case $line in
-	*"icmp_seq=2 "*"(DUP!)") break ;;
+	*"(DUP!)") break ;;
 	esac
 done
 kill -INT "$pinging"
