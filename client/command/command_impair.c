@@ -170,7 +170,7 @@ static int add_check(unsigned int of_commands, int count, char **words)
 		const char *before = i ? words[i - 1] : "";
 
 		if (strcmp(before, "match") && strcmp(before, "direction") &&
-		    direction_take(&ignored, words[i]))
+		    (direction_take(&ignored, words[i]) || strcmp(words[i], "both") == 0))
 			return command_fail(EXIT_USAGE,
 					    "%s comes before the keys: memtun impair add NAME %s",
 					    words[i], words[i]);
@@ -188,7 +188,8 @@ static int impair_add(const struct invocation *invocation)
 {
 	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_ADD, .prints_number = true};
 	struct memtun_options more = {0};
-	int first = direction_take(&more, invocation->words[1]) ? 2 : 1;
+	const char *word = invocation->words[1];
+	int first = direction_take(&more, word) || strcmp(word, "both") == 0 ? 2 : 1;
 
 	if (add_check(invocation->command->keys, invocation->count - first,
 		      invocation->words + first))
@@ -200,7 +201,7 @@ static const struct command command_impair_add = {
 	.name = "impair add",
 	.summary = "add a rule that impairs a tunnel or an uplink, and print its number",
 	.usage = "NAME [DIRECTION] [match FILTER] KEY VALUE...",
-	.about = "A DIRECTION is from-client or to-client. Without it, the rule is for both, and\n"
+	.about = "A DIRECTION is from-client, to-client or both. The default is both, and then\n"
 		 "a delay counts twice in a round trip. The first rule whose FILTER matches a\n"
 		 "frame decides what happens to it. A FILTER is one argument: pcap-filter(7).",
 	.example = "memtun impair add vm0 to-client match 'udp port 53' loss 30% seed 7",

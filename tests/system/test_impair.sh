@@ -43,6 +43,7 @@ refused "match takes one argument: put a filter of several words, as 'udp port .
 refused "match takes one argument" a match tcp dst port 53 loss 1%
 refused "there is no option 'los' here; did you mean 'loss'?" a match udp los 1%
 refused "to-client comes before the keys: memtun impair add NAME to-client" a loss 1% to-client
+refused "both comes before the keys" a loss 1% both
 refused "to-client comes before the keys" a match udp to-client loss 1%
 run memtun impair set a 7 loss 1%
 has "$errors" "'a' has no rule 7"
@@ -51,6 +52,12 @@ has "$errors" "'a' holds no frame"
 run memtun impair release a 0
 has "$errors" "frames are numbered from 1"
 ok "wrong rules are refused, and the message says why"
+
+ends_with 0 memtun impair add a both loss 5%
+run memtun impair show a
+has "$output" "both"
+ends_with 0 memtun impair del a 1
+ok "the direction both, which show prints, is one that add takes"
 
 run memtun impair add a to-client match 'udp port 53' loss 5% loss-burst 2.5 delay 1.5s seed 9
 is "$output" 1 "the number of the rule"
