@@ -60,6 +60,17 @@ is "$(sed -n 's/.*(\([a-z].*\))$/\1/p' "$scratch/ruled" | tr '\n' ';')" \
 	"what rules did"
 ok "a capture with faults tells what each rule did, with its seed"
 
+ends_with 0 memtun add half bridge other
+ends_with 0 memtun impair add half from-client match 'udp port 9' loss 100%
+watches "$scratch/expected" memtun expect half --limit 1 --timeout 20 'udp port 10'
+expect=$!
+ends_with 0 memtun inject half --as-client --udp 10.0.0.1:9 lost
+ends_with 0 memtun inject half --as-client --udp 10.0.0.1:10 first
+wait "$expect"
+is $? 0 "the status of expect, which sees no frame that a rule loses"
+ends_with 0 memtun del half
+ok "expect sees what rules leave"
+
 ends_with 0 memtun -s show lossy
 for line in "from-client-dropped-loss 1" "to-client-duplicated 1" "to-client-corrupted 1"; do
 	has "$output" "lossy: $line"
