@@ -8,6 +8,7 @@ struct pause_edge {
 	LIST_ENTRY(pause_edge) of_backpressure;
 	LIST_ENTRY(pause_edge) of_source;
 	struct source *source;
+	const struct backpressure *backpressure;
 	bool is_held;
 };
 
@@ -18,6 +19,7 @@ void backpressure_pause(struct backpressure *backpressure, struct source *source
 	if (!edge)
 		return;
 	edge->source = source;
+	edge->backpressure = backpressure;
 	edge->is_held = backpressure->is_held;
 	source->held_count += edge->is_held;
 	LIST_INSERT_HEAD(&backpressure->edges, edge, of_backpressure);
@@ -36,6 +38,20 @@ static void pause_edge_free(struct pause_edge *edge)
 	free(edge);
 	if (--source->pause_count == 0)
 		source->set_reading(source, true);
+	else if (source->relieved)
+		source->relieved(source);
+}
+
+bool source_is_paused_by_others(const struct source *source,
+				const struct backpressure *backpressure)
+{
+	const struct pause_edge *edge;
+
+	LIST_FOREACH(edge, &source->paused_by, of_source) {
+		if (edge->backpressure != backpressure)
+			return true;
+	}
+	return false;
 }
 
 void backpressure_resume(struct backpressure *backpressure)

@@ -17,6 +17,9 @@ struct pause_edge;
 struct source {
 	/* Stop reading frames (pause_count has become 1), or read again (pause_count is 0). */
 	void (*set_reading)(struct source *source, bool reading);
+
+	/* A backlog pauses it no longer, but others do. NULL: nothing follows from it. */
+	void (*relieved)(struct source *source);
 	unsigned int pause_count;          /* edges in paused_by */
 	unsigned int held_count;           /* those of them whose backpressure is held */
 	LIST_HEAD(, pause_edge) paused_by; /* one edge for each backlog that pauses it */
@@ -45,6 +48,10 @@ static inline bool source_is_held(const struct source *source)
 {
 	return source->held_count > 0;
 }
+
+/* Return whether backlogs other than this one pause the source. */
+bool source_is_paused_by_others(const struct source *source,
+				const struct backpressure *backpressure);
 
 /*
  * Pause the source. Where memory is short it is not paused, and the backlog grows by the frames

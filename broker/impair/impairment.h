@@ -54,8 +54,9 @@ struct impairment_operations {
 	/* Return whether the port pauses sources rather than drop frames. */
 	bool (*blocks)(const struct port *port);
 
-	/* Return whether the port may send nothing to its bridge now. */
-	bool (*is_paused)(const struct port *port);
+	/* Return whether the port may send nothing to its bridge now: a backlog other than the
+	 * impairment's own pauses it. */
+	bool (*is_paused)(const struct port *port, const struct backpressure *own);
 
 	/* Learn what a rule has done to a frame. A frame that waits is reported when it begins to
 	 * wait, and again if it is dropped later. */

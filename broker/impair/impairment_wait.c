@@ -81,7 +81,8 @@ static bool direction_is_blocked(const struct impairment *impairment,
 				 enum memtun_direction direction, const struct source *source)
 {
 	if (direction == MEMTUN_FROM_CLIENT)
-		return impairment->operations->is_paused(impairment->port);
+		return impairment->operations->is_paused(
+			impairment->port, &impairment->sides[MEMTUN_FROM_CLIENT - 1].backpressure);
 	return source_is_paused(source);
 }
 

@@ -24,6 +24,15 @@ static void port_set_reading(struct source *source, bool reading)
 		impairment_resume(port->impairment);
 }
 
+/* What waits for the client's other backlogs may be sent. */
+static void port_relieved(struct source *source)
+{
+	struct port *port = container_of(source, struct port, source);
+
+	if (port->impairment)
+		impairment_resume(port->impairment);
+}
+
 int port_init(struct port *port, const struct port_operations *operations, struct bridges *bridges,
 	      const char *name, uid_t owner, const struct attribute_set *options)
 {
@@ -31,6 +40,7 @@ int port_init(struct port *port, const struct port_operations *operations, struc
 	port->engine = bridges->engine;
 	port->bridges = bridges;
 	port->source.set_reading = port_set_reading;
+	port->source.relieved = port_relieved;
 	port->id = engine_next_id(port->engine);
 	port->owner = owner;
 	port->overflow = MEMTUN_DROP_TAIL;

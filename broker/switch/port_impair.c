@@ -106,9 +106,9 @@ static bool impaired_blocks(const struct port *port)
 	return port->overflow == MEMTUN_BLOCK;
 }
 
-static bool impaired_is_paused(const struct port *port)
+static bool impaired_is_paused(const struct port *port, const struct backpressure *own)
 {
-	return source_is_paused(&port->source);
+	return source_is_paused_by_others(&port->source, own);
 }
 
 /* Show captures what has happened to a frame. */

@@ -672,6 +672,122 @@ static void errors_do_not_wait_for_a_program_that_reads_nothing(void **state)
 	pair_close(&pair);
 }
 
+/* The queue of what waits is full, and the pause that follows does not keep it full. */
+static void a_full_queue_of_delayed_frames_empties(void **state)
+{
+	static unsigned char frame[60000];
+	unsigned int sent = 0;
+	struct pair pair;
+
+	manual_clock(*state);
+	pair_open(&pair, *state, SOCKET_SEQPACKET, ",overflow=block,delay=1s", "");
+	frame_make(frame, sizeof(frame), 1, 0xff, 1);
+	while (sent < 2000 && send(pair.from, frame, sizeof(frame), MSG_DONTWAIT) > 0) {
+		sent++;
+		broker_quiesce(*state);
+	}
+	assert_in_range(sent, 1100, 1200);
+	clock_to(*state, CLOCK_SECOND);
+	clock_to(*state, 3 * CLOCK_SECOND);
+	assert_int_equal(shown(*state, "vm0", "from-client-waiting"), 0);
+	/* They are too long for vm1. */
+	assert_int_equal(shown(*state, "vm1", "to-client-offered"), sent);
+	pair_close(&pair);
+}
+
+/* ------------------------------------------------------------------------------ all accounted */
+
+/* Assert that each frame from vm0 has reached vm1, waits, or was dropped by a rule. */
+static void assert_from_client_accounted(struct broker_fixture *fixture)
+{
+	uint64_t gone = 0;
+
+	for (unsigned int kind = 0; FAULTS_FINAL >> kind; kind++)
+		gone += shown(fixture, "vm0",
+			      attributes[fault_counter(MEMTUN_FROM_CLIENT, 1U << kind)].word);
+	assert_int_equal(shown(fixture, "vm0", "from-client-frames") +
+				 shown(fixture, "vm0", "from-client-duplicated"),
+			 gone + shown(fixture, "vm0", "from-client-waiting") +
+				 shown(fixture, "vm1", "to-client-offered") -
+				 shown(fixture, "vm1", "to-client-duplicated"));
+	assert_accounted(fixture, "vm1");
+}
+
+/* Rules, frames and releases as a fixed sequence of draws has them. */
+static void what_rules_do_at_random_adds_up(void **state)
+{
+	static const char *const rules[] = {
+		"loss=30%,duplicate=50%",
+		"delay=1ms,jitter=1ms,duplicate=50%,limit=5",
+		"rate=1mbit,limit=3,corrupt=50%",
+		"hold,until=7",
+		"hold,limit=2,truncate=100%",
+		"drop=1+3-5,until-time=2ms",
+		"delay=2ms,gap=2,ordered,jitter=1ms",
+		"carrier=off,until-time=1ms",
+	};
+	struct broker_fixture *fixture = *state;
+	struct draw_stream stream;
+	uint32_t sent = 0;
+	int64_t time = 0;
+	struct pair pair;
+
+	manual_clock(fixture);
+	draw_stream_init(&stream, 13, "vm0", MEMTUN_FROM_CLIENT, 1, "test");
+	pair_open(&pair, fixture, SOCKET_SEQPACKET, "", ",queue=10");
+	for (uint64_t step = 0; step < 600; step++) {
+		uint64_t random = draw(&stream, step);
+		unsigned char byte;
+		struct answer answer;
+		char options[120];
+
+		switch (random >> 8 & 7) {
+		case 0:
+			snprintf(options, sizeof(options), "name=vm%d,%s", (int)(random & 1),
+				 rules[random >> 16 & 7]);
+			client_ask(&fixture->client, &answer, MEMTUN_CMD_IMPAIR_ADD, options);
+			break;
+		case 1:
+			/* There may be none. */
+			snprintf(options, sizeof(options), "name=vm%d%s", (int)(random & 1),
+				 random & 2 ? ",frame=0" : "");
+			client_ask(&fixture->client, &answer, MEMTUN_CMD_IMPAIR_RELEASE, options);
+			break;
+		case 2:
+			snprintf(options, sizeof(options), "name=vm%d%s", (int)(random & 1),
+				 random & 2 ? ",discard" : "");
+			client_ask(&fixture->client, &answer, MEMTUN_CMD_IMPAIR_RELEASE, options);
+			break;
+		case 3:
+			snprintf(options, sizeof(options), "name=vm%d", (int)(random & 1));
+			if (random >> 16 & 1)
+				client_ask(&fixture->client, &answer, MEMTUN_CMD_IMPAIR_DELETE,
+					   options);
+			break;
+		case 4:
+			time += (int64_t)(random >> 16 & 0xfffff);
+			clock_to(fixture, time);
+			break;
+		case 5:
+			while (recv(pair.to, &byte, 1, MSG_DONTWAIT) >= 0)
+				;
+			break;
+		default:
+			for (uint64_t i = random >> 16 & 15; i > 0; i--)
+				assert_true(frame_send(pair.from, 1, 0xff, ++sent));
+		}
+		broker_quiesce(fixture);
+		assert_from_client_accounted(fixture);
+	}
+	done(fixture, MEMTUN_CMD_IMPAIR_DELETE, "name=vm0");
+	done(fixture, MEMTUN_CMD_IMPAIR_DELETE, "name=vm1");
+	clock_to(fixture, time + HOUR);
+	assert_int_equal(shown(fixture, "vm1", "to-client-waiting"), 0);
+	assert_from_client_accounted(fixture);
+	assert_true(shown(fixture, "vm0", "from-client-dropped-waiting-full") > 0);
+	pair_close(&pair);
+}
+
 /* ------------------------------------------------------------------------------ other ports */
 
 /* An uplink of type udp, whose other side is a socket of the test. */
@@ -892,6 +1008,8 @@ int main(void)
 		WITH_BROKER(a_full_client_pauses_what_is_due_for_it),
 		WITH_BROKER(a_full_destination_pauses_what_is_due_from_a_client),
 		WITH_BROKER(errors_do_not_wait_for_a_program_that_reads_nothing),
+		WITH_BROKER(a_full_queue_of_delayed_frames_empties),
+		WITH_BROKER(what_rules_do_at_random_adds_up),
 		WITH_BROKER(an_uplink_is_impaired_in_both_directions),
 		WITH_BROKER(a_gso_frame_is_cut_first),
 		WITH_BROKER(rules_are_listed),
