@@ -74,7 +74,7 @@ static int forward_parse(struct user_network *network, char *text, struct fault 
 
 static int forwards_parse(struct user_network *network, const char *value, struct fault *fault)
 {
-	char copy[MEMTUN_TEXT_SIZE], *next = copy, *one;
+	char copy[MEMTUN_LIST_SIZE], *next = copy, *one;
 
 	strlcpy(copy, value, sizeof(copy));
 	while ((one = strsep(&next, "+"))) {

@@ -23,7 +23,7 @@
 /* Bytes for any other string, with its NUL; the size of sun_path in struct sockaddr_un. */
 #define MEMTUN_TEXT_SIZE 108
 
-/* Bytes for a list of an interface, with its NUL. All three fit in one record with the rest. */
+/* Bytes for a list, with its NUL. All three of an interface fit in one record with the rest. */
 #define MEMTUN_LIST_SIZE 8192
 
 /* The number of a tunnel's interface is this and the tunnel's id. */

@@ -72,7 +72,9 @@ host=$!
 started="$started $host"
 ends_with 0 memtun wait gw open --timeout 20
 forwards="tcp/127.0.0.1:8080/10.0.2.100:7+udp/127.0.0.1:8081/10.0.2.100:7"
-talks="tcp,8080 udp,8081"
+# Longer than other strings of the protocol, which have at most 107 bytes.
+forwards="$forwards+tcp/127.0.0.1:8083/10.0.2.100:7+tcp/127.0.0.1:8084/10.0.2.100:7"
+talks="tcp,8080 udp,8081 tcp,8083 tcp,8084"
 # Where the kernel has IPv6.
 if "$python" -c 'import socket; socket.create_server(("::1", 8082), family=socket.AF_INET6)' \
 	2>/dev/null; then

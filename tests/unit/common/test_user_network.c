@@ -144,17 +144,24 @@ static void a_wrong_forward_is_refused_with_its_reason(void **state)
 
 static void there_is_a_maximum_of_forwards(void **state)
 {
-	/* The shortest ones. */
-	char text[MEMTUN_TEXT_SIZE] = "tcp/[::]:1/[1::]:1";
+	static const char one[] = "udp/[1111:2222:3333:4444:5555:6666:7777:8888]:65535/"
+				  "[1111:2222:3333:4444:5555:6666:7777:9999]:65535";
+	char text[1100] = "";
 	struct user_network network;
 	struct fault fault;
 
 	(void)state;
-	while (strlcat(text, "+tcp/[::]:1/[1::]:1", sizeof(text)) < sizeof(text))
-		;
-	*strrchr(text, '+') = '\0';
-	assert_int_equal(parse(&network, NULL, NULL, text, &fault), 0);
-	assert_true(network.forward_count <= USER_FORWARDS_MAX);
+	for (unsigned int i = 0; i < 8; i++) {
+		strlcat(text, i ? "+" : "", sizeof(text));
+		strlcat(text, one, sizeof(text));
+		assert_int_equal(parse(&network, NULL, NULL, text, &fault), 0);
+		assert_int_equal(network.forward_count, i + 1);
+	}
+	for (int i = 0; i < 2; i++) {
+		strlcat(text, i ? "x" : "+tcp/[::]:1/[1::]:1", sizeof(text));
+		assert_int_equal(parse(&network, NULL, NULL, text, &fault), -1);
+		assert_string_equal(fault.text, "forward takes at most 8 forwards");
+	}
 }
 
 int main(void)
