@@ -29,6 +29,7 @@
 #include "client/host/host_interface.h"
 #include "client/host/host_ping.h"
 #include "client/host/host_socks.h"
+#include "common/clock.h"
 #include "common/exit_status.h"
 #include "common/host_addresses.h"
 #include "common/process.h"
@@ -142,14 +143,18 @@ static bool host_read(bool hung_up)
 	return true;
 }
 
-/* Send the ping that is due, if this is one: false at its end. Find out what else to wait for. */
-static bool host_turn(struct pollfd *fds, unsigned int *count)
+/*
+ * Send the ping that is due, if this is one: false at its end. Find out what else to wait for, and
+ * until when.
+ */
+static bool host_turn(struct pollfd *fds, unsigned int *count, int64_t *deadline)
 {
 	bool goes_on;
 
 	LOCK_TCPIP_CORE();
 	goes_on = !host_ping_is_set() || host_ping_turn();
 	*count = host_socks_poll(fds);
+	*deadline = host_socks_deadline();
 	UNLOCK_TCPIP_CORE();
 	return goes_on;
 }
@@ -161,11 +166,13 @@ static int host_run(const char *name, int signals)
 
 	for (;;) {
 		unsigned int socks = 0;
+		int64_t deadline = -1;
+		int timeout;
 
-		if (!host_turn(fds + 2, &socks))
+		if (!host_turn(fds + 2, &socks, &deadline))
 			return host_ping_end();
-		if (poll(fds, 2 + socks, host_ping_is_set() ? host_ping_timeout() : -1) < 0 &&
-		    errno != EINTR)
+		timeout = host_ping_is_set() ? host_ping_timeout() : clock_poll_timeout(deadline);
+		if (poll(fds, 2 + socks, timeout) < 0 && errno != EINTR)
 			return host_fail(EXIT_REFUSED, "%s: cannot wait for frames: %s", name,
 					 strerror(errno));
 		if (fds[1].revents)

@@ -231,6 +231,30 @@ static int ipv6_start(struct host_interface *interface)
 	return 0;
 }
 
+ip_addr_t host_interface_address(const struct address *address)
+{
+	ip_addr_t target = {0};
+
+	if (address->kind == ADDRESS_IPV4) {
+		ip_addr_set_ip4_u32_val(target, address->ipv4.s_addr);
+	} else {
+		memcpy(ip_2_ip6(&target)->addr, address->bytes, sizeof(address->bytes));
+		IP_SET_TYPE_VAL(target, IPADDR_TYPE_V6);
+		ip6_addr_assign_zone(ip_2_ip6(&target), IP6_UNICAST, netif_default);
+	}
+	return target;
+}
+
+bool host_interface_has_route(const ip_addr_t *target)
+{
+	const struct netif *netif = netif_default;
+
+	if (IP_IS_V6(target) || !(netif->flags & NETIF_FLAG_ETHARP))
+		return true;
+	return ip4_addr_netcmp(ip_2_ip4(target), netif_ip4_addr(netif), netif_ip4_netmask(netif)) ||
+	       !ip4_addr_isany_val(*netif_ip4_gw(netif));
+}
+
 int host_interface_start(struct host_interface *interface)
 {
 	const struct host_address *own = &interface->addresses.ipv4;

@@ -32,6 +32,13 @@ struct host_interface {
  * caller has locked lwIP's core. */
 bool host_interface_has_neighbour(const struct host_interface *interface, const ip_addr_t *target);
 
+/* Return the address as lwIP has it. */
+ip_addr_t host_interface_address(const struct address *address);
+
+/* Return whether the host has a route to the address. Without one, lwIP would try for minutes. The
+ * caller has locked lwIP's core. */
+bool host_interface_has_route(const ip_addr_t *target);
+
 /* Add the interface to lwIP. The caller has locked lwIP's core. -1: out of memory. */
 int host_interface_start(struct host_interface *interface);
 

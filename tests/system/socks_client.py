@@ -156,5 +156,50 @@ def killed():
         s.close()
 
 
+def idle():
+    """Take all places with programs that send no request, or only a part of it."""
+    starts = [b"", GREETING[:2], GREETING, GREETING + request("10.0.0.2", 7)[:-1]]
+    sockets = [connect() for _ in range(64)]
+    for i, s in enumerate(sockets):
+        s.sendall(starts[i % len(starts)])
+    with opened() as s:
+        s.sendall(b"hello")
+        assert exactly(s, 5) == b"hello"
+    for i, s in enumerate(sockets):
+        exactly(s, 2 if len(starts[i % len(starts)]) >= len(GREETING) else 0)
+        assert ended(s)
+        s.close()
+
+
+def descriptors():
+    """Use up the descriptors of the server, and see that it sleeps until one is free."""
+    served, waiting = [], connect()
+    waiting.sendall(GREETING)
+    while select.select([waiting], [], [], 1)[0]:
+        assert exactly(waiting, 2) == b"\5\0"
+        waiting.sendall(request("10.0.0.2", 7))
+        assert exactly(waiting, 10)[:2] == b"\5\0"
+        served.append(waiting)
+        assert len(served) < 64, "there are descriptors for all"
+        waiting = connect()
+        waiting.sendall(GREETING)
+    before = processor_ticks()
+    assert not select.select([waiting], [], [], 2)[0]
+    spent = processor_ticks() - before
+    # A server that spins takes more, even if it has to share the processor with 20 programs.
+    assert spent < os.sysconf("SC_CLK_TCK") / 10, f"{spent} ticks of two seconds"
+    served.pop().close()
+    assert exactly(waiting, 2) == b"\5\0"
+    for s in served + [waiting]:
+        s.close()
+
+
+def processor_ticks():
+    """Return the processor time of the server, whose process ID is in the environment."""
+    with open(f"/proc/{os.environ['SERVER_PID']}/stat", encoding="utf-8") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 for check in sys.argv[2:]:
     globals()[check]()

@@ -22,22 +22,34 @@ $as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
 started="$started $!"
 read -r _ <"$scratch/ready" || fail "memtund did not start"
 
-# host_start WORD...: starts a host and waits until it answers.
+# host_start WORD...: starts a host, with at most $files descriptors, and waits until it answers.
+files=$(ulimit -n)
 host_start() {
 	rm -f "$scratch/host-ready"
 	mkfifo "$scratch/host-ready"
-	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 $as_user memtun host "$@" --ready-fd 3 \
+	(ulimit -n "$files" &&
+		ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 exec $as_user memtun host "$@" --ready-fd 3) \
 		3>"$scratch/host-ready" 2>>"$scratch/errors" &
 	host=$!
 	started="$started $host"
 	read -r _ <"$scratch/host-ready"
 }
-port=$("$python" -c 'import socket
-with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])')
+free_port() {
+	"$python" -c 'import socket
+with socket.create_server(("127.0.0.1", 0)) as s: print(s.getsockname()[1])'
+}
+port=$(free_port)
 host_start far bridge lab overflow block address 10.0.0.2/24 address fd00::2/64 || fail "no host"
 host_start near bridge lab overflow block address 10.0.0.1/24 address fd00::1/64 socks "$port" ||
 	fail "no SOCKS server"
 near=$host
+
+# Its places are free again after 10 seconds, in which the other checks run.
+idle_port=$(free_port)
+host_start idle bridge lab overflow block address 10.0.0.4/24 socks "$idle_port" || fail "no idle server"
+"$python" "$scratch/socks_client.py" "$idle_port" idle >"$scratch/idle" 2>&1 &
+idle=$!
+started="$started $idle"
 
 ends_with 0 "$python" "$scratch/socks_client.py" "$port" echo refusals garbage
 ok "it connects to IPv4 and IPv6 addresses, and refuses the rest with the right codes"
@@ -47,6 +59,14 @@ ends_with 0 "$python" "$scratch/socks_client.py" "$port" slow half_close killed
 ok "nothing is lost for a slow reader or after a half-close; clients may vanish"
 ends_with 0 "$python" "$scratch/socks_client.py" "$port" echo
 ok "the server still serves new programs"
+
+# poll(2) takes 68 descriptors only up to this limit, and the server has some of its own.
+files=68
+poor_port=$(free_port)
+host_start poor bridge lab overflow block address 10.0.0.5/24 socks "$poor_port" || fail "no poor server"
+files=$(ulimit -n)
+ends_with 0 env SERVER_PID="$host" "$python" "$scratch/socks_client.py" "$poor_port" descriptors
+ok "without a free descriptor programs wait, and the server does not spin"
 
 if [ -x "$scratch/bin/lwip-http-server" ] && command -v curl >/dev/null; then
 	$as_user memtun exec -t web:bridge=lab -- lwip-http-server address 10.0.0.9/24 >"$scratch/web" &
@@ -58,6 +78,9 @@ if [ -x "$scratch/bin/lwip-http-server" ] && command -v curl >/dev/null; then
 	is "$(wc -c <"$scratch/data")" 16777216 "the bytes that curl got"
 	ok "curl fetches 16 MiB from a host on the bridge"
 fi
+
+wait "$idle" || fail "idle programs: $(cat "$scratch/idle")"
+ok "programs that send no request lose their places"
 
 if host_start second bridge lab address 10.0.0.3/24 socks "$port"; then
 	fail "two servers on one port"
