@@ -7,6 +7,7 @@
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 
 notify_or_skip
+word_size_or_skip
 have_python || skip "no Python here"
 cp "$top_srcdir/tests/system/wrap_interface.py" "$scratch"
 interface() {
