@@ -172,7 +172,7 @@ if have_python && $as_user "${PYTHON:-python3}" -c 'import pyroute2' 2>/dev/null
 		          [r.get_attr("RTA_GATEWAY") for r in ip.get_routes(oif=index, table=254)])
 	END
 	chmod 644 "$scratch/pyroute.py"
-	prints "'${PYTHON:-python3}' $scratch/pyroute.py" "'10.3.0.1'\]*'10.3.0.2'"
+	prints "'${PYTHON:-python3}' $scratch/pyroute.py" "'10.3.0.1'*'10.3.0.2'"
 	ok "pyroute2"
 else
 	echo "skipped: no pyroute2 here (Debian: python3-pyroute2)"
