@@ -121,6 +121,8 @@ static int rules_sockets(scmp_filter_ctx filter)
 	int error = 0;
 
 #ifndef SYS_socketcall
+	const struct scmp_arg_cmp is_above = SCMP_A0(SCMP_CMP_GT, AF_INET6);
+
 	for (unsigned int family = 0; !error && family < AF_INET6; family++) {
 		struct scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_EQ, family);
 
@@ -128,8 +130,7 @@ static int rules_sockets(scmp_filter_ctx filter)
 			error = rule_deny(filter, "socket", 1, &is_family);
 	}
 	if (!error)
-		error = rule_deny(filter, "socket", 1,
-				  &(struct scmp_arg_cmp)SCMP_A0(SCMP_CMP_GT, AF_INET6));
+		error = rule_deny(filter, "socket", 1, &is_above);
 #else
 	(void)filter;
 #endif
