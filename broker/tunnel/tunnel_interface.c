@@ -308,7 +308,7 @@ static struct tunnel_interface *interface_change(const struct tunnel *tunnel,
 		*interface = *former;
 		memset(interface->lists, 0, sizeof(interface->lists));
 	}
-	/* Nobody keeps a revision for as long as this takes to come round. */
+	/* 0 is no revision. */
 	if (interface && ++interface->revision == 0)
 		interface->revision = 1;
 	for (int i = 0; has_memory && i < LIST_COUNT; i++) {

@@ -346,7 +346,8 @@ static void interface_tell(struct device *device, bool has_set_mac)
 	if (!device->tun.interface)
 		return;
 	interface = container_of(device->tun.interface, struct interface, tun);
-	/* Of a new one, the broker's answer is told. */
+	/* A new interface has told nothing yet, and interface_publish() tells what the broker has
+	 * answered about it. */
 	if (has_set_mac ||
 	    (interface->told.is_known && interface->told.carrier != interface->tun.carrier))
 		interface_changed(interface);

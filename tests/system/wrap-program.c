@@ -207,7 +207,7 @@ static void undumpable(void)
 	printf("%s\n", device_open() < 0 ? strerrorname_np(errno) : "opened by the kernel");
 }
 
-/* Of a set-user-ID program: whose rights it has, and whether it gets a device. */
+/* Print the effective user of this set-user-ID program, and whether it gets a device. */
 static void rights(void)
 {
 	printf("euid %d\n", (int)geteuid());
