@@ -170,17 +170,23 @@ turns_until() {
 	done
 }
 
-# broker_start [OPTION...]: starts a memtund at $MEMTUN_SOCKET, sets $broker to its process, and
+# memtund_start DIRECTORY COMMAND...: starts the command, which is memtund or begins with $as_user
+# memtund, with its socket in the directory. Sets $MEMTUN_SOCKET, and $broker to its process, and
 # returns when it listens.
-broker_start() {
-	MEMTUN_SOCKET=$scratch/control
+memtund_start() {
+	MEMTUN_SOCKET=$1/control
 	export MEMTUN_SOCKET
+	shift
 	[ -p "$scratch/ready" ] || mkfifo "$scratch/ready"
-	memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 "$@" 3>"$scratch/ready" \
-		2>"$scratch/broker-log" &
+	"$@" --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" 2>"$scratch/broker-log" &
 	broker=$!
 	started="$started $broker"
 	read -r _ <"$scratch/ready" || fail "memtund did not start"
+}
+
+# broker_start [OPTION...]: starts a memtund of this user.
+broker_start() {
+	memtund_start "$scratch" memtund "$@"
 }
 
 # json EXPRESSION: prints the value of a Python expression, in which d is the JSON in $output.

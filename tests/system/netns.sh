@@ -28,15 +28,7 @@ command -v ip >/dev/null || skip "no ip here (Debian: iproute2)"
 
 # netns_broker_start: a memtund of an ordinary user, as $broker.
 netns_broker_start() {
-	MEMTUN_SOCKET=$scratch/home/control
-	export MEMTUN_SOCKET
-	rm -f "$scratch/ready"
-	mkfifo "$scratch/ready"
-	$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
-		2>"$scratch/broker-log" &
-	broker=$!
-	started="$started $broker"
-	read -r _ <"$scratch/ready" || fail "memtund did not start"
+	memtund_start "$scratch/home" $as_user memtund
 }
 
 # hears PATTERN COMMAND...: starts it in the background, as $server, and returns when it prints a line

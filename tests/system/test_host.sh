@@ -71,14 +71,8 @@ ok "without a broker it exits with 3"
 
 # --- a broker of that user ---
 
-MEMTUN_SOCKET=$scratch/home/control
-export MEMTUN_SOCKET
-mkfifo "$scratch/ready" "$scratch/host-ready"
-$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
-	2>"$scratch/broker-log" &
-broker=$!
-started="$started $broker"
-read -r _ <"$scratch/ready" || fail "memtund did not start"
+mkfifo "$scratch/host-ready"
+memtund_start "$scratch/home" $as_user memtund
 
 # unfit WHY WORD...: `memtun host vm WORD...` is refused because of the tunnel.
 unfit() {

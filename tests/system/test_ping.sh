@@ -19,13 +19,7 @@ ok "a wrong command line is a usage error; without a broker the status is 3"
 have_python || skip "no Python here to be pinged wrongly"
 python=${PYTHON:-python3}
 cp "$top_srcdir/tests/system/ping_peer.py" "$scratch"
-MEMTUN_SOCKET=$scratch/home/control
-export MEMTUN_SOCKET
-mkfifo "$scratch/ready"
-$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
-	2>"$scratch/broker-log" &
-started="$started $!"
-read -r _ <"$scratch/ready" || fail "memtund did not start"
+memtund_start "$scratch/home" $as_user memtund
 ping="timeout 30 $as_user memtun ping"
 
 # prints LINE: it is among the output, where N is a number and the times are dots.

@@ -14,13 +14,7 @@ ok "a wrong address is a usage error"
 have_python || skip "no Python here to be a client"
 python=${PYTHON:-python3}
 cp "$top_srcdir/tests/system/socks_client.py" "$scratch"
-MEMTUN_SOCKET=$scratch/home/control
-export MEMTUN_SOCKET
-mkfifo "$scratch/ready"
-$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
-	2>"$scratch/broker-log" &
-started="$started $!"
-read -r _ <"$scratch/ready" || fail "memtund did not start"
+memtund_start "$scratch/home" $as_user memtund
 
 # host_start WORD...: starts a host, with at most $files descriptors, and waits until it answers.
 files=$(ulimit -n)

@@ -10,13 +10,7 @@ have_python || skip "no Python here"
 ip link set lo up || skip "cannot bring the loopback interface up"
 python=${PYTHON:-python3}
 
-MEMTUN_SOCKET=$scratch/home/control
-export MEMTUN_SOCKET
-mkfifo "$scratch/ready"
-memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" 2>"$scratch/broker-log" &
-broker=$!
-started="$started $broker"
-read -r _ <"$scratch/ready" || fail "memtund did not start"
+memtund_start "$scratch/home" memtund
 
 run memtun uplink add out bridge lab type user restrict
 case $errors in

@@ -20,14 +20,8 @@ needs() {
 # user_broker_start [OPTION...]: a memtund of an ordinary user, as $broker. Its events are read from
 # descriptor 8.
 user_broker_start() {
-	MEMTUN_SOCKET=$scratch/home/control
-	export MEMTUN_SOCKET
-	mkfifo "$scratch/ready" "$scratch/news" "$scratch/watches"
-	$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 "$@" 3>"$scratch/ready" \
-		2>"$scratch/broker-log" &
-	broker=$!
-	started="$started $broker"
-	read -r _ <"$scratch/ready" || fail "memtund did not start"
+	mkfifo "$scratch/news" "$scratch/watches"
+	memtund_start "$scratch/home" $as_user memtund "$@"
 	memtun -j monitor --ready-fd 9 >"$scratch/news" 2>"$scratch/news-errors" \
 		9>"$scratch/watches" &
 	started="$started $!"

@@ -13,14 +13,7 @@ export ASAN_OPTIONS
 
 # user_broker_start: starts a memtund of the ordinary user, as $broker.
 user_broker_start() {
-	MEMTUN_SOCKET=$scratch/home/control
-	export MEMTUN_SOCKET
-	[ -p "$scratch/ready" ] || mkfifo "$scratch/ready"
-	$as_user memtund --socket "$MEMTUN_SOCKET" --ready-fd 3 3>"$scratch/ready" \
-		2>"$scratch/broker-log" &
-	broker=$!
-	started="$started $broker"
-	read -r _ <"$scratch/ready" || fail "memtund did not start"
+	memtund_start "$scratch/home" $as_user memtund
 }
 
 # built NAME FLAG PROGRAM: compiles the test's program with the flag as $scratch/bin/NAME, or says why
