@@ -6,6 +6,7 @@ from python_case import PACKAGE, SECONDS, TOP, Case
 import asyncio
 import doctest
 import errno
+import fcntl
 import importlib
 import io
 import os
@@ -43,7 +44,7 @@ class Examples(Case):
         for name in names:
             module = importlib.import_module(name)
             given = dict(vars(module), asyncio=asyncio, broker=memtun.broker, errno=errno, io=io,
-                         memtun=memtun, subprocess=subprocess)
+                         memtun=memtun, process=process, subprocess=subprocess, sys=sys)
             result = doctest.testmod(module, globs=given, optionflags=doctest.ELLIPSIS)
             self.assertEqual(result.failed, 0, name)
             attempted += result.attempted
@@ -1109,11 +1110,11 @@ class Programs(Case):
         a.settimeout(SECONDS)
         text = ("import os, memtun\n"
                 "os.write(int(os.environ['MEMTUN_FD_b']), bytes.fromhex('%s'))\n"
-                "print(sorted(name for name in os.environ if name.startswith('MEMTUN_FD')),\n"
+                "print([name for name in os.environ if name.startswith(('MEMTUN_FD', 'LISTEN'))],\n"
                 "      memtun.connect().show('b').state)" % HEADER.hex())
         done = process.run([sys.executable, "-W", "ignore", "-c", text], tunnels=[b],
-                           env=dict(os.environ, MEMTUN_FD_old="3"), stdout=subprocess.PIPE,
-                           text=True, check=True)
+                           env=dict(os.environ, MEMTUN_FD_old="3", LISTEN_FDS="1"),
+                           stdout=subprocess.PIPE, text=True, check=True)
         self.assertEqual((done.stdout, a.recv()), ("['MEMTUN_FD_b'] open\n", HEADER))
         with process.popen(["sh", "-c", "echo {a-1} $MEMTUN_FD_a_1 {b} {c}"], tunnels=[a, b],
                            stdout=subprocess.PIPE, text=True) as started:
@@ -1129,6 +1130,145 @@ class Programs(Case):
             process.run(["true"], tunnels=[a])
         with self.assertRaises(TypeError):
             process.run("true", tunnels=[b])
+
+
+class Queues(Case):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+
+    def test_a_tunnel_in_use_gets_another_name(self):
+        b = self.broker
+        a, other = self.use(b.open("a", bridge="lab")), self.use(b.open("b", bridge="lab"))
+        with b.watch() as events:
+            renamed = b.rename("a", "vm%d")
+            event = events.next()
+        self.assertEqual((renamed.name, renamed.id), ("vm0", a.record.id))
+        self.assertEqual((event.event, event.name, event.former_name), ("changed", "vm0", "a"))
+        other.settimeout(SECONDS)
+        a.send(HEADER)
+        self.assertEqual(other.recv(), HEADER)
+        with self.assertRaises(memtun.BusyError):
+            b.rename("vm0", "b")
+        with self.assertRaises(memtun.NotFoundError):
+            b.rename("a", "c")
+
+    def test_a_queue_is_attached_to_one_tunnel_after_the_other(self):
+        b = self.broker
+        other = self.use(b.open("b", bridge="lab"))
+        other.settimeout(SECONDS)
+        for kind in ("seqpacket", "stream"):
+            queue = self.use(b.open_queue(socket=kind))
+            self.assertEqual(queue.name, "")
+            for name in ("first", "second"):
+                b.attach_queue(queue, name, bridge="lab")
+                self.assertEqual((queue.name, queue.record.bridge, b.show(name).state),
+                                 (name, "lab", "open"))
+                queue.send(HEADER + name.encode())
+                self.assertEqual(other.recv(), HEADER + name.encode())
+                with self.assertRaises(memtun.Error) as caught:
+                    b.attach_queue(queue, "third")
+                self.assertEqual(caught.exception.errno, errno.EEXIST)
+                b.detach_queue(queue)
+                self.assertEqual(queue.name, "")
+            with self.assertRaises(memtun.Error) as caught:
+                b.detach_queue(queue)
+            self.assertEqual(caught.exception.errno, errno.EINVAL)
+            queue.close()
+            b.wait("second", "closed", timeout=SECONDS)
+
+    def test_an_interface_is_shown_and_set(self):
+        b = self.broker
+        self.use(b.open("a"))
+        self.assertIsNone(b.show("a").interface_flags)
+        b.set_interface("a", neighbour=["10.0.0.2 lladdr 02:00:00:00:00:01"])
+        self.assertEqual(b.show("a").interface_neighbour, "10.0.0.2 lladdr 02:00:00:00:00:01")
+        b.set_interface("a", flags=("up", "multicast"), mac="02:00:00:00:00:07", txqlen=7,
+                        address=["10.0.0.1/24 broadcast 10.0.0.255", "10.0.1.1/24"],
+                        route="default via 10.0.0.2", neighbour=[], carrier=False)
+        shown = b.show("a")
+        self.assertLessEqual({"up", "multicast"}, set(shown.interface_flags.split("+")))
+        self.assertEqual(
+            (shown.interface_mac, shown.interface_txqlen, shown.interface_address,
+             shown.interface_route, shown.interface_neighbour, shown.interface_carrier),
+            ("02:00:00:00:00:07", 7, "10.0.0.1/24 broadcast 10.0.0.255+10.0.1.1/24",
+             "default via 10.0.0.2", None, False))
+        again = b.set_interface("a", flags="none", revision=shown.interface_revision)
+        self.assertNotIn("up", again.interface_flags.split("+"))
+        with self.assertRaises(memtun.Error) as caught:
+            b.set_interface("a", flags="up", revision=shown.interface_revision)
+        self.assertEqual(caught.exception.errno, errno.ESTALE)
+        with self.assertRaisesRegex(ValueError, "no 'upp'"):
+            b.set_interface("a", flags=["upp"])
+
+
+class Inherited(Case):
+    """What memtun.inherited() finds in a program that is started in each way."""
+
+    TEXT = ("import memtun, os, sys\n"
+            "found = memtun.inherited()\n"
+            "print([(name, one.fileno(), one.record.socket, os.get_inheritable(one.fileno()))\n"
+            "       for name, one in found.items()])\n"
+            "print([name for name in os.environ if name.startswith(('LISTEN', 'MEMTUN_FD'))],\n"
+            "      memtun.inherited())\n"
+            "for one in found.values(): one.close()\n")
+
+    def setUp(self):
+        super().setUp()
+        self.broker = self.use(memtun.broker())
+
+    def program(self, *command, text=TEXT, **options):
+        done = subprocess.run([*command, sys.executable, "-W", "error", "-c", text],
+                              env=self.broker.environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, **options)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def test_memtun_exec_passes_tunnels_with_their_names(self):
+        command = ("memtun", "exec", "-t", "vm-0", "-t", "vm.1:socket=stream", "--")
+        expected = ("[('vm-0', 3, 'seqpacket', False), ('vm.1', 4, 'stream', False)]\n[] {}\n")
+        self.assertEqual(self.program(*command), expected)
+        # LISTEN_PID is the shell's.
+        self.assertEqual(self.program(*command, "sh", "-c", '"$@"; :', "sh"), expected)
+        self.assertEqual(self.program(*command, "env", "-u", "MEMTUN_FD_vm_0"), expected)
+        self.assertEqual(self.program(*command, "env", "-u", "LISTEN_FDS"),
+                         expected.replace("vm-0", "vm_0").replace("vm.1", "vm_1"))
+
+    def test_process_passes_tunnels_whose_names_and_records_the_broker_tells(self):
+        tunnel = self.use(self.broker.open("vm-0", mode="tun", bridge="lab"))
+        text = ("import memtun\n"
+                "with memtun.connect() as b:\n"
+                "    (name, one), = memtun.inherited(b).items()\n"
+                "with one: print(name, one.record.mode, one.record.bridge, one.address)\n")
+        done = process.run([sys.executable, "-W", "error", "-c", text], tunnels=[tunnel],
+                           env={**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "other"},
+                           stdout=subprocess.PIPE, text=True, check=True)
+        self.assertEqual(done.stdout, f"vm-0 tun lab {self.broker.address}\n")
+
+    def test_a_listening_socket_is_no_tunnel(self):
+        end, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listener = self.use(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listener.bind("")
+        listener.listen()
+        with end, other:
+            def move():
+                numbers = [fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in (listener, end)]
+                os.dup2(numbers[0], 3)
+                os.dup2(numbers[1], 4)
+            text = ("import os\nos.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', "
+                    f"LISTEN_FDNAMES='control')\n{self.TEXT}")
+            self.assertEqual(self.program(text=text, preexec_fn=move, close_fds=False),
+                             "[('fd4', 4, 'dgram', False)]\n[] {}\n")
+
+    def test_a_variable_without_a_descriptor_is_an_error(self):
+        for value, number in (("77", errno.EBADF), ("x", errno.EINVAL), ("-1", errno.EINVAL),
+                              (str(2**70), errno.EBADF)):
+            os.environ["MEMTUN_FD_a"] = value
+            self.stack.callback(os.environ.pop, "MEMTUN_FD_a", None)
+            with self.assertRaisesRegex(memtun.Error, "MEMTUN_FD_a") as caught:
+                memtun.inherited()
+            self.assertEqual(caught.exception.errno, number)
+            self.assertEqual(os.environ["MEMTUN_FD_a"], value)
 
 
 if __name__ == "__main__":

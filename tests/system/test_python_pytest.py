@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The fixtures of the Python package under a real pytest, and the report of a test that fails."""
-from python_case import Case, skip
+from python_case import PACKAGE, Case, skip
 
 import os
 import re
 import subprocess
 import sys
+import textwrap
 import unittest
 
 try:
@@ -74,6 +75,15 @@ class Plugin(Case):
     def test_tests_that_pass_leave_nothing(self):
         self.assertIn("6 passed", self.pytest(PASSES, "-W", "error"))
         self.assertEqual(self.files(), [])
+
+    def test_the_examples_of_the_documentation_run(self):
+        from memtun import pytest_plugin
+        example = textwrap.dedent(pytest_plugin.__doc__.split("::\n\n")[1].split("\n\n")[0])
+        self.assertIn("1 passed", self.pytest(example))
+        with open(os.path.join(PACKAGE, "README.md"), encoding="utf-8") as file:
+            example, = [block for block in re.findall(r"```python\n(.*?)```", file.read(), re.S)
+                        if "def test_" in block]
+        self.assertIn("1 passed", self.pytest(example))
 
     def test_the_report_of_a_test_that_fails_has_the_capture_and_the_seed(self):
         output = self.pytest(f"""

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Real Scapy on tunnels of the Python package."""
-from python_case import SECONDS, Case, skip
+from python_case import BUILD, PACKAGE, SECONDS, Case, skip
 
 import os
+import re
+import socket
+import subprocess
 import unittest
-import unittest.mock
+from unittest import mock
 
 # Scapy keeps its settings and a cache in the home directory, which a test does not touch.
 os.environ["HOME"] = os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_CACHE_HOME"] = "/nonexistent"
@@ -40,6 +43,28 @@ class Scapy(Case):
     def test_the_example_runs(self):
         result = doctest.testmod(memtun.scapy, extraglobs={"broker": memtun.broker})
         self.assertEqual((result.failed, result.attempted), (0, 2))
+
+    def test_the_example_of_the_readme_runs(self):
+        with open(os.path.join(PACKAGE, "README.md"), encoding="utf-8") as file:
+            example, = re.findall(r"```python\n(from memtun\.scapy .*?)```", file.read(), re.S)
+        if not os.path.exists(os.path.join(BUILD, "memtun-host")):
+            self.skipTest("memtun-host is not built (Debian: liblwip-dev)")
+        host = self.use(subprocess.Popen(
+            ["memtun", "host", "server", "bridge", "lab", "address", "10.0.0.1/24"],
+            env=self.broker.environment))
+        self.stack.callback(host.terminate)
+        self.broker.wait("server", "open", timeout=SECONDS)
+        names = {"tunnel": self.use(self.broker.open("tunnel", bridge="lab"))}
+        exec(example, names)
+        self.assertEqual(names["answer"][ARP].psrc, "10.0.0.1")
+
+    def test_a_tunnel_without_a_known_mode_is_refused(self):
+        end, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other, mock.patch.dict(os.environ, {"MEMTUN_FD_a": str(end.detach())}):
+            with memtun.inherited()["a"] as a:
+                with self.assertRaisesRegex(ValueError, "the mode of .* is not known"):
+                    TunnelSocket(a)
+                self.assertFalse(a.closed)
 
     def test_a_request_gets_its_answer(self):
         client, server = self.socket("client"), self.socket("server")
@@ -76,7 +101,7 @@ class Scapy(Case):
 
     def test_a_tunnel_with_headers_is_refused(self):
         with self.broker.open("a", mode="tun", pi=True) as a:
-            with unittest.mock.patch("sys.unraisablehook") as hook, self.assertRaises(ValueError):
+            with mock.patch("sys.unraisablehook") as hook, self.assertRaises(ValueError):
                 TunnelSocket(a)
             hook.assert_not_called()
             self.assertFalse(a.closed)

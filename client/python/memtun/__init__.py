@@ -25,6 +25,7 @@ if TYPE_CHECKING:
                           NotPermittedError, ReplyTimeoutError)
     from ._expect import FilterExpectation
     from ._impair import Impairments
+    from ._inherited import inherited
     from ._inject import Injector
     from ._pcapng import PcapngWriter
     from ._record import Captured, Injected, Record
@@ -37,7 +38,7 @@ __all__ = [
     "Bridges", "Broker", "BusyError", "Capture", "Captured", "Clock", "DroppedError", "Error",
     "Expectation", "FilterExpectation", "Impairments", "Injected", "Injector", "NoBrokerError",
     "NotFoundError", "NotPermittedError", "PcapngWriter", "Record", "ReplyTimeoutError",
-    "Sessions", "Tunnel", "Uplinks", "Watch", "broker", "connect",
+    "Sessions", "Tunnel", "Uplinks", "Watch", "broker", "connect", "inherited",
 ]
 
 __version__ = "0.1.0"
@@ -51,6 +52,7 @@ _MODULES = {
                "ReplyTimeoutError",
     "_expect": "FilterExpectation",
     "_impair": "Impairments",
+    "_inherited": "inherited",
     "_inject": "Injector",
     "_pcapng": "PcapngWriter",
     "_record": "Captured Injected Record",

@@ -142,6 +142,41 @@ class Broker:
             "overflow": overflow, "address": address, "gateway": gateway, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "persistent": persistent})
 
+    def rename(self, name: str, new_name: str) -> Record:
+        """Give a tunnel, also one in use, another name, and return its record.
+
+        A ``%d`` in the new name stands for the lowest number that makes a free name.
+
+        >>> with broker() as b, b.open("a"):
+        ...     b.rename("a", "vm%d").name
+        'vm0'
+        """
+        return self._connection.request(Command.TUNNEL_RENAME,
+                                        {"name": name, "new_name": new_name})[0].record
+
+    def set_interface(self, name: str, *, flags: Union[None, str, Sequence[str]] = None,
+                      carrier: Optional[bool] = None, address: Addresses = None,
+                      route: Addresses = None, neighbour: Addresses = None,
+                      mac: Optional[str] = None, txqlen: Optional[int] = None,
+                      revision: Optional[int] = None) -> Record:
+        """Change the interface that programs under ``memtun wrap`` see in place of the tunnel.
+
+        They are told as the kernel tells of a change. A tunnel without an interface gets one. A
+        list replaces the former one, and its elements are written as in ip(8). With ``revision``,
+        the record's ``interface_revision``, a change that another client made meanwhile raises
+        memtun.Error with ESTALE. Return the tunnel's record.
+
+        >>> with broker() as b, b.open("a", mode="tun"):
+        ...     record = b.set_interface("a", flags=["up"], address=["10.0.0.1/24"])
+        ...     record.interface_address, "up" in record.interface_flags.split("+")
+        ('10.0.0.1/24', True)
+        """
+        return self._connection.request(Command.INTERFACE_SET, {
+            "name": name, "interface_flags": flags, "interface_carrier": carrier,
+            "interface_address": _elements(address), "interface_route": _elements(route),
+            "interface_neighbour": _elements(neighbour), "interface_mac": mac,
+            "interface_txqlen": txqlen, "interface_revision": revision})[0].record
+
     def show(self, name: str, statistics: bool = False) -> Record:
         """Return the record of one tunnel, with counters if ``statistics``."""
         return self._connection.request(Command.TUNNEL_SHOW,
@@ -162,6 +197,47 @@ class Broker:
     def delete(self, name: str) -> None:
         """Delete a tunnel, and its peer. A program that has it open reads the end."""
         self._connection.request(Command.TUNNEL_DELETE, {"name": name})
+
+    # --- queues, which a program attaches to tunnels as it does with TUNSETIFF ---
+
+    def open_queue(self, *, socket: Optional[str] = None) -> Tunnel:
+        """Open a queue that belongs to no tunnel yet.
+
+        >>> with broker() as b, b.open("a") as a, b.open_queue() as queue:
+        ...     b.attach_queue(queue, "b%d")
+        ...     print(queue.name)
+        ...     b.detach_queue(queue)
+        b0
+        """
+        reply = self._connection.request(Command.QUEUE_OPEN, {"socket": socket})[0]
+        return Tunnel(reply.fd, Record({"socket": socket or "seqpacket", **reply.record}),
+                      self.address)
+
+    def attach_queue(self, tunnel: Tunnel, name: str = "tap%d", *, mode: Optional[str] = None,
+                     bridge: Optional[str] = None, vlan: Optional[int] = None,
+                     mtu: Optional[int] = None, queue: Optional[int] = None,
+                     overflow: Optional[str] = None, address: Addresses = None,
+                     gateway: Addresses = None, pi: Optional[bool] = None,
+                     vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
+                     vnet_hdr_size: Optional[int] = None, multi_queue: Optional[bool] = None,
+                     exclusive: Optional[bool] = None, persistent: Optional[bool] = None) -> None:
+        """Attach a queue to the tunnel ``name``, which is found or made as by open().
+
+        The queue is that of open_queue(), or was detached by detach_queue().
+        """
+        record = self._connection.request(Command.QUEUE_ATTACH, {
+            "queue_id": tunnel.record.queue_id, "socket": tunnel.record.socket, "name": name,
+            "mode": mode, "bridge": bridge, "vlan": vlan, "mtu": mtu, "queue": queue,
+            "overflow": overflow, "address": address, "gateway": gateway, "pi": pi,
+            "vnet_hdr": vnet_hdr, "offload": offload, "vnet_hdr_size": vnet_hdr_size,
+            "multi_queue": multi_queue, "exclusive": exclusive,
+            "persistent": persistent})[0].record
+        tunnel.record = record
+
+    def detach_queue(self, tunnel: Tunnel) -> None:
+        """Detach the queue from its tunnel. Its descriptor stays open, and carries no frames."""
+        self._connection.request(Command.QUEUE_DETACH, {"queue_id": tunnel.record.queue_id})
+        tunnel.record = Record({key: tunnel.record[key] for key in ("socket", "queue-id", "inode")})
 
     # --- frames ---
 
@@ -335,6 +411,11 @@ class Broker:
         except NotFoundError:
             return None, False
         return None, True
+
+
+def _elements(elements: Addresses) -> Addresses:
+    """Return a list of an interface, whose word for the empty list is none."""
+    return elements if elements is None or len(elements) else "none"
 
 
 def connect(address: Optional[str] = None, *, reply_timeout: Optional[float] = 10) -> Broker:

@@ -48,6 +48,8 @@ class Command(enum.IntEnum):
     TUNNEL_DELETE = 0x13
     TUNNEL_SHOW = 0x14
     QUEUE_OPEN = 0x15
+    QUEUE_ATTACH = 0x16
+    QUEUE_DETACH = 0x17
     BRIDGE_ADD = 0x18
     BRIDGE_DELETE = 0x19
     BRIDGE_SHOW = 0x1a
@@ -63,6 +65,8 @@ class Command(enum.IntEnum):
     SESSION_DELETE = 0x24
     UPLINK_SET = 0x25
     HAND_IN = 0x26
+    INTERFACE_SET = 0x28
+    TUNNEL_RENAME = 0x29
     CLOCK_SHOW = 0x30
     CLOCK_ADVANCE = 0x31
     CLOCK_NEXT = 0x32
@@ -162,6 +166,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "offload": Attribute(51, "u32"),
     "vnet_hdr_size": Attribute(52, "u32"),
     "interface-revision": Attribute(53, "u32"),
+    "new-name": Attribute(56, "text"),
     "interface-flags": Attribute(57, "bits", tuple(
         "up broadcast debug loopback pointopoint notrailers running noarp promisc allmulti master "
         "slave multicast portsel automedia dynamic lower_up dormant echo".split())),
@@ -285,6 +290,17 @@ def _text(word: str, value: Any) -> bytes:
     return data + b"\0"
 
 
+def _bits(word: str, attribute: Attribute, value: Any) -> bytes:
+    """Return a set of words, such as ("up", "running") or "up+running"; "none" is no word."""
+    words = value.split("+") if isinstance(value, str) else value
+    bits = 0
+    for one in words if words != ["none"] else ():
+        if one not in attribute.words:
+            raise ValueError(f"{word} has no {one!r}, only {', '.join(attribute.words)}")
+        bits |= 1 << attribute.words.index(one)
+    return struct.pack("=I", bits)
+
+
 def _payload(word: str, attribute: Attribute, value: Any) -> bytes:
     if attribute.type == "text":
         return _text(word, value)
@@ -296,6 +312,8 @@ def _payload(word: str, attribute: Attribute, value: Any) -> bytes:
         if value not in attribute.words:
             raise ValueError(f"{word} is one of {', '.join(attribute.words)}, not {value!r}")
         return struct.pack("=I", attribute.words.index(value) + 1)
+    if attribute.type == "bits":
+        return _bits(word, attribute, value)
     return _number(word, attribute.type, value)
 
 

@@ -27,7 +27,7 @@ class Tunnel(Descriptor):
 
     def __init__(self, fd: int, record: Record, address: str) -> None:
         super().__init__(fd)
-        #: What the broker told when the tunnel was opened.
+        #: What the broker told when the tunnel was opened, or its queue attached or detached.
         self.record = record
         #: The broker's control socket, for MEMTUN_SOCKET.
         self.address = address
@@ -37,8 +37,8 @@ class Tunnel(Descriptor):
 
     @property
     def name(self) -> str:
-        """The tunnel's name; what a template with ``%d`` became."""
-        return str(self.record.name)
+        """The tunnel's name; what a template with ``%d`` became. A detached queue has ""."""
+        return str(self.record.name or "")
 
     def __repr__(self) -> str:
         return f"<memtun.Tunnel {self.name!r} fd={self.fileno()}>"

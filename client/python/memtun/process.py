@@ -2,8 +2,9 @@
 """Programs that inherit tunnels, as those of ``memtun exec``.
 
 The program finds the number of each descriptor in MEMTUN_FD_NAME, and ``{NAME}`` in its arguments
-is replaced by it. It finds the broker by MEMTUN_SOCKET. LISTEN_FDS is not set, as the descriptors
-keep their numbers, which do not begin with 3; ``memtun exec`` sets it.
+is replaced by it; a program in Python calls memtun.inherited(). It finds the broker by
+MEMTUN_SOCKET. LISTEN_FDS is not set, as the descriptors keep their numbers, which do not begin with
+3; ``memtun exec`` sets it.
 
 >>> with broker() as b, b.open("vm0", mode="tun") as tunnel:
 ...     done = run(["sh", "-c", "test $MEMTUN_FD_vm0 = {vm0} && echo same"], tunnels=[tunnel],
@@ -12,19 +13,11 @@ keep their numbers, which do not begin with 3; ``memtun exec`` sets it.
 'same\\n'
 """
 import os
-import re
 import subprocess
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ._inherited import LISTEN, PREFIX, variable_of
 from ._tunnel import Tunnel
-
-_PREFIX = "MEMTUN_FD_"
-
-
-def _variable(name: str) -> str:
-    """Return the variable of a tunnel: each byte that is no ASCII letter or digit is a ``_``."""
-    return _PREFIX + re.sub(rb"[^A-Za-z0-9]", b"_", os.fsencode(name)).decode()
-
 
 def _prepare(args: Sequence[Any], tunnels: Iterable[Tunnel], env: Optional[Mapping[str, str]],
              ) -> Tuple[List[str], Dict[str, str], List[int]]:
@@ -33,13 +26,13 @@ def _prepare(args: Sequence[Any], tunnels: Iterable[Tunnel], env: Optional[Mappi
         raise TypeError("the program's arguments are a list")
     # The program doesn't have the descriptors of an outer memtun exec.
     environment = {name: value for name, value in (os.environ if env is None else env).items()
-                   if not name.startswith(_PREFIX)}
+                   if not name.startswith(PREFIX) and name not in LISTEN}
     words = [os.fsdecode(word) for word in args]
     numbers = []
     for tunnel in tunnels:
         if tunnel.closed:
             raise ValueError(f"{tunnel!r} is closed")
-        variable = _variable(tunnel.name)
+        variable = variable_of(tunnel.name)
         if variable in environment:
             raise ValueError(f"two tunnels would both set {variable}")
         environment[variable] = str(tunnel.fileno())

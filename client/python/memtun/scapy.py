@@ -27,6 +27,10 @@ class TunnelSocket(SuperSocket):  # type: ignore[misc] # Scapy has no types ever
     nonblocking_socket = True
 
     def __init__(self, tunnel: Tunnel) -> None:
+        if tunnel.record.mode is None:
+            self.closed = True  # the tunnel stays the caller's
+            raise ValueError(f"the mode of {tunnel!r} is not known; "
+                             "memtun.inherited(memtun.connect()) asks the broker")
         if tunnel.record.pi or tunnel.record.vnet_hdr:
             self.closed = True  # the tunnel stays the caller's
             raise ValueError(f"{tunnel!r} has headers before its frames (pi, vnet_hdr)")
