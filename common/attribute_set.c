@@ -269,7 +269,7 @@ static int quantity_parse(const struct attribute *attribute, const char *value, 
 		what = "a percentage such as 5% or 0.1%";
 		result = quantity_parse_percent(value, number);
 	} else if (attribute->type == ATTRIBUTE_TIME) {
-		what = "a time with its unit, such as 20ms or 1.5s";
+		what = "a time with its unit (" QUANTITY_TIME_UNITS "), such as 20ms";
 		result = quantity_parse_time(value, number);
 	} else if (attribute->type == ATTRIBUTE_RATE) {
 		what = "a rate such as 10mbit or 500kbit";

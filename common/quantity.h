@@ -12,6 +12,9 @@
 /* Read a percentage, such as 5% or 0.1, in billionths of the whole. -1: EINVAL, ERANGE. */
 int quantity_parse_percent(const char *text, uint64_t *billionths);
 
+/* The units of times, for messages. */
+#define QUANTITY_TIME_UNITS "ns, us, ms, s, min, h"
+
 /* Read a time with its unit (ns, us, ms, s, min or h), in nanoseconds. 0 needs no unit. -1: EINVAL,
  * ERANGE. */
 int quantity_parse_time(const char *text, uint64_t *nanoseconds);

@@ -84,7 +84,7 @@ void command_note(const char *format, ...)
 int command_reply_timeout(const struct invocation *invocation, int *milliseconds)
 {
 	*milliseconds = REPLY_TIMEOUT;
-	return options_seconds(invocation, "--reply-timeout", milliseconds);
+	return options_milliseconds(invocation, "--reply-timeout", milliseconds);
 }
 
 int command_connected(const struct invocation *invocation, connected_function *function,

@@ -55,8 +55,8 @@ static int clock_advance(const struct invocation *invocation)
 
 	if (quantity_parse_time(word, &move.time) < 0)
 		return command_fail(EXIT_USAGE,
-				    "clock advance takes a time with its unit, such as 20ms, 1.5s "
-				    "or 1h, not '%s'%s",
+				    "clock advance takes a time with its unit (" QUANTITY_TIME_UNITS
+				    "), such as 20ms, not '%s'%s",
 				    word, errno == ERANGE ? ": it has too many digits" : "");
 	return command_connected(invocation, clock_ask_advance, &move);
 }
@@ -91,13 +91,13 @@ static int clock_next(const struct invocation *invocation)
 {
 	struct move move = {.timeout = -1};
 
-	if (options_seconds(invocation, "--timeout", &move.timeout))
+	if (options_milliseconds(invocation, "--timeout", &move.timeout))
 		return EXIT_USAGE;
 	return command_connected(invocation, clock_ask_next, &move);
 }
 
 static const struct command_option next_options[] = {
-	{"--timeout", 0, "SECONDS", "wait this long for quiet ports; default: no limit"},
+	{"--timeout", 0, "TIME", "wait this long for quiet ports; default: no limit"},
 	{0},
 };
 

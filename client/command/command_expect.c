@@ -43,7 +43,7 @@ static int expect_parse(struct expect *expect, const struct invocation *invocati
 			return command_fail(EXIT_USAGE, "more than %d filters", FILTERS_MAX);
 		expect->patterns[expect->filters++] = MEMTUN_FILTER(invocation->words[i]);
 	}
-	if (options_seconds(invocation, "--timeout", &expect->timeout) ||
+	if (options_milliseconds(invocation, "--timeout", &expect->timeout) ||
 	    options_number(invocation, "--limit", 1, 1000000000, &expect->limit) ||
 	    options_ready_fd(invocation, &expect->ready_fd))
 		return EXIT_USAGE;
@@ -127,7 +127,7 @@ static int expect_run(const struct invocation *invocation)
 
 static const struct command_option expect_options[] = {
 	{"--to-client", 0, NULL, "look at frames to the tunnel's client, not from it"},
-	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
+	{"--timeout", 0, "TIME", "end after this time; default: no limit"},
 	{"--limit", 0, "FRAMES", "end after this many frames; default: no limit"},
 	TAKES_READY_FD("write a newline to FD once no frame can be missed"),
 	{0},

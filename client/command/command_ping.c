@@ -19,9 +19,8 @@
 #define SIZE_DEFAULT 56
 #define SIZE_MAX_ECHO 65000
 
-/* Milliseconds: how long ping(8) waits for the last reply, and the shortest interval. */
+/* Milliseconds: how long ping(8) waits for the last reply. */
 #define LINGER_DEFAULT 10000
-#define INTERVAL_MIN 1
 
 #define NUMBER_SIZE 24
 
@@ -72,7 +71,8 @@ static int ping_parse(struct ping *ping, const struct invocation *invocation)
 	const char *target = invocation->words[1], *from = options_value(invocation, "--from");
 	const char *gateway = options_value(invocation, "--gateway"), *wrong;
 	uint64_t count = 0, size = SIZE_DEFAULT;
-	int interval = 1000, linger = LINGER_DEFAULT, deadline = 0;
+	uint64_t interval = CLOCK_SECOND;
+	int linger = LINGER_DEFAULT, deadline = 0;
 	struct address address;
 
 	ping->where = invocation->words[0];
@@ -81,11 +81,11 @@ static int ping_parse(struct ping *ping, const struct invocation *invocation)
 				    target);
 	if (options_number(invocation, "-c", 1, UINT32_MAX, &count) ||
 	    options_number(invocation, "-s", 0, SIZE_MAX_ECHO, &size) ||
-	    options_seconds(invocation, "-i", &interval) ||
-	    options_seconds(invocation, "-W", &linger) ||
-	    options_seconds(invocation, "-w", &deadline))
+	    options_time(invocation, "-i", &interval) ||
+	    options_milliseconds(invocation, "-W", &linger) ||
+	    options_milliseconds(invocation, "-w", &deadline))
 		return EXIT_USAGE;
-	if (interval < INTERVAL_MIN)
+	if (interval < CLOCK_MILLISECOND)
 		return command_fail(EXIT_USAGE, "-i takes at least 0.001 seconds");
 	if (!from) {
 		ping_choose_from(ping, &address);
@@ -102,7 +102,7 @@ static int ping_parse(struct ping *ping, const struct invocation *invocation)
 	host_program_add(&ping->program, "ping", target);
 	ping_add_number(ping, 0, "count", count);
 	ping_add_number(ping, 1, "size", size);
-	ping_add_number(ping, 2, "interval", (uint64_t)interval);
+	ping_add_number(ping, 2, "interval", interval / CLOCK_MILLISECOND);
 	ping_add_number(ping, 3, "linger", (uint64_t)linger);
 	ping_add_number(ping, 4, "deadline", (uint64_t)deadline);
 	if (options_has(invocation, "-q"))
@@ -195,10 +195,10 @@ static int ping_run(const struct invocation *invocation)
 
 static const struct command_option ping_options[] = {
 	{"-c", 0, "COUNT", "stop after this many replies; default: no limit"},
-	{"-i", 0, "SECONDS", "the time between two requests; default 1"},
+	{"-i", 0, "TIME", "the time between two requests; default 1s"},
 	{"-s", 0, "BYTES", "the data in a request, at most 65000; default 56"},
-	{"-W", 0, "SECONDS", "how long to wait for the last reply; default 10"},
-	{"-w", 0, "SECONDS", "stop after this time"},
+	{"-W", 0, "TIME", "how long to wait for the last reply; default 10s"},
+	{"-w", 0, "TIME", "stop after this time"},
 	{"-q", 0, NULL, "print only the first line and the statistics"},
 	{"--from", 0, "A/P", "the address to send from; default: one near ADDRESS"},
 	{"--gateway", 0, "G", "the next hop of an ADDRESS outside the prefix of --from"},

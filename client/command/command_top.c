@@ -291,7 +291,7 @@ static int top_parse(struct top *top, const struct invocation *invocation)
 		.json = options_has(invocation, "--json"),
 	};
 	if (options_number(invocation, "-n", 1, UINT64_MAX / 2, &top->max) ||
-	    options_seconds(invocation, "-d", &milliseconds))
+	    options_milliseconds(invocation, "-d", &milliseconds))
 		return EXIT_USAGE;
 	if (milliseconds < INTERVAL_MIN)
 		return command_fail(EXIT_USAGE, "-d takes 0.1 seconds or more");
@@ -346,7 +346,7 @@ static int top_run(const struct invocation *invocation)
 static const struct command_option top_options[] = {
 	{"-b", 0, NULL, "print tables, for a file or a pipe"},
 	{"-n", 0, "TIMES", "end after this many tables or screens"},
-	{"-d", 0, "SECONDS", "the time from one to the next, at least 0.1; default 1"},
+	{"-d", 0, "TIME", "the time from one to the next, at least 0.1; default 1s"},
 	TAKES_JSON("with -b: print each table as a JSON array on one line"),
 	{0},
 };

@@ -13,7 +13,6 @@
 #include "client/command/listing.h"
 #include "client/command/options_parse.h"
 #include "common/clock.h"
-#include "common/quantity.h"
 #include "memtun.h"
 
 struct wait {
@@ -251,7 +250,6 @@ static int names_join(struct wait *wait, char **words, int count)
 /* Parse the words. 0, or EXIT_USAGE after a message. */
 static int wait_parse(struct wait *wait, const struct invocation *invocation)
 {
-	const char *idle = options_value(invocation, "--idle");
 	const char *state = invocation->words[invocation->count - 1];
 	bool is_quiet = strcmp(state, "quiet") == 0;
 
@@ -269,12 +267,10 @@ static int wait_parse(struct wait *wait, const struct invocation *invocation)
 			"or quiet, and a bridge quiet, not '%s'",
 			state);
 	}
-	if (idle && !is_quiet)
+	if (options_has(invocation, "--idle") && !is_quiet)
 		return command_fail(EXIT_USAGE, "--idle goes with quiet");
-	if (idle && quantity_parse_time(idle, &wait->idle) < 0)
-		return command_fail(EXIT_USAGE,
-				    "--idle takes a time with its unit, such as 20ms, not '%s'",
-				    idle);
+	if (options_time(invocation, "--idle", &wait->idle))
+		return EXIT_USAGE;
 	if (is_quiet)
 		return names_join(wait, invocation->words, invocation->count - 1);
 	if (invocation->count == 2)
@@ -292,7 +288,8 @@ static int wait_run(const struct invocation *invocation)
 	struct wait wait;
 	connected_function *run;
 
-	if (wait_parse(&wait, invocation) || options_seconds(invocation, "--timeout", &timeout))
+	if (wait_parse(&wait, invocation) ||
+	    options_milliseconds(invocation, "--timeout", &timeout))
 		return EXIT_USAGE;
 	run = strcmp(wait.state, "quiet") == 0 ? quiet_run : waiting_run;
 	if (timeout < 0)
@@ -304,7 +301,7 @@ static int wait_run(const struct invocation *invocation)
 
 static const struct command_option wait_options[] = {
 	{"--idle", 0, "TIME", "with quiet: and no frame for this time, as 20ms"},
-	{"--timeout", 0, "SECONDS", "end after this time; default: no limit"},
+	{"--timeout", 0, "TIME", "end after this time; default: no limit"},
 	{0},
 };
 

@@ -9,12 +9,18 @@
 #include <string.h>
 
 #include "client/command/suggestion.h"
+#include "common/clock.h"
+#include "common/failed.h"
+#include "common/quantity.h"
 
 /* More than a command or a group has, including the options of memtun itself. */
 #define OPTIONS_MAX 20
 
 /* For an option's name, getopt_long() returns this plus the option's index. */
 #define LONG_OPTION 256
+
+/* The longest time of an option, nanoseconds: 1,000,000 seconds, which are an int of milliseconds. */
+#define TIME_MAX (UINT64_C(1000000) * CLOCK_SECOND)
 
 struct parser {
 	const struct command_option *known[OPTIONS_MAX];
@@ -38,7 +44,7 @@ const struct command memtun_itself = {
 
 const struct command_option common_options[] = {
 	{"--socket", 0, "ADDRESS", "the broker's control socket: a path, or @NAME"},
-	{"--reply-timeout", 0, "S", "seconds for the broker to answer; default 10"},
+	{"--reply-timeout", 0, "T", "the time for the broker to answer; default 10s"},
 	{"--help", 'h', NULL, "print the help of memtun or of the command"},
 	{"--version", 'V', NULL, "print the version"},
 	{0},
@@ -257,18 +263,49 @@ int options_number(const struct invocation *invocation, const char *name, uint64
 			    min, max, value);
 }
 
-int options_seconds(const struct invocation *invocation, const char *name, int *milliseconds)
+/* Read a time with its unit, or seconds as strtod(3) does. -1 with EINVAL or ERANGE. */
+static int time_parse(const char *text, uint64_t *nanoseconds)
+{
+	double seconds;
+	char *end;
+
+	if (quantity_parse_time(text, nanoseconds) == 0)
+		return *nanoseconds <= TIME_MAX ? 0 : failed(ERANGE);
+	seconds = strtod(text, &end);
+	if (end == text || *end != '\0' || !(seconds >= 0))
+		return -1;
+	if (seconds * (double)CLOCK_SECOND > (double)TIME_MAX)
+		return failed(ERANGE);
+	*nanoseconds = (uint64_t)(seconds * (double)CLOCK_SECOND + 0.5);
+	return 0;
+}
+
+int options_time(const struct invocation *invocation, const char *name, uint64_t *nanoseconds)
 {
 	const char *value = options_value(invocation, name);
-	char *end;
-	double seconds;
 
-	if (!value)
+	if (!value || time_parse(value, nanoseconds) == 0)
 		return 0;
-	seconds = strtod(value, &end);
-	if (end == value || *end != '\0' || !(seconds >= 0 && seconds <= 1000000))
-		return command_fail(EXIT_USAGE, "%s takes seconds, not '%s'", name, value);
-	*milliseconds = (int)(seconds * 1000);
+	if (errno == ERANGE)
+		return command_fail(
+			EXIT_USAGE,
+			"%s takes at most 1000000 seconds, in whole nanoseconds, not '%s'", name,
+			value);
+	return command_fail(EXIT_USAGE,
+			    "%s takes seconds, or a time with its unit (" QUANTITY_TIME_UNITS
+			    "), not '%s'",
+			    name, value);
+}
+
+int options_milliseconds(const struct invocation *invocation, const char *name, int *milliseconds)
+{
+	uint64_t nanoseconds = 0;
+
+	if (!options_has(invocation, name))
+		return 0;
+	if (options_time(invocation, name, &nanoseconds))
+		return EXIT_USAGE;
+	*milliseconds = (int)((nanoseconds + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND);
 	return 0;
 }
 

@@ -36,13 +36,14 @@ bool options_has(const struct invocation *invocation, const char *name);
 const char *options_value(const struct invocation *invocation, const char *name);
 
 /*
- * Parse the option's value: a number in these bounds; seconds, possibly with a fraction, into
- * milliseconds; an open descriptor, as --ready-fd has it. An option that isn't given leaves the
- * value as it is. 0, or EXIT_USAGE after a message.
+ * Parse the option's value: a number in these bounds; a time, which without a unit is in seconds,
+ * into nanoseconds, or into milliseconds, rounded up; an open descriptor, as --ready-fd has it. An
+ * option that isn't given leaves the value as it is. 0, or EXIT_USAGE after a message.
  */
 int options_number(const struct invocation *invocation, const char *name, uint64_t min,
 		   uint64_t max, uint64_t *number);
-int options_seconds(const struct invocation *invocation, const char *name, int *milliseconds);
+int options_time(const struct invocation *invocation, const char *name, uint64_t *nanoseconds);
+int options_milliseconds(const struct invocation *invocation, const char *name, int *milliseconds);
 int options_ready_fd(const struct invocation *invocation, int *fd);
 
 #endif

@@ -19,9 +19,9 @@ refused() {
 }
 refused "loss 150% is not from 0% to 100%" a loss 150%
 refused "loss takes a percentage such as 5% or 0.1%, not 'x'" a loss x
-refused "delay takes a time with its unit, such as 20ms or 1.5s, not '-5ms'" a -- delay -5ms
-refused "delay takes a time with its unit, such as 20ms or 1.5s, not '-5ms'" a delay -5ms
-refused "delay takes a time with its unit, such as 20ms or 1.5s, not '5'" a delay 5
+refused "delay takes a time with its unit (ns, us, ms, s, min, h), such as 20ms, not '-5ms'" a -- delay -5ms
+refused "delay takes a time with its unit (ns, us, ms, s, min, h), such as 20ms, not '-5ms'" a delay -5ms
+refused "delay takes a time with its unit (ns, us, ms, s, min, h), such as 20ms, not '5'" a delay 5
 refused "delay 172800s is not from 0s to 86400s" a delay 48h
 refused "rate takes a rate such as 10mbit or 500kbit, not 'fast'" a rate fast
 refused "jitter needs delay" a jitter 5ms

@@ -100,13 +100,16 @@ wait vm now|a tunnel is open, closed, drained or quiet, an uplink up, down or qu
 wait open|wait needs a NAME before open
 wait vm lan open|wait takes one NAME before open; see memtun help wait
 wait vm open --idle 20ms|--idle goes with quiet
-wait vm quiet --idle 20|--idle takes a time with its unit, such as 20ms, not '20'
+wait vm quiet --idle 20x|--idle takes seconds, or a time with its unit (ns, us, ms, s, min, h), not '20x'
+ping lab 10.0.0.1 -i 500us|-i takes at least 0.001 seconds
+ping lab 10.0.0.1 -W x|-W takes seconds, or a time with its unit (ns, us, ms, s, min, h), not 'x'
+top -b -d 1000001|-d takes at most 1000000 seconds, in whole nanoseconds, not '1000001'
 wait vm,ip quiet|wait takes no name with a comma: 'vm,ip'
 wait 123456789012345 223456789012345 323456789012345 423456789012345 523456789012345 623456789012345 723456789012345 quiet|the names are longer than 107 bytes together: name their bridge
 clock advance|clock advance needs a TIME; see memtun help clock advance
-clock advance 5|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '5'
-clock advance -1s|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '-1s'
-clock advance 0.0000000001s|clock advance takes a time with its unit, such as 20ms, 1.5s or 1h, not '0.0000000001s': it has too many digits
+clock advance 5|clock advance takes a time with its unit (ns, us, ms, s, min, h), such as 20ms, not '5'
+clock advance -1s|clock advance takes a time with its unit (ns, us, ms, s, min, h), such as 20ms, not '-1s'
+clock advance 0.0000000001s|clock advance takes a time with its unit (ns, us, ms, s, min, h), such as 20ms, not '0.0000000001s': it has too many digits
 bridge del|bridge del needs the name of a bridge; see memtun help bridge del
 monitor now|monitor takes no 'now'; see memtun help monitor
 END
@@ -131,7 +134,7 @@ at="--socket $scratch/control"
 for words in "$at show" "show $at" "show $at vm" "show vm $at" "show --socket=$scratch/control vm" \
 	"bridge $at show lab" "bridge show lab $at" "bridge show $at lab" "bridge $at" "ls vm $at" \
 	"capture vm -c 1 $at udp" "capture $at vm udp -c 1" "wait vm $at closed" "help show $at" \
-	"top -n 1 $at -b -d 0.1" "exec $at -t vm true" "exec -t vm $at true" "exec -t vm $at -- true" \
+	"top -n 1 $at -b -d 0.1" "top -n 1 $at -b -d 100ms" "wait vm $at quiet --idle 0.01 --timeout 10s" "exec $at -t vm true" "exec -t vm $at true" "exec -t vm $at -- true" \
 	"uplink show $at"; do
 	case $words in
 	# A capture waits for a frame.

@@ -12,7 +12,7 @@
 #define ARGUMENTS_MAX 16
 
 static const struct command_option test_options[] = {
-	{"--timeout", 0, "SECONDS", "a time"},
+	{"--timeout", 0, "TIME", "a time"},
 	{"-w", 0, "FILE", "a file"},
 	TAKES_JSON("print JSON"),
 	{0},
@@ -127,20 +127,72 @@ static void values_keep_to_their_bounds(void **state)
 	(void)state;
 	parse(&command_test, "test");
 	assert_int_equal(options_number(&invocation, "-w", 1, 9, &number), 0);
-	assert_int_equal(options_seconds(&invocation, "--timeout", &milliseconds), 0);
+	assert_int_equal(options_milliseconds(&invocation, "--timeout", &milliseconds), 0);
 	assert_int_equal(number, 77);
 	assert_int_equal(milliseconds, 99);
 	parse(&command_test, "test -w 9 --timeout 1.5");
 	assert_int_equal(options_number(&invocation, "-w", 1, 9, &number), 0);
-	assert_int_equal(options_seconds(&invocation, "--timeout", &milliseconds), 0);
+	assert_int_equal(options_milliseconds(&invocation, "--timeout", &milliseconds), 0);
 	assert_int_equal(number, 9);
 	assert_int_equal(milliseconds, 1500);
 	parse(&command_test, "test -w 10 --timeout -1");
 	assert_int_equal(options_number(&invocation, "-w", 1, 9, &number), EXIT_USAGE);
-	assert_int_equal(options_seconds(&invocation, "--timeout", &milliseconds), EXIT_USAGE);
+	assert_int_equal(options_milliseconds(&invocation, "--timeout", &milliseconds), EXIT_USAGE);
 	parse(&command_test, "test -w -9 --timeout nan");
 	assert_int_equal(options_number(&invocation, "-w", 1, 9, &number), EXIT_USAGE);
-	assert_int_equal(options_seconds(&invocation, "--timeout", &milliseconds), EXIT_USAGE);
+	assert_int_equal(options_milliseconds(&invocation, "--timeout", &milliseconds), EXIT_USAGE);
+}
+
+/* Return the option's time in nanoseconds, or the exit status after a message. */
+static uint64_t time_of(const char *value)
+{
+	uint64_t nanoseconds = 77;
+	char line[64];
+
+	snprintf(line, sizeof(line), "test --timeout=%s", value);
+	assert_int_equal(parse(&command_test, line), 0);
+	return options_time(&invocation, "--timeout", &nanoseconds) ? EXIT_USAGE : nanoseconds;
+}
+
+static void times_are_seconds_or_have_a_unit(void **state)
+{
+	static const char *const refused[] = {
+		"",        "s",      "5x",       "-5ms", "0.1ns",
+		"1e",      "1e99",   "nan",      "inf",  "11574.1d",
+		"1000001", "20ms0",
+
+		"278h",    "1e6min", "1000001s", "0x",   "18446744073709551616",
+	};
+
+	(void)state;
+	assert_int_equal(time_of("0"), 0);
+	assert_int_equal(time_of("10"), UINT64_C(10000000000));
+	assert_int_equal(time_of(".5"), 500000000);
+	assert_int_equal(time_of("0.001"), 1000000);
+	assert_int_equal(time_of("0.3333333333333"), 333333333);
+	assert_int_equal(time_of("1e3"), UINT64_C(1000000000000));
+	assert_int_equal(time_of("1000000"), UINT64_C(1000000000000000));
+	assert_int_equal(time_of("7ns"), 7);
+	assert_int_equal(time_of("20us"), 20000);
+	assert_int_equal(time_of("1.5ms"), 1500000);
+	assert_int_equal(time_of("10s"), UINT64_C(10000000000));
+	assert_int_equal(time_of("2min"), UINT64_C(120000000000));
+	assert_int_equal(time_of("1h"), UINT64_C(3600000000000));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(time_of(refused[i]), EXIT_USAGE);
+}
+
+static void milliseconds_are_rounded_up(void **state)
+{
+	int milliseconds = 0;
+
+	(void)state;
+	parse(&command_test, "test --timeout 1ns");
+	assert_int_equal(options_milliseconds(&invocation, "--timeout", &milliseconds), 0);
+	assert_int_equal(milliseconds, 1);
+	parse(&command_test, "test --timeout 1000000");
+	assert_int_equal(options_milliseconds(&invocation, "--timeout", &milliseconds), 0);
+	assert_int_equal(milliseconds, 1000000000);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -150,6 +202,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_wrong_is_refused),
 	cmocka_unit_test(many_letters_in_one_word_are_as_many_options),
 	cmocka_unit_test(values_keep_to_their_bounds),
+	cmocka_unit_test(times_are_seconds_or_have_a_unit),
+	cmocka_unit_test(milliseconds_are_rounded_up),
 };
 
 int main(void)
