@@ -162,6 +162,16 @@ void quantity_format_time(uint64_t nanoseconds, char *text, size_t size)
 	unit_format(nanoseconds, time_units, words, text, size);
 }
 
+void quantity_format_seconds(uint64_t nanoseconds, char *text, size_t size)
+{
+	static const uint64_t second = 1000000000;
+
+	if (nanoseconds < second)
+		quantity_format_time(nanoseconds, text, size);
+	else
+		decimal_format(nanoseconds, second, "s", text, size);
+}
+
 void quantity_format_rate(uint64_t bits, char *text, size_t size)
 {
 	static const char *const words[] = {"tbit", "gbit", "mbit", "kbit", "bit", NULL};

@@ -29,6 +29,8 @@ int quantity_parse_thousandths(const char *text, uint64_t *thousandths);
 /* Write the number with its unit. */
 void quantity_format_percent(uint64_t billionths, char *text, size_t size);
 void quantity_format_time(uint64_t nanoseconds, char *text, size_t size);
+/* In seconds, with the decimals that the number needs, or below a second as quantity_format_time(). */
+void quantity_format_seconds(uint64_t nanoseconds, char *text, size_t size);
 void quantity_format_rate(uint64_t bits, char *text, size_t size);
 void quantity_format_thousandths(uint64_t thousandths, char *text, size_t size);
 

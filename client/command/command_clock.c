@@ -34,8 +34,8 @@ static void moved_record(const struct memtun_record *record, void *context)
 	(void)context;
 	memtun_record_number(record, "move", &moved);
 	memtun_record_number(record, "clock-time", &time);
-	quantity_format_time(moved, moved_text, sizeof(moved_text));
-	quantity_format_time(time, time_text, sizeof(time_text));
+	quantity_format_seconds(moved, moved_text, sizeof(moved_text));
+	quantity_format_seconds(time, time_text, sizeof(time_text));
 	fprintf(output, "moved %s to %s\n", moved_text, time_text);
 }
 
@@ -135,7 +135,7 @@ static const struct command_option show_options[] = {
 static const struct command command_clock_show = {
 	.name = "clock show",
 	.aliases = SHOW_ALIASES,
-	.summary = "show the clock, and when the next event is due, in nanoseconds",
+	.summary = "show the clock, and when the next event is due",
 	.usage = "",
 	.example = "memtun clock show",
 	.options = show_options,

@@ -13,6 +13,7 @@
 #include "client/command/text_width.h"
 #include "client/command/uplink_joined.h"
 #include "common/attribute_table.h"
+#include "common/quantity.h"
 
 const struct command_option listing_options[] = {
 	TAKES_STATISTICS,
@@ -86,6 +87,25 @@ static int set_owner(struct table *table, struct table_row *row, const struct me
 	return user ? table_set(table, row, "owner", user->pw_name) : 0;
 }
 
+/* Set the times of the clock in seconds, in place of nanoseconds. */
+static int set_clock_times(struct table *table, struct table_row *row,
+			   const struct memtun_record *record)
+{
+	static const char *const keys[] = {"clock-time", "clock-next"};
+	int result = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		uint64_t time;
+		char text[32];
+
+		if (memtun_record_number(record, keys[i], &time) < 0)
+			continue;
+		quantity_format_seconds(time, text, sizeof(text));
+		result |= table_set(table, row, keys[i], text);
+	}
+	return result;
+}
+
 static void listing_record(const struct memtun_record *record, void *context)
 {
 	struct listing *listing = context;
@@ -98,7 +118,8 @@ static void listing_record(const struct memtun_record *record, void *context)
 		 table_set(listing->table, row, "joined-to", uplink_joined(record, joined)) < 0)
 		listing->failed = true;
 	if (row && !listing->json)
-		listing->failed |= set_owner(listing->table, row, record) < 0;
+		listing->failed |= set_owner(listing->table, row, record) < 0 ||
+				   set_clock_times(listing->table, row, record) < 0;
 	if (listing->below && listing->statistics)
 		listing_write_drops(listing->below, record);
 	else if (listing->below)

@@ -27,9 +27,9 @@ ok "the clock of a broker without a manual one is not moved"
 
 broker_start --clock manual
 ends_with 0 memtun clock advance 1.5s
-is "$output" "moved 1500ms to 1500ms" "what the first advance says"
+is "$output" "moved 1.5s to 1.5s" "what the first advance says"
 ends_with 0 memtun clock advance 1h
-is "$output" "moved 3600s to 3601500ms" "what the second advance says"
+is "$output" "moved 3600s to 3601.5s" "what the second advance says"
 ends_with 1 memtun clock advance 2562047h
 says "the clock cannot show a time after 2^62 ns"
 ends_with 1 memtun clock next
@@ -37,10 +37,13 @@ is "$errors" "memtun: nothing is due" "what next says of an empty queue"
 ends_with 0 memtun add tap bridge lab
 ends_with 0 memtun add tun bridge lab mode tun address 10.0.0.1/24
 ends_with 0 memtun clock next --timeout 20
-is "$output" "moved 2s to 3603500ms" "the time of the second announcement"
+is "$output" "moved 2s to 3603.5s" "the time of the second announcement"
 ends_with 0 memtun -j clock show
 is "$(json '(d[0]["clock-time"], d[0]["due"], d[0].get("clock-next"))')" \
 	"(3603500000000, 0, None)" "the clock in JSON"
+ends_with 0 memtun clock show
+# shellcheck disable=SC2086,SC2116 # words
+is "$(echo $output)" "CLOCK CLOCK-TIME CLOCK-NEXT DUE manual 3603.5s 0" "the clock as a table"
 ok "the manual clock moves by a time, and to the next event"
 
 # --- quiet ---
