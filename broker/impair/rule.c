@@ -174,6 +174,17 @@ static int keys_copy(struct attribute_set *copy, const struct attribute_set *for
 	return fault_set(fault, ENOMEM, "out of memory");
 }
 
+/* Refuse a new rule with carrier on: a link without a rule is up. rule_set() takes it, so that a link
+ * that a rule has taken down comes up again. */
+static int carrier_check_new(const struct attribute_set *set, struct fault *fault)
+{
+	if (!attribute_set_number(set, MEMTUN_A_CARRIER))
+		return 0;
+	return fault_set(fault, EINVAL,
+			 "a new rule with carrier on impairs nothing, because the link is up "
+			 "without a rule: add carrier off, and set carrier on later");
+}
+
 struct rule *rule_new(const char *port, uint32_t number, uint64_t seed,
 		      const struct attribute_set *options, struct fault *fault)
 {
@@ -195,7 +206,7 @@ struct rule *rule_new(const char *port, uint32_t number, uint64_t seed,
 		rule_free(rule);
 		return NULL;
 	}
-	if (rule_take(rule, &given, fault) < 0) {
+	if (carrier_check_new(&given, fault) < 0 || rule_take(rule, &given, fault) < 0) {
 		attribute_set_free(&given);
 		rule_free(rule);
 		return NULL;

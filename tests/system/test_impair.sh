@@ -30,6 +30,7 @@ refused "icmp needs pmtu" a loss 1% icmp
 refused "reorder needs delay" a loss 1% reorder 5%
 refused "hold and delay contradict each other" a hold delay 5ms
 refused "carrier and loss contradict each other" a carrier off loss 5%
+refused "add carrier off, and set carrier on later" a carrier on
 refused "loss and loss-burst contradict each other" a loss 90% loss-burst 1
 refused "drop takes frame numbers from 1" a drop 0
 refused "a rule needs a key that impairs" a seed 5

@@ -925,6 +925,8 @@ static void wrong_rules_are_refused(void **state)
 		"name=a,loss=1%,match=udp,match-code=2+5 0 0 4294967295+6 0 0 1",
 		"name=a,hold,delay=1ms",
 		"name=a,hold,rate=1mbit",
+		"name=a,carrier",
+		"name=a,carrier,seed=1",
 		"name=a,carrier=off,loss=1%",
 		"name=a,carrier=off,direction=to-client",
 		"name=a,drop=0",
