@@ -27,6 +27,8 @@ struct impair {
 	struct memtun_options *options;
 	char code[MEMTUN_LIST_SIZE]; /* of the filter, which the options borrow */
 	bool prints_number;
+	char **frames; /* the numbers of several frames, each of which has a request of its own */
+	int frame_count;
 };
 
 /* ------------------------------------------------------------------------------ the filter */
@@ -120,6 +122,22 @@ static int impair_request(struct memtun *memtun, void *context)
 	return answer.status;
 }
 
+/* Send a request for each frame that the words name, until one fails. */
+static int impair_requests(struct memtun *memtun, void *context)
+{
+	struct impair *impair = context;
+	int status = 0;
+
+	if (!impair->frame_count)
+		return impair_request(memtun, impair);
+	for (int i = 0; i < impair->frame_count && status == 0; i++) {
+		attribute_set_put_number(&impair->options->set, MEMTUN_A_FRAME,
+					 strtoull(impair->frames[i], NULL, 10));
+		status = impair_request(memtun, impair);
+	}
+	return status;
+}
+
 /* Send the request with the keys of the words from `first` on. */
 static int impair_send(const struct invocation *invocation, struct impair *impair,
 		       const struct memtun_options *more, int first)
@@ -135,7 +153,7 @@ static int impair_send(const struct invocation *invocation, struct impair *impai
 	while ((which = attribute_set_next(&more->set, which)) != MEMTUN_A_END)
 		attribute_set_put_number(&impair->options->set, which,
 					 attribute_set_number(&more->set, which));
-	status = command_connected(invocation, impair_request, impair);
+	status = command_connected(invocation, impair_requests, impair);
 	memtun_options_free(impair->options);
 	return status;
 }
@@ -256,30 +274,42 @@ static const struct command command_impair_delete = {
 
 /* ------------------------------------------------------------------------------ release */
 
+/* Take the numbers of frames from these words on. 0, or EXIT_USAGE after a message. */
+static int frames_take(struct impair *impair, char **words)
+{
+	struct memtun_options frame = {0};
+
+	impair->frames = words;
+	for (; *words && **words >= '0' && **words <= '9'; words++) {
+		if (attribute_set_parse(&frame.set, MEMTUN_A_FRAME, *words, &frame.fault) < 0 ||
+		    attribute_set_number(&frame.set, MEMTUN_A_FRAME) == 0)
+			return command_fail(EXIT_USAGE, "frames are numbered from 1, not '%s'",
+					    *words);
+		impair->frame_count++;
+	}
+	return 0;
+}
+
 static int impair_release(const struct invocation *invocation)
 {
 	struct impair impair = {.command = MEMTUN_CMD_IMPAIR_RELEASE};
 	struct memtun_options more = {0};
 	int next = direction_take(&more, invocation->words[1]) ? 2 : 1;
-	const char *word = invocation->words[next];
 
-	if (word && strcmp(word, "all") == 0) {
+	if (invocation->words[next] && strcmp(invocation->words[next], "all") == 0) {
 		attribute_set_put_number(&more.set, MEMTUN_A_FRAME, 0);
 		next++;
-	} else if (word && word[0] >= '0' && word[0] <= '9') {
-		if (attribute_set_parse(&more.set, MEMTUN_A_FRAME, word, &more.fault) < 0 ||
-		    attribute_set_number(&more.set, MEMTUN_A_FRAME) == 0)
-			return command_fail(EXIT_USAGE, "frames are numbered from 1, not '%s'",
-					    word);
-		next++;
+	} else if (frames_take(&impair, invocation->words + next)) {
+		return EXIT_USAGE;
 	}
+	next += impair.frame_count;
 	if (invocation->words[next] && strcmp(invocation->words[next], "drop") == 0) {
 		attribute_set_put_number(&more.set, MEMTUN_A_DISCARD, 1);
 		next++;
 	}
 	if (next < invocation->count)
 		return command_fail(EXIT_USAGE,
-				    "impair release takes a frame's number, 'all' or 'drop', "
+				    "impair release takes numbers of frames, 'all' or 'drop', "
 				    "not '%s'; see memtun help impair release",
 				    invocation->words[next]);
 	return impair_send(invocation, &impair, &more, invocation->count);
@@ -288,13 +318,14 @@ static int impair_release(const struct invocation *invocation)
 static const struct command command_impair_release = {
 	.name = "impair release",
 	.summary = "let frames go on that a rule holds",
-	.usage = "NAME [DIRECTION] [N|all] [drop]",
+	.usage = "NAME [DIRECTION] [N...|all] [drop]",
 	.about = "N is a frame's number, as impair show prints it; default: the oldest frame.\n"
+		 "Several frames go on in the order of these words.\n"
 		 "With drop, drop the frames instead. A DIRECTION is from-client or to-client.",
 	.example = "memtun impair release vm0 all",
 	.needs = "the NAME of a tunnel or an uplink",
 	.words_min = 1,
-	.words_max = 4,
+	.words_max = WORDS_ANY,
 	.run = impair_release,
 };
 

@@ -50,8 +50,13 @@ run memtun impair set a 7 loss 1%
 has "$errors" "'a' has no rule 7"
 run memtun impair release a
 has "$errors" "'a' holds no frame"
-run memtun impair release a 0
-has "$errors" "frames are numbered from 1"
+for words in 0 "1 0" "1 18446744073709551616" "2 3 0 drop"; do
+	# shellcheck disable=SC2086 # words
+	ends_with 2 memtun impair release a $words
+	has "$errors" "frames are numbered from 1"
+done
+ends_with 2 memtun impair release a 1 all
+has "$errors" "takes numbers of frames, 'all' or 'drop', not 'all'"
 ok "wrong rules are refused, and the message says why"
 
 ends_with 0 memtun impair add a both loss 5%
@@ -72,6 +77,25 @@ memtun impair del a 1
 run memtun -j impair show
 is "$(echo "$output" | tr -d '[:space:]')" "[]" "the rules after the last was deleted"
 ok "rules are added, shown, changed and deleted"
+
+# The frames that rule 1 holds are the last column.
+held() {
+	run memtun impair show a
+	echo "$output" | awk 'NR == 2 { print $NF }'
+}
+ends_with 0 memtun impair add a from-client hold seed 1
+for i in 1 2 3 4 5 6; do
+	memtun inject a --as-client --udp 10.0.0.1:7 $i
+done
+is "$(held)" "1+2+3+4+5+6" "the held frames"
+ends_with 0 memtun impair release a 3 1 6
+is "$(held)" "2+4+5" "the held frames after three were released"
+ends_with 1 memtun impair release a from-client 2 3 4 drop
+has "$errors" "'a' holds no frame 3"
+is "$(held)" "4+5" "the held frames after one of three numbers was wrong"
+ends_with 0 memtun impair release a from-client 5 4 drop
+memtun impair del a
+ok "several frames are released by their numbers"
 
 if have_python; then
 	memtun del a
