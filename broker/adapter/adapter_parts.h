@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The adapter's structure, and the functions that its files share.
- *
- * adapter.c makes and frees adapters and has their waiting packets and queued frames,
- * adapter_wrap.c is the way from the port to the bridge, adapter_deliver.c the way back, and
- * adapter_config.c has the configured addresses.
+ * The adapter's structure, and the functions that its files share. adapter_wrap.c is the way from
+ * the port to the bridge, and adapter_deliver.c the way back.
  */
 #ifndef MEMTUN_ADAPTER_PARTS_H
 #define MEMTUN_ADAPTER_PARTS_H
@@ -73,13 +70,6 @@ struct adapter {
 /* Count frames of the port. */
 void adapter_count(struct adapter *adapter, enum memtun_attribute counter, uint64_t number);
 
-/*
- * Drop a packet whose next hop has no known MAC address. `header` is the number of bytes before it:
- * room for an Ethernet header that is not written yet. The offload fields are those of the frame that
- * it would have become.
- */
-void adapter_drop_unresolved(struct adapter *adapter, const struct frame *frame, uint32_t header);
-
 /* Return whether the adapter answers for the address. */
 bool adapter_has(const struct adapter *adapter, const struct address *address);
 
@@ -91,6 +81,18 @@ void adapter_solicit(struct adapter *adapter, struct neighbour *neighbour, int64
 void adapter_reply(struct adapter *adapter, const struct address *address, const struct address *to,
 		   const unsigned char *to_mac);
 
+/* Run the adapter's timer when its next probe or announcement is due. */
+void adapter_schedule(struct adapter *adapter);
+
+/* ------------------------------------------------------------------------------ adapter_queue.c */
+
+/*
+ * Drop a packet whose next hop has no known MAC address. `header` is the number of bytes before it:
+ * room for an Ethernet header that is not written yet. The offload fields are those of the frame that
+ * it would have become.
+ */
+void adapter_drop_unresolved(struct adapter *adapter, const struct frame *frame, uint32_t header);
+
 /* Queue a packet until the neighbour's MAC address is known. A packet that is dropped for it, or
  * itself, is counted. */
 void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
@@ -99,11 +101,23 @@ void adapter_queue_pending(struct adapter *adapter, struct neighbour *neighbour,
 /* Send the packets that waited for the neighbour's MAC address, which is known now. */
 void adapter_send_pending(struct adapter *adapter, struct neighbour *neighbour);
 
+/* Drop the packets that wait for that neighbour's MAC address; NULL: for any. */
+void adapter_drop_pending(struct adapter *adapter, const struct neighbour *neighbour);
+
+/* Queue a control frame of the adapter. The frame is dropped if ADAPTER_CONTROL_MAX frames wait
+ * already or memory is short. */
+void adapter_queue_control(struct adapter *adapter, const unsigned char *bytes, size_t length);
+
+/* ------------------------------------------------------------------------------ adapter_announce.c */
+
 /* Report that the adapter has joined the group of an address that it learned, if that is IPv6. */
 void adapter_join_group(struct adapter *adapter, const struct address *address);
 
 /* Answer a query for that group, or for all groups if it is zero, with the groups of the adapter. */
 void adapter_report_groups(struct adapter *adapter, const struct address *group);
+
+/* Send an announcement if one is due at that time of the logical clock. */
+void adapter_announce_due(struct adapter *adapter, int64_t now);
 
 /* ------------------------------------------------------------------------------ adapter_wrap.c */
 
