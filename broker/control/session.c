@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/control/session.h"
+#include "broker/control/session_parts.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,18 +17,9 @@
 #include "common/log.h"
 #include "memtun/transport.h"
 
-/* The maximum number of steps of a request in one iteration of the loop, so that a long list does
- * not delay other clients. */
-#define STEPS_A_TURN 64
-
-static void session_run(struct session *session);
-static void session_tell_lost(struct session *session);
-
 /* ------------------------------------------------------------------------------ the loop's side */
 
-/* Watch the socket for the events that the transport waits for, and arm the timer for its deadline.
- * Free the session if it has ended. */
-static void session_update(struct session *session)
+void session_update(struct session *session)
 {
 	struct ev_loop *loop = session->control->engine->loop;
 	int64_t deadline = memtun_transport_deadline(session->transport);
@@ -109,7 +100,7 @@ void session_send(struct session *session, int fd)
 	session->ended = true;
 }
 
-static void session_answer(struct session *session, const struct fault *fault)
+void session_answer(struct session *session, const struct fault *fault)
 {
 	message_build_error(&session->control->builder, &session->request, fault);
 	session_send(session, -1);
@@ -138,7 +129,7 @@ static void session_check_stall(struct polled *polled)
 	session_free(session);
 }
 
-static void session_read_or_not(struct session *session)
+void session_read_or_not(struct session *session)
 {
 	bool reads = !session->step && !session->ended &&
 		     !memtun_transport_is_paused(session->transport);
@@ -151,130 +142,6 @@ static void session_read_or_not(struct session *session)
 		session->progress = clock_now();
 	}
 	liveness_set(&session->control->engine->liveness, &session->stall, !reads);
-}
-
-int session_begin(struct session *session, session_step *step, struct fault *fault)
-{
-	const struct nlmsghdr *header = session->record;
-	void *copy = malloc(header->nlmsg_len);
-
-	if (!copy)
-		return fault_set(fault, ENOMEM, "out of memory");
-	memcpy(copy, session->record, header->nlmsg_len);
-	session->record = copy;
-	/* Parse again, so that the strings point into the copy. This cannot fail, because the
-	 * record was valid before. */
-	message_parse(&session->request, copy, header->nlmsg_len, MESSAGE_STRICT, fault);
-	session->step = step;
-	session->cursor = 0;
-	session->wake = 0;
-	session->waited = false;
-	session->generation = session->control->engine->generation;
-	session_run(session);
-	return 0;
-}
-
-/* End a request that was carried out in steps. fault is NULL on success. */
-static void session_finish(struct session *session, const struct fault *fault)
-{
-	struct message_builder *builder = &session->control->builder;
-	/* Tell the client if objects have changed since its list began (NLM_F_DUMP_INTR). A batch
-	 * has no cursor: it adds objects itself, so it reports no change. */
-	bool interrupted = session->cursor && (session->request.flags & NLM_F_DUMP) &&
-			   session->generation != session->control->engine->generation;
-
-	if (fault) {
-		session_answer(session, fault);
-	} else {
-		message_begin(builder, NLMSG_DONE,
-			      (uint16_t)(NLM_F_MULTI | (interrupted ? NLM_F_DUMP_INTR : 0)),
-			      session->request.sequence);
-		session_send(session, -1);
-	}
-	session->step = NULL;
-	free(session->record);
-	session->record = NULL;
-}
-
-/* Return whether the next step is not due yet. */
-static bool session_sleeps(struct session *session)
-{
-	if (session->wake && session->wake > clock_now())
-		return true;
-	session->wake = 0;
-	return false;
-}
-
-/* Run steps of the request until it is complete, the transport is paused, or STEPS_A_TURN steps are
- * done. */
-static void session_run(struct session *session)
-{
-	struct fault fault = {0};
-	int result = 1;
-
-	for (int i = 0; i < STEPS_A_TURN && result > 0; i++) {
-		if (!session->step || session->ended ||
-		    memtun_transport_is_paused(session->transport) || session_sleeps(session))
-			break;
-		result = session->step(session, &fault);
-		if (result <= 0)
-			session_finish(session, result < 0 ? &fault : NULL);
-		/* Even if the time is over already, the loop handles other events first. */
-		if (session->wake)
-			break;
-	}
-	session_read_or_not(session);
-}
-
-static void session_publish(struct event_subscriber *subscriber, const struct attribute_set *set)
-{
-	struct session *session = container_of(subscriber, struct session, subscriber);
-	/* Build the event apart from control->builder, because an event may be published while an
-	 * answer is being built there. */
-	struct message_builder builder;
-	size_t length;
-
-	if (session->ended)
-		return;
-	if (!session->events_lost && !memtun_transport_is_paused(session->transport)) {
-		message_begin(&builder, MEMTUN_CMD_EVENT, 0, 0);
-		message_put_set(&builder, set);
-		message_put_number(&builder, MEMTUN_A_TIME, (uint64_t)clock_now());
-		length = message_end(&builder);
-		if (length && memtun_transport_send(session->transport, builder.bytes, length, NULL,
-						    0) == 0) {
-			session_update(session);
-			return;
-		}
-	}
-	/* If the transport is paused, session_resume() reports the loss. Otherwise the timer, which
-	 * session_update() arms, does. */
-	session->events_lost = true;
-	session_update(session);
-}
-
-int session_subscribe(struct session *session, struct fault *fault)
-{
-	if (session->subscribed)
-		return 0;
-	if (account_check(session->account, ACCOUNT_SUBSCRIPTIONS, fault) < 0)
-		return -1;
-	account_charge(session->account, ACCOUNT_SUBSCRIPTIONS, 1);
-	session->subscribed = true;
-	session->subscriber.publish = session_publish;
-	event_subscribe(&session->control->engine->events, &session->subscriber);
-	return 0;
-}
-
-static void session_tell_lost(struct session *session)
-{
-	struct message event = {.type = MEMTUN_CMD_EVENT};
-	struct fault fault = {0};
-
-	fault_set(&fault, ENOBUFS, "events were lost: the client was too slow");
-	message_build_error(&session->control->builder, &event, &fault);
-	session_send(session, -1);
-	session->events_lost = false;
 }
 
 /* ------------------------------------------------------------------------------ the transport's */
@@ -426,10 +293,7 @@ void session_free(struct session *session)
 	LIST_REMOVE(session, in_control);
 	session->control->session_count--;
 	session->control->spare_count -= session->is_spare;
-	if (session->subscribed) {
-		event_unsubscribe(&session->subscriber);
-		account_refund(session->account, ACCOUNT_SUBSCRIPTIONS, 1);
-	}
+	session_unsubscribe(session);
 	account_end_item(session->account, ACCOUNT_HAND_INS);
 	account_close(session->account);
 	memtun_transport_free(session->transport);
