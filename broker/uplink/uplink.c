@@ -15,51 +15,9 @@
 #include "broker/switch/drop.h"
 #include "broker/switch/port_impair.h"
 #include "broker/switch/quiet.h"
-#include "common/clock.h"
 #include "common/container_of.h"
 #include "broker/uplink/uplink_kinds.h"
-#include "common/utf8.h"
-
-/* Seconds between two tries to open. The delay doubles up to the maximum. */
-#define DELAY_FIRST 0.1
-#define DELAY_MAX 10.0
-
-static void uplink_look(struct port *port, struct quiet *quiet)
-{
-	struct uplink *uplink = container_of(port, struct uplink, port);
-
-	quiet_look_lane(quiet, &uplink->lane);
-	quiet_look_lane(quiet, &uplink->second);
-}
-
-static const struct port_operations uplink_port_operations;
-
-struct uplink *uplink_find(const struct uplinks *uplinks, const char *name)
-{
-	struct port *port = port_names_find(uplinks->names, name);
-
-	if (!port || port->operations != &uplink_port_operations)
-		return NULL;
-	return container_of(port, struct uplink, port);
-}
-
-struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id)
-{
-	struct port *port = port_ids_next(&uplinks->by_id, id);
-
-	return port ? container_of(port, struct uplink, port) : NULL;
-}
-
-static void uplink_publish(struct uplink *uplink, enum memtun_event event)
-{
-	struct event_sink *events = &uplink->port.engine->events;
-	struct attribute_set set;
-
-	if (!event_sink_has_subscribers(events))
-		return;
-	uplink_describe(uplink, false, &set);
-	event_publish(events, event, &set);
-}
+#include "broker/uplink/uplink_state.h"
 
 /* ------------------------------------------------------------------------------ the port */
 
@@ -94,6 +52,14 @@ static void uplink_resume_sources(struct port *port)
 	backpressure_resume(&container_of(port, struct uplink, port)->lane.backpressure);
 }
 
+static void uplink_look(struct port *port, struct quiet *quiet)
+{
+	struct uplink *uplink = container_of(port, struct uplink, port);
+
+	quiet_look_lane(quiet, &uplink->lane);
+	quiet_look_lane(quiet, &uplink->second);
+}
+
 static bool uplink_delete_if_dead(struct port *port)
 {
 	struct uplink *uplink = container_of(port, struct uplink, port);
@@ -112,123 +78,36 @@ static const struct port_operations uplink_port_operations = {
 	.delete_if_dead = uplink_delete_if_dead,
 };
 
-/* ------------------------------------------------------------------------------ up and down */
+/* ------------------------------------------------------------------------------ finding */
 
-/* The reason may end with a cut path, so make it UTF-8 again. */
-static void uplink_set_reason(struct uplink *uplink, const char *reason)
+struct uplink *uplink_find(const struct uplinks *uplinks, const char *name)
 {
-	strlcpy(uplink->reason, reason, sizeof(uplink->reason));
-	utf8_mend(uplink->reason);
+	struct port *port = port_names_find(uplinks->names, name);
+
+	if (!port || port->operations != &uplink_port_operations)
+		return NULL;
+	return container_of(port, struct uplink, port);
 }
 
-static void uplink_set_up(struct uplink *uplink)
+struct uplink *uplink_next(const struct uplinks *uplinks, uint32_t id)
 {
-	uplink->up = true;
-	uplink->connects++;
-	uplink->since = clock_now();
-	uplink->reason[0] = '\0';
-	if (uplink->port.bridge)
-		bridge_announce(uplink->port.bridge);
-}
+	struct port *port = port_ids_next(&uplinks->by_id, id);
 
-void uplink_opened(struct uplink *uplink)
-{
-	uplink_set_up(uplink);
-	uplink_publish(uplink, MEMTUN_EVENT_UPLINK_UP);
-}
-
-/* Arm the timer for the next try. After a long time up the delay is short again. */
-static void uplink_wait(struct uplink *uplink)
-{
-	if (uplink->up && clock_now() - uplink->since > (int64_t)(DELAY_MAX * CLOCK_SECOND))
-		uplink->delay = DELAY_FIRST;
-	ev_timer_stop(uplink->port.engine->loop, &uplink->timer);
-	ev_timer_set(&uplink->timer, uplink->delay, 0.);
-	ev_timer_start(uplink->port.engine->loop, &uplink->timer);
-	uplink->delay = uplink->delay * 2 < DELAY_MAX ? uplink->delay * 2 : DELAY_MAX;
-}
-
-static void uplink_close(struct uplink *uplink)
-{
-	if (uplink->kind->close)
-		uplink->kind->close(uplink);
-	lane_close(&uplink->lane);
-	lane_close(&uplink->second);
-}
-
-/* Close an uplink that is being deleted. */
-static void uplink_end(struct uplink *uplink)
-{
-	ev_timer_stop(uplink->port.engine->loop, &uplink->timer);
-	uplink_close(uplink);
-	if (uplink->kind->end)
-		uplink->kind->end(uplink);
-	uplink->up = false;
-}
-
-void uplink_lost(struct uplink *uplink, const char *reason)
-{
-	bool was_up = uplink->up;
-
-	uplink_close(uplink);
-	uplink_set_reason(uplink, reason);
-	uplink_wait(uplink);
-	uplink->up = false;
-	/* A further try that fails changes nothing. */
-	if (was_up)
-		uplink_publish(uplink, MEMTUN_EVENT_UPLINK_DOWN);
-}
-
-static void uplink_lane_ended(struct lane *lane)
-{
-	struct uplink *uplink = container_of(lane->port, struct uplink, port);
-	const char *reason = "the other side has closed it";
-
-	/* strerror(EBADFD), "File descriptor in bad state", doesn't say what happened. */
-	if (lane->error == EBADFD)
-		reason = "the interface was deleted";
-	else if (lane->error)
-		reason = strerror(lane->error);
-	if (uplink->kind->opens_once)
-		uplink_delete_ended(uplink, reason);
-	else
-		uplink_lost(uplink, reason);
-}
-
-static const struct lane_owner uplink_lane_owner = {.ended = uplink_lane_ended};
-
-/* Open the uplink, or begin to. -1 with the fault filled and the reason set. */
-static int uplink_try(struct uplink *uplink, struct fault *fault)
-{
-	char text[UPLINK_TEXT_SIZE] = "cannot open it";
-	int result = uplink->kind->open(uplink, text);
-	int error = errno;
-
-	if (result == 0)
-		uplink_set_up(uplink);
-	if (result > 0)
-		uplink_set_reason(uplink, text);
-	if (result >= 0)
-		return 0;
-	fault_set(fault, error, "%s: %s", text, strerror(error));
-	uplink_set_reason(uplink, fault->text);
-	return -1;
-}
-
-static void uplink_due(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct uplink *uplink = timer->data;
-	struct fault fault;
-
-	(void)loop;
-	(void)events;
-	if (uplink_try(uplink, &fault) < 0)
-		uplink_wait(uplink);
-	else if (uplink->up)
-		uplink_publish(uplink, MEMTUN_EVENT_UPLINK_UP);
+	return port ? container_of(port, struct uplink, port) : NULL;
 }
 
 /* ------------------------------------------------------------------------------ making */
+
+void uplink_publish(struct uplink *uplink, enum memtun_event event)
+{
+	struct event_sink *events = &uplink->port.engine->events;
+	struct attribute_set set;
+
+	if (!event_sink_has_subscribers(events))
+		return;
+	uplink_describe(uplink, false, &set);
+	event_publish(events, event, &set);
+}
 
 static void uplink_free(struct uplink *uplink)
 {
@@ -254,7 +133,6 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 	uplink->uplinks = uplinks;
 	uplink->kind = kind;
 	uplink->handed = handed;
-	uplink->delay = DELAY_FIRST;
 	uplink->port.mode = MEMTUN_TAP;
 	uplink->port.mtu = kind->mtu;
 	uplink->port.is_passive = kind->listens;
@@ -263,14 +141,7 @@ static struct uplink *uplink_new(struct uplinks *uplinks, const struct attribute
 		fault_set(fault, ENOMEM, "out of memory");
 		goto fail;
 	}
-	lane_init(&uplink->lane, uplink->port.engine, &uplink_lane_owner);
-	lane_init(&uplink->second, uplink->port.engine, &uplink_lane_owner);
-	uplink->lane.envelope = kind->envelope;
-	uplink->second.envelope = kind->envelope;
-	uplink->lane.port = &uplink->port;
-	uplink->second.port = &uplink->port;
-	ev_init(&uplink->timer, uplink_due);
-	uplink->timer.data = uplink;
+	uplink_init_state(uplink);
 	if (kind->prepare(uplink, &uplink->options, fault) < 0 ||
 	    port_read_config(&uplink->port, options, &config, fault) < 0)
 		goto fail;

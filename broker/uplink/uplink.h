@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An uplink: a port that joins its bridge to something outside of the broker. While it is up it has
- * a lane. When the lane ends the uplink is down: it drops and counts the frames that are sent to
- * it, and tries to open again, with growing delays. Its kind decides what it is joined to, and how:
- * uplink_KIND.c.
+ * a lane; while it is down it drops and counts the frames that are sent to it. Its kind decides what
+ * it is joined to, and how: uplink_KIND.c.
  */
 #ifndef MEMTUN_UPLINK_H
 #define MEMTUN_UPLINK_H
@@ -136,6 +135,9 @@ void uplink_delete(struct uplink *uplink);
 
 /* For kinds that open once: delete the uplink for that reason, which its event has. */
 void uplink_delete_ended(struct uplink *uplink, const char *reason);
+
+/* Publish an event of the uplink. */
+void uplink_publish(struct uplink *uplink, enum memtun_event event);
 
 /* For kinds: the lane that took time is open; or it can't be opened, or has ended. */
 void uplink_opened(struct uplink *uplink);
