@@ -2,13 +2,16 @@
 #include "broker/tunnel/injector.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "broker/engine/batch.h"
 #include "broker/engine/engine.h"
 #include "broker/switch/capture.h"
+#include "broker/switch/quiet.h"
 #include "broker/switch/segmenter.h"
 #include "broker/system/socketpair.h"
 #include "broker/tunnel/tunnel.h"
@@ -23,6 +26,28 @@ void injector_set_reading(struct injector *injector, bool reading)
 		ev_io_start(loop, &injector->io);
 	else
 		ev_io_stop(loop, &injector->io);
+}
+
+uint64_t injector_unread(const struct injector *injector)
+{
+	int bytes = 0;
+
+	return ioctl(injector->io.fd, SIOCINQ, &bytes) == 0 ? (uint64_t)bytes : 0;
+}
+
+void injector_look(const struct injector *injector, struct quiet *quiet)
+{
+	bool to_client = injector->direction == MEMTUN_TO_CLIENT;
+	const struct port *port = &injector->tunnel->port;
+
+	if (!(quiet->parts & (to_client ? QUIET_TO_CLIENT : QUIET_FROM_CLIENT)) &&
+	    !(quiet->parts & QUIET_INJECTED))
+		return;
+	if (source_is_held(&injector->source) || (!to_client && source_is_held(&port->source)))
+		return;
+	if (injector_unread(injector))
+		quiet_break(quiet, "the broker has not read all frames that are injected into '%s'",
+			    port->name);
 }
 
 static void injector_source_set_reading(struct source *source, bool reading)

@@ -17,6 +17,7 @@
 #include "common/frame/frame_format.h"
 #include "memtun/protocol.h"
 
+struct quiet;
 struct tunnel;
 
 struct injector {
@@ -40,5 +41,11 @@ void injector_free(struct injector *injector);
 
 /* Stop reading frames that are injected as the client's, as the client is paused, or read again. */
 void injector_set_reading(struct injector *injector, bool reading);
+
+/* Return how many bytes of frames the client has written that were not read yet. */
+uint64_t injector_unread(const struct injector *injector);
+
+/* Look for frames of the injector that wait to be read. */
+void injector_look(const struct injector *injector, struct quiet *quiet);
 
 #endif

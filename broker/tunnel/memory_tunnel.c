@@ -10,6 +10,7 @@
 #include "broker/engine/batch.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/drop.h"
+#include "broker/switch/quiet.h"
 #include "broker/tunnel/flow.h"
 #include "broker/tunnel/injector.h"
 #include "broker/tunnel/queue.h"
@@ -93,6 +94,22 @@ static void tunnel_resume_sources(struct port *port)
 static bool tunnel_port_delete_if_dead(struct port *port)
 {
 	return tunnel_delete_if_dead(container_of(port, struct tunnel, port));
+}
+
+static void tunnel_look(struct port *port, struct quiet *quiet)
+{
+	struct tunnel *tunnel = container_of(port, struct tunnel, port);
+	struct injector *injector;
+	struct queue *queue;
+
+	LIST_FOREACH(queue, &tunnel->queues, in_tunnel) {
+		quiet_look_lane(quiet, &queue->lane);
+	}
+	LIST_FOREACH(injector, &tunnel->injectors, of_tunnel) {
+		injector_look(injector, quiet);
+	}
+	if (tunnel->kind->look)
+		tunnel->kind->look(tunnel, quiet);
 }
 
 const struct port_operations tunnel_port_operations = {

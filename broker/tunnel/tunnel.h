@@ -136,9 +136,6 @@ struct tunnel {
 /* What a tunnel does as a port. */
 extern const struct port_operations tunnel_port_operations;
 
-/* Look for frames of the tunnel that wait to be read: struct port_operations. */
-void tunnel_look(struct port *port, struct quiet *quiet);
-
 /* Return the tunnel of that name, or NULL. */
 struct tunnel *tunnel_find(const struct tunnels *tunnels, const char *name);
 
