@@ -2,12 +2,7 @@
 /*
  * The interface that programs see in place of a tunnel: what they have set of it, which is here
  * because several programs may see it. A tunnel has none until a client sets something of it, and
- * it goes with the tunnel.
- *
- * Lists are texts: elements with '+' between them. The broker understands the first word of an
- * address, ADDRESS[/PREFIX], and a route that begins with "default via ADDRESS", where 0.0.0.0/0 and
- * ::/0 are default, too. A TUN on an Ethernet bridge takes its addresses and its gateways from them
- * where the user has configured none. All else is for the clients, and the broker only keeps it.
+ * it goes with the tunnel. The broker uses only what interface_config.h understands.
  */
 #ifndef MEMTUN_TUNNEL_INTERFACE_H
 #define MEMTUN_TUNNEL_INTERFACE_H
