@@ -18,7 +18,6 @@
 #include "memtun/protocol.h"
 
 struct address_table;
-struct batch;
 struct engine;
 
 struct bridge {
@@ -65,12 +64,6 @@ void bridge_set_vlan(struct port *port, uint32_t vlan);
 
 /* Have all adapters of the bridge announce their addresses: a part of its Ethernet is new. */
 void bridge_announce(struct bridge *bridge);
-
-/*
- * Forward the batch's frames whose bits are set in mask, which the client of `source` has sent, in
- * their order, and count those without a destination.
- */
-void bridge_forward(struct port *source, struct batch *batch, uint64_t mask);
 
 /* Describe the bridge in the set, which is cleared first. */
 void bridge_describe(const struct bridge *bridge, struct attribute_set *set);

@@ -9,6 +9,7 @@
 #include "broker/engine/engine.h"
 #include "broker/impair/impairment.h"
 #include "broker/switch/bridge.h"
+#include "broker/switch/bridge_forward.h"
 #include "broker/switch/bridges.h"
 #include "broker/switch/capture.h"
 #include "broker/switch/loop_guard.h"
