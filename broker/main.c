@@ -29,6 +29,7 @@
 #include "broker/system/signals.h"
 #include "broker/tunnel/tunnel.h"
 #include "common/clock.h"
+#include "common/control_place.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 #include "common/exit_status.h"
@@ -99,7 +100,7 @@ static int daemon_listen(struct daemon *daemon, const struct settings *settings,
 			return fault_set(fault, ENAMETOOLONG, "--socket %.60s...: too long",
 					 settings->address);
 	} else if (settings->command ? private_address(daemon, fault) < 0
-				     : control_socket_default(daemon->address, fault) < 0) {
+				     : control_place_default(daemon->address, fault) < 0) {
 		return -1;
 	}
 	if (control_socket_listen(&control, daemon->address, SOCK_SEQPACKET, fault) < 0)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -13,8 +12,6 @@
 #include <unistd.h>
 
 #include "common/descriptor.h"
-#include "common/failed.h"
-#include "common/user.h"
 
 /* How many connections may wait for accept(2): the kernel's default maximum (somaxconn). */
 #define BACKLOG 4096
@@ -41,8 +38,6 @@ int control_socket_parse(const char *address, struct sockaddr_un *name, socklen_
 			    (address[0] == '@' ? 0 : 1));
 	return 0;
 }
-
-/* ------------------------------------------------------------------------------ listening */
 
 /* Return whether the locked file is still the one at the path. */
 static bool lock_is_at(int lock, const char *path)
@@ -222,180 +217,4 @@ void control_socket_close(struct control_socket *control)
 		unlink(control->path);
 	descriptor_close(&control->fd);
 	lock_release(&control->lock, control->path);
-}
-
-/* ------------------------------------------------------------------------------ places */
-
-static void place_runtime(char address[CONTROL_ADDRESS_SIZE])
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	int length = 0;
-
-	if (runtime && runtime[0] == '/')
-		length = snprintf(address, CONTROL_ADDRESS_SIZE, "%s/memtun/control", runtime);
-	if (length <= 0 || (size_t)length >= CONTROL_ADDRESS_SIZE)
-		address[0] = '\0';
-}
-
-/*
- * pam_systemd(8) makes this directory at a login. A program that cron(8) starts, for example, has no
- * XDG_RUNTIME_DIR, but the directory may exist.
- */
-static void place_login(char address[CONTROL_ADDRESS_SIZE])
-{
-	snprintf(address, CONTROL_ADDRESS_SIZE, "/run/user/%u/memtun/control", geteuid());
-}
-
-static void place_temporary(char address[CONTROL_ADDRESS_SIZE])
-{
-	snprintf(address, CONTROL_ADDRESS_SIZE, "/tmp/memtun-%u/control", geteuid());
-}
-
-/* Make the directory of the address if it isn't there, and check that it is this user's alone. */
-static int directory_check(const char *address, bool make, struct fault *fault)
-{
-	char directory[CONTROL_ADDRESS_SIZE];
-	struct stat status;
-
-	snprintf(directory, sizeof(directory), "%s", address);
-	*strrchr(directory, '/') = '\0';
-	if (user_is_unmapped(geteuid()))
-		return fault_set(fault, EPERM,
-				 "%s cannot be told from an unmapped user's directory in this user "
-				 "namespace",
-				 directory);
-	if (make && mkdir(directory, 0700) < 0 && errno != EEXIST)
-		return fault_set(fault, errno, "cannot make %s: %s", directory, strerror(errno));
-	if (lstat(directory, &status) < 0)
-		return fault_set(fault, errno, "cannot look at %s: %s", directory, strerror(errno));
-	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
-		return fault_set(fault, EPERM,
-				 "%s is not a directory of this user alone (chmod 700)", directory);
-	return 0;
-}
-
-int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fault)
-{
-	const char *given = getenv("MEMTUN_SOCKET");
-
-	if (given && given[0]) {
-		if (strlen(given) >= CONTROL_ADDRESS_SIZE)
-			return fault_set(
-				fault, ENAMETOOLONG,
-				"MEMTUN_SOCKET '%.40s...' has %zu bytes, and unix(7) allows "
-				"%zu",
-				given, strlen(given), CONTROL_ADDRESS_SIZE - 1);
-		snprintf(address, CONTROL_ADDRESS_SIZE, "%s", given);
-		return 0;
-	}
-	place_runtime(address);
-	/* After su(1) the variable may name a directory of another user, or one that was
-	 * removed. */
-	if (address[0] && directory_check(address, true, fault) == 0)
-		return 0;
-	place_temporary(address);
-	return directory_check(address, true, fault);
-}
-
-/* ------------------------------------------------------------------------------ connecting */
-
-/* Check that the broker is this user's or root's. Root may also name another user's broker. */
-static int peer_check(int fd, const char *address, bool named, struct fault *fault)
-{
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return fault_set(fault, errno, "cannot tell whose broker is on %s: %s", address,
-				 strerror(errno));
-	if (user_is_unmapped(peer.uid))
-		return fault_set(fault, EPERM,
-				 "the broker on %s may be another user's: here user %u also stands "
-				 "for each user that this user namespace does not map (let it map "
-				 "your user to another number, as memtun netns --map-root does)",
-				 address, peer.uid);
-	if (peer.uid == geteuid() || peer.uid == 0 || (geteuid() == 0 && named))
-		return 0;
-	return fault_set(fault, EPERM, "the broker on %s is user %u's", address, peer.uid);
-}
-
-/* Limit how long connect(2) waits while the listener's backlog is full. */
-static int limit_set(int fd, int timeout)
-{
-	struct timeval limit = {timeout / 1000, timeout % 1000 * 1000};
-
-	/* The kernel takes 0 for no limit. */
-	if (timeout == 0)
-		limit.tv_usec = 1;
-	return timeout < 0 ? 0 : setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-}
-
-/* Fill the fault for an error of connect(2). Return -1. */
-static int connect_failed(const char *address, int error, struct fault *fault)
-{
-	if (error == EAGAIN)
-		return fault_set(fault, ETIMEDOUT, "the broker on %s accepts no connection",
-				 address);
-	return fault_set(fault, error, "cannot connect to %s: %s", address,
-			 error == ENOENT || error == ECONNREFUSED
-				 ? "no broker listens there; memtund --socket starts one"
-				 : strerror(error));
-}
-
-static int connect_to(const char *address, bool named, int timeout, struct fault *fault)
-{
-	descriptor_owned fd = -1;
-	struct sockaddr_un name;
-	socklen_t size;
-
-	if (control_socket_parse(address, &name, &size, fault) < 0)
-		return -1;
-	fd = descriptor_above_standard(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-	if (fd < 0 || limit_set(fd, timeout) < 0)
-		return fault_set(fault, errno, "cannot make a socket: %s", strerror(errno));
-	if (connect(fd, (const struct sockaddr *)&name, size) < 0)
-		return connect_failed(address, errno, fault);
-	if (peer_check(fd, address, named, fault) < 0)
-		return -1;
-	return descriptor_take(&fd);
-}
-
-int control_socket_connect(const char *address, int timeout, struct fault *fault)
-{
-	const char *given = address ? address : getenv("MEMTUN_SOCKET");
-	char places[4][CONTROL_ADDRESS_SIZE] = {"", "", "", "/run/memtun/control"};
-	int fd;
-
-	if (given && (address || given[0]))
-		return connect_to(given, true, timeout, fault);
-	place_runtime(places[0]);
-	place_login(places[1]);
-	place_temporary(places[2]);
-	if (strcmp(places[0], places[1]) == 0)
-		places[0][0] = '\0';
-	for (int i = 0; i < 4; i++) {
-		struct fault passed;
-
-		if (!places[i][0] || access(places[i], F_OK) < 0)
-			continue;
-		if (i == 2 && directory_check(places[i], false, fault) < 0)
-			return -1;
-		fd = connect_to(places[i], false, timeout, &passed);
-		if (fd >= 0)
-			return fd;
-		/* EACCES: a broker of root, which doesn't admit this user. */
-		if (passed.error != ECONNREFUSED && passed.error != ENOENT &&
-		    passed.error != EACCES) {
-			*fault = passed;
-			return failed(passed.error);
-		}
-	}
-	/* The places come last, because the text may be truncated. */
-	return fault_set(fault, ENOENT,
-			 "no broker is running for this user%s (looked for %s%s%s, %s and %s)",
-			 user_is_root_of_namespace()
-				 ? ", root of a user namespace; --socket or MEMTUN_SOCKET names "
-				   "one outside"
-				 : "; memtund starts one",
-			 places[0], places[0][0] ? ", " : "", places[1], places[2], places[3]);
 }

@@ -56,19 +56,4 @@ void control_socket_move(struct control_socket *to, struct control_socket *from)
 /* Close the socket, and remove its files. */
 void control_socket_close(struct control_socket *socket);
 
-/*
- * Return the default address for a broker of this user: $MEMTUN_SOCKET,
- * $XDG_RUNTIME_DIR/memtun/control or /tmp/memtun-UID/control, whose directory is made. -1 with the
- * fault filled.
- */
-int control_socket_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fault);
-
-/*
- * Connect to the broker at the address; NULL: to the first broker that answers at a default
- * address. timeout: how long it may take to accept the connection, milliseconds; -1: no limit. The caller owns the descriptor, which is close-on-exec. -1 with the fault filled:
- * ENOENT, ECONNREFUSED (no broker), EPERM (another user's), ENAMETOOLONG, ETIMEDOUT, and the errors of system
- * calls.
- */
-int control_socket_connect(const char *address, int timeout, struct fault *fault);
-
 #endif

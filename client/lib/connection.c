@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/control_socket.h"
+#include "common/control_connect.h"
 #include "common/descriptor.h"
 #include "common/failed.h"
 #include "client/lib/options.h"
@@ -95,7 +95,7 @@ int memtun_connect(struct memtun *memtun, const char *address)
 	memtun->transport = NULL;
 	events_drop(memtun);
 	memtun->events_lost = false;
-	fd = control_socket_connect(address, memtun->answer_timeout, &memtun->fault);
+	fd = control_connect(address, memtun->answer_timeout, &memtun->fault);
 	if (fd < 0)
 		return -1;
 	memtun->end = 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "broker/control/listener.h"
+#include "common/control_connect.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 
@@ -65,7 +66,7 @@ static void a_client_cannot_send_its_connection_to_the_broker(void **state)
 	assert_true(socket.refuses_descriptors);
 	fixture->broker->control->uid = geteuid();
 	listener_start(&listener, fixture->broker->control, &socket, listener_accept_session, NULL);
-	fd = control_socket_connect(address, -1, &fault);
+	fd = control_connect(address, -1, &fault);
 	assert_true(fd >= 0);
 	/* The broker has not accepted the connection yet, and then it has. */
 	assert_int_equal(send_itself(fd), EPERM);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/control_connect.h"
+#include "common/control_place.h"
 #include "common/control_socket.h"
 #include "common/descriptor.h"
 
@@ -74,7 +76,7 @@ static void a_client_reaches_a_listening_broker(void **state)
 	assert_listens(&socket, place->path);
 	assert_int_equal(stat(place->path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	fd = control_socket_connect(place->path, -1, &fault);
+	fd = control_connect(place->path, -1, &fault);
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	accepted = accept4(socket.fd, NULL, NULL, SOCK_CLOEXEC);
@@ -108,7 +110,7 @@ static void a_live_brokers_socket_is_never_taken(void **state)
 
 	assert_listens(&socket, place->path);
 	assert_int_equal(listen_error(place->path, "a broker listens"), EADDRINUSE);
-	fd = control_socket_connect(place->path, -1, &fault);
+	fd = control_connect(place->path, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -144,11 +146,11 @@ static void a_dead_brokers_socket_is_replaced(void **state)
 	descriptor_close(&dead.fd);
 	descriptor_close(&dead.lock);
 	assert_int_equal(access(place->path, F_OK), 0);
-	assert_int_equal(control_socket_connect(place->path, -1, &fault), -1);
+	assert_int_equal(control_connect(place->path, -1, &fault), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	assert_non_null(strstr(fault.text, "memtund"));
 	assert_listens(&socket, place->path);
-	fd = control_socket_connect(place->path, -1, &fault);
+	fd = control_connect(place->path, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -210,7 +212,7 @@ static void the_longest_address_will_do(void **state)
 	snprintf(name, 40, "@memtun-test-longest-%d", getpid());
 	name[strlen(name)] = 'x';
 	assert_listens(&socket, name);
-	fd = control_socket_connect(name, -1, &fault);
+	fd = control_connect(name, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
@@ -224,7 +226,7 @@ static void an_abstract_name_is_busy_while_it_is_used(void **state)
 
 	(void)state;
 	snprintf(name, sizeof(name), "@memtun-test-abstract-%d", getpid());
-	assert_int_equal(control_socket_connect(name, -1, &fault), -1);
+	assert_int_equal(control_connect(name, -1, &fault), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	assert_listens(&socket, name);
 	assert_int_equal(listen_error(name, "another program does already"), EADDRINUSE);
@@ -256,12 +258,12 @@ static void the_default_place_is_made_for_this_user_alone(void **state)
 
 	snprintf(directory, sizeof(directory), "%s/memtun", place->directory);
 	snprintf(expected, sizeof(expected), "%s/memtun/control", place->directory);
-	assert_int_equal(control_socket_default(address, &fault), 0);
+	assert_int_equal(control_place_default(address, &fault), 0);
 	assert_string_equal(address, expected);
 	assert_int_equal(lstat(directory, &status), 0);
 	assert_true(S_ISDIR(status.st_mode));
 	assert_int_equal(status.st_mode & 07777, 0700);
-	assert_int_equal(control_socket_default(address, &fault), 0);
+	assert_int_equal(control_place_default(address, &fault), 0);
 	assert_int_equal(rmdir(directory), 0);
 }
 
@@ -273,7 +275,7 @@ static void assert_passed_over(const char *directory)
 
 	snprintf(temporary, sizeof(temporary), "/tmp/memtun-%u", geteuid());
 	snprintf(expected, sizeof(expected), "%s/control", temporary);
-	assert_int_equal(control_socket_default(address, &fault), 0);
+	assert_int_equal(control_place_default(address, &fault), 0);
 	assert_string_equal(address, expected);
 	assert_int_equal(access(directory, F_OK), 0);
 	/* This fails if a broker uses the directory, and then it stays. */
@@ -309,19 +311,19 @@ static void what_the_environment_says_comes_first(void **state)
 	int fd;
 
 	setenv("MEMTUN_SOCKET", place->path, 1);
-	assert_int_equal(control_socket_default(address, &fault), 0);
+	assert_int_equal(control_place_default(address, &fault), 0);
 	assert_string_equal(address, place->path);
-	assert_int_equal(control_socket_connect(NULL, -1, &fault), -1);
+	assert_int_equal(control_connect(NULL, -1, &fault), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_listens(&socket, place->path);
-	fd = control_socket_connect(NULL, -1, &fault);
+	fd = control_connect(NULL, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	setenv("MEMTUN_SOCKET", longest, 1);
-	assert_int_equal(control_socket_default(address, &fault), -1);
+	assert_int_equal(control_place_default(address, &fault), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 	unsetenv("MEMTUN_SOCKET");
 }
@@ -334,9 +336,9 @@ static void a_client_finds_the_default_place(void **state)
 	struct fault fault;
 	int fd;
 
-	assert_int_equal(control_socket_default(address, &fault), 0);
+	assert_int_equal(control_place_default(address, &fault), 0);
 	assert_listens(&socket, address);
-	fd = control_socket_connect(NULL, -1, &fault);
+	fd = control_connect(NULL, -1, &fault);
 	assert_true(fd >= 0);
 	close(fd);
 	control_socket_close(&socket);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/control_connect.h"
 #include "common/control_socket.h"
 #include "broker/control/listener.h"
 #include "memtun/transport.h"
@@ -370,7 +371,7 @@ static void listening_connect(struct listening *listening, struct client *client
 
 	*client = (struct client){
 		.fixture = listening->fixture,
-		.fd = control_socket_connect(listening->address, -1, &fault),
+		.fd = control_connect(listening->address, -1, &fault),
 	};
 	assert_true(client->fd >= 0);
 }
