@@ -7,7 +7,7 @@
 
 command -v mandoc >/dev/null || skip "no mandoc"
 
-pages="memtun.1 memtun-wrap.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-impair.7 memtun-protocol.7 memtun-tunnels.7"
+pages="memtun.1 memtun-wrap.1 memtund.1 memtun.3 memtun_connector.3 memtun_io.3 memtun_testing.3 memtun_transport.3 memtun-impair.7 memtun-languages.7 memtun-protocol.7 memtun-tunnels.7"
 protocol=$top_srcdir/include/memtun/protocol.h
 transport=$top_srcdir/include/memtun/transport.h
 table=$top_srcdir/common/attribute_table.c

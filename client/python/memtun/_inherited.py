@@ -2,7 +2,7 @@
 """The tunnels that this process inherited from ``memtun exec``, memtun.process or another program.
 
 Their descriptors are named by MEMTUN_FD_NAME, and by LISTEN_FDS and LISTEN_FDNAMES as of
-sd_listen_fds(3). memtun(1) describes these variables under exec.
+sd_listen_fds(3). memtun-languages(7) describes these variables.
 """
 import errno
 import itertools
