@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module memtun
+
+go 1.19

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # check.sh sets it
+# The Go module in go/memtun: gofmt, go vet, and its tests, which run against the built memtund, also
+# with the race detector.
+TEST_SECONDS=600
+# shellcheck source=check.sh
+. "${top_srcdir:-.}/tests/system/check.sh"
+
+# The module has no C. What it tests of memtund is the same however memtund was compiled.
+! grep -q __asan_init "$scratch/bin/memtund" || skip "a build without sanitizers runs these tests"
+case $CC in *-m32*) skip "a build for this machine runs these tests" ;; esac
+command -v go >/dev/null || skip "no go here (Debian: golang-go)"
+
+# The cache stays in the build directory, so that later runs compile only what has changed.
+cache=$top_builddir/tests/go-cache
+mkdir -p "$cache" || fail "no directory $cache"
+unset GOPATH GOROOT GOWORK GOEXPERIMENT GOOS GOARCH CC CXX CFLAGS CGO_CFLAGS CGO_LDFLAGS
+export GOCACHE="$cache" GOPATH="$scratch/gopath" GOENV=off GO111MODULE=on GOWORK=off GOPROXY=off \
+	GOTOOLCHAIN=local GOFLAGS=-buildvcs=false CGO_ENABLED=0
+
+version=$(go env GOVERSION)
+case $version in
+go1.[0-9] | go1.[0-9].* | go1.1[0-8] | go1.1[0-8].*) skip "the module needs Go 1.19, this is $version" ;;
+esac
+
+cd "$top_srcdir/go/memtun" || fail "no module"
+unformatted=$(gofmt -l .)
+is "$unformatted" "" "what gofmt would change"
+ends_with 0 go vet ./...
+ok "gofmt and go vet find nothing"
+
+# go_test ARGUMENT...: runs the tests, and shows their output if one fails.
+go_test() {
+	go test -count=1 -timeout 120s "$@" ./... >"$scratch/output" 2>&1 ||
+		{ cat "$scratch/output"; fail "go test $*"; }
+	cat "$scratch/output"
+}
+go_test
+ok "the tests pass"
+
+printf 'package main\n\nfunc main() {}\n' >"$scratch/nothing.go"
+if ! command -v gcc >/dev/null; then
+	echo "skipped: the race detector needs gcc"
+elif ! CGO_ENABLED=1 go build -race -o /dev/null "$scratch/nothing.go" 2>"$scratch/errors"; then
+	echo "skipped: no race detector here: $(head -n 1 "$scratch/errors")"
+else
+	CGO_ENABLED=1 go_test -race
+	ok "the race detector finds nothing"
+fi
