@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
+#include <linux/ioctl.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <string.h>

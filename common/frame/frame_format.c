@@ -3,8 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/if_tun.h>
+#include <net/ethernet.h>
 #include <string.h>
 
 #include "common/failed.h"

@@ -495,6 +495,13 @@ static void one_datagram_can_be_taken(void **state)
 	assert_int_equal(length, 31);
 	memtun_testing_frame_free(frame);
 	assert_int_equal(memtun_testing_count_written(fixture->tunnel), 2);
+	/* The last frame is taken, and the next one follows the frames that stay. */
+	frame = memtun_testing_take_udp(fixture->tunnel, SERVER4, PORT, &payload, &length);
+	assert_non_null(frame);
+	assert_memory_equal(payload, "two", 3);
+	memtun_testing_frame_free(frame);
+	program_sends(fixture, SERVER4, PORT, "six");
+	assert_int_equal(memtun_testing_count_written(fixture->tunnel), 2);
 	assert_null(memtun_testing_take_udp(fixture->tunnel, SERVER6, PORT, &payload, &length));
 	assert_int_equal(errno, EAGAIN);
 	assert_null(memtun_testing_take_udp(fixture->tunnel, "host", PORT, &payload, &length));
