@@ -44,6 +44,7 @@ VARYING = (
     (r"\b\d+( ?m?s)\b", r"NUMBER\1"),
     (r"\bpid +\d+", "pid NUMBER"),
     (r"\bof user [\w-]+", "of user NAME"),
+    (r", pipe \d+$", ""),  # of a ping that took longer than the interval
     (r"[ \t]+", " "),
 )
 
@@ -246,7 +247,7 @@ def skip_what_is_missing(text, reader):
     if has_sanitizer(os.path.join(reader.programs, "memtun")):
         skip("pages are run without sanitizers, which would print reports among the page's output")
     for program, package in re.findall(r"`([\w-]+)`\s+\(Debian\s+package\s+`([\w-]+)`\)", text):
-        if not shutil.which(program):
+        if not shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin"):
             skip(f"no {program} here (Debian: {package})")
     for words, (program, package) in BUILT.items():
         if words in text and not os.path.exists(os.path.join(BUILD, program)):
