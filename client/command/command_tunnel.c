@@ -73,8 +73,8 @@ const struct command command_delete = {
 static int tunnel_show(const struct invocation *invocation)
 {
 	static const char *const columns[] = {
-		"name", "mode",       "state", "bridge", "peer",    "socket", "backend",
-		"mtu",  "persistent", "owner", "pid",    "program", NULL,
+		"name",    "mode", "state",      "bridge", "vlan", "peer",    "socket",
+		"backend", "mtu",  "persistent", "owner",  "pid",  "program", NULL,
 	};
 
 	return listing_run(invocation, memtun_show, columns);

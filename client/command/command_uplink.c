@@ -235,7 +235,7 @@ static const struct command command_uplink_delete = {
 static int uplink_show(const struct invocation *invocation)
 {
 	static const char *const columns[] = {
-		"name", "type", "bridge", "state", "joined-to", "reason", NULL,
+		"name", "type", "bridge", "vlan", "state", "joined-to", "reason", NULL,
 	};
 
 	return listing_run(invocation, memtun_uplink_show, columns);

@@ -36,7 +36,8 @@ struct listing {
 	const char *name; /* NULL: all */
 	bool json, statistics;
 	struct table *table;
-	FILE *below; /* what follows the table; NULL: nothing does */
+	FILE *below;   /* what follows the table; NULL: nothing does */
+	bool has_vlan; /* of some port */
 	bool failed;
 };
 
@@ -112,6 +113,7 @@ static void listing_record(const struct memtun_record *record, void *context)
 	struct table_row *row = table_add_row(listing->table, NULL);
 	char joined[UPLINK_JOINED_SIZE];
 
+	listing->has_vlan |= memtun_record_string(record, "vlan") != NULL;
 	if (!row || table_set_record(listing->table, row, record) < 0)
 		listing->failed = true;
 	else if (!listing->json && memtun_record_string(record, "type") &&
@@ -134,6 +136,8 @@ static int listing_ask_and_print(struct memtun *memtun, void *context)
 		return -1;
 	if (listing->failed)
 		return command_fail(EXIT_REFUSED, "out of memory");
+	if (!listing->json && !listing->has_vlan)
+		table_hide(listing->table, "vlan");
 	if (table_print(listing->table) < 0)
 		return command_fail(EXIT_REFUSED, "cannot print the table: %s", strerror(errno));
 	return 0;

@@ -182,8 +182,7 @@ static char *table_array(struct table *table, char **text)
 	return begin;
 }
 
-/* Hide the column of the key, if there is one. */
-static bool table_hide(struct table *table, const char *key)
+bool table_hide(struct table *table, const char *key)
 {
 	for (size_t i = 0; i < table->column_count; i++) {
 		if (strcmp(table->columns[i].key, key) != 0)

@@ -40,6 +40,9 @@ int table_set_record(struct table *table, struct table_row *row,
 /* Add a row with the values of a record. -1 with ENOMEM. */
 int table_add(struct table *table, const struct memtun_record *record);
 
+/* Do not print the column of the key, if there is one. Return whether there is. */
+bool table_hide(struct table *table, const char *key);
+
 /* Print the table to standard output. -1 with errno. */
 int table_print(struct table *table);
 

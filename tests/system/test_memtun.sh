@@ -103,6 +103,11 @@ ends_with 0 memtun show
 is "$(sed -n 1p "$scratch/output" | tr -s ' ')" \
 	"NAME MODE STATE BRIDGE PEER SOCKET BACKEND MTU PERSISTENT OWNER PID PROGRAM" "the table's heading"
 is "$(wc -l <"$scratch/output")" 3 "the table's lines"
+ends_with 0 memtun set left vlan 7
+ends_with 0 memtun show
+is "$(awk 'NR == 1 || $1 == "left" { print $4, $5 }' "$scratch/output")" "BRIDGE VLAN
+lab 7" "the column of VLANs"
+ends_with 0 memtun set left vlan 0
 ends_with 0 memtun -s show left
 has "$output" "FROM-CLIENT-FRAMES"
 ok "show prints tables, and arrays of flat JSON"

@@ -80,6 +80,12 @@ ends_with 0 memtun uplink show
 is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME TYPE BRIDGE STATE JOINED-TO REASON
 lan mcast lab up 230.0.0.1 port $port
 far mcast other up 230.0.0.1 port $port" "the table"
+ends_with 0 memtun uplink set far vlan 9
+ends_with 0 memtun uplink show
+is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME TYPE BRIDGE VLAN STATE JOINED-TO REASON
+lan mcast lab up 230.0.0.1 port $port
+far mcast other 9 up 230.0.0.1 port $port" "the table with a VLAN"
+ends_with 0 memtun uplink set far vlan 0
 ends_with 0 memtun -j uplink show lan
 is "$(json 'd[0]["name"], d[0]["type"], d[0]["bridge"], d[0]["state"], d[0]["group"], d[0]["port"],
 	d[0]["ttl"], d[0]["mtu"], d[0]["mode"], d[0]["connects"], d[0]["owner"], "reason" in d[0]')" \
