@@ -108,8 +108,12 @@ static int waiter_look_once(struct waiter *waiter, const struct control *control
 	int64_t now = clock_now();
 
 	*quiet = (struct quiet){.parts = waiter->parts};
-	if (look_at(control, names, quiet, fault) < 0)
+	if (look_at(control, names, quiet, fault) < 0) {
+		/* A look has found all names before, and chosen when to look again. */
+		if (fault->error == ENOENT && waiter->interval)
+			fault->error = errno = ENODEV;
 		return -1;
+	}
 	if (quiet->error)
 		return fault_set(fault, quiet->error, "%s", quiet->text);
 	*changed = quiet->activity != waiter->activity;

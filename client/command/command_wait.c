@@ -114,7 +114,8 @@ static int waiting_check(struct memtun *memtun, struct waiting *waiting, int *st
 	if (strcmp(state, "closed") == 0 || strcmp(state, "down") == 0)
 		return !waiting->open;
 	if (!waiting->exists || waiting->deleted) {
-		*status = command_fail(EXIT_ENDED, "there is no tunnel '%s'", name);
+		*status = command_fail(waiting->deleted ? EXIT_ENDED : EXIT_REFUSED,
+				       "there is no tunnel '%s'", name);
 		return -1;
 	}
 	return 1;
@@ -171,7 +172,8 @@ static int drained_run(struct memtun *memtun, const struct wait *wait, struct wa
 		if (memtun_wait(memtun, -1) < 0 && errno != EINTR)
 			return -1;
 	}
-	if (waiting->deleted || waiting->error == ENOENT)
+	/* ENOENT: it was deleted since waiting_check() has seen it. */
+	if (waiting->deleted || waiting->error == ENOENT || waiting->error == ENODEV)
 		return command_fail(EXIT_ENDED, "there is no tunnel '%s'", wait->name);
 	if (waiting->error == ETIMEDOUT)
 		return command_fail(EXIT_TIMEOUT, "%s is not drained: %s", wait->name,
@@ -197,7 +199,7 @@ static int quiet_run(struct memtun *memtun, void *context)
 		return 0;
 	if (errno == ETIMEDOUT)
 		return command_fail(EXIT_TIMEOUT, "%s", memtun_error(memtun));
-	return errno == ENOENT ? command_fail(EXIT_ENDED, "%s", memtun_error(memtun)) : -1;
+	return errno == ENODEV ? command_fail(EXIT_ENDED, "%s", memtun_error(memtun)) : -1;
 }
 
 /* ------------------------------------------------------------------------------ the rest */

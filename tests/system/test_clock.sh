@@ -50,7 +50,7 @@ ok "the manual clock moves by a time, and to the next event"
 
 ends_with 0 memtun wait quiet --timeout 20
 ends_with 0 memtun wait lab tap tun quiet --idle 20ms --timeout 20
-ends_with 4 memtun wait lab none quiet
+ends_with 1 memtun wait lab none quiet
 says "there is no tunnel, uplink or bridge 'none'"
 mkfifo "$scratch/go"
 memtun exec -t tap:bridge=lab sh -c 'read -r _ <"$0"; exec "$1" -c "

@@ -99,7 +99,7 @@ has_read() {
 ends_with 124 memtun wait vm open --timeout 0.05
 says "vm is not open"
 ends_with 0 memtun wait vm closed
-ends_with 4 memtun wait vm drained
+ends_with 1 memtun wait vm drained
 memtun wait vm open --timeout 20 &
 waiter=$!
 client_start vm vm:bridge=lab

@@ -21,7 +21,7 @@ TOP = os.environ.get("top_builddir", ".")
 MEMTUN = os.path.join(TOP, "memtun")
 SECONDS = 20  # for what takes much less
 
-ERROR, TUNNEL_SHOW, EVENT, UPLINK_SHOW = 2, 0x14, 0x1c, 0x21
+ERROR, TUNNEL_SHOW, EVENT, UPLINK_SHOW, QUIET = 2, 0x14, 0x1c, 0x21, 0x33
 NAME, STATE, EVENT_KIND, TO_CLIENT_QUEUED = 4, 24, 25, 77
 CLOSED, OPEN, UP, DOWN = 1, 2, 3, 4
 DELETED, OPENED, CLOSED_EVENT, UPLINK_DELETED, UPLINK_UP, UPLINK_DOWN = 3, 4, 5, 10, 11, 12
@@ -45,9 +45,10 @@ def result(request, error):
 class Broker(threading.Thread):
     """A broker with one port, which has a state at each look and some events after the first."""
 
-    def __init__(self, address, looks=(), events=(), kind=TUNNEL_SHOW, answers=1000):
+    def __init__(self, address, looks=(), events=(), kind=TUNNEL_SHOW, answers=1000, quiet=0):
         super().__init__(daemon=True)
         self.looks, self.events, self.kind, self.answers = list(looks), events, kind, answers
+        self.quiet = quiet  # the error with which it answers whether the port is quiet
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(address)
         self.listener.listen(0)
@@ -79,7 +80,8 @@ class Broker(threading.Thread):
                     self.look(client, request)
                 else:
                     absent = command in (TUNNEL_SHOW, UPLINK_SHOW)
-                    client.send(result(request, errno.ENOENT if absent else 0))
+                    client.send(result(request, errno.ENOENT if absent else
+                                       self.quiet if command == QUIET else 0))
 
 
 class Case(unittest.TestCase):
@@ -126,6 +128,15 @@ class Wait(Case):
     def test_a_tunnel_that_is_made_anew_is_not_the_one_to_be_drained(self):
         self.assertEqual(self.wait_for("drained", looks=[OPEN], events=[(DELETED, CLOSED)]),
                          (4, "memtun: there is no tunnel 'port'\n"))
+
+    def test_a_name_that_does_not_exist_is_refused_and_one_that_is_deleted_ends(self):
+        for state, looks, error, status in (
+                ("drained", [None], 0, 1), ("drained", [OPEN], errno.ENOENT, 4),
+                ("drained", [OPEN], errno.ENODEV, 4), ("drained", [OPEN], 0, 0),
+                ("quiet", [OPEN], errno.ENOENT, 1), ("quiet", [OPEN], errno.ENODEV, 4),
+                ("quiet", [OPEN], 0, 0)):
+            self.assertEqual(self.wait_for(state, looks=looks, quiet=error)[0], status,
+                             (state, looks, error))
 
     def test_an_uplink_that_is_up_or_down_for_a_moment_was_so(self):
         for state, looks, events in (

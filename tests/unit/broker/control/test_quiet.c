@@ -342,7 +342,7 @@ static void a_name_that_is_deleted_meanwhile_ends_the_waiting(void **state)
 	assert_true(frame_send(fds[0], 1, 0xff, 1));
 	begin(fixture, "names=vm1");
 	close(fds[1]);
-	assert_int_equal(answer_end(&fixture->client, NULL), ENOENT);
+	assert_int_equal(answer_end(&fixture->client, NULL), ENODEV);
 	assert_int_equal(asked(fixture, MEMTUN_CMD_QUIET, "names=none", NULL), ENOENT);
 	client_close(&other);
 	close(fds[0]);
