@@ -245,11 +245,26 @@ static void bits_format(const struct attribute *attribute, uint64_t bits, char t
 	}
 }
 
+/* Say that the value is neither a number nor bits of the attribute, whose words the message has. */
+static int bits_or_number_fault(const struct attribute *attribute, const char *value,
+				struct fault *fault)
+{
+	char list[ATTRIBUTE_BITS_TEXT_SIZE];
+
+	bits_format(attribute, UINT64_MAX, list, sizeof(list));
+	return fault_set(fault, EINVAL, "%s takes a number, none, or words of %s, not '%.40s'",
+			 attribute->word, list, value);
+}
+
 static int number_parse(const struct attribute *attribute, const char *value, uint64_t *number,
 			struct fault *fault)
 {
 	char *end;
 
+	if (attribute->words && (value[0] < '0' || value[0] > '9'))
+		return bits_parse(attribute, value, number, fault) < 0
+			       ? bits_or_number_fault(attribute, value, fault)
+			       : 0;
 	errno = 0;
 	*number = strtoull(value, &end, 10);
 	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno == ERANGE)

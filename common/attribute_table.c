@@ -48,6 +48,10 @@ static const char *const interface_flag_words[] = {
 	"noarp",     "promisc",   "allmulti", "master",   "slave",       "multicast",  "portsel",
 	"automedia", "dynamic",   "lower_up", "dormant",  "echo",        NULL,
 };
+/* TUN_F_CSUM and so on, from the lowest. */
+static const char *const offload_words[] = {
+	"csum", "tso4", "tso6", "tso-ecn", "ufo", "uso4", "uso6", NULL,
+};
 
 #define U32(name, smallest, largest, uses)                                            \
 	{                                                                             \
@@ -174,7 +178,8 @@ const struct attribute attributes[MEMTUN_A_END] = {
 	[MEMTUN_A_LOOP_GUARD] = FLAG("loop-guard", OPTION_REQUEST),
 	[MEMTUN_A_HAND_IN] = U32("hand-in", 1, UINT32_MAX, OPTION_REQUEST),
 	/* All TUN_F_* bits that frames can need. */
-	[MEMTUN_A_OFFLOAD] = U32("offload", 0, 127, TUNNEL_SET | OPTION_MEMORY_ONLY),
+	[MEMTUN_A_OFFLOAD] = {"offload", ATTRIBUTE_U32, .max = 127, .words = offload_words,
+			      .options = TUNNEL_SET | OPTION_MEMORY_ONLY},
 	[MEMTUN_A_VNET_HDR_SIZE] = U32("vnet_hdr_size", 10, 20, TUNNEL_SET | OPTION_MEMORY_ONLY),
 	[MEMTUN_A_INTERFACE_REVISION] = U32("interface-revision", 1, UINT32_MAX, OPTION_REQUEST),
 	[MEMTUN_A_NEW_NAME] = NAME("new-name", OPTION_REQUEST, .may_be_template = true),

@@ -52,12 +52,12 @@ enum attribute_option {
 struct attribute {
 	const char *word;
 	enum attribute_type type;
-	uint64_t min, max; /* numbers; the bytes of a TEXT without its NUL */
-	const char *const
-		*words;       /* WORD: by number from 1; BITS: from the lowest; NULL at the end */
-	bool may_be_empty;    /* NAME */
-	bool may_be_template; /* NAME */
-	unsigned int options; /* enum attribute_option, or'ed */
+	uint64_t min, max;        /* numbers; the bytes of a TEXT without its NUL */
+	const char *const *words; /* WORD: by number from 1; BITS: from the lowest; NULL at the end.
+			       * U32: bits, which may be given by their words instead of a number */
+	bool may_be_empty;        /* NAME */
+	bool may_be_template;     /* NAME */
+	unsigned int options;     /* enum attribute_option, or'ed */
 };
 
 extern const struct attribute attributes[MEMTUN_A_END];

@@ -81,7 +81,7 @@ const struct key keys[] = {
 	{"pi", NULL, "struct tun_pi before each frame", KEYS_ADD | KEYS_EXEC},
 	{"pi", NULL, "of fd: struct tun_pi is before each frame", KEYS_UPLINK_ADD},
 	{"vnet_hdr", NULL, "struct virtio_net_hdr before each frame", KEYS_ADD | KEYS_EXEC},
-	{"offload", "BITS", "what the program takes: a sum of TUN_F_* bits",
+	{"offload", "W[+W...]", "what it takes: csum tso4 tso6 tso-ecn ufo uso4 uso6",
 	 KEYS_ADD | KEYS_EXEC | KEYS_SET},
 	{"vnet_hdr_size", "BYTES", "of struct virtio_net_hdr: 10 to 20; default 10",
 	 KEYS_ADD | KEYS_EXEC | KEYS_SET},
@@ -125,6 +125,25 @@ static bool key_is_known(unsigned int of_commands, struct suggestion *suggestion
 	return false;
 }
 
+/* Words of ip(8), route(8) and others for keys that are too far from them to be a misspelling. */
+static const struct {
+	const char *word, *key;
+} other_words[] = {
+	{"gw", "gateway"},    {"via", "gateway"},      {"route", "gateway"},
+	{"addr", "address"},  {"ip", "address"},       {"br", "bridge"},
+	{"master", "bridge"}, {"txqueuelen", "queue"}, {"ipaddr", "address"},
+};
+
+/* Suggest the key that other programs call so, if one of the commands has it. */
+static void suggest_other_word(unsigned int of_commands, struct suggestion *suggestion)
+{
+	for (size_t i = 0; i < sizeof(other_words) / sizeof(other_words[0]); i++) {
+		if (strcmp(suggestion->given, other_words[i].word) == 0 &&
+		    keys_find(of_commands, other_words[i].key))
+			suggestion->nearest = other_words[i].key;
+	}
+}
+
 int keys_spec_name(const char *spec, char name[MEMTUN_NAME_SIZE])
 {
 	size_t length = strcspn(spec, ":");
@@ -159,6 +178,7 @@ const char *keys_hint(unsigned int of_commands, const char *name, char hint[SUGG
 	if (key_is_known(~0U, &any))
 		return "";
 	key_is_known(of_commands, &suggestion);
+	suggest_other_word(of_commands, &suggestion);
 	if (!suggestion.nearest)
 		return "";
 	return suggestion_hint(&suggestion, NULL, hint);
@@ -203,8 +223,10 @@ const char *keys_hint_spec(unsigned int of_commands, const char *spec, char hint
 		struct suggestion suggestion = {.given = name};
 
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(spec, "=,"), spec);
-		if (!key_is_known(of_commands, &suggestion))
+		if (!key_is_known(of_commands, &suggestion)) {
+			suggest_other_word(of_commands, &suggestion);
 			return suggestion.nearest ? suggestion_hint(&suggestion, NULL, hint) : "";
+		}
 		spec += strcspn(spec, ",");
 	}
 	return "";

@@ -283,6 +283,11 @@ says "shut dropped 3 of 3 pieces of 1 frame: 3 no-client; --allow-drop accepts t
 ends_with 0 memtun add half mode tun vnet_hdr offload 0
 ends_with 1 memtun set half offload 2
 says "offload 2: TUNSETOFFLOAD takes 0, or 1 plus any of 2, 4, 16 and 96"
+for words in csum=1 csum+tso4+tso6=7 uso4+uso6+csum+ufo=113 none=0; do
+	ends_with 0 memtun set half offload "${words%=*}"
+	ends_with 0 memtun -j show half
+	is "$(json 'd[0]["offload"]')" "${words#*=}" "offload ${words%=*}"
+done
 ok "inject cuts a TCP segment of a capture that is longer than the mtu"
 
 # --- expect ---
