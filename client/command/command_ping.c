@@ -66,6 +66,18 @@ static void ping_add_number(struct ping *ping, int index, const char *key, uint6
 	host_program_add(&ping->program, key, ping->numbers[index]);
 }
 
+/* Check the target against -4 and -6. 0, or EXIT_USAGE after a message. */
+static int family_check(const struct invocation *invocation, const char *target,
+			const struct address *address)
+{
+	bool is_ipv4 = address->kind == ADDRESS_IPV4;
+
+	if (!options_has(invocation, is_ipv4 ? "-6" : "-4"))
+		return 0;
+	return command_fail(EXIT_USAGE, "%s: '%s' is an IPv%d address", is_ipv4 ? "-6" : "-4",
+			    target, is_ipv4 ? 4 : 6);
+}
+
 static int ping_parse(struct ping *ping, const struct invocation *invocation)
 {
 	const char *target = invocation->words[1], *from = options_value(invocation, "--from");
@@ -79,6 +91,8 @@ static int ping_parse(struct ping *ping, const struct invocation *invocation)
 	if (address_parse(target, strlen(target), &address) < 0)
 		return command_fail(EXIT_USAGE, "'%s' is neither an IPv4 nor an IPv6 address",
 				    target);
+	if (family_check(invocation, target, &address))
+		return EXIT_USAGE;
 	if (options_number(invocation, "-c", 1, UINT32_MAX, &count) ||
 	    options_number(invocation, "-s", 0, SIZE_MAX_ECHO, &size) ||
 	    options_time(invocation, "-i", &interval) ||
@@ -200,7 +214,10 @@ static const struct command_option ping_options[] = {
 	{"-W", 0, "TIME", "how long to wait for the last reply; default 10s"},
 	{"-w", 0, "TIME", "stop after this time"},
 	{"-q", 0, NULL, "print only the first line and the statistics"},
-	{"--from", 0, "A/P", "the address to send from; default: one near ADDRESS"},
+	{"-n", 0, NULL, "print addresses as numbers, which it always does"},
+	{"-4", 0, NULL, "only with an IPv4 ADDRESS"},
+	{"-6", 0, NULL, "only with an IPv6 ADDRESS"},
+	{"--from", 'I', "A/P", "the address to send from; default: one near ADDRESS"},
 	{"--gateway", 0, "G", "the next hop of an ADDRESS outside the prefix of --from"},
 	{0},
 };

@@ -158,18 +158,20 @@ static int parser_fail(const struct parser *parser, const struct command *comman
 	return -1;
 }
 
-/* Return whether the word is a negative number, such as -5ms, rather than an option: no option's
- * letter is a digit. */
-static bool is_negative(const char *word)
+/* Return whether the word is a negative number, such as -5ms, rather than an option, such as -4 of
+ * ping. */
+static bool is_negative(const struct parser *parser, const char *word)
 {
-	return word && word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+	return word && word[0] == '-' && word[1] >= '0' && word[1] <= '9' &&
+	       !parser_find(parser, word[1]);
 }
 
 /* Take the next words if they are negative numbers, before getopt_long() takes them for options. */
-static void negatives_take(struct invocation *invocation, int count, char **words)
+static void negatives_take(const struct parser *parser, struct invocation *invocation, int count,
+			   char **words)
 {
 	/* Before its first call, optind is 0. */
-	while (optind && optind < count && is_negative(words[optind]))
+	while (optind && optind < count && is_negative(parser, words[optind]))
 		invocation->words[invocation->count++] = words[optind++];
 }
 
@@ -196,7 +198,7 @@ int options_parse(struct invocation *invocation, int count, char **words)
 			break;
 		}
 		invocation->words[invocation->count++] = optarg;
-		negatives_take(invocation, count, words);
+		negatives_take(&parser, invocation, count, words);
 	}
 	while (optind < count)
 		invocation->words[invocation->count++] = words[optind++];

@@ -77,7 +77,7 @@ for name in $names; do
 	# shellcheck disable=SC2046 # a group and its subcommand are two words
 	run memtun help $(echo "$name" | tr _ ' ')
 	is "$status" 0 "the status of memtun help $name"
-	sed -n '/^Options:/,/^$/p' "$scratch/output" | grep -oE '^ +(-[A-Za-z], )?--?[A-Za-z-]+' |
+	sed -n '/^Options:/,/^$/p' "$scratch/output" | grep -oE '^ +(-[A-Za-z], )?--?[A-Za-z0-9-]+' |
 		tr -s ', ' '\n' | grep . | sed "s/^/$name:/" >>"$scratch/help-options"
 	sed -n '/^Keys/,/^$/s/^  \([a-z0-9_-]*\) .*/\1/p' "$scratch/output" |
 		sed "s/^/$name:/" >>"$scratch/help-keys"

@@ -85,6 +85,15 @@ set vm mut 1400|there is no option 'mut' here; did you mean 'mtu'?
 set vm colour green|there is no option 'colour' here
 uplink add lan bridge lab type udp lokal 1|there is no option 'lokal' here; did you mean 'local'?
 bridge add lab hud|there is no option 'hud' here; did you mean 'hub'?
+host h address 10.0.0.1/24 gw 10.0.0.2|there is no option 'gw' here; did you mean 'gateway'?
+add vm master lab|there is no option 'master' here; did you mean 'bridge'?
+set vm via 10.0.0.1|there is no option 'via' here; did you mean 'gateway'?
+bridge add lab gw 10.0.0.1|there is no option 'gw' here
+add vm offload csum+tso5|offload takes a number, none, or words of csum+tso4+tso6+tso-ecn+ufo+uso4+uso6, not 'csum+tso5'
+ping lab 10.0.0.1 -6|-6: '10.0.0.1' is an IPv4 address
+ping lab fd00::1 -n -4|-4: 'fd00::1' is an IPv6 address
+ping lab 10.0.0.1 -I eth0|--from eth0: it takes an IPv4 or IPv6 address and its prefix, like 10.0.0.1/24
+ping lab 10.0.0.1 -t 5|ping has no option '-t'; see memtun help ping
 host h adress 10.0.0.1/24|there is no option 'adress' here; did you mean 'address'?
 show --statistic-s|show has no option '--statistic-s'; did you mean '--statistics'?
 --jsno show|memtun has no option '--jsno'; did you mean '--json'?
@@ -198,6 +207,7 @@ done <<'END'
 -t a --sokcet x ls|exec has no option '--sokcet'; did you mean '--socket'?
 -t|-t needs a value: SPEC
 -t a:brigde=lab true|-t a:brigde=lab: there is no option 'brigde' here; did you mean 'bridge'?
+-t a:gw=10.0.0.1 true|-t a:gw=10.0.0.1: there is no option 'gw' here; did you mean 'gateway'?
 -t a:pi,mut=9 true|-t a:pi,mut=9: there is no option 'mut' here; did you mean 'mtu'?
 END
 for words in "-t a:bridge=lab printf" "-t a:bridge=lab -- printf" "-ta:bridge=lab printf"; do

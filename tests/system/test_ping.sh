@@ -52,8 +52,8 @@ prints "rtt min/avg/max/mdev = . ms"
 ends_with 0 $ping gw fd00::1 -c 1 -s 3000
 prints "PING fd00::1(fd00::1) 3000 data bytes"
 prints "3008 bytes from fd00::1: icmp_seq=1 ttl=255 time=. ms"
-ends_with 0 $ping gw fe80::aff:fe00:1 -c 1
-ends_with 0 $ping gw 10.0.0.1 -c 3 -i 0.01 -q --from 10.0.0.77/24 -s 0
+ends_with 0 $ping gw fe80::aff:fe00:1 -c 1 -6
+ends_with 0 $ping gw 10.0.0.1 -4nq -c 3 -i 10ms -I 10.0.0.77/24 -s 0
 is "$(wc -l <"$scratch/output")" 5 "the lines of -q"
 ok "it pings IPv4 and IPv6, by the name of the bridge or of a port, also with fragments"
 
