@@ -14,6 +14,7 @@ below a command are what it prints. These differences are allowed:
 
 At the end of the page no process may be left. Where a program is missing that the page names as
 "`PROGRAM` (Debian package `PACKAGE`)", the page is skipped."""
+import contextlib
 import difflib
 import fcntl
 import os
@@ -202,6 +203,8 @@ class Reader:
         """Type a command and return what it prints, without the shell's messages about jobs."""
         os.write(self.terminal, command.replace("127.0.0.", self.loopback).encode() + b"\n")
         shown = self.read_output().replace(self.loopback, "127.0.0.").replace(self.home, "/home/me")
+        if command == "exit":
+            shown = re.sub(r"^exit\n", "", shown)  # bash says so
         return re.sub(r"^\[\d+\][ +-].*\n", "", shown, flags=re.MULTILINE)
 
     def processes(self):
@@ -226,14 +229,16 @@ class Reader:
         """End the shell, and return the names of the processes that outlive it."""
         left = {}
         if self.shell:
-            os.write(self.terminal, b"exit\n")
+            with contextlib.suppress(OSError):  # it has ended already
+                os.write(self.terminal, b"exit\n")
             limit = time.monotonic() + 5
             while self.processes() and time.monotonic() < limit:
                 select.select([self.terminal], [], [], 0.02)
                 self.shell.poll()
             left = self.processes()
             for pid in left:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             os.close(self.terminal)
             self.shell.wait()
         shutil.rmtree(self.directory)
@@ -242,26 +247,39 @@ class Reader:
 
 # --- the test ---
 
-def skip_what_is_missing(text, reader):
+def skip_what_is_missing(text, commands, reader):
     """Skip the page where a program that it needs is not there, or does not work."""
+    used = "\n".join("\n".join((command, *lines)) for command, lines in commands)
     if has_sanitizer(os.path.join(reader.programs, "memtun")):
         skip("pages are run without sanitizers, which would print reports among the page's output")
     for program, package in re.findall(r"`([\w-]+)`\s+\(Debian\s+package\s+`([\w-]+)`\)", text):
         if not shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin"):
             skip(f"no {program} here (Debian: {package})")
     for words, (program, package) in BUILT.items():
-        if words in text and not os.path.exists(os.path.join(BUILD, program)):
+        if words in used and not os.path.exists(os.path.join(BUILD, program)):
             skip(f"{program} is not built (Debian: {package})")
-    if "memtun netns" in text:
+    if "memtun netns" in used:
         works, said = reader.succeeds("memtun", "netns", "-t", "try:bridge=try", "--", "true")
         if not works:
             skip(f"no namespaces for an ordinary user here: {said}")
-    if "memtun wrap" in text:
+    if "qemu-system" in used:
+        skip_without_network_boot()
+    if "memtun wrap" in used:
         works, said = reader.succeeds("memtun", "wrap", "--notify", "--explain")
         if not works:
             skip(f"no seccomp notifications here: {said}")
         if elf_class(os.path.join(reader.programs, "memtun")) != elf_class("/bin/sh"):
             skip("memtun is built for another word size than /bin/sh")
+
+
+def skip_without_network_boot():
+    def qemu(*words):
+        return subprocess.run(["qemu-system-x86_64", *words], stdout=subprocess.PIPE, check=False,
+                              stderr=subprocess.DEVNULL, timeout=SECONDS).stdout.decode().split()
+    if "dgram" not in qemu("-netdev", "help"):
+        skip("this qemu-system-x86_64 has no -netdev dgram (7.2 has)")
+    if not any(os.path.exists(os.path.join(folder, "efi-e1000.rom")) for folder in qemu("-L", "help")):
+        skip("no network boot ROM here (Debian: ipxe-qemu)")
 
 
 def elf_class(path):
@@ -305,7 +323,7 @@ def main(path):
     reader = Reader()
     left = []
     try:
-        skip_what_is_missing(text, reader)
+        skip_what_is_missing(text, commands, reader)
         reader.start()
         for command, expected in commands:
             command_check(reader, command, expected)
