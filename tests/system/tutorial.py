@@ -12,6 +12,8 @@ below a command are what it prints. These differences are allowed:
 - Another time or another pid: see VARYING. The width of blanks may differ too, as in a table with pids.
 - "cat FILE" of a file that does not exist: the reader writes this file first, and so does this program.
 
+A block ```yaml quotes the file that the page links to before it.
+
 At the end of the page no process may be left. Where a program is missing that the page names as
 "`PROGRAM` (Debian package `PACKAGE`)", the page is skipped."""
 import contextlib
@@ -77,6 +79,17 @@ def fail(why):
 
 
 # --- the page ---
+
+def compare_quotations(path, text):
+    """Compare each block ```yaml with the file that the page links to before it."""
+    for block in re.finditer(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        links = re.findall(r"\]\(([^)]+)\)", text[:block.start()])
+        if not links:
+            fail("there is no link to a file before a quotation")
+        with open(os.path.join(os.path.dirname(path), links[-1]), encoding="utf-8") as file:
+            if block[1] not in file.read():
+                fail(f"{links[-1]} does not have these lines:\n{block[1]}")
+
 
 def page_commands(text):
     """Return the commands of the page, each with the lines that it prints."""
@@ -316,6 +329,7 @@ def main(path):
     with open(path, encoding="utf-8") as page:
         text = page.read()
     commands = page_commands(text)
+    compare_quotations(path, text)
     if not commands:
         fail("the page has no command")
     os.umask(0o022)
