@@ -15,7 +15,8 @@ peer_packages="python3-twisted python3-pytest python3-scapy python3-pip python3-
 	curl iputils-ping iperf3 bind9-dnsutils dnsmasq-base openssh-server openssh-client
 	openvpn socat golang-go bubblewrap golang-github-docker-docker-dev
 	wireguard-go wireguard-tools tinc n2n iodine ocserv openconnect openssl
-	python3-pyroute2 busybox-static net-tools ruby nodejs tcl libio-fdpass-perl shellcheck python3-yaml lowdown"
+	python3-pyroute2 busybox-static net-tools ruby nodejs tcl libio-fdpass-perl shellcheck python3-yaml lowdown
+	cargo rustc rust-clippy librust-libc-dev"
 
 builddir=$PWD/build
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod attribute;
+mod broker;
+mod capture;
+mod client;
+mod connection;
+mod error;
+mod impair;
+mod inject;
+mod port;
+mod protocol;
+mod record;
+mod sys;
+mod tunnel;
+mod users;
+mod watch;
+mod words;
+
+pub use broker::{Broker, BrokerOptions};
+pub use capture::{Capture, CaptureOptions, Captured, Fate};
+pub use client::{Client, Clock};
+pub use error::{Error, Result};
+pub use impair::{Held, Rule};
+pub use inject::{Injected, Injector, InjectorOptions};
+pub use port::{TunnelOptions, UplinkOptions};
+pub use record::{Record, Value};
+pub use tunnel::Tunnel;
+pub use watch::{Event, Watch};
+pub use words::{
+    Allow, Backend, ClockKind, Direction, Distribution, EventKind, Life, Mode, Overflow, Socket,
+    State, UplinkType,
+};

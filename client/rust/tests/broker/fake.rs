@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+//! Programs that pretend to be brokers, and send what no broker should.
+
+use std::io;
+use std::mem;
+use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use memtun::{Client, Error};
+
+use crate::alone;
+
+/// Return the result of a system call as a descriptor that nothing else owns.
+fn new_descriptor(fd: libc::c_int) -> OwnedFd {
+    assert!(fd >= 0, "{}", io::Error::last_os_error());
+    // SAFETY: the callers pass a descriptor that a system call has just made.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// Return a listening socket at `@name` in the abstract namespace.
+fn listen(name: &str) -> OwnedFd {
+    // SAFETY: socket() takes no pointers.
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    let socket = new_descriptor(unsafe { libc::socket(libc::AF_UNIX, kind, 0) });
+    let mut address = libc::sockaddr_un {
+        sun_family: libc::AF_UNIX as libc::sa_family_t,
+        sun_path: [0; 108],
+    };
+    for (place, byte) in address.sun_path[1..].iter_mut().zip(name.bytes()) {
+        *place = byte as libc::c_char;
+    }
+    let size = mem::size_of::<libc::sa_family_t>() + 1 + name.len();
+    // SAFETY: the address is a sockaddr_un of at least `size` bytes, which lives through the call.
+    unsafe {
+        let address = ptr::addr_of!(address).cast();
+        assert_eq!(libc::bind(socket.as_raw_fd(), address, size as _), 0);
+        assert_eq!(libc::listen(socket.as_raw_fd(), 8), 0);
+    }
+    socket
+}
+
+fn receive(socket: RawFd) -> Vec<u8> {
+    let mut bytes = vec![0; 32768];
+    // SAFETY: the pointer and the length are those of the vector.
+    let size = unsafe { libc::recv(socket, bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    bytes.truncate(size.max(0) as usize);
+    bytes
+}
+
+fn send(socket: RawFd, bytes: &[u8]) {
+    // SAFETY: the pointer and the length are those of a slice.
+    unsafe {
+        libc::send(
+            socket,
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            libc::MSG_NOSIGNAL,
+        );
+    }
+}
+
+/// Return a record: type, flags, sequence number and attributes.
+fn record(kind: u16, flags: u16, sequence: u32, attributes: &[u8]) -> Vec<u8> {
+    let mut bytes = (16 + attributes.len() as u32).to_ne_bytes().to_vec();
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(&flags.to_ne_bytes());
+    bytes.extend_from_slice(&sequence.to_ne_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(attributes);
+    bytes
+}
+
+/// Answer the hello, then send these records after the next request, and close the connection.
+/// Return what two requests of a client then get.
+fn answers(records: &[Vec<u8>]) -> (Result<usize, Error>, Result<usize, Error>) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("memtun-rust-{}-{number}", std::process::id());
+    let listener = listen(&name);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // SAFETY: accept4() takes null pointers for an address that nobody wants.
+            let socket = new_descriptor(unsafe {
+                let none = ptr::null_mut();
+                libc::accept4(
+                    listener.as_raw_fd(),
+                    none,
+                    ptr::null_mut(),
+                    libc::SOCK_CLOEXEC,
+                )
+            });
+            receive(socket.as_raw_fd());
+            send(socket.as_raw_fd(), &record(0x10, 0, 1, &[]));
+            receive(socket.as_raw_fd());
+            for record in records {
+                send(socket.as_raw_fd(), record);
+            }
+        });
+        let client = Client::connect_to(format!("@{name}")).unwrap();
+        let list = || client.tunnels().map(|records| records.len());
+        (list(), list())
+    })
+}
+
+/// Check that the answer is this error, and that the connection is closed then.
+fn is_error(records: &[Vec<u8>], errno: i32, text: &str) {
+    let (first, second) = answers(records);
+    let error = first.unwrap_err();
+    assert_eq!(error.raw_os_error(), errno, "{error}");
+    assert!(error.text().contains(text), "{error}");
+    assert_eq!(second.unwrap_err().raw_os_error(), libc::EPIPE);
+}
+
+#[test]
+fn a_malformed_answer_is_an_error() {
+    let _alone = alone();
+    let malformed = |record: Vec<u8>, text: &str| is_error(&[record], libc::EBADMSG, text);
+    malformed(b"short".to_vec(), "it has only 5 bytes");
+    malformed(
+        [record(0x14, 0, 2, &[]), vec![0; 4]].concat(),
+        "its header says 16",
+    );
+    malformed(record(0x14, 0, 2, &[1, 2, 3]), "an attribute is cut off");
+    let long = [&200u16.to_ne_bytes()[..], &[4, 0, b'a', 0]].concat();
+    malformed(record(0x14, 0, 2, &long), "has the length 200");
+    let none = [&0u16.to_ne_bytes()[..], &[4, 0]].concat();
+    malformed(record(0x14, 0, 2, &none), "has the length 0");
+    malformed(record(2, 0, 2, &[0; 8]), "the error is cut off");
+}
+
+#[test]
+fn an_answer_to_another_request_is_an_error() {
+    let _alone = alone();
+    let text = "the broker answered another request";
+    is_error(&[record(0x14, 0, 77, &[])], libc::EBADMSG, text);
+}
+
+#[test]
+fn a_broker_that_goes_away_in_the_middle_is_an_error() {
+    let _alone = alone();
+    let text = "the broker has closed the connection";
+    is_error(&[], libc::EPIPE, text);
+    // The series has no end.
+    is_error(&[record(0x14, 2, 2, &[])], libc::EPIPE, text);
+}
+
+#[test]
+fn a_descriptor_that_does_not_come_is_an_error() {
+    let _alone = alone();
+    let fds = [
+        &8u16.to_ne_bytes()[..],
+        &23u16.to_ne_bytes(),
+        &1u32.to_ne_bytes(),
+    ]
+    .concat();
+    let (first, _) = answers(&[record(0x14, 0, 2, &fds)]);
+    assert_eq!(first.unwrap_err().raw_os_error(), libc::EMFILE);
+}
+
+#[test]
+fn an_error_of_the_connection_ends_it() {
+    let _alone = alone();
+    let body = [&(-libc::EPERM).to_ne_bytes()[..], &[0; 16]].concat();
+    let (first, second) = answers(&[record(2, 0, 0, &body)]);
+    assert_eq!(first.unwrap_err().raw_os_error(), libc::EPERM);
+    assert_eq!(second.unwrap_err().raw_os_error(), libc::EPIPE);
+}
+
+#[test]
+fn an_event_may_come_before_an_answer() {
+    let _alone = alone();
+    let event = record(0x1c, 0, 0, &[]);
+    let series = [event, record(0x14, 2, 2, &[]), record(3, 0, 2, &[])];
+    assert_eq!(answers(&series).0.unwrap(), 1);
+}
