@@ -69,8 +69,9 @@ class Site:
         self.source = source
         self.directory = directory
         self.version = version
-        self.manual = sorted(name for name in os.listdir(os.path.join(source, "man"))
-                             if re.search(r"\.[1-9]$", name))
+        self.manual = sorted((name for name in os.listdir(os.path.join(source, "man"))
+                              if re.search(r"\.[1-9]$", name)),
+                             key=lambda name: (name[-1], name[:-2]))
         self.functions = {}
 
     # --- files ---
