@@ -117,6 +117,10 @@ func dialAt(ctx context.Context, address string, named bool) (*net.UnixConn, err
 			}
 			return control, nil
 		}
+		if _, limited := ctx.Deadline(); limited && isTimeout(err) {
+			<-ctx.Done() // the dialer's own timer for this deadline was the faster one
+			return nil, ctx.Err()
+		}
 		if !errors.Is(err, syscall.EAGAIN) {
 			return nil, err
 		}
@@ -131,6 +135,12 @@ func dialAt(ctx context.Context, address string, named bool) (*net.UnixConn, err
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// isTimeout tells whether the time of a dialer was over. EAGAIN counts as a timeout in package net, too.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, syscall.EAGAIN)
 }
 
 // dial connects to the named broker, or to the first that is found, and returns its address.

@@ -41,7 +41,7 @@ func (d descriptor) tryRead(buffer []byte) (length int, err error) {
 		}
 	})
 	if rawErr != nil {
-		return 0, rawErr
+		return d.file.Read(buffer) // it was closed; the file's own error says so
 	}
 	if err != nil {
 		return 0, err

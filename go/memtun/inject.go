@@ -101,7 +101,7 @@ func (i *Injector) Finish(ctx context.Context) (Injected, error) {
 	if err := i.descriptor.raw.Control(func(fd uintptr) {
 		shutdownErr = syscall.Shutdown(int(fd), syscall.SHUT_WR)
 	}); err != nil {
-		return Injected{}, err
+		return Injected{}, &os.PathError{Op: "shutdown", Path: i.descriptor.file.Name(), Err: os.ErrClosed}
 	}
 	if shutdownErr != nil {
 		return Injected{}, os.NewSyscallError("shutdown", shutdownErr)

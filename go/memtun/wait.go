@@ -76,6 +76,13 @@ func (c *Client) WaitDrained(ctx context.Context, name string) error {
 	return err
 }
 
+// WaitSent waits until the broker has read all frames that programs have written to these ports and
+// bridges, or to all ports if there is no name.
+func (c *Client) WaitSent(ctx context.Context, names ...string) error {
+	_, err := c.quiet(ctx, names, WithDirection(FromClient))
+	return err
+}
+
 func (c *Client) quiet(ctx context.Context, names []string, opts ...Option) ([]string, error) {
 	for _, name := range names {
 		if name == "" || strings.Contains(name, ",") {

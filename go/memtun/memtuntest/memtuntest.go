@@ -21,6 +21,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -80,7 +81,7 @@ func Broker(t testing.TB, opts ...Option) *B {
 	}
 	b := &B{broker, seed, t}
 	t.Cleanup(func() {
-		if t.Failed() {
+		if hasFailed(t) {
 			t.Logf("memtun: seed: %d (run it again: MEMTUN_SEED=%d go test -run '^%s$')", seed, seed, t.Name())
 		}
 		b.Close()
@@ -91,6 +92,25 @@ func Broker(t testing.TB, opts ...Option) *B {
 	}
 	b.Record(BridgeName)
 	return b
+}
+
+// hasFailed tells whether the test has failed, or panics. Package testing runs cleanups before it
+// notes a panic.
+func hasFailed(t testing.TB) bool {
+	if t.Failed() {
+		return true
+	}
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function == "runtime.gopanic" {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // chooseSeed returns the seed of MEMTUN_SEED, or a new one.
@@ -141,7 +161,7 @@ func (b *B) Record(name string) {
 		if err := recorder.stop(); err != nil {
 			b.t.Logf("memtun: the capture of %s is not whole: %v", name, err)
 		}
-		if b.t.Failed() {
+		if hasFailed(b.t) {
 			b.t.Logf("memtun: capture: %s (%s)", recorder.path(), recorder.count())
 		} else {
 			recorder.remove()

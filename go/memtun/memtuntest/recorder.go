@@ -8,9 +8,14 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"memtun"
 )
+
+// sendTime is how long the end of a recording waits for the broker. It reads frames at once, unless it
+// waits for a program to read.
+const sendTime = 500 * time.Millisecond
 
 // recorder owns a capture, its file, and the goroutine that reads the one and writes the other.
 type recorder struct {
@@ -102,6 +107,11 @@ func (r *recorder) drain() int {
 func (r *recorder) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
+	// Frames that the test wrote last may still be on their way into the broker. If that has to
+	// wait, as before a queue that blocks, the recording ends without them.
+	sent, cancelSent := context.WithTimeout(ctx, sendTime)
+	defer cancelSent()
+	r.broker.WaitSent(sent)
 	r.cancel()
 	<-r.done
 	// The broker answers after it has put the records before the request on the socket. It may have
