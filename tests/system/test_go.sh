@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2086,SC2154 # words; check.sh sets it
+# shellcheck disable=SC2034,SC2086,SC2154 # check.sh uses and sets variables; words
 # The Go module in go/memtun: gofmt, go vet, and its tests, which run against the built memtund, with
 # the race detector where there is one.
 TEST_SECONDS=600
@@ -36,10 +36,12 @@ race=-race
 cgo=1
 if ! command -v gcc >/dev/null; then
 	echo "skipped the race detector, which needs gcc"
-	race= cgo=0
+	race=''
+	cgo=0
 elif ! CGO_ENABLED=1 go build -race -o /dev/null "$scratch/nothing.go" 2>"$scratch/errors"; then
 	echo "skipped the race detector: $(head -n 1 "$scratch/errors")"
-	race= cgo=0
+	race=''
+	cgo=0
 fi
 run env CGO_ENABLED=$cgo go test $race -count=1 -timeout 300s ./...
 cat "$scratch/output"
