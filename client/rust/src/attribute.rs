@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-//! The table of attributes: the number of each, its key on memtun's command line and in its JSON, and
-//! what its value is.
+//! The table of attributes: the number of each, its key on memtun's command line and in its JSON,
+//! and what its value is.
 
 use crate::words::*;
 

@@ -2,8 +2,8 @@
 //! A private memtund, which ends with this process, whatever ends it.
 //!
 //! memtund runs a command and ends with it. Here the command is cat, which reads a pipe. Only this
-//! process has the pipe's other end, so the kernel closes it when this process ends, also by SIGKILL;
-//! cat reads the end of file, and memtund ends.
+//! process has the pipe's other end, so the kernel closes it when this process ends, also by
+//! SIGKILL; cat reads the end of file, and memtund ends.
 
 use std::ffi::OsString;
 use std::io::Read;

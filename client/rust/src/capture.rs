@@ -46,7 +46,8 @@ impl<'a> CaptureOptions<'a> {
         self
     }
 
-    /// Capture also each frame that a port drops, or to which a rule does something, with the reasons.
+    /// Capture also each frame that a port drops, or to which a rule does something, with the
+    /// reasons.
     pub fn faults(mut self) -> Self {
         self.with_faults = true;
         self
@@ -180,10 +181,11 @@ fn parse_fate(rest: &mut Reader<'_>) -> Option<(Fate, u16)> {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let broker = memtun::Broker::start()?;
 /// let a = broker.tunnel("a").bridge("lab").open()?;
-/// let mut capture = broker.capture("lab").faults().start()?;
+/// let capture = broker.capture("lab").faults().start()?;
 /// a.send(b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x88\xb5 a frame")?;
-/// let fate = capture.find_map(|captured| captured.ok()?.fate.filter(|fate| fate.reasons.len() > 0));
-/// assert_eq!(fate.unwrap().reasons, ["from-client-dropped-no-destination"]);
+/// let mut reasons = capture.map(|captured| captured.unwrap().fate.unwrap().reasons);
+/// let dropped = reasons.find(|reasons| !reasons.is_empty());
+/// assert_eq!(dropped.unwrap(), ["from-client-dropped-no-destination"]);
 /// # Ok(())
 /// # }
 /// ```

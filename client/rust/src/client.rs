@@ -85,6 +85,14 @@ impl Client {
         self.connection.path()
     }
 
+    /// Set how long the broker may take for each answer; None is no limit. The default is 10
+    /// seconds.
+    ///
+    /// A request that takes longer fails with ETIMEDOUT, and the connection is closed then.
+    pub fn set_reply_timeout(&self, limit: Option<Duration>) -> Result<()> {
+        self.connection.set_limit(limit)
+    }
+
     // --- tunnels ---
 
     /// Open a tunnel with the default options; see [`tunnel`](Client::tunnel).
@@ -338,8 +346,9 @@ impl Client {
     /// Wait until programs and broker have read all frames of these ports and bridges.
     ///
     /// Without a name, wait for all ports. A test uses this in place of a sleep. With `idle`, also
-    /// wait until no frame has come for that time. Return the names of uplinks whose frames count as
-    /// read once they are sent. The error after the limit is ETIMEDOUT, and tells what is unread.
+    /// wait until no frame has come for that time. Return the names of uplinks whose frames count
+    /// as read once they are sent. The error after the limit is ETIMEDOUT, and tells what is
+    /// unread.
     pub fn wait_quiet(
         &self,
         names: &[&str],
@@ -414,8 +423,8 @@ impl Client {
 
     /// Wait until the broker is quiet, move a manual clock to the next event, and run that.
     ///
-    /// The error is ENODATA if nothing is due, and ETIMEDOUT after the limit; the clock has not moved
-    /// then.
+    /// The error is ENODATA if nothing is due, and ETIMEDOUT after the limit; the clock has not
+    /// moved then.
     pub fn advance_to_next(&self, limit: Option<Duration>) -> Result<Clock> {
         let records = self.patient(Command::ClockNext, Attributes::new(), limit)?;
         clock(records.last().unwrap_or(&Record::default()))

@@ -127,6 +127,8 @@ enum Link {
 #[derive(Debug)]
 struct Session {
     link: Link,
+    /// How long the broker may take for each record.
+    limit: Option<Duration>,
     sequence: u32,
     /// Events that came between the records of answers.
     events: VecDeque<Message>,
@@ -136,7 +138,6 @@ struct Session {
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: OsString,
-    limit: Option<Duration>,
     session: Mutex<Session>,
 }
 
@@ -146,9 +147,9 @@ impl Connection {
         let (socket, address) = find(address, limit)?;
         let connection = Connection {
             address,
-            limit,
             session: Mutex::new(Session {
                 link: Link::Open(socket),
+                limit,
                 sequence: 0,
                 events: VecDeque::new(),
             }),
@@ -161,10 +162,10 @@ impl Connection {
 
     /// Make a connection for one request whose answer takes as long as the caller waits.
     ///
-    /// The broker reads no further request of a client meanwhile, so such a request has a connection
-    /// of its own, which ends with the wait.
+    /// The broker reads no further request of a client meanwhile, so such a request has a
+    /// connection of its own, which ends with the wait.
     pub(crate) fn patient(&self, wait: Option<Duration>) -> Result<Connection> {
-        let limit = match (wait, self.limit) {
+        let limit = match (wait, self.limit()) {
             (Some(wait), Some(limit)) => Some(wait.saturating_add(limit)),
             _ => None,
         };
@@ -176,7 +177,7 @@ impl Connection {
     }
 
     pub(crate) fn limit(&self) -> Option<Duration> {
-        self.limit
+        self.session().limit
     }
 
     /// Return the address if it is a path.
@@ -191,14 +192,12 @@ impl Connection {
 
     /// Return the records of an answer.
     pub(crate) fn request(&self, command: Command, options: &Attributes) -> Result<Vec<Reply>> {
-        self.session().request(command, 0, options, self.limit)
+        self.session().request(command, 0, options)
     }
 
     /// Return the records of a list.
     pub(crate) fn list(&self, command: Command, options: &Attributes) -> Result<Vec<Record>> {
-        let replies = self
-            .session()
-            .request(command, protocol::DUMP, options, self.limit)?;
+        let replies = self.session().request(command, protocol::DUMP, options)?;
         Ok(replies.into_iter().map(|reply| reply.record).collect())
     }
 
@@ -238,9 +237,11 @@ impl Connection {
 
     /// Set how long the broker may take for each record from now on.
     pub(crate) fn set_limit(&self, limit: Option<Duration>) -> Result<()> {
-        let session = self.session();
+        let mut session = self.session();
         sys::set_time_limit(session.socket()?, limit)
-            .map_err(|error| Error::system("cannot set a time limit", &error))
+            .map_err(|error| Error::system("cannot set a time limit", &error))?;
+        session.limit = limit;
+        Ok(())
     }
 }
 
@@ -313,7 +314,8 @@ impl Session {
         }
     }
 
-    /// Receive an answer to its end. The outer error ends the session; the inner one is the broker's.
+    /// Receive an answer to its end. The outer error ends the session; the inner one is the
+    /// broker's.
     fn receive_all(&mut self, sequence: u32) -> Result<Result<Vec<Reply>>> {
         let mut replies = Vec::new();
         loop {
@@ -339,7 +341,6 @@ impl Session {
         command: Command,
         flags: u16,
         options: &Attributes,
-        limit: Option<Duration>,
     ) -> Result<Vec<Reply>> {
         let sequence = self.sequence.checked_add(1).unwrap_or(1);
         let flags = flags | protocol::REQUEST | protocol::ACK;
@@ -357,7 +358,7 @@ impl Session {
             },
         };
         answer.unwrap_or_else(|error| {
-            let error = match limit {
+            let error = match self.limit {
                 Some(limit) if error.raw_os_error() == libc::EAGAIN => Error::new(
                     libc::ETIMEDOUT,
                     format!("the broker has not answered within {limit:?}"),

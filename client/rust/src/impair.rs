@@ -7,13 +7,14 @@ use crate::attribute;
 use crate::protocol::Attributes;
 use crate::words::*;
 
-/// Return a time in nanoseconds. One that is too long becomes the longest, which the broker refuses.
+/// Return a time in nanoseconds. One that is too long becomes the longest, which the broker
+/// refuses.
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
-/// Return a number in these parts of 1. One that is none, or is too large, becomes one that the broker
-/// refuses.
+/// Return a number in these parts of 1. One that is none, or is too large, becomes one that the
+/// broker refuses.
 fn parts(number: f64, parts_of_one: f64) -> u32 {
     if number.is_nan() || number < 0.0 {
         return u32::MAX;

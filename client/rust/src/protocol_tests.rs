@@ -102,7 +102,10 @@ fn a_record_has_the_attributes_that_are_known() {
     assert_eq!(record.iter().count(), 4);
     assert_eq!(
         format!("{record:?}"),
-        r#"{"id": Number(3), "name": Text("vm0"), "inode": Number(18446744073709551615), "state": Word("open")}"#
+        concat!(
+            r#"{"id": Number(3), "name": Text("vm0"), "#,
+            r#""inode": Number(18446744073709551615), "state": Word("open")}"#
+        )
     );
 }
 

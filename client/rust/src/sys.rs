@@ -221,7 +221,8 @@ pub(crate) fn receive_record(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Re
     // Room for one descriptor only: the kernel closes further ones.
     message.msg_controllen = ancillary_size(1) as _;
     let size = transfer(|| {
-        // SAFETY: the message refers to `part`, `bytes` and `ancillary`, which live through the call.
+        // SAFETY: the message refers to `part`, `bytes` and `ancillary`, which live through the
+        // call.
         unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, libc::MSG_CMSG_CLOEXEC) }
     })?;
     Ok(Received {
@@ -285,7 +286,8 @@ pub(crate) fn send_descriptors(socket: BorrowedFd<'_>, fds: &[BorrowedFd<'_>]) -
         }
     }
     transfer(|| {
-        // SAFETY: the message refers to `part`, `byte` and `ancillary`, which live through the call.
+        // SAFETY: the message refers to `part`, `byte` and `ancillary`, which live through the
+        // call.
         unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_NOSIGNAL) }
     })?;
     Ok(())
@@ -367,7 +369,8 @@ pub(crate) fn effective_user() -> u32 {
 
 /// Let the command begin a session of its own, which a terminal's interrupt key does not reach.
 pub(crate) fn begin_session(command: &mut Command) {
-    // SAFETY: between fork() and exec() the closure only calls setsid(), which is async-signal-safe.
+    // SAFETY: between fork() and exec() the closure only calls setsid(), which is
+    // async-signal-safe.
     unsafe {
         command.pre_exec(|| check(libc::setsid()).map(drop));
     }

@@ -186,12 +186,12 @@ struct Stream {
 /// An open tunnel.
 ///
 /// A frame is an IP packet of a TUN and an Ethernet frame of a TAP, behind the headers that the
-/// options `pi` and `vnet_hdr` ask for. Each call sends or receives one frame. Threads may share the
-/// tunnel: all calls take `&self`.
+/// options `pi` and `vnet_hdr` ask for. Each call sends or receives one frame. Threads may share
+/// the tunnel: all calls take `&self`.
 ///
 /// The tunnel is closed when this is dropped. [`AsFd`] lends the descriptor, for poll(2) and for
-/// programs that inherit it, and `OwnedFd::from(tunnel)` gives it away, as [`IntoRawFd`] does. It is
-/// a socket on which one read or write is one frame, also for `std::fs::File`. Only on
+/// programs that inherit it, and `OwnedFd::from(tunnel)` gives it away, as [`IntoRawFd`] does. It
+/// is a socket on which one read or write is one frame, also for `std::fs::File`. Only on
 /// [`Socket::Stream`], frames are behind their length.
 ///
 /// ```
@@ -237,8 +237,8 @@ impl Tunnel {
     /// Receive one frame into the buffer, and return its length; 0 is the end.
     ///
     /// The end is that of the broker, or that the tunnel was deleted; a tunnel with
-    /// [`Socket::Dgram`] does not see it. A frame that is longer than the buffer is lost, which is the
-    /// error EMSGSIZE.
+    /// [`Socket::Dgram`] does not see it. A frame that is longer than the buffer is lost, which is
+    /// the error EMSGSIZE.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let deadline = self.channel.receive_deadline();
         let size = match &self.stream {
@@ -285,9 +285,9 @@ impl Tunnel {
 
     /// Send one frame, and wait for room if the broker is behind.
     ///
-    /// A tunnel that has ended is [`io::ErrorKind::BrokenPipe`]. If a stream took only a part of the
-    /// frame before the time was over, or without waiting, the rest goes before the next frame, or
-    /// with `flush()`.
+    /// A tunnel that has ended is [`io::ErrorKind::BrokenPipe`]. If a stream took only a part of
+    /// the frame before the time was over, or without waiting, the rest goes before the next frame,
+    /// or with `flush()`.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         let deadline = self.channel.send_deadline();
         let stream = match &self.stream {

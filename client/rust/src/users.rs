@@ -88,4 +88,17 @@ mod tests {
         assert!(!map_is_full(""));
         assert!(!map_is_full("0 0\nnonsense here x\n"));
     }
+
+    #[test]
+    fn the_broker_of_another_user_is_refused() {
+        let own = sys::effective_user();
+        let check = |owner, is_named| check_owner(owner, OsStr::new("@a"), is_named);
+        let other = if own == 12345 { 12346 } else { 12345 };
+        assert_eq!(check(own, false), Ok(()));
+        let error = check(other, false).unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::EPERM);
+        assert_eq!(error.text(), format!("the broker on @a is user {other}'s"));
+        // Only root may name it.
+        assert_eq!(check(other, true).is_ok(), own == 0);
+    }
 }

@@ -7,6 +7,7 @@ use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use memtun::{Client, Error};
 
@@ -75,6 +76,11 @@ fn record(kind: u16, flags: u16, sequence: u32, attributes: &[u8]) -> Vec<u8> {
 /// Answer the hello, then send these records after the next request, and close the connection.
 /// Return what two requests of a client then get.
 fn answers(records: &[Vec<u8>]) -> (Result<usize, Error>, Result<usize, Error>) {
+    answers_then(records, false)
+}
+
+/// The same, but with `waits` keep the connection until the client has closed it.
+fn answers_then(records: &[Vec<u8>], waits: bool) -> (Result<usize, Error>, Result<usize, Error>) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("memtun-rust-{}-{number}", std::process::id());
@@ -97,8 +103,16 @@ fn answers(records: &[Vec<u8>]) -> (Result<usize, Error>, Result<usize, Error>) 
             for record in records {
                 send(socket.as_raw_fd(), record);
             }
+            if waits {
+                receive(socket.as_raw_fd());
+            }
         });
         let client = Client::connect_to(format!("@{name}")).unwrap();
+        if waits {
+            client
+                .set_reply_timeout(Some(Duration::from_millis(20)))
+                .unwrap();
+        }
         let list = || client.tunnels().map(|records| records.len());
         (list(), list())
     })
@@ -174,4 +188,21 @@ fn an_event_may_come_before_an_answer() {
     let event = record(0x1c, 0, 0, &[]);
     let series = [event, record(0x14, 2, 2, &[]), record(3, 0, 2, &[])];
     assert_eq!(answers(&series).0.unwrap(), 1);
+}
+
+#[test]
+fn a_broker_that_does_not_answer_in_time_is_an_error() {
+    let _alone = alone();
+    // Nothing, and a series without its end.
+    for records in [vec![], vec![record(0x14, 2, 2, &[])]] {
+        let (first, second) = answers_then(&records, true);
+        let error = first.unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::ETIMEDOUT);
+        assert_eq!(error.text(), "the broker has not answered within 20ms");
+        let error = second.unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::EPIPE);
+        assert!(error
+            .text()
+            .ends_with(": the broker has not answered within 20ms"));
+    }
 }

@@ -17,8 +17,8 @@ fn is_alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).map_or(false, |stat| !stat.contains(") Z "))
 }
 
-/// Wait until the process has ended. Nothing tells of the end of another process's child, so look again
-/// until it is gone.
+/// Wait until the process has ended. Nothing tells of the end of another process's child, so look
+/// again until it is gone.
 fn wait_for_end(pid: u32) {
     let start = Instant::now();
     while is_alive(pid) {
