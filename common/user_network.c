@@ -87,6 +87,30 @@ static int forwards_parse(struct user_network *network, const char *value, struc
 	return 0;
 }
 
+/* Check that each forward leads to the network, or to a link-local address there. */
+static int targets_check(const struct user_network *network, struct fault *fault)
+{
+	for (unsigned int i = 0; i < network->forward_count; i++) {
+		const struct sockaddr_storage *target = &network->forwards[i].target;
+		bool is_ipv4 = target->ss_family == AF_INET;
+		const struct address *net = is_ipv4 ? &network->ipv4 : &network->ipv6;
+		unsigned int prefix = is_ipv4 ? network->prefix4 : network->prefix6;
+		char texts[2][ADDRESS_TEXT_SIZE];
+		struct address address =
+			is_ipv4 ? address_ipv4(&((const struct sockaddr_in *)target)->sin_addr)
+				: address_ipv6(&((const struct sockaddr_in6 *)target)->sin6_addr);
+
+		if (!address_is_link_local(&address) &&
+		    !address_shares_prefix(&address, net, prefix))
+			return fault_set(fault, EINVAL,
+					 "forward: %s is not in the network %s/%u, which %s sets",
+					 address_format(&address, texts[0]),
+					 address_format(net, texts[1]), prefix,
+					 is_ipv4 ? "net" : "net6");
+	}
+	return 0;
+}
+
 int user_network_parse(struct user_network *network, const char *net, const char *net6,
 		       const char *forwards, struct fault *fault)
 {
@@ -103,5 +127,7 @@ int user_network_parse(struct user_network *network, const char *net, const char
 		return fault_set(fault, EINVAL, "net6 takes a prefix of 64 bits");
 	address_mask(&network->ipv4, network->prefix4);
 	address_mask(&network->ipv6, network->prefix6);
-	return forwards ? forwards_parse(network, forwards, fault) : 0;
+	if (forwards && forwards_parse(network, forwards, fault) < 0)
+		return -1;
+	return targets_check(network, fault);
 }

@@ -39,6 +39,7 @@ for forward in tcp tcp/127.0.0.1:80 "tcp/127.0.0.1:80/"; do
 done
 refuses "forward is of tcp or udp" forward sctp/127.0.0.1:80/10.0.2.15:80
 refuses "is no address with a port" forward tcp/127.0.0.1/10.0.2.15:80
+refuses "10.0.2.15 is not in the network 10.0.3.0/24" net 10.0.3.0/24 forward tcp/127.0.0.1:80/10.0.2.15:80
 refuses "different families" forward "tcp/127.0.0.1:80/[fec0::15]:80"
 refuses "tftp takes an absolute path" tftp tftp
 refuses "No such file" tftp "$scratch/none"

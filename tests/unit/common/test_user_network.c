@@ -128,6 +128,12 @@ static void a_wrong_forward_is_refused_with_its_reason(void **state)
 		{"udp/127.0.0.1:80/[fec0::15]:80", "different families"},
 		{"tcp/127.0.0.1:0/10.0.2.15:80", "port 0"},
 		{"udp/[::1]:53/[fec0::15]:0", "port 0"},
+		{"tcp/127.0.0.1:80/10.0.3.15:80",
+		 "forward: 10.0.3.15 is not in the network 10.0.2.0/24, which net sets"},
+		{"tcp/127.0.0.1:80/10.0.2.15:80+udp/127.0.0.1:80/192.168.1.1:80",
+		 "forward: 192.168.1.1 is not in the network 10.0.2.0/24"},
+		{"tcp/[::1]:80/[fec0:0:0:1::15]:80",
+		 "forward: fec0:0:0:1::15 is not in the network fec0::/64, which net6 sets"},
 	};
 	struct user_network network;
 	struct fault fault;
@@ -142,6 +148,20 @@ static void a_wrong_forward_is_refused_with_its_reason(void **state)
 	}
 }
 
+static void a_forward_leads_to_the_network_that_is_set(void **state)
+{
+	static const char forwards[] = "tcp/127.0.0.1:80/10.200.0.1:80+tcp/[::1]:80/[fd00::9]:80";
+	struct user_network network;
+	struct fault fault;
+
+	(void)state;
+	assert_int_equal(parse(&network, "10.7.7.7/8", "fd00::/64", forwards, &fault), 0);
+	assert_int_equal(network.forward_count, 2);
+	assert_int_equal(parse(&network, NULL, NULL, "udp/[::1]:80/[fe80::9]:80", &fault), 0);
+	assert_int_equal(parse(&network, NULL, "fd00::/64", forwards, &fault), -1);
+	assert_int_equal(parse(&network, "10.7.7.7/8", NULL, forwards, &fault), -1);
+}
+
 static void there_is_a_maximum_of_forwards(void **state)
 {
 	static const char one[] = "udp/[1111:2222:3333:4444:5555:6666:7777:8888]:65535/"
@@ -154,7 +174,8 @@ static void there_is_a_maximum_of_forwards(void **state)
 	for (unsigned int i = 0; i < 8; i++) {
 		strlcat(text, i ? "+" : "", sizeof(text));
 		strlcat(text, one, sizeof(text));
-		assert_int_equal(parse(&network, NULL, NULL, text, &fault), 0);
+		assert_int_equal(parse(&network, NULL, "1111:2222:3333:4444::/64", text, &fault),
+				 0);
 		assert_int_equal(network.forward_count, i + 1);
 	}
 	for (int i = 0; i < 2; i++) {
@@ -172,6 +193,7 @@ int main(void)
 		cmocka_unit_test(a_network_that_does_not_fit_is_refused),
 		cmocka_unit_test(forwards_have_a_protocol_and_two_places),
 		cmocka_unit_test(a_wrong_forward_is_refused_with_its_reason),
+		cmocka_unit_test(a_forward_leads_to_the_network_that_is_set),
 		cmocka_unit_test(there_is_a_maximum_of_forwards),
 	};
 
