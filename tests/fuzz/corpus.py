@@ -3,7 +3,7 @@
 """Write the hand-made part of the fuzz corpus: corpus.py DIRECTORY.
 
 Each file's name says what it contains. The numbers are those of memtun/protocol.h; fuzz_session.c,
-fuzz_frame.c, fuzz_segment.c and fuzz_uplink.c describe the layout of their inputs. Numbers are
+fuzz_frame.c, fuzz_segment.c, fuzz_socks.c and fuzz_uplink.c describe the layout of their inputs. Numbers are
 little-endian, as on the machines that the fuzzer runs on.
 """
 import os
@@ -230,10 +230,26 @@ UPLINKS = {
     "lose": comes(TUN, IPV4) + comes(LOSE) + comes(VXLAN, ETHERNET) + comes(STREAM, framed(BROADCAST)),
 }
 
+GREETING = bytes.fromhex("050100")
+SOCKS = {
+    "ipv4": GREETING + bytes.fromhex("05010001 0a000001 0050"),
+    "ipv6": bytes.fromhex("05020200") + bytes.fromhex("05010004") + bytes(15) + b"\1" + b"\0\7",
+    "name": GREETING + bytes.fromhex("05010003") + b"\5hosts" + b"\0\x50",
+    "name-empty": GREETING + bytes.fromhex("05010003 00 0050"),
+    "name-longest": b"\5\xff" + bytes(range(255)) + bytes.fromhex("05010003") + b"\xff" + b"a" * 255 + b"\0\x50",
+    "bind": GREETING + bytes.fromhex("05020001 0a000001 0050"),
+    "type-unknown": GREETING + bytes.fromhex("05010002 0a000001 0050"),
+    "no-methods": bytes.fromhex("0500"),
+    "version-4": bytes.fromhex("04010050 0a000001 00"),
+    "cut": GREETING + bytes.fromhex("05010001 0a00"),
+    "request-first": bytes.fromhex("05010001 0a000001 0050"),
+    "empty": b"",
+}
+
 
 def main():
     for folder, files in (("message", MESSAGES), ("session", SESSIONS), ("frame", FRAMES), ("segment", SEGMENTS),
-                          ("uplink", UPLINKS)):
+                          ("uplink", UPLINKS), ("socks", SOCKS)):
         path = os.path.join(sys.argv[1], folder)
         os.makedirs(path, exist_ok=True)
         for name, data in files.items():
