@@ -5,7 +5,7 @@
 # memtund, also the examples in its documentation, and clippy finds nothing.
 #
 # cargo writes only below client/rust/ of the build directory, where a later run finds what was built.
-TEST_SECONDS=400
+TEST_SECONDS=600
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 crates=/usr/share/cargo/registry
@@ -28,7 +28,7 @@ esac
 
 # --- the licence and the files are those of memtun ---
 
-top=${top_srcdir:-.}
+top=$(cd "${top_srcdir:-.}" && pwd)
 cmp "$top/LICENSE" "$top/client/rust/LICENSE" || fail "client/rust/LICENSE is not LICENSE"
 for file in "$top"/client/rust/src/*.rs "$top"/client/rust/tests/*/*.rs; do
 	grep -qwF "${file#"$top/"}" "$top/client/rust/Makefile.inc" ||
@@ -43,13 +43,18 @@ ok "the crate has the licence of memtun, and all its files are in the release"
 build=$top_builddir/client/rust
 mkdir -p "$build" || fail "cannot make $build"
 rm -rf "$build/crate"
-cp -Rp "$top/client/rust" "$scratch/crate" && chmod -R u+w "$scratch/crate" &&
-	rm -rf "$scratch/crate/target" "$scratch/crate/Cargo.lock" && mv "$scratch/crate" "$build/crate" ||
-	fail "cannot copy the crate"
+mkdir "$build/crate" || fail "cannot make $build/crate"
+cp -Rp "$top/client/rust/Cargo.toml" "$top/client/rust/README.md" "$top/client/rust/src" \
+	"$top/client/rust/tests" "$build/crate" || fail "cannot copy the crate"
+chmod -R u+w "$build/crate"
 export CARGO_HOME="$build/cargo" CARGO_TARGET_DIR="$build/target" CARGO_TERM_COLOR=never
 # Warnings are errors below, and backtraces only make the log long.
 export RUST_BACKTRACE=0 MEMTUN_PROTOCOL_H="$top/include/memtun/protocol.h"
-[ ! -x "$scratch/bin/memtun-host" ] || export MEMTUN_TEST_HOST=yes
+if [ -x "$scratch/bin/memtun-host" ]; then
+	export MEMTUN_TEST_HOST=yes
+else
+	echo "not tested: a ping, as memtun-host is not built (Debian: liblwip-dev)"
+fi
 
 # cargo_run SUBCOMMAND [ARGUMENT...]: runs it on the copy, without a network.
 cargo_run() {
@@ -59,11 +64,11 @@ cargo_run() {
 		--config 'source.crates-io.replace-with="debian"' \
 		--config "source.debian.directory=\"$crates\"" "$@" 3>&- 2>&1
 }
-# shows LOG: prints the log without what cargo says of its own steps.
+# cargo_checked SUBCOMMAND [ARGUMENT...]: the same, and prints only results; fails with the whole log.
 cargo_checked() {
 	cargo_run "$@" >"$scratch/log"
 	status=$?
-	grep -E '^(test result|skipped|not tested|not compared|warning|error)' "$scratch/log"
+	grep -E '^(test result|warning|error)' "$scratch/log"
 	[ $status = 0 ] || { cat "$scratch/log" && fail "cargo $*: exit status $status"; }
 }
 
