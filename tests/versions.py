@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Check that each file that has memtun's version has that of configure.ac.
 
-Some build systems take no number from another file, so these files repeat it. A part that is not in this
-source tree, as a release archive may leave one out, is not checked.
+Some build systems take no number from another file, so these files repeat it. A part that is not
+in this source tree, as a release archive may leave one out, is not checked.
 """
 import os
 import re

@@ -49,7 +49,8 @@ def action():
     for name, described in found["inputs"].items():
         need(set(described) <= {"description", "required", "default"} and described["description"],
              f"the input {name}")
-        need((described["required"] == "true") != ("default" in described), f"the default of {name}")
+        need((described["required"] == "true") != ("default" in described),
+             f"the default of {name}")
     need(found["runs"]["using"] == "composite", "it is no composite action")
     steps, known = found["runs"]["steps"], {f"inputs.{name}" for name in found["inputs"]}
     for number, step in enumerate(steps, 1):

@@ -8,6 +8,8 @@
 . "$top_srcdir/tests/system/check.sh"
 . "$top_srcdir/tests/system/wrap.sh"
 
+! grep -q __asan_init "$scratch/bin/memtund" || skip "a build without sanitizers runs these tests"
+word_size_or_skip
 recipes=$top_srcdir/examples/ci
 for program in bash curl xz make; do
 	command -v $program >/dev/null || skip "no $program here"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Each example of memtun-languages(7), as it is on the page, and what the page says of descriptors."""
+"""Each example of memtun-languages(7) as it is on the page, and what that says of descriptors."""
 from python_case import SECONDS, TOP, Case
 
 import array

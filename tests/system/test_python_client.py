@@ -91,7 +91,7 @@ class Numbers(Case):
         types = {"U32": "u32", "U64": "u64", "FLAG": "flag", "TEXT": "text", "NAME": "text",
                  "WORD": "word", "LIST": "text", "BITS": "bits", "U64_OPTION": "u64",
                  "TIME": "time", "PERCENT": "percent", "THOUSANDTHS": "thousandths", "RATE": "rate"}
-        entry = r'\[MEMTUN_A_(\w+)\] =\s*(?:(\w+)\(|\{\.word =)\s*"([^"]+)"' \
+        entry = r'\[MEMTUN_A_(\w+)\] =\s*(?:(\w+)\(|\{(?:\.word =)?)\s*"([^"]+)"' \
                 r'(?:,\s*(?:\.type = )?ATTRIBUTE_(\w+))?'
         found = {word: (self.header[f"A_{name}"], types.get(written or kind))
                  for name, kind, word, written in re.findall(entry, self.table)}
@@ -314,6 +314,17 @@ class Requests(Case):
         with self.assertRaises(TypeError):
             b.set("a", bridge="lab", nobridge=True)
         self.assertEqual(b.list(), [])
+
+    def test_the_option_offload_is_a_number_or_words(self):
+        for given, number in ((7, 7), ("csum+tso4+tso6", 7), (["csum", "uso4", "uso6"], 97),
+                              ("none", 0)):
+            with self.broker.open("a", vnet_hdr=True, offload=given):
+                self.assertEqual(self.broker.show("a").offload, number)
+                self.broker.set("a", offload="csum+tso6")
+                self.assertEqual(self.broker.show("a").offload, 5)
+            self.broker.wait("a", "closed", timeout=SECONDS)
+        with self.assertRaisesRegex(ValueError, "no 'tso', only csum, tso4"):
+            self.broker.open("a", vnet_hdr=True, offload="tso")
 
     def test_a_long_list_comes_whole(self):
         self.assertEqual(self.broker.add("t%d", count=2000).name, "t1999")

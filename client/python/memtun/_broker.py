@@ -20,7 +20,7 @@ from ._errors import NotFoundError
 from ._expect import FilterExpectation
 from ._impair import Impairments, rule_options
 from ._inject import Injector
-from ._protocol import Addresses, Command, Frames, bridge_option
+from ._protocol import Addresses, Command, Frames, Words, bridge_option
 from ._quantity import Time, nanoseconds
 from ._record import Injected, Record
 from ._sessions import Sessions
@@ -93,7 +93,7 @@ class Broker:
              socket: Optional[str] = None, vlan: Optional[int] = None, mtu: Optional[int] = None,
              queue: Optional[int] = None, overflow: Optional[str] = None,
              address: Addresses = None, gateway: Addresses = None, pi: Optional[bool] = None,
-             vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
+             vnet_hdr: Optional[bool] = None, offload: Union[None, int, Words] = None,
              vnet_hdr_size: Optional[int] = None, multi_queue: Optional[bool] = None,
              backend: Optional[str] = None, exclusive: Optional[bool] = None,
              persistent: Optional[bool] = None, **rule: Any) -> Tunnel:
@@ -115,7 +115,7 @@ class Broker:
             vlan: Optional[int] = None, mtu: Optional[int] = None,
             queue: Optional[int] = None, overflow: Optional[str] = None,
             address: Addresses = None, gateway: Addresses = None, pi: Optional[bool] = None,
-            vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
+            vnet_hdr: Optional[bool] = None, offload: Union[None, int, Words] = None,
             vnet_hdr_size: Optional[int] = None, multi_queue: Optional[bool] = None,
             backend: Optional[str] = None, count: int = 1, **rule: Any) -> Record:
         """Make a tunnel that stays until it is deleted, and return its record.
@@ -133,7 +133,7 @@ class Broker:
     def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
             vlan: Optional[int] = None, mtu: Optional[int] = None, queue: Optional[int] = None,
             overflow: Optional[str] = None, address: Addresses = None,
-            gateway: Addresses = None, offload: Optional[int] = None,
+            gateway: Addresses = None, offload: Union[None, int, Words] = None,
             vnet_hdr_size: Optional[int] = None, persistent: Optional[bool] = None) -> None:
         """Change a tunnel in use. ``nobridge`` takes it off its bridge."""
         self._connection.request(Command.TUNNEL_SET, {
@@ -154,7 +154,7 @@ class Broker:
         return self._connection.request(Command.TUNNEL_RENAME,
                                         {"name": name, "new_name": new_name})[0].record
 
-    def set_interface(self, name: str, *, flags: Union[None, str, Sequence[str]] = None,
+    def set_interface(self, name: str, *, flags: Optional[Words] = None,
                       carrier: Optional[bool] = None, address: Addresses = None,
                       route: Addresses = None, neighbour: Addresses = None,
                       mac: Optional[str] = None, txqlen: Optional[int] = None,
@@ -218,7 +218,7 @@ class Broker:
                      mtu: Optional[int] = None, queue: Optional[int] = None,
                      overflow: Optional[str] = None, address: Addresses = None,
                      gateway: Addresses = None, pi: Optional[bool] = None,
-                     vnet_hdr: Optional[bool] = None, offload: Optional[int] = None,
+                     vnet_hdr: Optional[bool] = None, offload: Union[None, int, Words] = None,
                      vnet_hdr_size: Optional[int] = None, multi_queue: Optional[bool] = None,
                      exclusive: Optional[bool] = None, persistent: Optional[bool] = None) -> None:
         """Attach a queue to the tunnel ``name``, which is found or made as by open().

@@ -163,7 +163,7 @@ ATTRIBUTES: Dict[str, Attribute] = {
     "backend": _word(45, "memory kernel"),
     "loop-guard": Attribute(49, "flag"),
     "hand-in": Attribute(50, "u32"),
-    "offload": Attribute(51, "u32"),
+    "offload": Attribute(51, "u32", tuple("csum tso4 tso6 tso-ecn ufo uso4 uso6".split())),
     "vnet_hdr_size": Attribute(52, "u32"),
     "interface-revision": Attribute(53, "u32"),
     "new-name": Attribute(56, "text"),
@@ -259,6 +259,8 @@ WORDS = {word.replace("-", "_"): word for word in ATTRIBUTES}
 
 #: What the value of an attribute is in Python.
 Value = Union[int, str]
+#: A set of words: joined by +, or a list.
+Words = Union[str, Sequence[str]]
 #: One address, or several.
 Addresses = Union[None, str, Sequence[object]]
 
@@ -312,7 +314,7 @@ def _payload(word: str, attribute: Attribute, value: Any) -> bytes:
         if value not in attribute.words:
             raise ValueError(f"{word} is one of {', '.join(attribute.words)}, not {value!r}")
         return struct.pack("=I", attribute.words.index(value) + 1)
-    if attribute.type == "bits":
+    if attribute.type == "bits" or attribute.words and not isinstance(value, int):
         return _bits(word, attribute, value)
     return _number(word, attribute.type, value)
 
