@@ -127,8 +127,9 @@ fn a_stream_stays_whole_when_the_time_is_over_or_it_does_not_wait() {
         } else {
             left.set_nonblocking(true).unwrap();
         }
-        // Frames of a length that does not divide the buffer's, each with its number.
-        let frame = |number: u32| [&number.to_be_bytes()[..], &[0; 30_001]].concat();
+        // Frames with their number that are longer than the kernel takes in one piece (48 KiB), so
+        // that it takes only a part of the last one.
+        let frame = |number: u32| [&number.to_be_bytes()[..], &[0; 65_001]].concat();
         let mut sent = 0;
         let error = loop {
             match left.send(&frame(sent)) {
@@ -151,7 +152,7 @@ fn a_stream_stays_whole_when_the_time_is_over_or_it_does_not_wait() {
             let mut numbers = Vec::new();
             while numbers.last() != Some(&u32::MAX) {
                 let frame = right.recv_frame().unwrap();
-                assert_eq!(frame.len(), 30_005);
+                assert_eq!(frame.len(), 65_005);
                 numbers.push(u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]));
             }
             ends.join().unwrap();
