@@ -112,8 +112,11 @@ if have_python; then
 	ok "a program that was written from the page computes the same fates"
 fi
 
-run env MEMTUN_SEED=x memtund -- true
-has "$errors" "MEMTUN_SEED is a number"
+ends_with 0 env MEMTUN_SEED= memtund -- true
+for seed in x -1 0x10 "1 " 18446744073709551616; do
+	ends_with 2 env MEMTUN_SEED="$seed" memtund -- true
+	has "$errors" "MEMTUN_SEED is a number"
+done
 run env MEMTUN_SEED=12345 memtund -- sh -c 'memtun add a loss 1% && memtun impair show'
 has "$output" 12345
 ok "MEMTUN_SEED is the default seed of rules"

@@ -778,6 +778,63 @@ static size_t anything_make(struct link *link, unsigned char *bytes, bool tap)
 	return (size_t)rand() % 8 ? length : 1 + (size_t)rand() % length;
 }
 
+/* Send a packet of host 1 to the TUN. */
+static void tap_packet_send(struct link *link)
+{
+	unsigned char packet[256], frame[300];
+	size_t length = packet_make(packet, "10.0.0.1", "10.0.0.9");
+
+	bytes_send(link->tap, frame, frame_wrap(frame, link->mac, host_mac(1), packet, length));
+}
+
+/* A rule of the TUN counts the packets of its client, and no request or answer of its adapter. */
+static void a_rule_of_a_tun_sees_packets_behind_the_adapter(void **state)
+{
+	unsigned char packet[256];
+	struct link link;
+
+	known_open(&link, state, ",drop=2,seed=1");
+	for (int number = 1; number <= 3; number++) {
+		packet_send(&link, "10.0.0.9", "10.0.0.1");
+		if (number == 2)
+			assert_nothing(&link, link.tap);
+		else
+			assert_packet(&link, "10.0.0.9", "10.0.0.1", host_mac(1));
+		host_known(&link);
+		tap_packet_send(&link);
+		if (number == 2)
+			assert_nothing(&link, link.tun);
+		else
+			assert_comes(&link, link.tun, packet,
+				     packet_make(packet, "10.0.0.1", "10.0.0.9"));
+	}
+	assert_int_equal(counted(&link, "from-client-dropped-listed"), 1);
+	assert_int_equal(counted(&link, "to-client-dropped-listed"), 1);
+	assert_accounted(*state, "tun");
+	link_close(&link);
+}
+
+static void a_delayed_packet_of_a_tun_passes_the_adapter_later(void **state)
+{
+	unsigned char packet[256];
+	struct link link;
+
+	known_open(&link, state, ",delay=1s,duplicate=100%");
+	packet_send(&link, "10.0.0.9", "10.0.0.1");
+	tap_packet_send(&link);
+	assert_nothing(&link, link.tap);
+	assert_nothing(&link, link.tun);
+	time_passes(link.fixture, 1);
+	for (int copy = 0; copy < 2; copy++) {
+		assert_packet(&link, "10.0.0.9", "10.0.0.1", host_mac(1));
+		assert_comes(&link, link.tun, packet, packet_make(packet, "10.0.0.1", "10.0.0.9"));
+	}
+	assert_nothing(&link, link.tap);
+	assert_nothing(&link, link.tun);
+	assert_accounted(*state, "tun");
+	link_close(&link);
+}
+
 static void random_frames_are_accounted_for(void **state)
 {
 	static const char *const names[] = {"tap", "tun", "other"};
@@ -896,6 +953,8 @@ int main(void)
 		WITH_MANUAL_CLOCK(captures_see_each_side_of_the_adapter),
 		WITH_MANUAL_CLOCK(packets_that_wait_for_a_slow_client_stay_whole),
 		cmocka_unit_test(no_message_is_read_beyond_its_end),
+		WITH_MANUAL_CLOCK(a_rule_of_a_tun_sees_packets_behind_the_adapter),
+		WITH_MANUAL_CLOCK(a_delayed_packet_of_a_tun_passes_the_adapter_later),
 		WITH_MANUAL_CLOCK(random_frames_are_accounted_for),
 	};
 

@@ -458,6 +458,42 @@ static void a_capture_has_the_frame_as_it_crosses_the_port(void **state)
 	close(of_two);
 }
 
+static void an_mtu_does_not_count_the_tag(void **state)
+{
+	unsigned char frame[14 + 1001], received[2000];
+	struct ports ports;
+
+	ports_open(*state, &ports, ",mtu=1000");
+	for (size_t packet = 1000; packet <= 1001; packet++) {
+		bool fits = packet == 1000;
+
+		frame_make(frame, 14 + packet, 1, 0xff, 9);
+		bytes_send(ports.one, frame, 14 + packet);
+		broker_quiesce(*state);
+		assert_int_equal(recv(ports.two, received, sizeof(received), MSG_DONTWAIT),
+				 fits ? 14 + 1000 : -1);
+		assert_int_equal(recv(ports.trunk, received, sizeof(received), MSG_DONTWAIT),
+				 fits ? 14 + TAG + 1000 : -1);
+	}
+	assert_int_equal(shown(*state, "two", "to-client-dropped-mtu"), 1);
+	assert_int_equal(shown(*state, "trunk", "to-client-dropped-mtu"), 1);
+	/* The same from the trunk, where the tag goes. */
+	for (size_t packet = 1000; packet <= 1001; packet++) {
+		unsigned char tagged[14 + TAG + 1001] = {0};
+
+		frame_make(frame, 14 + packet, 2, 0xff, 9);
+		memcpy(tagged, frame, 12);
+		memcpy(tagged + 12, (const unsigned char[TAG]){0x81, 0, 0, 5}, TAG);
+		memcpy(tagged + 12 + TAG, frame + 12, 2 + packet);
+		bytes_send(ports.trunk, tagged, 14 + TAG + packet);
+		broker_quiesce(*state);
+		assert_int_equal(recv(ports.one, received, sizeof(received), MSG_DONTWAIT),
+				 packet == 1000 ? 14 + 1000 : -1);
+	}
+	assert_int_equal(shown(*state, "one", "to-client-dropped-mtu"), 1);
+	ports_close(&ports);
+}
+
 static void bad_vlans_are_refused(void **state)
 {
 	done(*state, MEMTUN_CMD_TUNNEL_ADD, "name=tap,bridge=b");
@@ -488,6 +524,7 @@ static const struct CMUnitTest tests[] = {
 	WITH_BROKER(offsets_follow_the_tag),
 	WITH_BROKER(a_checksum_of_the_tag_is_completed_before_it_goes),
 	WITH_BROKER(a_capture_has_the_frame_as_it_crosses_the_port),
+	WITH_BROKER(an_mtu_does_not_count_the_tag),
 	WITH_BROKER(bad_vlans_are_refused),
 };
 

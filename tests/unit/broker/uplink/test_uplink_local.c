@@ -102,6 +102,29 @@ static void frames_go_both_ways(void **state)
 	}
 }
 
+static void rules_impair_both_ways(void **state)
+{
+	for (int type = 0; type < TYPES; type++) {
+		struct link link;
+
+		link_open(&link, *state, type, ",drop=2,duplicate=100%,seed=1");
+		for (uint32_t number = 1; number <= 3; number++) {
+			link_send(&link, number);
+			tunnel_send(&link, number);
+			for (int copy = 0; copy < 2 && number != 2; copy++) {
+				assert_int_equal(frame_receive(link.tunnel), number);
+				assert_int_equal(link_receive(&link), number);
+			}
+			assert_int_equal(frame_receive(link.tunnel), -1);
+			assert_int_equal(link_receive(&link), -1);
+		}
+		assert_int_equal(uplink_shown(*state, "up", "from-client-dropped-listed"), 1);
+		assert_int_equal(uplink_shown(*state, "up", "to-client-dropped-listed"), 1);
+		uplink_accounted(*state, "up");
+		link_close(&link);
+	}
+}
+
 static void an_abstract_socket_will_do(void **state)
 {
 	char name[40];
@@ -480,6 +503,7 @@ static void what_waited_for_a_peer_that_goes_is_counted(void **state)
 
 static const struct CMUnitTest local_tests[] = {
 	WITH_BROKER(frames_go_both_ways),
+	WITH_BROKER(rules_impair_both_ways),
 	WITH_BROKER(an_abstract_socket_will_do),
 	WITH_BROKER(an_uplink_waits_for_a_peer_that_is_not_there_yet),
 	WITH_BROKER(a_missing_listener_and_a_full_backlog_are_waited_for),

@@ -272,6 +272,29 @@ static void frames_go_to_a_switch_and_come_from_it(void **state)
 	close(tunnel);
 }
 
+static void rules_impair_both_ways(void **state)
+{
+	struct fake_switch fake;
+	int tunnel = joined(&fake, *state);
+
+	done(*state, MEMTUN_CMD_IMPAIR_ADD, "name=up,drop=2,duplicate=100%,seed=1");
+	for (uint32_t number = 1; number <= 3; number++) {
+		assert_true(frame_send(tunnel, 1, 0xff, number));
+		assert_true(frame_send(fake.data, 2, 0xff, number));
+		broker_quiesce(*state);
+		for (int copy = 0; copy < 2 && number != 2; copy++) {
+			assert_int_equal(frame_receive(fake.data), number);
+			assert_int_equal(frame_receive(tunnel), number);
+		}
+		assert_int_equal(frame_receive(fake.data), -1);
+		assert_int_equal(frame_receive(tunnel), -1);
+	}
+	uplink_accounted(*state, "up");
+	done(*state, MEMTUN_CMD_UPLINK_DELETE, "name=up");
+	switch_close(&fake);
+	close(tunnel);
+}
+
 static void a_url_of_the_switch_will_do_and_others_are_refused(void **state)
 {
 	struct fake_switch fake;
@@ -586,6 +609,7 @@ static void a_switch_that_reads_nothing_is_queued_for_and_dropped_for(void **sta
 
 static const struct CMUnitTest vde_tests[] = {
 	WITH_BROKER(frames_go_to_a_switch_and_come_from_it),
+	WITH_BROKER(rules_impair_both_ways),
 	WITH_BROKER(a_url_of_the_switch_will_do_and_others_are_refused),
 	WITH_BROKER(a_frame_that_the_switch_would_cut_is_dropped_and_counted),
 	WITH_BROKER(a_switch_that_ends_is_joined_again_when_it_is_back),

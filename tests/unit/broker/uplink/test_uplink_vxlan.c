@@ -101,6 +101,29 @@ static void frames_pass_both_ways_behind_a_header(void **state)
 	link_close(&link);
 }
 
+static void rules_impair_both_ways(void **state)
+{
+	struct link link;
+
+	link_open(&link, *state);
+	done(link.fixture, MEMTUN_CMD_IMPAIR_ADD, "name=u,drop=2,duplicate=100%,seed=1");
+	for (uint32_t number = 1; number <= 3; number++) {
+		link_send(&link, datagram_make(42, number));
+		assert_true(frame_send(link.tunnel, 2, 1, number));
+		broker_quiesce(link.fixture);
+		for (int copy = 0; copy < 2 && number != 2; copy++) {
+			assert_int_equal(frame_receive(link.tunnel), number);
+			assert_int_equal(datagram_receive(link.peer, 42), number);
+		}
+		assert_int_equal(frame_receive(link.tunnel), -1);
+		assert_int_equal(datagram_receive(link.peer, 42), -1);
+	}
+	assert_int_equal(counted(&link, "from-client-dropped-listed"), 1);
+	assert_int_equal(counted(&link, "to-client-dropped-listed"), 1);
+	uplink_accounted(link.fixture, "u");
+	link_close(&link);
+}
+
 static void it_works_with_ipv6(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -789,6 +812,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_BROKER(frames_pass_both_ways_behind_a_header),
+		WITH_BROKER(rules_impair_both_ways),
 		WITH_BROKER(it_works_with_ipv6),
 		WITH_BROKER(a_datagram_of_ipv6_without_a_checksum_is_accepted),
 		WITH_BROKER(another_networks_frames_are_foreign),
