@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules on the ports of a broker: each key in each direction and on each type of socket, the order of
- * what waits, and that no frame is unaccounted for. */
-#include "tests/unit/broker/broker_fixture.h"
+/* Rules on the ports of a broker: what their keys do in each direction, the order of what waits, and that
+ * no frame is unaccounted for. test_impair_sockets.c has each key on each type of socket. */
+#include "tests/unit/broker/impair/pair_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,75 +14,10 @@
 
 #include "broker/impair/fate.h"
 #include "broker/impair/impairment.h"
-#include "common/frame/frame_build.h"
 #include "tests/unit/common/frame/gso_frame.h"
 
 #define HOUR INT64_C(3600000000000)
 #define FRAMES 40
-
-/* Two tunnels on one bridge: frames go from the first to the second. */
-struct pair {
-	struct broker_fixture *fixture;
-	enum socket_type type;
-	int from, to;
-};
-
-static void pair_open(struct pair *pair, struct broker_fixture *fixture, enum socket_type type,
-		      const char *from_options, const char *to_options)
-{
-	char options[200];
-
-	pair->fixture = fixture;
-	pair->type = type;
-	snprintf(options, sizeof(options), "name=vm0,bridge=b,socket=%s%s", socket_names[type],
-		 from_options);
-	pair->from = tunnel_opened(fixture, options);
-	snprintf(options, sizeof(options), "name=vm1,bridge=b,socket=%s%s", socket_names[type],
-		 to_options);
-	pair->to = tunnel_opened(fixture, options);
-}
-
-static void pair_close(struct pair *pair)
-{
-	assert_accounted(pair->fixture, "vm1");
-	close(pair->from);
-	close(pair->to);
-	broker_quiesce(pair->fixture);
-}
-
-static void pair_send(struct pair *pair, uint32_t first, uint32_t last)
-{
-	for (uint32_t number = first; number <= last; number++)
-		assert_true(typed_frame_send(pair->type, pair->from, 1, 0xff, number));
-	broker_quiesce(pair->fixture);
-}
-
-/* Assert that exactly these frames have come, up to a 0. */
-static void assert_came(struct pair *pair, const uint32_t *numbers)
-{
-	broker_quiesce(pair->fixture);
-	for (; *numbers; numbers++)
-		assert_int_equal(typed_frame_receive(pair->type, pair->to), *numbers);
-	assert_int_equal(typed_frame_receive(pair->type, pair->to), -1);
-}
-
-#define CAME(pair, ...) assert_came(pair, (const uint32_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
-
-static struct due_queue *manual_clock(struct broker_fixture *fixture)
-{
-	struct due_queue *queue = &fixture->broker->engine->due;
-
-	due_use_manual_clock(queue);
-	return queue;
-}
-
-/* Move the clock to that time. */
-static void clock_to(struct broker_fixture *fixture, int64_t time)
-{
-	while (!due_advance(&fixture->broker->engine->due, time, 1000))
-		;
-	broker_quiesce(fixture);
-}
 
 /* ------------------------------------------------------------------------------ loss */
 
@@ -235,17 +169,6 @@ static void a_flood_is_corrupted_at_one_port_only(void **state)
 	assert_memory_equal(sent, received, sizeof(sent));
 	assert_accounted(*state, "vm1");
 	three_close(fds);
-}
-
-/* Write an IPv4 packet of that length which is not to be cut into fragments. */
-static void unfragmented_make(unsigned char *packet, size_t length)
-{
-	struct in_addr from = {htonl(0x0a000001)}, to = {htonl(0x0a000002)};
-
-	memset(packet, 0, length);
-	assert_int_equal(frame_build_ipv4(packet, length, from, to, IPPROTO_UDP, 64,
-					  length - sizeof(struct ip)),
-			 sizeof(struct ip));
 }
 
 /* One bit makes an IPv4 packet of 20 bytes half a header of IPv6. */
