@@ -40,6 +40,8 @@ fi
 name=memtun-0-linux-any
 mkdir "$scratch/$name"
 cp "$scratch/bin/memtund" "$scratch/bin/memtun" "$scratch/$name"
+mkdir "$scratch/$name/a-completion"
+echo '# a file of the same name' >"$scratch/$name/a-completion/memtund"
 tar -C "$scratch" -c $name | xz -0 >"$scratch/$name.tar.xz"
 checksum=$(sha256sum "$scratch/$name.tar.xz" | cut -d ' ' -f 1)
 system_path=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
