@@ -34,6 +34,7 @@ struct tunnel_interface {
 	bool carrier;
 	char mac[sizeof("00:00:00:00:00:00")]; /* of a TAP */
 	char *lists[LIST_COUNT];               /* NULL: empty */
+	size_t bytes;                          /* of the lists */
 };
 
 /* ------------------------------------------------------------------------------ checks */
@@ -124,21 +125,48 @@ static struct tunnel_interface *interface_new(const struct tunnel *tunnel)
 	return interface;
 }
 
-/* Return the bytes of the interface's lists. */
-static size_t interface_bytes(const struct tunnel_interface *interface)
+/* Return the bytes of the lists of all interfaces of a user's tunnels. */
+static size_t user_bytes(const struct tunnels *tunnels, uid_t owner)
 {
+	const struct tunnel *tunnel;
 	size_t bytes = 0;
 
-	for (int i = 0; interface && i < LIST_COUNT; i++)
-		bytes += interface->lists[i] ? strlen(interface->lists[i]) : 0;
+	for (uint32_t id = 0; (tunnel = tunnel_next(tunnels, id)); id = tunnel->port.id) {
+		if (tunnel->interface && tunnel->port.owner == owner)
+			bytes += tunnel->interface->bytes;
+	}
 	return bytes;
+}
+
+/* Check the bounds of the lists, of which those of the tunnel's new interface are a part and those of
+ * its former one are still a part. -1 with ENOSPC, the fault filled. */
+static int bytes_check(const struct tunnel *tunnel, const struct tunnel_interface *interface,
+		       struct fault *fault)
+{
+	size_t former = tunnel->interface ? tunnel->interface->bytes : 0;
+	size_t all = tunnel->tunnels->list_bytes - former;
+
+	/* A change that adds nothing is never refused. */
+	if (interface->bytes <= former)
+		return 0;
+	if (all > TUNNEL_INTERFACE_BYTES_MAX)
+		return fault_set(fault, ENOSPC, "the lists of all interfaces have more than %d MiB",
+				 TUNNEL_INTERFACE_BYTES_MAX >> 20);
+	/* Only while all lists together are longer can those of one user be. */
+	if (all <= TUNNEL_INTERFACE_BYTES_OF_USER ||
+	    user_bytes(tunnel->tunnels, tunnel->port.owner) - former + interface->bytes <=
+		    TUNNEL_INTERFACE_BYTES_OF_USER)
+		return 0;
+	return fault_set(fault, ENOSPC,
+			 "the lists of all interfaces of this user have more than %d MiB",
+			 TUNNEL_INTERFACE_BYTES_OF_USER >> 20);
 }
 
 static void interface_free(struct tunnels *tunnels, struct tunnel_interface *interface)
 {
 	if (!interface)
 		return;
-	tunnels->list_bytes -= interface_bytes(interface);
+	tunnels->list_bytes -= interface->bytes;
 	for (int i = 0; i < LIST_COUNT; i++)
 		free(interface->lists[i]);
 	free(interface);
@@ -164,6 +192,7 @@ static struct tunnel_interface *interface_change(const struct tunnel *tunnel,
 	if (interface && former) {
 		*interface = *former;
 		memset(interface->lists, 0, sizeof(interface->lists));
+		interface->bytes = 0;
 	}
 	/* 0 is no revision. */
 	if (interface && ++interface->revision == 0)
@@ -178,8 +207,10 @@ static struct tunnel_interface *interface_change(const struct tunnel *tunnel,
 			continue;
 		interface->lists[i] = strdup(list);
 		has_memory = interface->lists[i];
-		tunnel->tunnels->list_bytes += has_memory ? strlen(list) : 0;
+		interface->bytes += has_memory ? strlen(list) : 0;
 	}
+	if (interface)
+		tunnel->tunnels->list_bytes += interface->bytes;
 	if (!has_memory) {
 		interface_free(tunnel->tunnels, interface);
 		fault_set(fault, ENOMEM, "cannot keep the interface of '%s': out of memory",
@@ -211,13 +242,8 @@ int tunnel_interface_set(struct tunnel *tunnel, const struct attribute_set *opti
 	interface = interface_change(tunnel, options, fault);
 	if (!interface)
 		return -1;
-	if (tunnel->tunnels->list_bytes - interface_bytes(tunnel->interface) >
-	    TUNNEL_INTERFACE_BYTES_MAX) {
-		interface_free(tunnel->tunnels, interface);
-		return fault_set(fault, ENOSPC, "the lists of all interfaces have more than %d MiB",
-				 TUNNEL_INTERFACE_BYTES_MAX >> 20);
-	}
-	if (lists_config(tunnel, interface, tunnel->port.adapter_config, &config, fault) < 0) {
+	if (bytes_check(tunnel, interface, fault) < 0 ||
+	    lists_config(tunnel, interface, tunnel->port.adapter_config, &config, fault) < 0) {
 		interface_free(tunnel->tunnels, interface);
 		return -1;
 	}

@@ -14,8 +14,12 @@
 struct adapter_config;
 struct tunnel;
 
-/* The bytes of the lists of all interfaces together. */
+/* The bytes of the lists of all interfaces together, and of those of one user's tunnels, so that one
+ * user leaves some to the others. A test has a smaller share. */
 #define TUNNEL_INTERFACE_BYTES_MAX (64 * 1024 * 1024)
+#ifndef TUNNEL_INTERFACE_BYTES_OF_USER
+#define TUNNEL_INTERFACE_BYTES_OF_USER (48 * 1024 * 1024)
+#endif
 
 /*
  * Change what the options of OPTION_INTERFACE have, or make an interface as the kernel makes a new

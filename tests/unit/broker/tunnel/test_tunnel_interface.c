@@ -324,6 +324,44 @@ static void the_lists_of_all_interfaces_are_bounded(void **state)
 	assert_int_equal(fixture->broker->tunnels->list_bytes, 0);
 }
 
+/* Ask that client to set two lists of a tunnel, of that many bytes together. */
+static int lists_set(struct client *client, const char *name, size_t bytes, struct answer *answer)
+{
+	static char text[MEMTUN_PROTOCOL_RECORD_MAX];
+
+	sprintf(text, "name=%s", name);
+	list_append(text, "interface-route", bytes / 2);
+	list_append(text, "interface-neighbour", bytes - bytes / 2);
+	return client_ask(client, answer, SET, text);
+}
+
+static void the_lists_of_one_user_leave_room_for_another(void **state)
+{
+	struct broker_fixture *fixture = *state;
+	struct client *own = &fixture->client, other;
+	const size_t half = TUNNEL_INTERFACE_BYTES_OF_USER / 2 - 1000;
+	struct answer answer;
+
+	client_open(&other, fixture, FIXTURE_UID + 1, true);
+	for (const char *name = "abc"; *name; name++) {
+		char text[] = {'n', 'a', 'm', 'e', '=', *name, '\0'};
+
+		done(fixture, MEMTUN_CMD_TUNNEL_ADD, text);
+	}
+	assert_int_equal(client_ask(&other, &answer, MEMTUN_CMD_TUNNEL_ADD, "name=o"), 0);
+	assert_int_equal(lists_set(own, "a", half, &answer), 0);
+	assert_int_equal(lists_set(own, "b", half, &answer), 0);
+	assert_int_equal(lists_set(own, "c", 2001, &answer), ENOSPC);
+	assert_non_null(strstr(answer.fault.text, "of this user"));
+	assert_int_equal(lists_set(&other, "o", half, &answer), 0);
+	/* The last 2000 bytes are the user's, and a change may always need less. */
+	assert_int_equal(lists_set(own, "c", 2000, &answer), 0);
+	assert_int_equal(lists_set(own, "a", half + 1, &answer), ENOSPC);
+	assert_int_equal(lists_set(own, "a", half - 1, &answer), 0);
+	assert_int_equal(fixture->broker->tunnels->list_bytes, 3 * half + 1999);
+	client_close(&other);
+}
+
 static void an_id_that_is_too_large_has_no_interface(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -589,6 +627,7 @@ int main(void)
 		WITH_MANUAL_CLOCK(lists_are_bounded_and_fit_one_record),
 		WITH_MANUAL_CLOCK(a_list_that_is_too_long_is_refused),
 		WITH_MANUAL_CLOCK(the_lists_of_all_interfaces_are_bounded),
+		WITH_MANUAL_CLOCK(the_lists_of_one_user_leave_room_for_another),
 		WITH_MANUAL_CLOCK(an_id_that_is_too_large_has_no_interface),
 		WITH_MANUAL_CLOCK(an_interface_goes_with_its_tunnel),
 		WITH_MANUAL_CLOCK(subscribers_are_told_what_has_changed),
