@@ -5,14 +5,11 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
-#include <pcap/bpf.h>
-
-/* The kernel's BPF_MAXINSNS. */
-#define INSTRUCTIONS_MAX 4096
+#include "broker/impair/bpf.h"
 
 struct filter {
 	unsigned int count;
-	struct bpf_insn instructions[];
+	struct sock_filter instructions[];
 };
 
 /* Read one number that `end` follows, and move *at behind both. */
@@ -30,7 +27,7 @@ static bool number_take(const char **at, char end, unsigned long max, unsigned l
 	return true;
 }
 
-static bool instruction_take(const char **at, bool is_last, struct bpf_insn *instruction)
+static bool instruction_take(const char **at, bool is_last, struct sock_filter *instruction)
 {
 	unsigned long code, jump_true, jump_false, k;
 
@@ -42,75 +39,7 @@ static bool instruction_take(const char **at, bool is_last, struct bpf_insn *ins
 	instruction->code = (unsigned short)code;
 	instruction->jt = (unsigned char)jump_true;
 	instruction->jf = (unsigned char)jump_false;
-	instruction->k = (bpf_u_int32)k;
-	return true;
-}
-
-/* Return whether bpf_filter(3) knows the code. It calls abort(3) for others, of which bpf_validate(3)
- * lets some pass. */
-static bool code_is_known(unsigned short code)
-{
-	switch (code) {
-	case BPF_LD | BPF_W | BPF_ABS:
-	case BPF_LD | BPF_H | BPF_ABS:
-	case BPF_LD | BPF_B | BPF_ABS:
-	case BPF_LD | BPF_W | BPF_IND:
-	case BPF_LD | BPF_H | BPF_IND:
-	case BPF_LD | BPF_B | BPF_IND:
-	case BPF_LD | BPF_W | BPF_LEN:
-	case BPF_LD | BPF_IMM:
-	case BPF_LD | BPF_MEM:
-	case BPF_LDX | BPF_W | BPF_LEN:
-	case BPF_LDX | BPF_B | BPF_MSH:
-	case BPF_LDX | BPF_IMM:
-	case BPF_LDX | BPF_MEM:
-	case BPF_ST:
-	case BPF_STX:
-	case BPF_ALU | BPF_NEG:
-	case BPF_JMP | BPF_JA:
-	case BPF_RET | BPF_K:
-	case BPF_RET | BPF_A:
-	case BPF_MISC | BPF_TAX:
-	case BPF_MISC | BPF_TXA:
-		return true;
-	default:
-		break;
-	}
-	/* These have a constant or X as their operand. */
-	switch (code & ~BPF_X) {
-	case BPF_ALU | BPF_ADD:
-	case BPF_ALU | BPF_SUB:
-	case BPF_ALU | BPF_MUL:
-	case BPF_ALU | BPF_DIV:
-	case BPF_ALU | BPF_MOD:
-	case BPF_ALU | BPF_AND:
-	case BPF_ALU | BPF_OR:
-	case BPF_ALU | BPF_XOR:
-	case BPF_ALU | BPF_LSH:
-	case BPF_ALU | BPF_RSH:
-	case BPF_JMP | BPF_JEQ:
-	case BPF_JMP | BPF_JGT:
-	case BPF_JMP | BPF_JGE:
-	case BPF_JMP | BPF_JSET:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Return whether each instruction is known, and each jump goes forward: bpf_validate(3) lets a program
- * jump back by an overflow, so that it might not end. */
-static bool filter_is_safe(const struct filter *filter)
-{
-	for (unsigned int i = 0; i < filter->count; i++) {
-		const struct bpf_insn *instruction = &filter->instructions[i];
-
-		if (!code_is_known(instruction->code))
-			return false;
-		if (instruction->code == (BPF_JMP | BPF_JA) &&
-		    instruction->k >= filter->count - i - 1)
-			return false;
-	}
+	instruction->k = (uint32_t)k;
 	return true;
 }
 
@@ -121,7 +50,7 @@ struct filter *filter_new(const char *code, struct fault *fault)
 	unsigned long count;
 	bool good;
 
-	good = number_take(&at, '+', INSTRUCTIONS_MAX, &count) && count > 0;
+	good = number_take(&at, '+', BPF_MAXINSNS, &count) && count > 0;
 	if (good) {
 		filter = calloc(1, sizeof(*filter) + count * sizeof(filter->instructions[0]));
 		if (!filter) {
@@ -132,7 +61,7 @@ struct filter *filter_new(const char *code, struct fault *fault)
 	}
 	for (unsigned int i = 0; good && i < count; i++)
 		good = instruction_take(&at, i + 1 == count, &filter->instructions[i]);
-	if (good && bpf_validate(filter->instructions, (int)count) && filter_is_safe(filter))
+	if (good && bpf_is_safe(filter->instructions, filter->count))
 		return filter;
 	free(filter);
 	fault_set(fault, EINVAL,
@@ -148,5 +77,5 @@ void filter_free(struct filter *filter)
 
 bool filter_matches(const struct filter *filter, const unsigned char *data, uint32_t length)
 {
-	return bpf_filter(filter->instructions, data, length, length) != 0;
+	return bpf_run(filter->instructions, data, length) != 0;
 }

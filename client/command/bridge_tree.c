@@ -187,8 +187,10 @@ int bridge_tree_print(const struct invocation *invocation, struct memtun *memtun
 {
 	bool statistics = options_has(invocation, "--statistics");
 	struct tree tree = {.json = options_has(invocation, "--json")};
-	int result = 0, status = 0;
+	int result = 0, status = table_check(tree.json);
 
+	if (status)
+		return status;
 	tree.table = table_new(statistics ? counter_keys : plain_keys, tree.json);
 	if (!tree.table)
 		return command_fail(EXIT_REFUSED, "out of memory");

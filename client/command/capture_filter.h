@@ -6,17 +6,17 @@
 #ifndef MEMTUN_CAPTURE_FILTER_H
 #define MEMTUN_CAPTURE_FILTER_H
 
-#include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/connector/frame_filter.h"
 #include "memtun.h"
 
 struct capture_filter {
 	const char *text; /* NULL: all frames match */
 	enum memtun_mode mode;
-	struct bpf_program program;   /* for frames of that mode */
-	char fault[PCAP_ERRBUF_SIZE]; /* why the filter could not be compiled */
+	struct frame_filter *compiled;       /* for frames of that mode; owned */
+	char fault[FRAME_FILTER_FAULT_SIZE]; /* why the filter could not be compiled */
 };
 
 /*

@@ -85,6 +85,8 @@ static int expect_match(struct expect *expect, struct memtun_connector *connecto
 	case ENOMSG:
 		return command_fail(EXIT_LIMIT, "%s: none of that many frames matched",
 				    expect->name);
+	case ENOSYS:
+		return command_fail(EXIT_REFUSED, "%s", memtun_connector_error(connector));
 	case EINVAL:
 		return command_fail(EXIT_USAGE, "%s; a filter of several words is one argument",
 				    memtun_connector_error(connector));

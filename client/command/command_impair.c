@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pcap/pcap.h>
-
 #include "client/command/command.h"
 #include "client/command/commands.h"
 #include "client/command/keys.h"
@@ -17,6 +15,7 @@
 #include "client/command/output.h"
 #include "client/command/rule_view.h"
 #include "client/command/table.h"
+#include "client/connector/frame_filter.h"
 #include "client/lib/options.h"
 #include "memtun.h"
 
@@ -33,43 +32,23 @@ struct impair {
 
 /* ------------------------------------------------------------------------------ the filter */
 
-/* Write the program as `tcpdump -ddd` does, with + for newlines. Return false if it is too long. */
-static bool program_write(const struct bpf_program *program, char *code, size_t size)
-{
-	size_t used = (size_t)snprintf(code, size, "%u", program->bf_len);
-
-	for (unsigned int i = 0; i < program->bf_len && used < size; i++) {
-		const struct bpf_insn *instruction = &program->bf_insns[i];
-
-		used += (size_t)snprintf(code + used, size - used, "+%u %u %u %u",
-					 instruction->code, instruction->jt, instruction->jf,
-					 instruction->k);
-	}
-	return used < size;
-}
-
 /* Compile the rule's filter for frames of that mode. 0, or the exit status after a message. */
 static int filter_compile(struct impair *impair, enum memtun_mode mode)
 {
-	const char *filter = attribute_set_string(&impair->options->set, MEMTUN_A_MATCH);
-	pcap_t *dead = pcap_open_dead(mode == MEMTUN_TAP ? DLT_EN10MB : DLT_RAW, 65535);
-	struct bpf_program program;
+	const char *text = attribute_set_string(&impair->options->set, MEMTUN_A_MATCH);
+	char fault[FRAME_FILTER_FAULT_SIZE];
+	struct frame_filter *filter = frame_filter_new(text, mode, fault);
 	int status = 0;
 
-	if (!dead)
-		return command_fail(EXIT_REFUSED, "out of memory");
-	if (pcap_compile(dead, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		status = command_fail(EXIT_USAGE, "match '%s': %s (the frames of %s are %s)",
-				      filter, pcap_geterr(dead), impair->name,
-				      mode == MEMTUN_TAP ? "Ethernet frames" : "IP packets");
-		pcap_close(dead);
-		return status;
-	}
-	if (!program_write(&program, impair->code, sizeof(impair->code)))
-		status = command_fail(EXIT_USAGE, "match '%s': the filter is too long", filter);
+	if (!filter)
+		return command_fail(errno == EINVAL ? EXIT_USAGE : EXIT_REFUSED,
+				    "match '%s': %s (the frames of %s are %s)", text, fault,
+				    impair->name,
+				    mode == MEMTUN_TAP ? "Ethernet frames" : "IP packets");
+	if (!frame_filter_write(filter, impair->code, sizeof(impair->code)))
+		status = command_fail(EXIT_USAGE, "match '%s': the filter is too long", text);
 	attribute_set_put_string(&impair->options->set, MEMTUN_A_MATCH_CODE, impair->code);
-	pcap_freecode(&program);
-	pcap_close(dead);
+	frame_filter_free(filter);
 	return status;
 }
 
@@ -394,8 +373,10 @@ static int impair_show(const struct invocation *invocation)
 		.name = invocation->words[0],
 		.json = options_has(invocation, "--json"),
 	};
-	int status;
+	int status = table_check(shown.json);
 
+	if (status)
+		return status;
 	shown.table = table_new(columns, shown.json);
 	if (!shown.table)
 		return command_fail(EXIT_REFUSED, "out of memory");

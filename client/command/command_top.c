@@ -298,7 +298,7 @@ static int top_parse(struct top *top, const struct invocation *invocation)
 	if (top->json && !top->batch)
 		return command_fail(EXIT_USAGE, "-j goes with top -b");
 	top->interval = milliseconds * CLOCK_MILLISECOND;
-	return 0;
+	return top->batch ? table_check(top->json) : 0;
 }
 
 /* Run with the screen open, or with -b without one. */

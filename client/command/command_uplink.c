@@ -3,7 +3,6 @@
  * memtun uplink: add, set, del and show.
  */
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "client/command/keys.h"
 #include "client/command/listing.h"
 #include "client/command/uplink_descriptor.h"
+#include "client/command/user_names.h"
 #include "client/lib/options.h"
 #include "common/clock.h"
 #include "memtun.h"
@@ -110,15 +110,14 @@ static int path_make_absolute(struct memtun_options *options, const char *key)
 static int group_make_number(struct memtun_options *options)
 {
 	const char *name = attribute_set_string(&options->set, MEMTUN_A_SOCKET_GROUP);
-	const struct group *group;
 	char number[16];
+	gid_t group;
 
 	if (!name || strspn(name, "0123456789") == strlen(name))
 		return 0;
-	group = getgrnam(name);
-	if (!group)
+	if (user_group_find(name, &group) < 0)
 		return command_fail(EXIT_USAGE, "socket-group: there is no group '%s'", name);
-	snprintf(number, sizeof(number), "%u", group->gr_gid);
+	snprintf(number, sizeof(number), "%u", group);
 	memtun_options_set(options, "socket-group", number);
 	return 0;
 }

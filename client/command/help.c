@@ -7,6 +7,7 @@
 
 #include "client/command/commands.h"
 #include "client/command/keys.h"
+#include "client/command/left_out.h"
 #include "client/command/options_parse.h"
 #include "client/command/output.h"
 
@@ -136,6 +137,7 @@ void help_print(const struct command *command)
 	fprintf(output, "\nExample%s:\n", command->group ? "s" : "");
 	for (size_t i = 0; member(command, i); i++)
 		fprintf(output, "  %s\n", member(command, i)->example);
+	left_out_print(output);
 }
 
 void help_print_commands(FILE *to)
@@ -149,6 +151,7 @@ void help_print_commands(FILE *to)
 	section.to = to;
 	put_commands(&section);
 	options_print(to, &memtun_itself);
+	left_out_print(to);
 	fputs("\n"
 	      "Options go before a program that runs. memtun help COMMAND explains a command.\n"
 	      "Exit status: 0 success, 1 refused or failed, 2 wrong usage, 3 no broker;\n"

@@ -2,7 +2,6 @@
 #include "client/command/listing.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "client/command/table.h"
 #include "client/command/text_width.h"
 #include "client/command/uplink_joined.h"
+#include "client/command/user_names.h"
 #include "common/attribute_table.h"
 #include "common/quantity.h"
 
@@ -78,14 +78,13 @@ void listing_write_drops(FILE *to, const struct memtun_record *record)
 /* Set the owner's name in place of the number, if the user has one. */
 static int set_owner(struct table *table, struct table_row *row, const struct memtun_record *record)
 {
-	static struct passwd *user; /* the last one: most tunnels have one owner */
+	const char *name;
 	uint64_t owner;
 
 	if (memtun_record_number(record, "owner", &owner) < 0)
 		return 0;
-	if (!user || user->pw_uid != (uid_t)owner)
-		user = getpwuid((uid_t)owner);
-	return user ? table_set(table, row, "owner", user->pw_name) : 0;
+	name = user_name((uid_t)owner);
+	return name ? table_set(table, row, "owner", name) : 0;
 }
 
 /* Set the times of the clock in seconds, in place of nanoseconds. */
@@ -153,8 +152,10 @@ int listing_run(const struct invocation *invocation, listing_ask *ask, const cha
 	};
 	char *below = NULL;
 	size_t size;
-	int status;
+	int status = table_check(listing.json);
 
+	if (status)
+		return status;
 	listing.table = table_new(listing.statistics ? counter_keys : keys, listing.json);
 	if (!listing.json && (listing.statistics || listing.name))
 		listing.below = open_memstream(&below, &size);

@@ -14,6 +14,12 @@ struct table;
 struct table_row;
 
 /*
+ * Return 0 if this build prints tables, or only JSON (without libsmartcols, table_json.c) and json is
+ * wanted. Else print a message, and return the exit status.
+ */
+int table_check(bool json);
+
+/*
  * Make a table with a column for each key, up to a NULL (keys NULL: no columns yet). A key that is
  * no attribute is a text. json: all keys that are set become columns, in that order. NULL with
  * ENOMEM.
@@ -36,9 +42,6 @@ struct table_row *table_add_row(struct table *table, struct table_row *parent);
 int table_set(struct table *table, struct table_row *row, const char *key, const char *text);
 int table_set_record(struct table *table, struct table_row *row,
 		     const struct memtun_record *record);
-
-/* Add a row with the values of a record. -1 with ENOMEM. */
-int table_add(struct table *table, const struct memtun_record *record);
 
 /* Do not print the column of the key, if there is one. Return whether there is. */
 bool table_hide(struct table *table, const char *key);

@@ -9,7 +9,6 @@
 #ifndef MEMTUN_CONNECTOR_PARTS_H
 #define MEMTUN_CONNECTOR_PARTS_H
 
-#include <pcap/pcap.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,7 +53,7 @@ struct memtun_connector {
 	size_t given_count;
 	size_t given_room;
 	struct connector_frame *spare;
-	char error[PCAP_ERRBUF_SIZE + 128];
+	char error[384];
 };
 
 /* Return the events that poll(2) finds on the descriptor, 0 after the timeout, or -1. */

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun_connector_expect(): reads until a frame matches a pattern. libpcap compiles and runs the
- * filters; it captures nothing.
+ * memtun_connector_expect(): reads until a frame matches a pattern. frame_filter.c compiles
+ * and runs the filters.
  *
  * A frame behind the first match that does not match stays in the connector. So a test that expects
  * two frames one after the other finds both, even if both have arrived before the first call.
  */
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/connector/connector_parts.h"
+#include "client/connector/frame_filter.h"
 #include "common/clock.h"
 
 struct expectation {
 	struct memtun_connector *connector;
 	const struct memtun_pattern *patterns;
-	struct bpf_program *programs; /* one for each pattern; empty if it is no filter */
+	struct frame_filter **filters; /* one for each pattern; NULL if it is none */
 	size_t count;
 	int timeout;
 	int64_t deadline;
@@ -46,21 +46,16 @@ static int filter_compile(struct expectation *expectation, size_t index)
 {
 	struct memtun_connector *connector = expectation->connector;
 	const char *filter = expectation->patterns[index].filter;
-	pcap_t *pcap;
-	int result = 0;
+	char fault[FRAME_FILTER_FAULT_SIZE];
 
 	if (!filter)
 		return expect_fail(connector, EINVAL, "pattern %zu is a filter without a text",
 				   index);
-	pcap = pcap_open_dead(connector->mode == MEMTUN_TAP ? DLT_EN10MB : DLT_RAW, FRAME_MAX);
-	if (!pcap)
-		return expect_fail(connector, ENOMEM, "cannot compile the filter '%s': %s", filter,
-				   strerror(ENOMEM));
-	if (pcap_compile(pcap, &expectation->programs[index], filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		result = expect_fail(connector, EINVAL, "cannot compile the filter '%.100s': %s",
-				     filter, pcap_geterr(pcap));
-	pcap_close(pcap);
-	return result;
+	expectation->filters[index] = frame_filter_new(filter, connector->mode, fault);
+	if (expectation->filters[index])
+		return 0;
+	return expect_fail(connector, errno, "cannot compile the filter '%.100s': %s", filter,
+			   fault);
 }
 
 static int pattern_prepare(struct expectation *expectation, size_t index)
@@ -88,8 +83,8 @@ static bool pattern_matches(const struct expectation *expectation, size_t index,
 	const struct memtun_pattern *pattern = &expectation->patterns[index];
 
 	if (pattern->kind == MEMTUN_PATTERN_FILTER)
-		return bpf_filter(expectation->programs[index].bf_insns, packet->data,
-				  (u_int)packet->length, (u_int)packet->length) != 0;
+		return frame_filter_matches(expectation->filters[index], packet->data,
+					    packet->length);
 	return pattern->kind == MEMTUN_PATTERN_CALLBACK &&
 	       pattern->callback(packet, pattern->context);
 }
@@ -230,7 +225,7 @@ int memtun_connector_expect(struct memtun_connector *connector,
 	struct expectation expectation = {
 		.connector = connector,
 		.patterns = patterns,
-		.programs = calloc(count + 1, sizeof(struct bpf_program)),
+		.filters = calloc(count + 1, sizeof(struct frame_filter *)),
 		.count = count,
 		.timeout = timeout,
 		.deadline = connector_deadline(timeout),
@@ -241,7 +236,7 @@ int memtun_connector_expect(struct memtun_connector *connector,
 
 	connector->error[0] = '\0';
 	connector_release(connector);
-	if (!expectation.programs)
+	if (!expectation.filters)
 		return expect_fail(connector, ENOMEM, "%s", strerror(ENOMEM));
 	for (size_t i = 0; i < count && index == 0; i++)
 		index = pattern_prepare(&expectation, i);
@@ -249,8 +244,8 @@ int memtun_connector_expect(struct memtun_connector *connector,
 		index = expect_run(&expectation);
 	saved = errno;
 	for (size_t i = 0; i < count; i++)
-		pcap_freecode(&expectation.programs[i]);
-	free(expectation.programs);
+		frame_filter_free(expectation.filters[i]);
+	free(expectation.filters);
 	errno = saved;
 	return index;
 }
