@@ -6,7 +6,9 @@
 #include <curses.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <term.h>
 #include <unistd.h>
 
@@ -175,11 +177,29 @@ static void head_draw(const struct rates *rates, enum rates_order order, int64_t
 	attroff(A_REVERSE);
 }
 
+/*
+ * Follow the terminal's size. ncurses does so only after SIGWINCH, which only a controlling terminal
+ * sends, and for which ncurses has no handler if memtun was started with the signal ignored.
+ */
+static void size_follow(void)
+{
+	struct winsize size;
+
+	/* The environment overrides the terminal, as in ncurses. */
+	if (getenv("LINES") || getenv("COLUMNS"))
+		return;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col &&
+	    is_term_resized(size.ws_row, size.ws_col))
+		resize_term(size.ws_row, size.ws_col);
+}
+
 void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t interval)
 {
 	int widths[TOP_COLUMNS];
-	size_t page = page_size();
+	size_t page;
 
+	size_follow();
+	page = page_size();
 	scroll_bound(rates);
 	columns_measure(rates, widths);
 	columns_hide(rates, widths);

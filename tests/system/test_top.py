@@ -402,6 +402,16 @@ class Screen(TopCase):
         on.press("q")
         self.assertEqual(on.ends(), (0, ""))
 
+    def test_a_new_size_is_seen_without_a_signal(self):
+        on = self.look()
+        on.until(lambda lines: lines[23].startswith("n name"))
+        for lines, columns in ((10, 70), (30, 120)):
+            on.set_size(lines, columns)
+            on.terminal.resize(lines, columns)
+            on.until(lambda text, last=lines - 1: text[last].startswith("n name"))
+        on.press("q")
+        self.assertEqual(on.ends(), (0, ""))
+
     def test_signals_leave_the_terminal_as_it_was(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             on = self.look()
