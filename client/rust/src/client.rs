@@ -493,3 +493,32 @@ fn clock(record: &Record) -> Result<Clock> {
         moved: time(attribute::MOVE),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Raw;
+
+    #[test]
+    fn the_event_of_a_deletion_is_an_end_whatever_the_last_state_was() {
+        for (kind, last, end) in [
+            (EventKind::Deleted, State::Open, State::Closed),
+            (EventKind::UplinkDeleted, State::Up, State::Down),
+            (EventKind::Opened, State::Open, State::Open),
+        ] {
+            let mut record = Record::default();
+            record.insert(attribute::STATE, Raw::Number(last.number().into()));
+            let event = Event {
+                kind: Some(kind),
+                record,
+            };
+            assert_eq!(reached(&event), Some(end));
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_none_of_a_clock_is_an_error() {
+        let error = clock(&Record::default()).unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::EBADMSG);
+    }
+}
