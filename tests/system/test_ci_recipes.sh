@@ -5,6 +5,7 @@
 # the jobs then run in a container with Docker's default seccomp profile and without capabilities, as
 # uid 0 and as an ordinary user.
 : "${top_srcdir:=.}"
+TEST_SECONDS=180
 . "$top_srcdir/tests/system/check.sh"
 . "$top_srcdir/tests/system/wrap.sh"
 

@@ -24,6 +24,8 @@ INTERPRETERS = {"sh": ("sh", "dash"), "pl": ("perl", "perl"), "rb": ("ruby", "ru
 #: How to find out that a module which a program needs is missing, and its Debian package.
 MODULES = {"handoff.pl": (["perl", "-MIO::FDPass", "-e1"], "libio-fdpass-perl")}
 
+#: How long a program may take to start, in seconds: Java compiles its program first.
+START_SECONDS = 3 * SECONDS
 #: Ethernet frames of an EtherType for experiments (RFC 5342) from one unicast address to another:
 #: an empty one, the smallest and the largest of a mtu of 1500, and one with bytes that are text.
 HEADER = bytes.fromhex("020000000002 020000000001 88b5")
@@ -68,16 +70,16 @@ class Examples(Case):
         b = self.use(memtun.broker(handoff=[f"{directory}/a.sock=a:bridge=lab"]))
         command = re.sub(r"^python3 ", f"'{sys.executable}' ", command)
         tester = self.use(b.open("tester", bridge="lab"))
-        tester.settimeout(SECONDS)
+        tester.settimeout(START_SECONDS)
         with subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=directory, env=b.environment,
                               start_new_session=True) as program:
             try:
-                b.wait("a", "open", timeout=SECONDS)
+                b.wait("a", "open", timeout=START_SECONDS)
                 for frame in FRAMES:
                     tester.send(frame)
                 self.assertEqual([tester.recv() for _ in FRAMES], list(map(reflected, FRAMES)))
                 b.delete("a")
-                self.assertEqual(program.wait(SECONDS), 0)
+                self.assertEqual(program.wait(START_SECONDS), 0)
             except BaseException:
                 os.killpg(program.pid, signal.SIGKILL)
                 raise
