@@ -101,22 +101,22 @@ func TestCaptureOfATunnelHasOneDirectionAndEndsWithIt(t *testing.T) {
 }
 
 // blocks returns the type and the body of each block of a pcapng file.
-func blocks(t *testing.T, file []byte) (kinds []uint32, bodies [][]byte) {
+func blocks(t *testing.T, file []byte) (kinds []uint32, bodies [][]byte, order binary.ByteOrder) {
 	t.Helper()
-	var native binary.ByteOrder = binary.LittleEndian
+	order = binary.LittleEndian
 	if len(file) > 12 && file[8] == 0x1a {
-		native = binary.BigEndian
+		order = binary.BigEndian
 	}
 	for len(file) > 0 {
-		length := int(native.Uint32(file[4:]))
-		if length%4 != 0 || length > len(file) || int(native.Uint32(file[length-4:])) != length {
+		length := int(order.Uint32(file[4:]))
+		if length%4 != 0 || length > len(file) || int(order.Uint32(file[length-4:])) != length {
 			t.Fatalf("a block of %d bytes", length)
 		}
-		kinds = append(kinds, native.Uint32(file))
+		kinds = append(kinds, order.Uint32(file))
 		bodies = append(bodies, file[8:length-4])
 		file = file[length:]
 	}
-	return kinds, bodies
+	return kinds, bodies, order
 }
 
 func TestPcapngHasAnInterfacePerPortAndComments(t *testing.T) {
@@ -140,7 +140,7 @@ func TestPcapngHasAnInterfacePerPortAndComments(t *testing.T) {
 	if err := capture.WritePcapng(ctx, &file, func(uint32) string { return "the name" }); err != nil {
 		t.Fatal(err)
 	}
-	kinds, bodies := blocks(t, file.Bytes())
+	kinds, bodies, order := blocks(t, file.Bytes())
 	if len(kinds) != 4 || kinds[0] != 0x0a0d0d0a || kinds[1] != 1 || kinds[2] != 6 || kinds[3] != 6 {
 		t.Fatalf("the blocks are %x", kinds)
 	}
@@ -149,6 +149,10 @@ func TestPcapngHasAnInterfacePerPortAndComments(t *testing.T) {
 	}
 	if !bytes.Contains(bodies[2], ether("frame")) || bytes.Contains(bodies[2], []byte("dropped")) {
 		t.Errorf("the packet is %q", bodies[2])
+	}
+	// The option epb_flags: inbound.
+	if flags := []byte{2, 0, 4, 0, 1, 0, 0, 0}; order == binary.LittleEndian && !bytes.Contains(bodies[2], flags) {
+		t.Errorf("the packet is not inbound: %q", bodies[2])
 	}
 	if !bytes.Contains(bodies[3], []byte("dropped: no-destination")) {
 		t.Errorf("the drop is %q", bodies[3])

@@ -231,7 +231,8 @@ func (s *session) receive() {
 			err = s.dispatch(m, fd)
 		}
 	}
-	s.conn.Close()
+	// The error is set before the connection is closed, so that a request which fails by that has it.
+	defer s.conn.Close()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.err = connectionError(err)
@@ -244,8 +245,8 @@ func (s *session) receive() {
 
 // read receives one record and its descriptor; -1: none.
 func (s *session) read() (message, int, error) {
-	data := make([]byte, recordMax+1)
-	control := make([]byte, syscall.CmsgLen(4))
+	data := make([]byte, recordMax)             // of a longer record, the header tells
+	control := make([]byte, syscall.CmsgLen(4)) // room for one descriptor: the kernel gives no more
 	length, controlLength, flags, _, err := s.conn.ReadMsgUnix(data, control)
 	if err != nil {
 		return message{}, -1, err
@@ -253,8 +254,6 @@ func (s *session) read() (message, int, error) {
 	fd := oneDescriptor(control[:controlLength])
 	if length == 0 {
 		err = io.EOF
-	} else if length > recordMax {
-		err = newError(syscall.EBADMSG, "the broker sent a record of more than %d bytes", recordMax)
 	}
 	var m message
 	if err == nil {
@@ -273,27 +272,17 @@ func (s *session) read() (message, int, error) {
 	return m, fd, err
 }
 
-// oneDescriptor returns the descriptor of a control message, and closes any others.
+// oneDescriptor returns the descriptor of a control message; -1: none.
 func oneDescriptor(control []byte) int {
-	found := -1
 	messages, err := syscall.ParseSocketControlMessage(control)
-	if err != nil {
+	if err != nil || len(messages) == 0 {
 		return -1
 	}
-	for i := range messages {
-		descriptors, err := syscall.ParseUnixRights(&messages[i])
-		if err != nil {
-			continue
-		}
-		for _, fd := range descriptors {
-			if found < 0 {
-				found = fd
-			} else {
-				syscall.Close(fd)
-			}
-		}
+	descriptors, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(descriptors) == 0 {
+		return -1
 	}
-	return found
+	return descriptors[0]
 }
 
 // dispatch gives a record to the call that waits for it. It returns the error that ends the

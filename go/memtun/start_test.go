@@ -83,6 +83,11 @@ func TestBrokerEndsWithClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", broker.PID()))
+	_, rest, _ := strings.Cut(string(data), ") ")
+	if words := strings.Fields(rest); err != nil || len(words) < 4 || words[3] != strconv.Itoa(broker.PID()) {
+		t.Errorf("memtund is not in a session of its own: %q, %v", data, err)
+	}
 	for i := 0; i < 2; i++ {
 		if err := broker.Close(); err != nil {
 			t.Error(err)

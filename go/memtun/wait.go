@@ -174,12 +174,6 @@ func (w *Watch) next(ctx context.Context, name string, state State) (bool, error
 			if event.Name != name {
 				continue
 			}
-			switch event.Kind { // the event of a deletion has the last state
-			case EventDeleted:
-				return state == Closed, nil
-			case EventUplinkDeleted:
-				return state == Down, nil
-			}
 			return event.State == state, nil
 		case <-ctx.Done():
 			return false, contextError(ctx, name+" is not "+string(state))

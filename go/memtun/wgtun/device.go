@@ -30,8 +30,8 @@ const (
 	EventMTUUpdate
 )
 
-// tunDevice has the methods of tun.Device in wireguard-go since version 0.0.20230223, which read and
-// write batches.
+// tunDevice has the methods of tun.Device in wireguard-go since March 2023, when Read and Write became
+// batches.
 type tunDevice interface {
 	File() *os.File
 	Read(bufs [][]byte, sizes []int, offset int) (n int, err error)

@@ -211,7 +211,11 @@ func TestEventsTellThatTheDeviceIsUpAndItsMTUChanges(t *testing.T) {
 	if got := next(t, d); got != EventUp {
 		t.Errorf("the first event is %d", got)
 	}
-	if err := broker.Set(broker.Context(), "wg0", memtun.WithVLAN(0)); err != nil { // no event
+	broker.Tunnel("other")
+	if err := broker.Set(broker.Context(), "other", memtun.WithMTU(1300)); err != nil { // no event
+		t.Fatal(err)
+	}
+	if err := broker.Set(broker.Context(), "wg0", memtun.WithQueueLimit(9)); err != nil { // no event
 		t.Fatal(err)
 	}
 	if err := broker.Set(broker.Context(), "wg0", memtun.WithMTU(1280)); err != nil {
@@ -222,6 +226,9 @@ func TestEventsTellThatTheDeviceIsUpAndItsMTUChanges(t *testing.T) {
 	}
 	if mtu, _ := d.MTU(); mtu != 1280 {
 		t.Errorf("the mtu is %d", mtu)
+	}
+	if len(d.Events()) != 0 {
+		t.Error("there are more events")
 	}
 	d.Close()
 	if got, open := <-d.Events(); open {
@@ -317,6 +324,31 @@ func TestEmptyPacketOfAPeerIsNotTheEnd(t *testing.T) {
 	send("packet")
 	if found := readAll(t, a, 2); found[0] != "" || found[1] != "packet" {
 		t.Errorf("read %q", found)
+	}
+}
+
+func TestPacketsOfAPeerThatLeftSomeUnreadAreRead(t *testing.T) {
+	broker := memtuntest.Broker(t)
+	a, err := Open[event](broker.Context(), broker, "a", memtun.WithPeer("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, err := broker.Open(broker.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Write(packet(1, 2, "last")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Write(behind(packet(2, 1, "unread")), offset); err != nil {
+		t.Fatal(err)
+	}
+	b.Close() // the kernel tells a of the unread packet: ECONNRESET
+	readAll(t, a, 1)
+	bufs, sizes := buffers(4, 100)
+	if got, err := a.Read(bufs, sizes, offset); err != io.EOF {
+		t.Errorf("read %d: %v", got, err)
 	}
 }
 
