@@ -47,3 +47,31 @@ run env CGO_ENABLED=$cgo go test $race -count=1 -timeout 300s ./...
 cat "$scratch/output"
 [ "$status" = 0 ] || fail "go test $race"
 ok "the tests pass${race:+, and the race detector finds nothing}"
+
+# A module of a user, as README.md of the module says.
+mkdir "$scratch/user"
+cd "$scratch/user" || fail "no directory"
+cat >main.go <<'END'
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"memtun"
+)
+
+func main() {
+	tunnel, err := memtun.Open(context.Background(), "tap%d", memtun.WithBridge("lab"))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(tunnel.Name())
+}
+END
+ends_with 0 go mod init user
+ends_with 0 go mod edit -require=memtun@v0.1.0 -replace=memtun="$top_srcdir/go/memtun"
+ends_with 0 go build -o user .
+ends_with 0 memtund -- ./user
+is "$output" tap0 "the tunnel"
+ok "a program of another module opens a tunnel of the broker that runs"

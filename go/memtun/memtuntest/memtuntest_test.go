@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"memtun"
@@ -87,6 +88,31 @@ func TestTestThatPassesLeavesNothing(t *testing.T) {
 	output, files := run(t, "pass")
 	if len(files) != 0 || strings.Contains(output, "memtun:") {
 		t.Errorf("the files are %q:\n%s", files, output)
+	}
+}
+
+func TestBrokerEndsWithItsTest(t *testing.T) {
+	count := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	var pid, before int
+	for i := 0; i < 2; i++ { // the first one also starts the runtime's poller
+		before = count()
+		t.Run("test", func(t *testing.T) {
+			broker := memtuntest.Broker(t)
+			broker.Tunnel("a")
+			pid = broker.PID()
+		})
+	}
+	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+		t.Errorf("memtund %d: %v", pid, err)
+	}
+	if after := count(); after != before {
+		t.Errorf("%d descriptors after the test, %d before it", after, before)
 	}
 }
 
