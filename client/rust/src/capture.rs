@@ -7,10 +7,10 @@ use std::os::unix::io::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::attribute;
+use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::protocol::{Attributes, Command, Reader, FRAME_MAX};
-use crate::tunnel::Channel;
 use crate::words::{Direction, Mode};
 
 /// The largest record: the header may become longer.

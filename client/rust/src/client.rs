@@ -11,10 +11,11 @@ use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::impair::{nanoseconds, Held, Rule};
 use crate::inject::{Injected, InjectorOptions};
-use crate::port::{TunnelOptions, UplinkOptions};
 use crate::protocol::{Attributes, Command};
 use crate::record::Record;
 use crate::tunnel::Tunnel;
+use crate::tunnel_options::TunnelOptions;
+use crate::uplink_options::UplinkOptions;
 use crate::watch::{Event, Watch};
 use crate::words::*;
 

@@ -6,10 +6,10 @@ use std::os::unix::io::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::attribute;
+use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::protocol::{Attributes, Command, Reader};
-use crate::tunnel::Channel;
 use crate::words::Direction;
 
 /// The length of struct memtun_inject_result.

@@ -7,6 +7,7 @@
 mod attribute;
 mod broker;
 mod capture;
+mod channel;
 mod client;
 mod connection;
 mod error;
@@ -17,6 +18,8 @@ mod protocol;
 mod record;
 mod sys;
 mod tunnel;
+mod tunnel_options;
+mod uplink_options;
 mod users;
 mod watch;
 mod words;
@@ -27,9 +30,10 @@ pub use client::{Client, Clock};
 pub use error::{Error, Result};
 pub use impair::{Held, Rule};
 pub use inject::{Injected, Injector, InjectorOptions};
-pub use port::{TunnelOptions, UplinkOptions};
 pub use record::{Record, Value};
 pub use tunnel::Tunnel;
+pub use tunnel_options::TunnelOptions;
+pub use uplink_options::UplinkOptions;
 pub use watch::{Event, Watch};
 pub use words::{
     Allow, Backend, ClockKind, Direction, Distribution, EventKind, Life, Mode, Overflow, Socket,

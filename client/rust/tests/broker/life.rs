@@ -205,13 +205,20 @@ fn a_lost_descriptor_is_an_error_and_the_connection_goes_on() {
     let broker = Broker::start().unwrap();
     let highest = fs::read_dir("/proc/self/fd")
         .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u64>().ok())
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()?
+                .parse::<libc::rlim_t>()
+                .ok()
+        })
         .max()
         .unwrap();
     let mut files = Vec::new();
     while let Ok(file) = fs::File::open("/dev/null") {
         use std::os::unix::io::AsRawFd;
-        if file.as_raw_fd() as u64 > highest {
+        if file.as_raw_fd() as libc::rlim_t > highest {
             break;
         }
         files.push(file);
@@ -231,7 +238,7 @@ fn a_lost_descriptor_is_an_error_and_the_connection_goes_on() {
 }
 
 /// Set the soft limit of descriptors, and return what it was.
-fn limit_descriptors(number: Option<u64>) -> u64 {
+fn limit_descriptors(number: Option<libc::rlim_t>) -> libc::rlim_t {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
