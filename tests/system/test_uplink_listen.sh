@@ -50,26 +50,12 @@ ok "memtun tells where uplinks listen, and what it refuses"
 # --- a second memtund is a peer ---
 
 if [ -x "$scratch/bin/lwip-http-client" ]; then
-	mkfifo "$scratch/ready2"
-	$as_user memtund --socket "$home/two" --ready-fd 3 3>"$scratch/ready2" 2>"$scratch/two-log" 8<&- &
-	two=$!
-	started="$started $two"
-	read -r _ <"$scratch/ready2" || fail "the second memtund did not start"
-	ends_with 0 memtun --socket "$home/two" uplink add up bridge lab type stream path "$home/vm"
+	second_start
+	ends_with 0 memtun --socket "$second_socket" uplink add up bridge lab type stream path "$home/vm"
 	uplink_told uplink-added vm0
-	mkfifo "$scratch/served"
-	$as_user memtun exec -t server:bridge=lab -- lwip-http-server size 2 once >"$scratch/served" 8<&- &
-	server=$!
-	started="$started $server"
-	ends_with 0 $as_user memtun --socket "$home/two" exec -t client:bridge=lab -- \
-		lwip-http-client http://10.0.0.1/data <"$scratch/served"
-	has "$output" "2097152 bytes,*checksum"
-	wait $server
-	is $? 0 "the server's status"
-	uplink_carried vm0
+	second_fetch vm0
 	is "$(uplink_value vm0 program)" memtund "the program of the peer"
-	kill -KILL $two
-	wait $two 2>/dev/null
+	second_kill
 	uplink_told uplink-deleted vm0
 	ok "2 MiB from one memtund to another whose uplink listens"
 fi

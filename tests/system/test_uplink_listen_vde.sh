@@ -61,26 +61,12 @@ fi
 
 # --- another memtund ---
 
-mkfifo "$scratch/ready2"
-$as_user memtund --socket "$scratch/home/two" --ready-fd 3 3>"$scratch/ready2" 2>"$scratch/two-log" 8<&- &
-two=$!
-started="$started $two"
-read -r _ <"$scratch/ready2" || fail "the second memtund did not start"
+second_start
 if ! grep -q __asan_init "$scratch/bin/memtund" &&
-	memtun --socket "$scratch/home/two" uplink add up bridge lab type vde path "$switch" 2>"$scratch/errors"; then
-	ends_with 0 memtun --socket "$scratch/home/two" wait up up --timeout 20
-	mkfifo "$scratch/served"
-	$as_user memtun exec -t server:bridge=lab -- lwip-http-server size 2 once >"$scratch/served" 8<&- &
-	server=$!
-	started="$started $server"
-	ends_with 0 $as_user memtun --socket "$scratch/home/two" exec -t client:bridge=lab -- \
-		lwip-http-client http://10.0.0.1/data <"$scratch/served"
-	has "$output" "2097152 bytes,*checksum"
-	wait $server
-	is $? 0 "the server's status"
-	uplink_carried sw0
-	kill -KILL $two
-	wait $two 2>/dev/null
+	memtun --socket "$second_socket" uplink add up bridge lab type vde path "$switch" 2>"$scratch/errors"; then
+	ends_with 0 memtun --socket "$second_socket" wait up up --timeout 20
+	second_fetch sw0
+	second_kill
 	uplink_until sw connected 0
 	ok "2 MiB from another memtund's uplink of type vde, which goes when that is killed"
 	tried=yes

@@ -106,6 +106,40 @@ uplink_carried() {
 		"True True True"
 }
 
+# --- a second memtund ---
+
+# second_start: another memtund of the same user, as $second, with its socket at $second_socket.
+second_start() {
+	second_socket=$scratch/home/two
+	mkfifo "$scratch/second-ready"
+	$as_user memtund --socket "$second_socket" --ready-fd 3 3>"$scratch/second-ready" \
+		2>"$scratch/second-log" 8<&- &
+	second=$!
+	started="$started $second"
+	read -r _ <"$scratch/second-ready" || fail "the second memtund did not start"
+}
+
+# second_fetch PORT: 2 MiB by lwIP from a tunnel of the first memtund to one of the second, through the
+# first's port of that name.
+second_fetch() {
+	mkfifo "$scratch/served"
+	$as_user memtun exec -t server:bridge=lab -- lwip-http-server size 2 once >"$scratch/served" 8<&- &
+	server=$!
+	started="$started $server"
+	ends_with 0 $as_user memtun --socket "$second_socket" exec -t client:bridge=lab -- \
+		lwip-http-client http://10.0.0.1/data <"$scratch/served"
+	has "$output" "2097152 bytes,*checksum"
+	wait $server
+	is $? 0 "the server's status"
+	uplink_carried "$1"
+}
+
+# second_kill: the second memtund ends without a word.
+second_kill() {
+	kill -KILL $second
+	wait $second 2>/dev/null
+}
+
 # --- in a namespace (TEST_NAMESPACES) ---
 
 # kernel_asks ADDRESS ping|udp [COMMAND...]: the kernel's own stack gets its question answered, as

@@ -173,6 +173,16 @@ static void frames_that_wait_in_the_broker_are_unread(void **state)
 	two_close(fixture, fds);
 }
 
+/* Send frames, numbered from 0, one in each turn of the loop. Those for which the socket has no room
+ * any more, because the broker does not read, are lost. */
+static void frames_send(struct broker_fixture *fixture, int fd, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		frame_send(fd, 1, 0xff, i);
+		broker_quiesce(fixture);
+	}
+}
+
 static void frames_that_the_broker_does_not_read_are_unread(void **state)
 {
 	struct broker_fixture *fixture = *state;
@@ -180,10 +190,7 @@ static void frames_that_the_broker_does_not_read_are_unread(void **state)
 
 	two_open(fixture, SOCKET_SEQPACKET, fds);
 	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=vm1,overflow=block,queue=1");
-	for (unsigned int i = 0; i < 600; i++) {
-		frame_send(fds[0], 1, 0xff, i);
-		broker_quiesce(fixture);
-	}
+	frames_send(fixture, fds[0], 600);
 	assert_waits_for(fixture, "names=vm0",
 			 "the broker has not read all frames of 'vm0': a full");
 	begin(fixture, "names=b");
@@ -518,10 +525,7 @@ static void a_delay_of_an_hour_is_exact_and_quiet(void **state)
 
 	two_open(fixture, SOCKET_SEQPACKET, fds);
 	done(fixture, MEMTUN_CMD_IMPAIR_ADD, "name=vm1,direction=to-client,delay=1h");
-	for (unsigned int i = 0; i < 100; i++) {
-		assert_true(frame_send(fds[0], 1, 0xff, i));
-		broker_quiesce(fixture);
-	}
+	frames_send(fixture, fds[0], 100);
 	assert_quiet(fixture, "names=b");
 	assert_int_equal(asked(fixture, MEMTUN_CMD_CLOCK_ADVANCE, "move=3599999999999", NULL), 0);
 	assert_int_equal(frame_receive(fds[1]), -1);

@@ -41,6 +41,13 @@ static bool wire_send(struct wire *wire, uint32_t number)
 	return typed_frame_send(wire->type, wire->from, 1, 0xff, number);
 }
 
+static void wire_close(struct wire *wire)
+{
+	close(wire->from);
+	close(wire->to);
+	broker_quiesce(wire->fixture);
+}
+
 static bool from_is_deleted(void *context)
 {
 	struct broker_fixture *fixture = context;
@@ -178,44 +185,43 @@ static void frames_after_an_empty_one_arrive_after_the_close(void **state)
 	}
 }
 
+/* The types of sockets that have a connection, which shutdown(2) ends. */
+static const enum socket_type connected[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
+
+static void wire_shut_down(struct wire *wire, struct broker_fixture *fixture, enum socket_type type,
+			   int how)
+{
+	wire_open(wire, fixture, type);
+	assert_true(wire_send(wire, 5));
+	assert_int_equal(shutdown(wire->from, how), 0);
+}
+
 static void shutting_down_the_sending_side_ends_a_queue_once(void **state)
 {
-	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
-
 	for (int i = 0; i < 2; i++) {
 		struct wire wire;
 
-		wire_open(&wire, *state, types[i]);
-		assert_true(wire_send(&wire, 5));
-		assert_int_equal(shutdown(wire.from, SHUT_WR), 0);
+		wire_shut_down(&wire, *state, connected[i], SHUT_WR);
 		/* This fails if the broker's descriptor stays ready for ever. */
 		broker_quiesce(*state);
 		assert_true(from_is_deleted(*state));
 		assert_true(fd_ended(wire.from));
 		assert_arrived(&wire, 5, 1);
-		close(wire.from);
-		close(wire.to);
-		broker_quiesce(*state);
+		wire_close(&wire);
 	}
 }
 
 static void shutting_down_the_receiving_side_ends_a_queue_at_the_next_frame(void **state)
 {
-	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
-
 	for (int i = 0; i < 2; i++) {
 		struct wire wire;
 
-		wire_open(&wire, *state, types[i]);
-		assert_true(wire_send(&wire, 5));
-		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
+		wire_shut_down(&wire, *state, connected[i], SHUT_RD);
 		assert_true(frame_send(wire.to, 2, 0xff, 6));
 		broker_quiesce(*state);
 		assert_true(from_is_deleted(*state));
 		assert_arrived(&wire, 5, 1);
-		close(wire.from);
-		close(wire.to);
-		broker_quiesce(*state);
+		wire_close(&wire);
 	}
 }
 
@@ -233,22 +239,18 @@ static void fill(struct wire *wire)
 
 static void a_queue_with_a_backlog_ends_when_its_client_stops_reading(void **state)
 {
-	static const enum socket_type types[] = {SOCKET_SEQPACKET, SOCKET_STREAM};
-
 	for (int i = 0; i < 2; i++) {
 		struct wire wire;
 		unsigned char bytes[4096];
 
-		wire_open(&wire, *state, types[i]);
+		wire_open(&wire, *state, connected[i]);
 		fill(&wire);
 		assert_int_equal(shutdown(wire.from, SHUT_RD), 0);
 		while (recv(wire.from, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 			;
 		broker_quiesce(*state);
 		assert_true(from_is_deleted(*state));
-		close(wire.from);
-		close(wire.to);
-		broker_quiesce(*state);
+		wire_close(&wire);
 	}
 }
 

@@ -23,7 +23,14 @@ static uint64_t moves(struct broker_fixture *fixture, const char *options)
 	return attribute_set_number(&answer.message.set, MEMTUN_A_ADDRESS_MOVES);
 }
 
-/* Make a host move to the other port so many times, from vm1 at first, and read what arrives. */
+/* Have a host be seen behind vm0. */
+static void host_appear(struct broker_fixture *fixture, const int fds[3])
+{
+	assert_true(frame_send(fds[0], 1, 0xff, 1));
+	three_reached(fixture, fds);
+}
+
+/* Make the host move to the other port so many times, from vm1 at first, and read what arrives. */
 static void host_move(struct broker_fixture *fixture, const int fds[3], int times)
 {
 	for (int i = 0; i < times; i++) {
@@ -38,6 +45,18 @@ static void subscriber_open(struct client *subscriber, struct broker_fixture *fi
 
 	client_open(subscriber, fixture, FIXTURE_UID, true);
 	assert_int_equal(client_ask(subscriber, &answer, MEMTUN_CMD_SUBSCRIBE, ""), 0);
+}
+
+static void watched_open(struct broker_fixture *fixture, int fds[3], struct client *subscriber)
+{
+	three_open(fixture, "", fds);
+	subscriber_open(subscriber, fixture);
+}
+
+static void watched_close(const int fds[3], struct client *subscriber)
+{
+	client_close(subscriber);
+	three_close(fds);
 }
 
 static void assert_event(struct client *subscriber, enum memtun_event event, const char *name,
@@ -88,16 +107,13 @@ static void a_host_that_moves_is_counted_and_not_reported(void **state)
 	struct answer answer;
 	int fds[3];
 
-	three_open(fixture, "", fds);
-	subscriber_open(&subscriber, fixture);
-	assert_true(frame_send(fds[0], 1, 0xff, 1));
-	three_reached(fixture, fds);
+	watched_open(fixture, fds, &subscriber);
+	host_appear(fixture, fds);
 	assert_int_equal(moves(fixture, "name=b"), 0);
 	host_move(fixture, fds, LOOP_GUARD_MOVES);
 	assert_int_equal(moves(fixture, "name=b"), LOOP_GUARD_MOVES);
 	assert_false(client_receive(&subscriber, &answer));
-	client_close(&subscriber);
-	three_close(fds);
+	watched_close(fds, &subscriber);
 }
 
 static void an_address_that_moves_all_the_time_is_an_event_a_second(void **state)
@@ -107,10 +123,8 @@ static void an_address_that_moves_all_the_time_is_an_event_a_second(void **state
 	struct answer answer;
 	int fds[3];
 
-	three_open(fixture, "", fds);
-	subscriber_open(&subscriber, fixture);
-	assert_true(frame_send(fds[0], 1, 0xff, 1));
-	three_reached(fixture, fds);
+	watched_open(fixture, fds, &subscriber);
+	host_appear(fixture, fds);
 	host_move(fixture, fds, LOOP_GUARD_MOVES + 20);
 	assert_event(&subscriber, MEMTUN_EVENT_ADDRESS_MOVING, "vm1", "02:00:00:00:00:01");
 	assert_false(client_receive(&subscriber, &answer));
@@ -118,8 +132,7 @@ static void an_address_that_moves_all_the_time_is_an_event_a_second(void **state
 	assert_true(frame_send(fds[1], 2, 0xff, 2));
 	assert_int_equal(three_reached(fixture, fds), 5);
 	assert_false(is_shut(fixture, "vm1"));
-	client_close(&subscriber);
-	three_close(fds);
+	watched_close(fds, &subscriber);
 }
 
 static void moves_of_different_hosts_are_no_loop(void **state)
@@ -129,8 +142,7 @@ static void moves_of_different_hosts_are_no_loop(void **state)
 	struct answer answer;
 	int fds[3];
 
-	three_open(fixture, "", fds);
-	subscriber_open(&subscriber, fixture);
+	watched_open(fixture, fds, &subscriber);
 	for (int port = 0; port < 2; port++) {
 		for (unsigned char host = 1; host <= 5 * LOOP_GUARD_MOVES; host++)
 			assert_true(frame_send(fds[port], host, 0xff, 1));
@@ -138,8 +150,7 @@ static void moves_of_different_hosts_are_no_loop(void **state)
 	}
 	assert_int_equal(moves(fixture, "name=b"), 5 * LOOP_GUARD_MOVES);
 	assert_false(client_receive(&subscriber, &answer));
-	client_close(&subscriber);
-	three_close(fds);
+	watched_close(fds, &subscriber);
 }
 
 static void moves_are_counted_for_a_second(void **state)
@@ -172,8 +183,7 @@ static void guarded_open(struct broker_fixture *fixture, int fds[3])
 {
 	done(fixture, MEMTUN_CMD_BRIDGE_ADD, "name=b,loop-guard");
 	three_open(fixture, "", fds);
-	assert_true(frame_send(fds[0], 1, 0xff, 1));
-	three_reached(fixture, fds);
+	host_appear(fixture, fds);
 	host_move(fixture, fds, LOOP_GUARD_MOVES + 1);
 }
 
@@ -230,8 +240,7 @@ static void a_shut_port_opens_when_its_time_is_over(void **state)
 	assert_false(is_shut(fixture, "vm1"));
 	assert_true(frame_send(fds[1], 2, 0xff, 2));
 	assert_int_equal(three_reached(fixture, fds), 5);
-	client_close(&subscriber);
-	three_close(fds);
+	watched_close(fds, &subscriber);
 }
 
 static void a_shut_port_opens_when_it_leaves(void **state)
@@ -247,8 +256,7 @@ static void a_shut_port_opens_when_it_leaves(void **state)
 	done(fixture, MEMTUN_CMD_TUNNEL_SET, "name=vm1,bridge=b");
 	assert_true(frame_send(fds[1], 2, 0xff, 2));
 	assert_int_equal(three_reached(fixture, fds), 5);
-	client_close(&subscriber);
-	three_close(fds);
+	watched_close(fds, &subscriber);
 }
 
 static void a_port_may_leave_when_its_time_is_just_over(void **state)

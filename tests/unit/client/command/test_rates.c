@@ -104,6 +104,26 @@ static void sample(struct rates *rates, const struct port *ports, int error)
 	assert_int_equal(rates->asked, 0);
 }
 
+static void sample_at(struct rates *rates, time_t time, const struct port *ports)
+{
+	seconds = time;
+	sample(rates, ports, 0);
+}
+
+static int setup(void **state)
+{
+	static struct rates rates;
+
+	*state = &rates;
+	return rates_init(&rates);
+}
+
+static int teardown(void **state)
+{
+	rates_free(*state);
+	return 0;
+}
+
 static void a_rate_is_what_was_counted_between_two_samples(void **state)
 {
 	const struct port before[] = {
@@ -116,29 +136,24 @@ static void a_rate_is_what_was_counted_between_two_samples(void **state)
 		{.id = 9, .name = "lan", .bridge = "lab", .is_uplink = true, .to_frames = 8},
 		{0},
 	};
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
-	assert_int_equal(rates_init(&rates), 0);
-	seconds = 100;
-	sample(&rates, before, 0);
-	assert_int_equal(rates.samples, 1);
-	assert_int_equal(rates.row_count, 0);
-	seconds = 104;
-	sample(&rates, after, 0);
-	assert_int_equal(rates.samples, 2);
-	assert_int_equal(rates.row_count, 2);
-	rates_sort(&rates, RATES_BY_NAME);
-	assert_string_equal(rates.rows[0].name, "lan");
-	assert_string_equal(rates.rows[0].bridge, "lab");
-	assert_true(rates.rows[0].to.frames == 0.25);
-	assert_true(rates.rows[0].from.frames == 0);
+	sample_at(rates, 100, before);
+	assert_int_equal(rates->samples, 1);
+	assert_int_equal(rates->row_count, 0);
+	sample_at(rates, 104, after);
+	assert_int_equal(rates->samples, 2);
+	assert_int_equal(rates->row_count, 2);
+	rates_sort(rates, RATES_BY_NAME);
+	assert_string_equal(rates->rows[0].name, "lan");
+	assert_string_equal(rates->rows[0].bridge, "lab");
+	assert_true(rates->rows[0].to.frames == 0.25);
+	assert_true(rates->rows[0].from.frames == 0);
 	/* The row has the bridge of the later sample. */
-	assert_string_equal(rates.rows[1].bridge, "");
-	assert_true(rates.rows[1].from.frames == 5);
-	assert_true(rates.rows[1].from.bytes == 500);
-	assert_int_equal(rates.rows[1].queued, 5);
-	rates_free(&rates);
+	assert_string_equal(rates->rows[1].bridge, "");
+	assert_true(rates->rows[1].from.frames == 5);
+	assert_true(rates->rows[1].from.bytes == 500);
+	assert_int_equal(rates->rows[1].queued, 5);
 }
 
 static void ports_come_and_go(void **state)
@@ -156,30 +171,23 @@ static void ports_come_and_go(void **state)
 		{0},
 	};
 	const struct port none[] = {{0}};
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
-	assert_int_equal(rates_init(&rates), 0);
-	seconds = 0;
-	sample(&rates, first, 0);
-	seconds = 10;
-	sample(&rates, second, 0);
-	assert_int_equal(rates.row_count, 2);
-	rates_sort(&rates, RATES_BY_RATE);
-	assert_string_equal(rates.rows[0].name, "gone");
-	assert_true(rates.rows[0].from.frames == 3);
-	assert_true(rates.rows[1].from.frames == 1);
-	seconds = 20;
-	sample(&rates, none, 0);
-	assert_int_equal(rates.row_count, 0);
-	rates_sort(&rates, RATES_BY_RATE);
+	sample_at(rates, 0, first);
+	sample_at(rates, 10, second);
+	assert_int_equal(rates->row_count, 2);
+	rates_sort(rates, RATES_BY_RATE);
+	assert_string_equal(rates->rows[0].name, "gone");
+	assert_true(rates->rows[0].from.frames == 3);
+	assert_true(rates->rows[1].from.frames == 1);
+	sample_at(rates, 20, none);
+	assert_int_equal(rates->row_count, 0);
+	rates_sort(rates, RATES_BY_RATE);
 	/* All ports are new. */
-	seconds = 40;
-	sample(&rates, second, 0);
-	assert_int_equal(rates.row_count, 2);
-	rates_sort(&rates, RATES_BY_NAME);
-	assert_true(rates.rows[0].from.frames == 1.5);
-	rates_free(&rates);
+	sample_at(rates, 40, second);
+	assert_int_equal(rates->row_count, 2);
+	rates_sort(rates, RATES_BY_NAME);
+	assert_true(rates->rows[0].from.frames == 1.5);
 }
 
 static void drops_have_the_reason_of_most_of_them(void **state)
@@ -191,23 +199,18 @@ static void drops_have_the_reason_of_most_of_them(void **state)
 		{.id = 2, .name = "z"},
 		{0},
 	};
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
-	assert_int_equal(rates_init(&rates), 0);
-	seconds = 0;
-	sample(&rates, before, 0);
-	seconds = 2;
-	sample(&rates, after, 0);
-	rates_sort(&rates, RATES_BY_DROPS);
-	assert_string_equal(rates.rows[0].name, "it");
-	assert_true(rates.rows[0].to.drops == 20);
-	assert_string_equal(rates.rows[0].to.reason, "full");
-	assert_true(rates.rows[0].from.drops == 2);
-	assert_string_equal(rates.rows[0].from.reason, "runt");
-	assert_string_equal(rates.rows[1].to.reason, "");
-	assert_true(rates.rows[1].to.drops == 0);
-	rates_free(&rates);
+	sample_at(rates, 0, before);
+	sample_at(rates, 2, after);
+	rates_sort(rates, RATES_BY_DROPS);
+	assert_string_equal(rates->rows[0].name, "it");
+	assert_true(rates->rows[0].to.drops == 20);
+	assert_string_equal(rates->rows[0].to.reason, "full");
+	assert_true(rates->rows[0].from.drops == 2);
+	assert_string_equal(rates->rows[0].from.reason, "runt");
+	assert_string_equal(rates->rows[1].to.reason, "");
+	assert_true(rates->rows[1].to.drops == 0);
 }
 
 static void impaired_frames_that_pass_are_faults_and_no_drops(void **state)
@@ -226,63 +229,50 @@ static void impaired_frames_that_pass_are_faults_and_no_drops(void **state)
 		 .waiting = 99},
 		{0},
 	};
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
-	assert_int_equal(rates_init(&rates), 0);
-	seconds = 0;
-	sample(&rates, before, 0);
-	seconds = 2;
-	sample(&rates, after, 0);
-	assert_int_equal(rates.row_count, 1);
-	assert_true(rates.rows[0].to.drops == 3);
-	assert_string_equal(rates.rows[0].to.reason, "loss");
-	assert_true(rates.rows[0].to.faults == 13);
-	assert_string_equal(rates.rows[0].to.fault, "corrupted");
-	assert_true(rates.rows[0].from.faults == 0);
-	assert_string_equal(rates.rows[0].from.fault, "");
-	rates_free(&rates);
+	sample_at(rates, 0, before);
+	sample_at(rates, 2, after);
+	assert_int_equal(rates->row_count, 1);
+	assert_true(rates->rows[0].to.drops == 3);
+	assert_string_equal(rates->rows[0].to.reason, "loss");
+	assert_true(rates->rows[0].to.faults == 13);
+	assert_string_equal(rates->rows[0].to.fault, "corrupted");
+	assert_true(rates->rows[0].from.faults == 0);
+	assert_string_equal(rates->rows[0].from.fault, "");
 }
 
 static void a_time_that_stands_still_divides_nothing_by_zero(void **state)
 {
 	const struct port ports[] = {{.id = 1, .name = "it", .from_frames = 5}, {0}};
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
-	assert_int_equal(rates_init(&rates), 0);
-	seconds = 1;
-	sample(&rates, ports, 0);
-	sample(&rates, ports, 0);
-	assert_true(rates.rows[0].from.frames == 0);
-	rates_free(&rates);
+	sample_at(rates, 1, ports);
+	sample_at(rates, 1, ports);
+	assert_true(rates->rows[0].from.frames == 0);
 }
 
 static void a_sample_that_failed_is_none(void **state)
 {
 	const struct port ports[] = {{.id = 1, .name = "it"}, {0}};
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
-	assert_int_equal(rates_init(&rates), 0);
-	sample(&rates, ports, EPIPE);
-	assert_true(rates.failed);
-	assert_string_equal(rates.fault.text, "it broke");
-	assert_int_equal(rates.samples, 0);
+	sample(rates, ports, EPIPE);
+	assert_true(rates->failed);
+	assert_string_equal(rates->fault.text, "it broke");
+	assert_int_equal(rates->samples, 0);
 	request_error = ENOTCONN;
-	assert_int_equal(rates_ask(&rates, NULL), -1);
+	assert_int_equal(rates_ask(rates, NULL), -1);
 	assert_int_equal(errno, ENOTCONN);
 	request_error = 0;
-	rates_free(&rates);
 }
 
 static void many_ports_are_sampled(void **state)
 {
 	static struct port ports[1001];
 	static char names[1000][8];
-	struct rates rates;
+	struct rates *rates = *state;
 
-	(void)state;
 	for (unsigned int i = 0; i < 1000; i++) {
 		snprintf(names[i], sizeof(names[i]), "p%03u", i);
 		/*
@@ -291,32 +281,30 @@ static void many_ports_are_sampled(void **state)
 		 */
 		ports[i] = (struct port){.id = i + 1, .name = names[i], .is_uplink = i % 3 == 0};
 	}
-	assert_int_equal(rates_init(&rates), 0);
-	seconds = 1;
-	sample(&rates, ports, 0);
+	sample_at(rates, 1, ports);
 	for (unsigned int i = 0; i < 1000; i++)
 		ports[i].from_frames = i;
-	seconds = 2;
-	sample(&rates, ports, 0);
-	assert_int_equal(rates.row_count, 1000);
-	rates_sort(&rates, RATES_BY_RATE);
+	sample_at(rates, 2, ports);
+	assert_int_equal(rates->row_count, 1000);
+	rates_sort(rates, RATES_BY_RATE);
 	for (unsigned int i = 0; i < 1000; i++) {
-		assert_string_equal(rates.rows[i].name, names[999 - i]);
-		assert_true(rates.rows[i].from.frames == 999 - i);
+		assert_string_equal(rates->rows[i].name, names[999 - i]);
+		assert_true(rates->rows[i].from.frames == 999 - i);
 	}
-	rates_free(&rates);
 }
+
+#define WITH_RATES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_rate_is_what_was_counted_between_two_samples),
-		cmocka_unit_test(ports_come_and_go),
-		cmocka_unit_test(drops_have_the_reason_of_most_of_them),
-		cmocka_unit_test(impaired_frames_that_pass_are_faults_and_no_drops),
-		cmocka_unit_test(a_time_that_stands_still_divides_nothing_by_zero),
-		cmocka_unit_test(a_sample_that_failed_is_none),
-		cmocka_unit_test(many_ports_are_sampled),
+		WITH_RATES(a_rate_is_what_was_counted_between_two_samples),
+		WITH_RATES(ports_come_and_go),
+		WITH_RATES(drops_have_the_reason_of_most_of_them),
+		WITH_RATES(impaired_frames_that_pass_are_faults_and_no_drops),
+		WITH_RATES(a_time_that_stands_still_divides_nothing_by_zero),
+		WITH_RATES(a_sample_that_failed_is_none),
+		WITH_RATES(many_ports_are_sampled),
 	};
 
 	return RUN_TESTS(tests);
