@@ -15,6 +15,7 @@
 #ifndef MEMTUN_TESTS_RUNNER_H
 #define MEMTUN_TESTS_RUNNER_H
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -33,5 +34,13 @@ int runner_run(const char *name, const struct CMUnitTest *tests, size_t count,
 
 /* End the running test as skipped, and print why it cannot run here. */
 _Noreturn void test_skip(const char *why);
+
+/* Assert that the call returns -1, with that errno. */
+#define assert_fails(call, error)                 \
+	do {                                      \
+		errno = 0;                        \
+		assert_int_equal((call), -1);     \
+		assert_int_equal(errno, (error)); \
+	} while (0)
 
 #endif

@@ -33,13 +33,6 @@ static const unsigned char ethernet[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0
  */
 #define GROUPS_THAT_CAME UINT64_C(0x80400010000020)
 
-#define assert_fails(call, error)                 \
-	do {                                      \
-		errno = 0;                        \
-		assert_int_equal((call), -1);     \
-		assert_int_equal(errno, (error)); \
-	} while (0)
-
 static int set_up(void **state)
 {
 	*state = io_world_new(KIND);

@@ -11,13 +11,6 @@
 static const unsigned char packet4[20] = {0x45, 0, 0, 20, 0, 1, 0, 0, 64, 17};
 static const unsigned char packet6[40] = {0x60, 0, 0, 0, 0, 0, 59, 64};
 
-#define assert_fails(call, error)                 \
-	do {                                      \
-		errno = 0;                        \
-		assert_int_equal((call), -1);     \
-		assert_int_equal(errno, (error)); \
-	} while (0)
-
 #define assert_is_null(call, error)               \
 	do {                                      \
 		errno = 0;                        \

@@ -12,13 +12,6 @@ static const unsigned char packets[3][20] = {
 	{0x45, 0, 0, 20, 0, 3, 0, 0, 64, 17},
 };
 
-#define assert_fails(call, error)                 \
-	do {                                      \
-		errno = 0;                        \
-		assert_int_equal((call), -1);     \
-		assert_int_equal(errno, (error)); \
-	} while (0)
-
 static int open_at(struct memtun_io *io, const char *path, const char *name, int flags)
 {
 	struct ifreq request = {.ifr_flags = (short)flags};

@@ -20,13 +20,6 @@
 #define SERVER6 "fd00::9"
 #define PORT 53
 
-#define assert_fails(call, error)                 \
-	do {                                      \
-		errno = 0;                        \
-		assert_int_equal((call), -1);     \
-		assert_int_equal(errno, (error)); \
-	} while (0)
-
 static struct sockaddr_storage address(const char *host, uint16_t port)
 {
 	struct sockaddr_storage made = {0};
