@@ -164,32 +164,40 @@ static void connection_configure(int connection)
 	lwip_setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &stalled, sizeof(stalled));
 }
 
-int main(int argc, char **argv)
+/* Take the arguments, or end with a message. */
+static void arguments_take(int argc, char **argv, struct lwip_tunnel *tunnel, long long *size,
+			   bool *once)
 {
-	static struct lwip_tunnel tunnel;
-	static struct document document;
 	const char *reason = NULL;
-	long long size = SIZE_DEFAULT;
-	bool once = false;
-	int listener;
 
-	lwip_tunnel_init(&tunnel, "10.0.0.1/24");
 	for (int i = 1; i < argc; i++) {
 		const char *key = argv[i];
 
 		if (!strcmp(key, "once")) {
-			once = true;
+			*once = true;
 			continue;
 		}
 		if (++i == argc)
 			errx(2, "%s: a value is missing", key);
 		if (!strcmp(key, "size"))
-			size = strtonum(argv[i], 1, SIZE_MAX_MIB, &reason);
-		else if (lwip_tunnel_option(&tunnel, key, argv[i]) == -1)
+			*size = strtonum(argv[i], 1, SIZE_MAX_MIB, &reason);
+		else if (lwip_tunnel_option(tunnel, key, argv[i]) == -1)
 			reason = "not understood";
 		if (reason)
 			errx(2, "%s %s: %s", key, argv[i], reason);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct lwip_tunnel tunnel;
+	static struct document document;
+	long long size = SIZE_DEFAULT;
+	bool once = false;
+	int listener;
+
+	lwip_tunnel_init(&tunnel, "10.0.0.1/24");
+	arguments_take(argc, argv, &tunnel, &size, &once);
 	if (lwip_tunnel_take_passed(&tunnel) == -1)
 		errx(1,
 		     "no tunnel was passed to this process: run it with\n"

@@ -200,24 +200,9 @@ static void hardware_address(int fd, const char *interface, int family, const ch
 	puts("");
 }
 
-static void device(int fd)
+/* The size of the send buffer, and the headers before each frame. */
+static void headers(int fd)
 {
-	number(fd, EACH(TUNGETFEATURES), 0);
-	bad_pointers(fd, EACH(TUNGETFEATURES));
-	flags(fd, EACH(TUNGETIFF), 0);
-	bad_pointers(fd, EACH(TUNGETIFF));
-	plain(fd, EACH(TUNSETNOCSUM), 1);
-	plain(fd, EACH(TUNSETDEBUG), 1);
-	plain(fd, EACH(TUNSETPERSIST), 0);
-	plain(fd, EACH(TUNSETPERSIST), 1);
-	flags(fd, EACH(TUNGETIFF), 0);
-	plain(fd, EACH(TUNSETPERSIST), 0);
-	plain(fd, EACH(TUNSETOWNER), (unsigned long)-1);
-	plain(fd, EACH(TUNSETGROUP), (unsigned long)-1);
-	report("TUNSETOWNER of this user", ioctl(fd, TUNSETOWNER, getuid()));
-	puts("");
-	report("TUNSETGROUP of this group", ioctl(fd, TUNSETGROUP, getgid()));
-	puts("");
 	number(fd, EACH(TUNGETSNDBUF), 0);
 	number(fd, EACH(TUNSETSNDBUF), 0);
 	number(fd, EACH(TUNSETSNDBUF), -1);
@@ -241,6 +226,27 @@ static void device(int fd)
 	plain(fd, EACH(TUNSETOFFLOAD), TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	plain(fd, EACH(TUNSETOFFLOAD), 0x1000);
 	plain(fd, EACH(TUNSETOFFLOAD), 0);
+}
+
+static void device(int fd)
+{
+	number(fd, EACH(TUNGETFEATURES), 0);
+	bad_pointers(fd, EACH(TUNGETFEATURES));
+	flags(fd, EACH(TUNGETIFF), 0);
+	bad_pointers(fd, EACH(TUNGETIFF));
+	plain(fd, EACH(TUNSETNOCSUM), 1);
+	plain(fd, EACH(TUNSETDEBUG), 1);
+	plain(fd, EACH(TUNSETPERSIST), 0);
+	plain(fd, EACH(TUNSETPERSIST), 1);
+	flags(fd, EACH(TUNGETIFF), 0);
+	plain(fd, EACH(TUNSETPERSIST), 0);
+	plain(fd, EACH(TUNSETOWNER), (unsigned long)-1);
+	plain(fd, EACH(TUNSETGROUP), (unsigned long)-1);
+	report("TUNSETOWNER of this user", ioctl(fd, TUNSETOWNER, getuid()));
+	puts("");
+	report("TUNSETGROUP of this group", ioctl(fd, TUNSETGROUP, getgid()));
+	puts("");
+	headers(fd);
 	number(fd, EACH(TUNSETCARRIER), 0);
 	number(fd, EACH(TUNSETCARRIER), 1);
 	number(fd, EACH(TUNSETIFINDEX), -1);

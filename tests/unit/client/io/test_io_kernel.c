@@ -445,6 +445,27 @@ static void bring_up(const char *name)
 	close(fd);
 }
 
+enum {
+	TRANSFERS = 4
+};
+static const char *const transfers[TRANSFERS] = {"write", "writev", "read", "readv"};
+
+/* Write the first bytes, then read as many, each also by parts. */
+static void transfers_make(struct memtun_io *system, int fd, unsigned char bytes[200],
+			   size_t length, struct outcome outcomes[TRANSFERS])
+{
+	const struct iovec parts[] = {
+		{bytes, length / 3},
+		{bytes + length / 3, 0},
+		{bytes + length / 3, length - length / 3},
+	};
+
+	outcome_set(&outcomes[0], (int)memtun_io_write(system, fd, bytes, length), NULL, 0);
+	outcome_set(&outcomes[1], (int)memtun_io_writev(system, fd, parts, 3), NULL, 0);
+	outcome_set(&outcomes[2], (int)memtun_io_read(system, fd, bytes + 100, length), NULL, 0);
+	outcome_set(&outcomes[3], (int)memtun_io_readv(system, fd, parts, length ? 3 : 0), NULL, 0);
+}
+
 /* The results of reads and writes while the network sends and takes no frame. */
 static int compare_writes(const struct state *state)
 {
@@ -452,7 +473,6 @@ static int compare_writes(const struct state *state)
 	int fds[2], wrong = 0;
 	struct memtun_io *systems[2] = {memory, kernel};
 	unsigned char bytes[200];
-	struct iovec parts[3];
 	struct ifreq request;
 
 	for (int i = 0; i < 2; i++) {
@@ -466,42 +486,22 @@ static int compare_writes(const struct state *state)
 		bring_up(request.ifr_name);
 	for (size_t fill = 0; fill < sizeof(fills); fill++) {
 		for (size_t length = 0; length <= 60; length++) {
-			struct outcome written[2], vector[2], read[2], read_vector[2];
+			struct outcome outcomes[2][TRANSFERS];
 
 			memset(bytes, fills[fill], sizeof(bytes));
 			if (state->flags >= 0 && state->flags & IFF_VNET_HDR)
 				memset(bytes, 0, 10);
-			for (int i = 0; i < 2; i++) {
-				outcome_set(&written[i],
-					    (int)memtun_io_write(systems[i], fds[i], bytes, length),
-					    NULL, 0);
-				parts[0] = (struct iovec){bytes, length / 3};
-				parts[1] = (struct iovec){bytes + length / 3, 0};
-				parts[2] = (struct iovec){bytes + length / 3, length - length / 3};
-				outcome_set(&vector[i],
-					    (int)memtun_io_writev(systems[i], fds[i], parts, 3),
-					    NULL, 0);
-				outcome_set(&read[i],
-					    (int)memtun_io_read(systems[i], fds[i], bytes + 100,
-								length),
-					    NULL, 0);
-				outcome_set(&read_vector[i],
-					    (int)memtun_io_readv(systems[i], fds[i], parts,
-								 length ? 3 : 0),
-					    NULL, 0);
+			for (int i = 0; i < 2; i++)
+				transfers_make(systems[i], fds[i], bytes, length, outcomes[i]);
+			for (int i = 0; i < TRANSFERS; i++) {
+				if (strcmp(outcomes[0][i].text, outcomes[1][i].text) == 0)
+					continue;
+				print_error("%s, %s of %zu bytes of %02x:\n"
+					    "  memory %s\n  kernel %s\n",
+					    state->name, transfers[i], length, fills[fill],
+					    outcomes[0][i].text, outcomes[1][i].text);
+				wrong++;
 			}
-			if (strcmp(written[0].text, written[1].text) == 0 &&
-			    strcmp(vector[0].text, vector[1].text) == 0 &&
-			    strcmp(read[0].text, read[1].text) == 0 &&
-			    strcmp(read_vector[0].text, read_vector[1].text) == 0)
-				continue;
-			print_error("%s, %zu bytes of %02x:\n  memory %s, %s, %s, %s\n"
-				    "  kernel %s, %s, %s, %s\n",
-				    state->name, length, fills[fill], written[0].text,
-				    vector[0].text, read[0].text, read_vector[0].text,
-				    written[1].text, vector[1].text, read[1].text,
-				    read_vector[1].text);
-			wrong++;
 		}
 	}
 	for (int i = 0; i < 2; i++)
