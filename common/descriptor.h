@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owned descriptors, and how a socket's peer ends. A variable that owns a descriptor is declared
- * with `descriptor_owned`: each way out of its scope closes the descriptor, and the variable is -1
- * once the descriptor has been given away.
- *
- * Everything here is inline, so that the libraries that do without the rest of common/ can use it.
+ * Owned descriptors, and how a socket's peer ends. A variable with `descriptor_owned` closes its
+ * descriptor on each way out of its scope, and is -1 once the descriptor has been given away. All
+ * is inline, so that the libraries that do without the rest of common/ can use it.
  */
 #ifndef MEMTUN_DESCRIPTOR_H
 #define MEMTUN_DESCRIPTOR_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* How a function fails in one statement. */
 #ifndef MEMTUN_FAILED_H
 #define MEMTUN_FAILED_H
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: lines with a level on standard error, one log for the process. Writing a line never
- * waits: a line that standard error does not take at once is dropped and counted. Of each level
- * above debug at most ten lines per second are written, whatever causes them, so that no peer fills
- * a disk. Both counts are logged as soon as that is possible.
+ * The log: lines with a level on standard error. Writing never waits: a line that standard error
+ * does not take at once is dropped and counted, and of each level above debug at most ten lines a
+ * second are written, so that no peer fills a disk. Both counts are logged.
  */
 #ifndef MEMTUN_LOG_H
 #define MEMTUN_LOG_H

@@ -2,10 +2,6 @@
 /*
  * The sockets of a User Mode Linux multicast LAN, which QEMU's `-netdev socket,mcast=` uses too:
  * each UDP datagram to a group carries a raw Ethernet frame and nothing else.
- *
- * There are two sockets. The receiver is bound to the group, so that it has no address of its own
- * to send from. The sender has a port of its own, by which its frames are recognised when the group
- * returns them. Both are non-blocking, and no function here waits.
  */
 #ifndef MEMTUN_MULTICAST_H
 #define MEMTUN_MULTICAST_H
@@ -16,6 +12,12 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+
+/*
+ * There are two sockets. The receiver is bound to the group, so that it has no address of its own
+ * to send from. The sender has a port of its own, by which its frames are recognised when the group
+ * returns them. Both are non-blocking, and no function here waits.
+ */
 
 /* The longest payload of a UDP datagram over IPv4: 65,535 less 20 and 8 bytes of headers. */
 #define MULTICAST_FRAME_MAX 65507

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What each of memtun's programs does first with the state that it was started in, and how it gives
- * that state to a program that it executes.
- *
- * Standard descriptors that are closed are filled, or a socket would take their number and the
- * program's output would be written into it. Blocked signals are unblocked, because the programs
- * wait for signals.
+ * that state to a program that it executes: closed standard descriptors are filled, and blocked
+ * signals are unblocked.
  */
 #ifndef MEMTUN_PROCESS_H
 #define MEMTUN_PROCESS_H
 
 #include <signal.h>
+
+/*
+ * Where standard descriptors were closed, a socket would take their number and the program's output
+ * would be written into it. Signals are unblocked because the programs wait for them.
+ */
 
 /* The signals that were blocked and ignored when the process started. */
 struct process_signals {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The receiving side of a transport: one read, its descriptors, its data.
- *
- * MSG_CTRUNC is checked before any control message, because with it there may be none. MSG_PEEK is
- * never used, because the kernel would install the descriptors a second time.
+ * The receiving side of a transport: one read, its descriptors, its data. MSG_CTRUNC is checked
+ * before any control message, because with it there may be none. MSG_PEEK is never used, because
+ * the kernel would install the descriptors a second time.
  */
 #include "common/transport_parts.h"
 

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The sending side of a transport: its send queue.
- *
- * The queue owns its descriptors: a borrowed one could be closed, and its number reused for another
- * file before it is sent. An entry has both the bytes and the descriptors, and is allocated before
- * anything is sent, so that one can't be queued without the other. Descriptors are sent with an
- * entry's first byte, and never without a byte (a STREAM socket would lose them).
- */
+/* The sending side of a transport: its send queue. */
 #include "common/transport_parts.h"
 
 #include <errno.h>
@@ -18,6 +11,13 @@
 
 #include "common/descriptor.h"
 #include "common/failed.h"
+
+/*
+ * The queue owns its descriptors: a borrowed one could be closed, and its number reused for another
+ * file before it is sent. An entry has both the bytes and the descriptors, and is allocated before
+ * anything is sent, so that one can't be queued without the other. Descriptors are sent with an
+ * entry's first byte, and never without a byte (a STREAM socket would lose them).
+ */
 
 struct entry {
 	STAILQ_ENTRY(entry) link;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Users, as the kernel reports them of a socket's peer (SO_PEERCRED) or of a file's owner (stat).
- * In a user namespace the kernel reports each user that the namespace does not map as one uid, the
- * overflow uid of user_namespaces(7). So that uid names no user there, although a process of the
- * namespace may have it as its own.
+ * In a user namespace, the overflow uid of user_namespaces(7) stands for each user that the
+ * namespace does not map, so it names no user, although a process there may have it as its own.
  */
 #ifndef MEMTUN_USER_H
 #define MEMTUN_USER_H

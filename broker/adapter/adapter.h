@@ -2,8 +2,7 @@
 /*
  * An adapter connects a TUN port to an Ethernet bridge. To the bridge it is a host with a MAC
  * address, which answers ARP and neighbour discovery for the port's addresses. For the port it adds
- * and removes Ethernet headers. It resolves the MAC addresses of the packets' next hops, and queues
- * a few packets meanwhile.
+ * and removes Ethernet headers, and resolves the MAC addresses of next hops.
  */
 #ifndef MEMTUN_ADAPTER_H
 #define MEMTUN_ADAPTER_H

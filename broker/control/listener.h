@@ -2,8 +2,7 @@
 /*
  * A listener accepts clients on a UNIX socket, and only those of the broker's own user and root. It
  * checks the user itself, because a socket in the abstract namespace has no mode. It owns the
- * socket and its name in the file system. After a transient error, such as EMFILE, it retries after
- * a delay.
+ * socket and its name in the file system.
  */
 #ifndef MEMTUN_LISTENER_H
 #define MEMTUN_LISTENER_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A session: one client on the control socket. It carries out the client's requests one after the
- * other, so that the answers are in their order. A request with many records in its answer, such as
- * a list or a batch of opens, runs in steps as the client reads the records. Until it is complete,
- * the session reads no further request.
+ * other, so that the answers are in their order. It reads no further request while one with a long
+ * answer runs in steps.
  */
 #ifndef MEMTUN_SESSION_H
 #define MEMTUN_SESSION_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The room for sessions. The broker serves up to SESSIONS_MAX clients, as far as there are
- * descriptors. A few more are spare sessions: they are served like the others, but each of them may
- * be ended after a second if another client connects. So a user can list and delete even when
- * other clients have taken all the room.
+ * The room for sessions. The broker serves up to SESSIONS_MAX clients, and a few spare sessions
+ * more, each of which may be ended after a second if another client connects. So a user can list
+ * and delete even when other clients have taken all the room.
  */
 #ifndef MEMTUN_SESSION_ROOM_H
 #define MEMTUN_SESSION_ROOM_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An acceptor takes the connections of a listening socket, a few in each iteration of the loop.
- * After a transient error, such as EMFILE, and while its owner has no room, it leaves the
- * connections in the socket's backlog for a short time, so that the loop does not spin. It does not
- * own the socket.
+ * An acceptor takes the connections of a listening socket, which it does not own, a few in each
+ * iteration of the loop. After a transient error, such as EMFILE, and while its owner has no room,
+ * it leaves them in the backlog for a short time, so that the loop does not spin.
  */
 #ifndef MEMTUN_ACCEPTOR_H
 #define MEMTUN_ACCEPTOR_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An account: what one client of the control socket makes the broker keep, and the bounds of that.
- * It outlives the client's connection for as long as a capture or an injector of the client does,
- * because another process may use their descriptors. There are bounds for one account and, because
- * a client may connect again and again, for all accounts together.
+ * An account: what one client makes the broker keep, with bounds for one account and for all
+ * together, because a client may connect again. It outlives the connection for as long as a capture
+ * or an injector of the client does, because another process may use their descriptors.
  */
 #ifndef MEMTUN_ACCOUNT_H
 #define MEMTUN_ACCOUNT_H

@@ -3,15 +3,6 @@
  * The queue of everything that is due on the logical clock: delayed frames, the timers of adapters.
  * An entry is part of its owner, so to set one allocates nothing and cannot fail. Entries run in
  * the order of their times, and entries of the same nanosecond in the order in which they were set.
- *
- * The logical clock is CLOCK_MONOTONIC, and one timerfd wakes the loop when an entry is due. libev's
- * own timers are later: their median error was 669 us, and that of a timerfd 57 us (measured). With
- * `memtund --clock manual`, the clock begins at 0 and moves only by due_advance().
- *
- * The queue is a timing wheel. On level n, a slot holds the entries of 64^n nanoseconds; an entry is
- * on the level of the most significant digit (of 6 bits) in which its time differs from `base`, a
- * time that no entry is before. An entry moves to a lower level at most ten times, so that to set,
- * cancel and run an entry costs the same however many there are.
  */
 #ifndef MEMTUN_DUE_H
 #define MEMTUN_DUE_H
@@ -22,6 +13,17 @@
 #include <sys/queue.h>
 
 #include "common/clock.h"
+
+/*
+ * The logical clock is CLOCK_MONOTONIC, and one timerfd wakes the loop when an entry is due.
+ * libev's own timers are later: their median error was 669 us, and that of a timerfd 57 us
+ * (measured). With `memtund --clock manual`, the clock begins at 0 and moves only by due_advance().
+ *
+ * The queue is a timing wheel. On level n, a slot holds the entries of 64^n nanoseconds; an entry
+ * is on the level of the most significant digit (of 6 bits) in which its time differs from `base`,
+ * a time that no entry is before. An entry moves to a lower level at most ten times, so that to
+ * set, cancel and run an entry costs the same however many there are.
+ */
 
 /* Levels of 6 bits for times of 63 bits. */
 #define DUE_LEVELS 11

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One frame on its way through the broker: its bytes and its offload fields. A frame lies in the
- * batch that it was read into, whose buffers the next read uses again. A frame that has to wait is
- * copied once, and the copy is counted by reference, so that a flood to many full backlogs costs
- * one copy.
+ * batch that it was read into. A frame that has to wait is copied once, and the copy is counted by
+ * reference, so that a flood to many full backlogs costs one copy.
  */
 #ifndef MEMTUN_FRAME_H
 #define MEMTUN_FRAME_H

@@ -2,9 +2,7 @@
 /*
  * Draws: the random numbers that decide what happens to a frame. A draw is a function of the seed,
  * the port's name, the direction, the rule's number, the key and the frame's number, so it depends
- * on nothing that happened before. The generator is SipHash-2-4 (Aumasson and Bernstein, "SipHash: a
- * fast short-input PRF", 2012). memtun-impair(7) has all that another program needs to compute the
- * same draws.
+ * on nothing that happened before.
  */
 #ifndef MEMTUN_DRAW_H
 #define MEMTUN_DRAW_H
@@ -14,6 +12,11 @@
 #include <stdint.h>
 
 #include "memtun/protocol.h"
+
+/*
+ * The generator is SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012).
+ * memtun-impair(7) has all that another program needs to compute the same draws.
+ */
 
 /* One hundred percent. A probability is a number of billionths, so that a percentage with up to
  * seven decimals is exact. */

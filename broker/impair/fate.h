@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The fate of a frame under one rule: what the rule does to frame n. It follows from the rule's
- * values, from the draws for n, and from a state that each frame from 1 on has updated. This file knows
- * no clock, no port and no frame's bytes, so that a test, or another program, can compute the fates of
- * a run.
+ * values, the draws for n and a state that each frame updates. This file knows no clock, no port
+ * and no frame's bytes, so that a test, or another program, can compute the fates of a run.
  */
 #ifndef MEMTUN_FATE_H
 #define MEMTUN_FATE_H

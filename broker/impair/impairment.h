@@ -2,9 +2,6 @@
 /*
  * What impairs one port: its rules, and the frames that they keep waiting. The first rule that
  * matches a frame decides its fate. A port without rules has no impairment.
- *
- * impairment.c has the rules, impairment_pass.c carries out the fates of frames, and
- * impairment_wait.c keeps frames that are delayed or held, and sends them on.
  */
 #ifndef MEMTUN_IMPAIRMENT_H
 #define MEMTUN_IMPAIRMENT_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bridge joins ports. A frame that one of them sends goes to the port behind which its destination
- * was seen, or to all other ports; never back out of the port that it came in by. Between TAPs the
- * addresses are MACs, per VLAN; between TUNs, IP addresses. A TUN among TAPs has an adapter, which
- * the bridge owns. The bridge owns no port.
+ * A bridge joins ports, which it does not own. A frame goes to the port behind which its
+ * destination was seen, or to all others; never back out of its own. Addresses are MACs per VLAN
+ * between TAPs, IP addresses between TUNs. It owns the adapter that a TUN among TAPs has.
  */
 #ifndef MEMTUN_BRIDGE_H
 #define MEMTUN_BRIDGE_H

@@ -3,9 +3,6 @@
  * A lane: one descriptor that carries frames between a port and its client. The lane owns the
  * descriptor, reads batches of frames from it, and keeps frames that the descriptor cannot take in
  * a bounded backlog. Each queue of a tunnel is a lane; an uplink has one or two.
- *
- * lane.c opens, closes and reads lanes, and lane_deliver.c sends. lane_packet.c, lane_stream.c and
- * lane_device.c know the format of frames on the descriptor.
  */
 #ifndef MEMTUN_LANE_H
 #define MEMTUN_LANE_H

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lanes whose descriptor is a TUN or TAP device of the kernel. One call transfers one frame, because
- * the device has no call for several. A frame that the device has no room for waits, as in other
- * lanes. A frame that the device refuses, for example with EIO because the interface is down, is
- * counted.
- *
- * O_NONBLOCK belongs to the open file, so a client that has handed in a device can clear it at any
- * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 6.4 fails
- * with EOPNOTSUPP for this device. There the lane sets O_NONBLOCK before each call.
+ * Lanes whose descriptor is a TUN or TAP device of the kernel, which transfers one frame in one
+ * call. A frame that the device has no room for waits, as in other lanes. A frame that the device
+ * refuses, for example with EIO because the interface is down, is counted.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +13,12 @@
 #include "broker/switch/lane.h"
 #include "broker/engine/packet_io.h"
 #include "broker/switch/port.h"
+
+/*
+ * O_NONBLOCK belongs to the open file, so a client that has handed in a device can clear it at any
+ * time. RWF_NOWAIT keeps one call from waiting whatever the open file has. Linux before 6.4 fails
+ * with EOPNOTSUPP for this device. There the lane sets O_NONBLOCK before each call.
+ */
 
 /* Return whether to repeat the call that has failed: a signal came, or RWF_NOWAIT is not there,
  * which the lane notes. The C library makes EOPNOTSUPP of ENOSYS. */

@@ -2,12 +2,6 @@
 /*
  * Lanes whose socket keeps the boundaries of frames (SEQPACKET, DGRAM, UDP). They read and send a
  * batch with recvmmsg() and sendmmsg().
- *
- * A length of 0 is an empty frame or the end of the socket. After the end, recvmmsg() returns as
- * many zero lengths as it was asked for. The end is certain once poll() reports POLLRDHUP and
- * nothing is left to read (SIOCINQ), because a client may send an empty frame, then other frames,
- * and then close its end. ECONNRESET means that the client closed its end with frames unread; the
- * frames that it had sent follow.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,6 +12,14 @@
 #include "broker/switch/lane.h"
 #include "broker/switch/port.h"
 #include "common/descriptor.h"
+
+/*
+ * A length of 0 is an empty frame or the end of the socket. After the end, recvmmsg() returns as
+ * many zero lengths as it was asked for. The end is certain once poll() reports POLLRDHUP and
+ * nothing is left to read (SIOCINQ), because a client may send an empty frame, then other frames,
+ * and then close its end. ECONNRESET means that the client closed its end with frames unread; the
+ * frames that it had sent follow.
+ */
 
 /* Return the bytes of headers before each frame. */
 static size_t packet_header_size(const struct lane *lane)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lanes whose socket is a stream, in the format of QEMU and passt: each frame follows its length, 4
- * bytes in big-endian order. A read or a send may end within a frame. The lane keeps the received
- * part until the rest arrives, and it remembers how much of a frame it has sent, so that neither
- * side waits in the middle of a frame for anything but the other side.
+ * bytes in big-endian order. The lane keeps a frame that was received or sent in part, so that
+ * neither side waits in the middle of a frame for anything but the other side.
  */
 #include <arpa/inet.h>
 #include <errno.h>

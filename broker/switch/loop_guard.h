@@ -2,10 +2,7 @@
 /*
  * The loop guard of a bridge watches addresses that move between the bridge's ports. In a loop of
  * bridges, a frame returns by another port than the one that sent it. Its source address therefore
- * moves each time. The guard counts moves and reports a loop. If the bridge was made
- * with `loop-guard`, the guard shuts the port to which the address has moved: the bridge drops the
- * port's frames and sends it none, until the port leaves the bridge or its time is over. As the guard
- * protects the broker, its times are real also with a manual clock.
+ * moves each time. The guard counts moves and reports a loop.
  */
 #ifndef MEMTUN_LOOP_GUARD_H
 #define MEMTUN_LOOP_GUARD_H
@@ -19,6 +16,12 @@
 struct address;
 struct address_move;
 struct bridge;
+
+/*
+ * If the bridge was made with `loop-guard`, the guard shuts the port to which the address has
+ * moved: the bridge drops the port's frames and sends it none, until the port leaves the bridge or
+ * its time is over. As the guard protects the broker, its times are real also with a manual clock.
+ */
 
 /*
  * If an address moves more often than this within a second, the guard takes it for a loop. A host that is moved to

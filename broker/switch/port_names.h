@@ -2,12 +2,6 @@
 /*
  * The names of all ports, tunnels and uplinks alike, in one tree. Templates are expanded here:
  * `tap%d` is the lowest name that no port has.
- *
- * So that the cost of a template does not grow with the number of ports, a second tree has the
- * numbers in names: each run of digits. The tree keeps consecutive numbers between the same texts
- * as one interval, so the lowest free number is behind the interval that has the lowest number.
- * Where a digit follows the %d directly, the number is not a run but a part of one; it has two
- * digits at the most, and each is tried.
  */
 #ifndef MEMTUN_PORT_NAMES_H
 #define MEMTUN_PORT_NAMES_H
@@ -21,6 +15,14 @@
 
 struct fault;
 struct port;
+
+/*
+ * So that the cost of a template does not grow with the number of ports, a second tree has the
+ * numbers in names: each run of digits. The tree keeps consecutive numbers between the same texts
+ * as one interval, so the lowest free number is behind the interval that has the lowest number.
+ * Where a digit follows the %d directly, the number is not a run but a part of one; it has two
+ * digits at the most, and each is tried.
+ */
 
 RB_HEAD(port_name_tree, port);
 RB_HEAD(port_id_tree, port);

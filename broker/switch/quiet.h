@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Find out whether frames of a port wait to be read, by the broker or by a program. Frames that a
- * rule holds back, or that are not due yet, do not count; nor do the frames behind them. The kernel
- * tells of a UNIX socket when the last frame was read (SIOCOUTQ). It tells nothing of the other side
- * of an uplink that uses UDP or an interface, so frames that were sent there count as read.
+ * rule holds back or that are not due do not count, nor do those behind them. The kernel tells of
+ * UNIX sockets only (SIOCOUTQ): frames that were sent by UDP or to an interface count as read.
  */
 #ifndef MEMTUN_QUIET_H
 #define MEMTUN_QUIET_H

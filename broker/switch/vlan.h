@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VLANs of a bridge. A port with a VLAN is an access port: the frames of its client have no tag,
- * and inside the bridge they have the tag of that VLAN. A TAP without a VLAN is a trunk: it carries
- * all frames as they are inside the bridge. A TUN has no tags, so without a VLAN it is only in the
- * network of the frames without a tag. Tags are added and removed in place.
+ * The VLANs of a bridge. The frames of an access port, a port with a VLAN, have that VLAN's tag
+ * inside the bridge only. A TAP without a VLAN is a trunk, which carries all frames as they are
+ * inside; a TUN without one is in the network of untagged frames. Tags change in place.
  */
 #ifndef MEMTUN_VLAN_H
 #define MEMTUN_VLAN_H

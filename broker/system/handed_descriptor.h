@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a descriptor is that a client has handed in: a port (a TUN or TAP device, or a connected
- * UNIX socket), or a life (a pidfd, or an end of a pipe or of a UNIX socket). Any other descriptor
- * is refused. These functions ask the kernel, believe no claim of the client, and neither change
- * nor close a descriptor.
+ * UNIX socket), or a life (a pidfd, or an end of a pipe or of a UNIX socket). These functions ask
+ * the kernel, believe no claim of the client, and neither change nor close a descriptor.
  */
 #ifndef MEMTUN_HANDED_DESCRIPTOR_H
 #define MEMTUN_HANDED_DESCRIPTOR_H

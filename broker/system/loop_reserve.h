@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libev aborts if it cannot enlarge one of its tables. The reserve prevents that: it is memory for
- * the time when no other is left, and a table of descriptors that is large from the start. The
- * reserve is address space that nothing has touched. The broker fills it up again once there is
- * memory.
+ * libev aborts if it cannot enlarge one of its tables. The reserve prevents that: untouched address
+ * space for the time when no other memory is left, and a table of descriptors that is large from
+ * the start. The broker fills the reserve up again once there is memory.
  */
 #ifndef MEMTUN_LOOP_RESERVE_H
 #define MEMTUN_LOOP_RESERVE_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An injector puts frames that a client writes to a descriptor on a tunnel: towards the tunnel's
- * client, as if they came from its bridge, or as if the client had sent them. The frames have no
- * headers, or vnet headers of 10 bytes. The injector is a lossless source: it is paused while its
- * frames have no room.
+ * client, or as if that client had sent them. The frames have no headers, or vnet headers of 10
+ * bytes. The injector is a lossless source: it is paused while its frames have no room.
  */
 #ifndef MEMTUN_INJECTOR_H
 #define MEMTUN_INJECTOR_H

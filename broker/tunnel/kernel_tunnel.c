@@ -2,8 +2,7 @@
 /*
  * A tunnel that is an interface of the kernel: `backend kernel`. Its clients get descriptors of
  * /dev/net/tun from a broker that has the right to open it, and no frame passes through the broker.
- * The broker polls the interface once a second, and when it describes the tunnel. The tunnel is
- * deleted with its interface, and the interface with its tunnel.
+ * The broker polls the interface. The tunnel is deleted with it, and it with the tunnel.
  */
 #include <errno.h>
 #include <linux/if_tun.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening a tunnel: find it, or make it, and open what carries its frames.
- *
- * libev runs pending watchers last in, first out, so a request may be handled before the hang-up of
- * a client that ended before it was sent. So a tunnel that looks open is polled first.
+ * Opening a tunnel: find it, or make it, and open what carries its frames. libev runs pending
+ * watchers last in, first out, so a tunnel that looks open is polled first: its client may have
+ * ended before the request was sent.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hand-in: a socket through which a client gives the broker descriptors. The control socket
- * takes none, so that no request can bring descriptors that nothing closes. The client asks for a
- * hand-in, sends one record with its descriptors to the socket that it gets, and then sends the
- * request that names the hand-in. The broker does not wait for a record, because the client has
- * sent it before.
- *
- * A hand-in is used once. It is closed, with all descriptors that were sent to it, when a request
- * uses it, when the client closes its end without having sent a record, when the session ends, and
- * after HAND_IN_SECONDS.
+ * A hand-in: a socket through which a client gives the broker descriptors. The control socket takes
+ * none, so that no request can bring descriptors that nothing closes.
  */
 #ifndef MEMTUN_HAND_IN_H
 #define MEMTUN_HAND_IN_H
@@ -20,6 +13,16 @@
 struct account;
 struct engine;
 struct fault;
+
+/*
+ * The client asks for a hand-in, sends one record with its descriptors to the socket that it gets,
+ * and then sends the request that names the hand-in. The broker does not wait for a record, because
+ * the client has sent it before.
+ *
+ * A hand-in is used once. It is closed, with all descriptors that were sent to it, when a request
+ * uses it, when the client closes its end without having sent a record, when the session ends, and
+ * after HAND_IN_SECONDS.
+ */
 
 /* Seconds until an unused hand-in is closed. */
 #ifndef HAND_IN_SECONDS

@@ -3,9 +3,6 @@
  * A life: a descriptor that a client hands in with the one of an uplink. When the life hangs up,
  * the broker deletes the uplink. A TUN device needs one because it keeps its network namespace
  * alive, and does not hang up when the last process of that namespace has ended.
- *
- * The broker never reads from a life. An epoll instance of its own waits for the hang-up, because
- * libev has no event for that: a pipe or a socket with unread bytes would be readable all the time.
  */
 #ifndef MEMTUN_LIFE_H
 #define MEMTUN_LIFE_H
@@ -14,6 +11,11 @@
 #include <stdbool.h>
 
 #include "memtun/protocol.h"
+
+/*
+ * The broker never reads from a life. An epoll instance of its own waits for the hang-up, because
+ * libev has no event for that: a pipe or a socket with unread bytes would be readable all the time.
+ */
 
 struct life {
 	int fd; /* -1: there is none */

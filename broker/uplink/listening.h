@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all listening uplinks share. Each peer that connects to a listening uplink becomes a port of
- * its own, NAME%d, an uplink of the kind uplink_accepted. The listening uplink counts its peers,
- * refuses those that it does not admit, and deletes its ports when it is deleted. It is on its
- * bridge, but no frames pass it.
+ * What all listening uplinks share. Each peer that connects becomes a port of its own, NAME%d, an
+ * uplink of the kind uplink_accepted. The listening uplink, which no frames pass, counts its peers,
+ * refuses those that it does not admit, and deletes their ports when it is deleted.
  */
 #ifndef MEMTUN_LISTENING_H
 #define MEMTUN_LISTENING_H

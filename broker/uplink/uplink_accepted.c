@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The port of one peer of a listening uplink: a connected socket that the listening uplink has made.
- * The port is deleted when the peer closes the connection. The kernel does not report that the peer
- * has closed a datagram socket, so the lane polls for that once a second, and a peer of type vde has
- * a control connection, whose end is reported.
+ * The port of one peer of a listening uplink, which has made its connected socket. The port is
+ * deleted when the peer closes the connection. The kernel does not report the end of a datagram
+ * socket, so the lane polls for that, or a peer of type vde ends its control connection.
  */
 #include <string.h>
 #include <sys/stat.h>

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An uplink over UNIX datagrams, as QEMU, vfkit and libkrun use them. Each side binds a path and
- * connects to the path of the other side. From then on the kernel lets no other process send to the
- * socket. Frames that other processes sent before are recognised by their sender's address and
- * dropped. The peer's path is the option `remote`, or else the path of the first sender.
- *
- * The uplink's own path stays bound until the uplink is deleted, so that the peer can leave and
- * come back. While the two sides are connected, the lane owns the socket. Otherwise struct dgram
- * owns it and waits for the peer. The kernel does not report that the peer has closed its socket,
- * so the lane polls for that once a second.
+ * connects to the path of the other side: the option `remote`, or else the path of the first
+ * sender. From then on the kernel lets no other process send to the socket.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -27,6 +21,16 @@
 #include "broker/uplink/peer_socket.h"
 #include "broker/uplink/uplink.h"
 #include "broker/uplink/uplink_path.h"
+
+/*
+ * Frames that other processes sent before the socket was connected are recognised by their sender's
+ * address and dropped.
+ *
+ * The uplink's own path stays bound until the uplink is deleted, so that the peer can leave and
+ * come back. While the two sides are connected, the lane owns the socket. Otherwise struct dgram
+ * owns it and waits for the peer. The kernel does not report that the peer has closed its socket,
+ * so the lane polls for that once a second.
+ */
 
 /* The largest packet in bytes, as in uplink_local.c: passt takes frames of up to 65535 bytes with
  * their Ethernet header and VLAN tag. */

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink on a descriptor that a client has handed in: a TUN or TAP device that was opened
- * elsewhere, for example in another network namespace, or a connected UNIX socket. The kernel says
- * what the descriptor is. The descriptor cannot be opened again, so the uplink is deleted when the
- * other side closes, or when the life that was handed in with it has ended.
- *
- * The client's copies refer to the same open file, so its flags stay as they are: the lanes do not
- * depend on O_NONBLOCK.
+ * An uplink on a descriptor that a client has handed in: a TUN or TAP device, for example of
+ * another network namespace, or a connected UNIX socket. It cannot be opened again, so the uplink
+ * is deleted when the other side closes, or when the life that was handed in with it has ended.
  */
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -22,6 +18,11 @@
 #include "broker/uplink/uplink.h"
 #include "common/container_of.h"
 #include "common/descriptor.h"
+
+/*
+ * The client's copies of the descriptor refer to the same open file, so its flags stay as they are:
+ * the lanes do not depend on O_NONBLOCK.
+ */
 
 /* The kernel's maximum for an interface. */
 #define FD_MTU 65535

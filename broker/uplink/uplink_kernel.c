@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uplink to the kernel's TCP/IP: a TUN or TAP interface, which is made if it isn't there. The
- * administrator sets it up and gives it an address. Frames have vnet headers, so that a frame
- * whose checksum or segmentation a tunnel's program has left undone goes to the kernel as it is.
- * In the other direction the kernel may leave both undone, too: the broker completes or cuts such
- * frames for clients that do not take them. The interface is deleted with the uplink, unless it is
- * persistent.
+ * An uplink to the kernel's TCP/IP: a TUN or TAP interface, which is made if it isn't there, and
+ * deleted with the uplink unless it is persistent. The administrator sets it up and gives it an
+ * address.
  */
 #include <linux/if_tun.h>
 #include <stdio.h>
@@ -17,6 +14,12 @@
 #include "common/descriptor.h"
 #include "broker/system/kernel_device.h"
 #include "broker/uplink/uplink.h"
+
+/*
+ * Frames have vnet headers, so that a frame whose checksum or segmentation a tunnel's program has
+ * left undone goes to the kernel as it is. In the other direction the kernel may leave both undone,
+ * too: the broker completes or cuts such frames for clients that do not take them.
+ */
 
 /* The maximum. The interface has an mtu of its own, which the kernel applies. */
 #define KERNEL_MTU 65535

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Listening uplinks whose peers connect to a socket and exchange frames on that connection. Type
- * stream is a STREAM socket with each frame after its length (QEMU, libkrun): a UNIX socket, or TCP
- * on a loopback address. Type bess is a UNIX SEQPACKET socket with one frame a record (User Mode
- * Linux).
+ * stream is a STREAM socket, UNIX or TCP on a loopback address, with each frame after its length
+ * (QEMU, libkrun). Type bess is a UNIX SEQPACKET socket with one frame a record (User Mode Linux).
  */
 #include <errno.h>
 #include <netinet/tcp.h>

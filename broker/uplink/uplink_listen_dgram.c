@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listening uplink for the datagram sockets of vfkit, krunkit and libkrun. A client binds a path of
- * its own, connects to the uplink's, and first sends the four bytes VFKT. Then each datagram is one
- * frame.
- *
- * A client takes datagrams only from the socket that it has connected to. So that socket becomes the
- * client's port: the uplink connects it to the client, after which no other program can send to it,
- * and binds a new socket to the path for the next client. A second client that connects between the
- * first one's connect(2) and hello has connected to the same socket, and has to connect again.
+ * A listening uplink for the datagram sockets of vfkit, krunkit and libkrun. A client binds a path
+ * of its own, connects to the uplink's, and first sends the four bytes VFKT. Then each datagram is
+ * one frame.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +21,13 @@
 #include "common/descriptor.h"
 #include "common/descriptor_reserve.h"
 #include "common/failed.h"
+
+/*
+ * A client takes datagrams only from the socket that it has connected to. So that socket becomes
+ * the client's port: the uplink connects it to the client, after which no other program can send to
+ * it, and binds a new socket to the path for the next client. A second client that connects between
+ * the first one's connect(2) and hello has connected to the same socket, and has to connect again.
+ */
 
 /* As that of the ports: see uplink_accepted.c. */
 #define DGRAM_MTU (65535 - 18)

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listening uplink that takes the place of vde_switch(1). A client connects to DIR/ctl and
- * sends a request with the path of a datagram socket that it has bound in DIR. The answer is the path
- * of a datagram socket of the uplink, which is for this client only. Both sides connect these two
- * sockets, on which each datagram is one frame, and the connection to DIR/ctl stays open for as long
- * as the client uses its port.
- *
- * The client names the socket to which the broker sends frames. The socket must be in DIR and belong
- * to the client's user, so that the broker sends nothing to a socket of another program.
+ * A listening uplink that takes the place of vde_switch(1). A client connects to DIR/ctl and sends
+ * a request with the path of a datagram socket that it has bound in DIR. The answer is the path of
+ * a datagram socket of the uplink, which is for this client only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +22,14 @@
 #include "common/descriptor.h"
 #include "common/descriptor_reserve.h"
 #include "common/failed.h"
+
+/*
+ * Both sides connect the two datagram sockets, on which each datagram is one frame, and the
+ * connection to DIR/ctl stays open for as long as the client uses its port.
+ *
+ * The client names the socket to which the broker sends frames. The socket must be in DIR and
+ * belong to the client's user, so that the broker sends nothing to a socket of another program.
+ */
 
 /* VDE clients cut longer frames without notice. */
 #define VDE_MTU 1500

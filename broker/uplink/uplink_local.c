@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Uplinks that connect to a UNIX socket on which a program listens. Type bess is SEQPACKET with one
- * frame a record (slirp4netns, User Mode Linux). Type stream is STREAM with each frame after its
- * length (passt, QEMU). connect(2) on such a socket never takes time: it succeeds, or there is no
- * listener, or the listener's backlog is full (EAGAIN).
+ * frame a record (slirp4netns, User Mode Linux), type stream is STREAM with each frame after its
+ * length (passt, QEMU). connect(2) on such a socket succeeds or fails at once.
  */
 #include <stdio.h>
 #include <string.h>

@@ -2,9 +2,7 @@
 /*
  * Uplinks to a network of their own by libslirp, in a program that the broker starts, memtun-user.
  * It is not a child that calls libslirp, because that would have the broker's memory, and libslirp
- * parses what guests send. A client chooses none of what is executed: the program is the one beside
- * memtund, or the one that was installed. It gets the two descriptors that it needs, and the kernel
- * has closed the broker's others when posix_spawn(3) returns.
+ * parses what guests send.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +24,12 @@
 #include "common/descriptor.h"
 #include "common/descriptor_reserve.h"
 #include "common/user_network.h"
+
+/*
+ * A client chooses none of what is executed: the program is the one beside memtund, or the one that
+ * was installed. memtun-user gets the two descriptors that it needs, and the kernel has closed the
+ * broker's others when posix_spawn(3) returns.
+ */
 
 /* The MTU of libslirp's network, IF_MTU_DEFAULT. */
 #define USER_MTU 1500

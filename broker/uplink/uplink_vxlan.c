@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An uplink to a VXLAN network (RFC 7348): an Ethernet frame in each UDP datagram, behind a header
- * of 8 bytes with the network's number (VNI). All frames go to one remote address, or to a
- * multicast group of the network's members, which answer by multicast or to the address that frames
- * come from.
- *
- * A socket on a unicast address doesn't receive multicast, so with a group there is a second
- * socket.
+ * of 8 bytes with the network's number (VNI).
  */
 #include "broker/uplink/uplink_vxlan.h"
 
@@ -22,6 +17,12 @@
 #include "common/multicast.h"
 #include "broker/uplink/uplink_address.h"
 #include "broker/uplink/uplink_socket.h"
+
+/*
+ * All frames go to one remote address, or to a multicast group of the network's members, which
+ * answer by multicast or to the address that frames come from. A socket on a unicast address
+ * doesn't receive multicast, so with a group there is a second socket.
+ */
 
 #define VXLAN_PORT 4789 /* IANA's */
 #define VXLAN_HEADER 8

@@ -3,9 +3,6 @@
  * VXLAN uplinks that share a local address and port. The kernel numbers the sockets there in the
  * order in which they were bound. When one is closed its number goes to the last one. A BPF program
  * returns the number for a datagram's VNI, and is replaced whenever a socket is opened or closed.
- *
- * The first socket is bound without SO_REUSEPORT, so that an address that another program uses, or
- * another broker of the same user, is refused.
  */
 #include "broker/uplink/uplink_vxlan.h"
 
@@ -19,6 +16,11 @@
 #include "common/descriptor.h"
 #include "common/failed.h"
 #include "broker/uplink/uplink_socket.h"
+
+/*
+ * The first socket is bound without SO_REUSEPORT, so that an address that another program uses, or
+ * another broker of the same user, is refused.
+ */
 
 /* The offset in a datagram of the word whose upper 3 bytes are the VNI: RFC 7348, 5. */
 #define VNI_WORD 4

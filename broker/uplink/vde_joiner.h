@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The child process that joins a VDE switch with libvdeplug. vde_open() waits for the switch's
- * answer without a limit, so a child calls it and passes two descriptors to the broker: the data
- * socket, which carries one frame a datagram (for a switch vde_send() and vde_recv() are send(2)
- * and recv(2)), and the control socket, whose end says that the switch is gone.
- *
- * The child closes all of the broker's descriptors and drops its capabilities. A copy of a
- * descriptor would keep open what the broker has closed since: addresses would stay in use, and
- * clients would wait.
+ * The child process that joins a VDE switch with libvdeplug, whose vde_open() waits for the
+ * switch's answer without a limit. The child closes all of the broker's descriptors and drops its
+ * capabilities.
  */
 #ifndef MEMTUN_VDE_JOINER_H
 #define MEMTUN_VDE_JOINER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
+
+/*
+ * The child passes two descriptors to the broker: the data socket, which carries one frame a
+ * datagram (for a switch vde_send() and vde_recv() are send(2) and recv(2)), and the control
+ * socket, whose end says that the switch is gone. A copy of another descriptor in the child would
+ * keep open what the broker has closed since: addresses would stay in use, and clients would wait.
+ */
 
 /* The scheme of a switch's URL, in libvdeplug and in the option `path`. */
 #define VDE_SCHEME "vde://"

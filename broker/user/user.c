@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun-user: the network behind an uplink of type user, by libslirp. The broker starts it, so that
- * the broker neither has libslirp's code nor waits for it:
- *
- *         memtun-user NET NET6 FORWARDS TFTP BOOTFILE RESTRICT
- *
- * where an empty word is an option that is not given. Descriptor 3 is the socket for frames, one a
- * record. On descriptor 4 it tells how the start went: a newline, or the reason why not. It ends when
- * the broker closes the socket.
+ * memtun-user: the network behind an uplink of type user, by libslirp. The broker starts it, so
+ * that the broker neither has libslirp's code nor waits for it. It ends when the broker closes its
+ * socket.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +20,13 @@
 #include "broker/user/user_confine.h"
 #include "common/clock.h"
 #include "common/user_network.h"
+
+/*
+ *         memtun-user NET NET6 FORWARDS TFTP BOOTFILE RESTRICT
+ *
+ * An empty word is an option that is not given. Descriptor 3 is the socket for frames, one a
+ * record. On descriptor 4 memtun-user tells how the start went: a newline, or the reason why not.
+ */
 
 enum {
 	FRAMES_FD = 3,

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memtun extcap: what Wireshark executes to list the bridges, tunnels and uplinks of the broker as
- * interfaces, and to capture on one of them. Wireshark looks in a folder for such programs, where
- * memtun-extcap is a link to memtun. doc/README.extcap of Wireshark's sources, and extcap(4), define
- * the options and the sentences that are printed.
- *
- * The name of an interface is memtun:NAME for a tunnel or an uplink, and memtun:bridge:NAME for a
- * bridge. A ':' occurs in no NAME.
+ * interfaces, and to capture on one of them.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -24,6 +19,15 @@
 #include "client/command/output.h"
 #include "client/command/recording.h"
 #include "config.h"
+
+/*
+ * Wireshark looks in a folder for such programs, where memtun-extcap is a link to memtun.
+ * doc/README.extcap of Wireshark's sources, and extcap(4), define the options and the sentences
+ * that are printed.
+ *
+ * The name of an interface is memtun:NAME for a tunnel or an uplink, and memtun:bridge:NAME for a
+ * bridge. A ':' occurs in no NAME.
+ */
 
 #define PORT_PREFIX "memtun:"
 #define BRIDGE_PREFIX "memtun:bridge:"

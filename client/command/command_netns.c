@@ -2,9 +2,7 @@
 /*
  * memtun netns enters namespaces of its own, makes an interface for each SPEC there, hands the
  * interfaces' descriptors to the broker, and executes the program in its own process. The kernel's
- * TCP/IP is then on the bridge, and only the broker of memtun still runs. The broker also has a
- * pidfd of the program. When the program ends, the broker closes the interfaces' descriptors, and
- * the kernel deletes the interfaces and the namespaces.
+ * TCP/IP is then on the bridge, and only the broker of memtun still runs.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -25,6 +23,11 @@
 #include "common/descriptor.h"
 #include "common/identity.h"
 #include "common/tunnel_name.h"
+
+/*
+ * The broker has a pidfd of the program. When the program ends, the broker closes the interfaces'
+ * descriptors, and the kernel deletes the interfaces and the namespaces.
+ */
 
 struct netns {
 	struct netns_spec *specs;

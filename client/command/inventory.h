@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bridges of a broker and their ports at one moment. The inventory is read as three lists, of
- * bridges, of tunnels and of uplinks, which are read again if they change in the meantime. It does
- * not contain learned addresses, because there may be many: bridge_tree.c requests them for one
- * bridge at a time.
+ * The bridges of a broker and their ports at one moment: three lists, of bridges, tunnels and
+ * uplinks, which are read again if they change in the meantime. Learned addresses are not part of
+ * it, because there may be many: bridge_tree.c requests them for one bridge at a time.
  */
 #ifndef MEMTUN_INVENTORY_H
 #define MEMTUN_INVENTORY_H

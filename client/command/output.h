@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes what a command prints. Standard output may be in non-blocking mode, because another
- * program that shares it (a shell, ssh, node) has set that mode. All output of memtun therefore goes
- * through this file, which waits until the descriptor takes more. stdio does not: it drops what is
- * in its buffer.
+ * Writes what a command prints. Standard output may be non-blocking, because another program that
+ * shares it (a shell, ssh, node) has set that mode. This file waits until the descriptor takes
+ * more, where stdio drops what is in its buffer, so all output of memtun goes through it.
  */
 #ifndef MEMTUN_OUTPUT_H
 #define MEMTUN_OUTPUT_H

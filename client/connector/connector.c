@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connectors: opening, closing, reading and writing. connector_frame.c receives frames, and
- * expect.c waits for patterns.
- *
- * A connector owns its descriptors and every frame that it has read. It does not change O_NONBLOCK,
- * which other owners of the same open file share. Calls on a socket have MSG_DONTWAIT instead, and
- * a device is polled before it is read.
+ * Connectors: opening, closing, reading and writing. A connector owns its descriptors and every
+ * frame that it has read.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +16,11 @@
 #include "client/connector/connector_parts.h"
 #include "common/descriptor.h"
 #include "common/failed.h"
+
+/*
+ * A connector does not change O_NONBLOCK, which other owners of the same open file share. Calls on
+ * a socket have MSG_DONTWAIT instead, and a device is polled before it is read.
+ */
 
 /* --- opening and closing --- */
 

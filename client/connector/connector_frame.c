@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Receives frames, and keeps them until they are freed.
- *
- * A tunnel has ended when its peer has hung up and no frame is left to read. A read of length 0
- * before that is an empty message, which is no frame. ECONNRESET means that the peer closed with
- * frames unread; the frames that the peer had sent follow.
- */
+/* Receives frames, and keeps them until they are freed. */
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <poll.h>
@@ -17,6 +11,12 @@
 #include "common/clock.h"
 #include "common/descriptor.h"
 #include "common/failed.h"
+
+/*
+ * A tunnel has ended when its peer has hung up and no frame is left to read. A read of length 0
+ * before that is an empty message, which is no frame. ECONNRESET means that the peer closed with
+ * frames unread; the frames that the peer had sent follow.
+ */
 
 /* --- keeping --- */
 

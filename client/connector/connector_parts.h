@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the files of the connector share.
- *
- * A frame is read into a buffer for the largest frame. If the frame is kept, its buffer is cut to
- * the frame's size. At any time a frame is in one place: waiting (read, but not returned yet),
- * given (returned to the caller, until the next call that reads), or spare (an unused buffer).
- */
+/* What the files of the connector share. */
 #ifndef MEMTUN_CONNECTOR_PARTS_H
 #define MEMTUN_CONNECTOR_PARTS_H
 
@@ -18,6 +12,12 @@
 #include "common/frame/frame_format.h"
 #include "common/multicast.h"
 #include "memtun/connector.h"
+
+/*
+ * A frame is read into a buffer for the largest frame. If the frame is kept, its buffer is cut to
+ * the frame's size. At any time a frame is in one place: waiting (read, but not returned yet),
+ * given (returned to the caller, until the next call that reads), or spare (an unused buffer).
+ */
 
 /*
  * Max frames that one call reads after its timeout. A socket buffer of 4 MiB has room for fewer, as

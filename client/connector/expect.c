@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * memtun_connector_expect(): reads until a frame matches a pattern. frame_filter.c compiles
- * and runs the filters.
- *
- * A frame behind the first match that does not match stays in the connector. So a test that expects
- * two frames one after the other finds both, even if both have arrived before the first call.
- */
+/* memtun_connector_expect(): reads until a frame matches a pattern (frame_filter.c). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +9,11 @@
 #include "client/connector/connector_parts.h"
 #include "client/connector/frame_filter.h"
 #include "common/clock.h"
+
+/*
+ * A frame behind the first match that does not match stays in the connector. So a test that expects
+ * two frames one after the other finds both, even if both have arrived before the first call.
+ */
 
 struct expectation {
 	struct memtun_connector *connector;

@@ -3,14 +3,6 @@
  * memtun-host: runs a TCP/IP stack, lwIP, on a tunnel that `memtun host` has opened. `memtun host`
  * becomes this program, so that memtun itself needs no lwIP. It runs until the tunnel ends, or
  * until a signal.
- *
- *         memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}... [KEY VALUE]...
- *
- * The other keys are `socks`, and those of memtun ping, which runs until its end.
- *
- * The main thread reads frames, and locks lwIP's core while lwIP processes one. lwIP's own thread
- * only runs timers. Writes never block, so the core is never locked for long. In a flood, frames
- * wait in the broker, which counts those that it drops.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +25,16 @@
 #include "common/exit_status.h"
 #include "common/host_addresses.h"
 #include "common/process.h"
+
+/*
+ *         memtun-host NAME FD READY-FD tap|tun MTU {address A/P | gateway G}... [KEY VALUE]...
+ *
+ * The other keys are `socks`, and those of memtun ping, which runs until its end.
+ *
+ * The main thread reads frames, and locks lwIP's core while lwIP processes one. lwIP's own thread
+ * only runs timers. Writes never block, so the core is never locked for long. In a flood, frames
+ * wait in the broker, which counts those that it drops.
+ */
 
 /* How many frames to read before the next check for a signal. */
 #define BATCH 64

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection owns the bytes that it has read and not yet written. If the peer doesn't read, these
- * are at most one receive window. lwIP's own buffers have the same bound.
- *
- * Debian's lwIP is built without TCP_LISTEN_BACKLOG and with malloc() for its pools, so it does not
- * limit connections, not even half-open ones. It has no call that counts them, so host_echo_bound()
- * walks lwIP's own list.
+ * The echo server. A connection owns the bytes that it has read and not yet written. If the peer
+ * doesn't read, these are at most one receive window, as much as lwIP's own buffers hold.
  */
 #include "client/host/host_echo.h"
 
@@ -19,6 +15,12 @@
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
+
+/*
+ * Debian's lwIP is built without TCP_LISTEN_BACKLOG and with malloc() for its pools, so it does not
+ * limit connections, not even half-open ones. It has no call that counts them, so host_echo_bound()
+ * walks lwIP's own list.
+ */
 
 enum {
 	ECHO_PORT = 7,

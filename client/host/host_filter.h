@@ -3,9 +3,6 @@
  * What a host has to check in a frame because lwIP does not: that the UDP length fits the packet,
  * and that UDP over IPv6 has a checksum. lwIP's UDP input takes the packet's length instead, and a
  * checksum of zero as "none" for both families.
- *
- * A datagram in fragments is checked by its first one only, which does not show the length of the
- * whole.
  */
 #ifndef MEMTUN_HOST_FILTER_H
 #define MEMTUN_HOST_FILTER_H
@@ -14,6 +11,11 @@
 #include <stdint.h>
 
 #include "memtun/protocol.h"
+
+/*
+ * A datagram in fragments is checked by its first one only, which does not show the length of the
+ * whole.
+ */
 
 /*
  * Prepare a frame for lwIP in place, and return its first byte and, in *length, its length. A tag

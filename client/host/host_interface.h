@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A tunnel as lwIP's only network interface, with its addresses. One thread calls these functions.
- *
- * Writes never block. A frame is lost if the tunnel has no room for it, as with a network card.
- * Otherwise one reader that doesn't read would stop lwIP, and the host would answer no other peer.
+ * Writes never block: a frame is lost if the tunnel has no room for it, as with a network card,
+ * because else one reader that doesn't read would keep lwIP from answering any other peer.
  */
 #ifndef MEMTUN_HOST_INTERFACE_H
 #define MEMTUN_HOST_INTERFACE_H

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lwIP sends and receives the messages by a raw PCB, which gets all ICMP messages before lwIP itself
- * does. A PCB gets them with their IP header, and unchecked.
- *
- * The kernel tells ping(8) that a host has no neighbour. lwIP does not, so this file looks in lwIP's
- * cache of neighbours as long after the request as the kernel tries: three seconds.
+ * lwIP sends and receives the messages by a raw PCB, which gets all ICMP messages before lwIP
+ * itself does. A PCB gets them with their IP header, and unchecked.
  */
 #include "client/host/host_ping.h"
 
@@ -27,6 +24,11 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/exit_status.h"
+
+/*
+ * The kernel tells ping(8) that a host has no neighbour. lwIP does not, so this file looks in
+ * lwIP's cache of neighbours as long after the request as the kernel tries: three seconds.
+ */
 
 /* As ucast_solicit and retrans_time of the kernel's neighbours. */
 #define UNREACHABLE_AFTER (3 * CLOCK_SECOND)

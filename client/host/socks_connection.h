@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One connection of the SOCKS5 server: reads the program's greeting and request, connects to the
- * host, and relays the bytes. It ends itself, and its entry is free then.
- *
- * Its bytes are bounded in both directions: what its program sends is read only while lwIP's send
- * buffer has room, and what the host sends is acknowledged to lwIP only when the program has taken
- * it. The caller has locked lwIP's core for each call.
+ * host, and relays the bytes. It ends itself, and its entry is free then. The caller has locked
+ * lwIP's core for each call.
  */
 #ifndef MEMTUN_SOCKS_CONNECTION_H
 #define MEMTUN_SOCKS_CONNECTION_H
@@ -18,6 +15,12 @@
 
 struct pbuf;
 struct tcp_pcb;
+
+/*
+ * The bytes of a connection are bounded in both directions: what its program sends is read only
+ * while lwIP's send buffer has room, and what the host sends is acknowledged to lwIP only when the
+ * program has taken it.
+ */
 
 enum socks_state {
 	SOCKS_GREETING,

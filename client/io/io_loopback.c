@@ -3,9 +3,6 @@
  * The loopback device: a datagram socket that is its own peer. read(2), write(2), poll(2) and
  * duplicates therefore work on it without this library. The socket's buffer bounds what is written
  * and not yet read; a blocking write to a full buffer waits until another thread reads.
- *
- * To be connected to itself, a socket needs an address. The kernel picks a free one in the abstract
- * namespace. Once connected, the socket accepts no other sender (unix_may_send() in the kernel).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +12,11 @@
 
 #include "client/io/io_parts.h"
 #include "common/descriptor.h"
+
+/*
+ * To be connected to itself, a socket needs an address. The kernel picks a free one in the abstract
+ * namespace. Once connected, the socket accepts no other sender (unix_may_send() in the kernel).
+ */
 
 static int loopback_open(void *context, int flags, void **state)
 {

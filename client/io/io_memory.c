@@ -3,10 +3,6 @@
  * The I/O system in memory, which needs no broker, thread or event loop. Each open makes a
  * SEQPACKET socket pair. The program owns one end. This file owns the other end, which stands for
  * the network, and decides when a tunnel ends.
- *
- * A tunnel lives as long as any duplicate of the program's descriptor, even one in another process.
- * The network's end shows when all duplicates are closed. If the last one was not closed by
- * memtun_io_close(), the tunnel ends at the next open, close or TUNSETIFF.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -19,6 +15,12 @@
 #include "common/container_of.h"
 #include "common/descriptor.h"
 #include "common/failed.h"
+
+/*
+ * A tunnel lives as long as any duplicate of the program's descriptor, even one in another process.
+ * The network's end shows when all duplicates are closed. If the last one was not closed by
+ * memtun_io_close(), the tunnel ends at the next open, close or TUNSETIFF.
+ */
 
 /*
  * Bytes; half of net.core.wmem_default, because the kernel doubles what is set. A socket then has

@@ -2,11 +2,6 @@
 /*
  * The network's side of a tunnel in memory: a test injects frames and takes the frames that the
  * program wrote. These functions may be called while another thread is in the program's calls.
- *
- * Frames for the program are in its socket, where a plain read(2) finds them. Frames for which the
- * socket has no room wait here, and move on at the next call for the tunnel, memtun_io_read() or
- * one of these. Frames that the program wrote are in the socket too. When the socket is full, or a
- * test asks for them, they move here, where IO_MEMORY_WRITTEN of them have room.
  */
 #ifndef MEMTUN_IO_MEMORY_H
 #define MEMTUN_IO_MEMORY_H
@@ -16,6 +11,13 @@
 #include <sys/queue.h>
 
 #include "client/io/io_tun.h"
+
+/*
+ * Frames for the program are in its socket, where a plain read(2) finds them. Frames for which the
+ * socket has no room wait here, and move on at the next call for the tunnel, memtun_io_read() or
+ * one of these. Frames that the program wrote are in the socket too. When the socket is full, or a
+ * test asks for them, they move here, where IO_MEMORY_WRITTEN of them have room.
+ */
 
 /*
  * Frames that are taken out of a full socket so that the program can go on writing. As many may

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Frames from the network to the program of a tunnel in memory: injecting them, and looking at
- * those that the program has not read yet. io_memory_written.c is the other direction.
- *
- * A socket does not report how many messages are in it. This file computes the number from the
- * lengths of the last messages and from FIONREAD, which for SEQPACKET is the sum of the unread
- * bytes.
+ * those that the program has not read yet.
  */
 #include "client/io/io_memory_parts.h"
 
@@ -19,6 +15,12 @@
 
 #include "common/failed.h"
 #include "common/frame/frame_format.h"
+
+/*
+ * A socket does not report how many messages are in it. This file computes the number from the
+ * lengths of the last messages and from FIONREAD, which for SEQPACKET is the sum of the unread
+ * bytes.
+ */
 
 void memory_drop_frames(struct io_frames *frames)
 {

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Frames that the program of a tunnel in memory has written: taking them out of its socket, with
- * the time of each, and giving them to sorters and to tests. io_memory_unread.c is the other
- * direction.
- *
- * The kernel's time stamp of a message tells when the program wrote it.
+ * the kernel's time stamp of each, and giving them to sorters and to tests.
  */
 #include "client/io/io_memory_parts.h"
 

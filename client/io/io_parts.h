@@ -2,26 +2,6 @@
 /*
  * What is behind memtun/io.h, for the files that make up the kinds of I/O system and for those that
  * drive a tunnel from a test.
- *
- *	io.c                   the calls, and the registry of devices
- *	io_table.c             which descriptor is which open device
- *	io_checks.c            permissions and faults
- *	io_tun.c               /dev/net/tun where a tunnel is a socket: io_tun.h
- *	io_tunnel_faults.c     faults of one tunnel
- *	tun_device.c           its ioctls
- *	tun_interface.c        the interface behind it: settings, and rules for written frames
- *	io_memory.c            the memory kind: socketpairs and the life of a tunnel
- *	io_memory_interface.c  its interfaces and their names
- *	io_memory_unread.c     frames to its programs, for tests: io_memory.h
- *	io_memory_written.c    frames that its programs wrote, for tests: io_memory.h
- *	io_broker.c            the broker kind, in libmemtun
- *	io_kernel.c            the kernel kind
- *	testing.c              the public functions for tests: memtun/testing.h
- *	testing_tunnel.c       those for what a tunnel is, and for its faults
- *	testing_udp.c          those for UDP datagrams
- *
- * The fast path, memtun_io_read() and memtun_io_write(), looks a number up in a table and calls the
- * device's function. Everything that is rarely needed is behind one bit of `checks`.
  */
 #ifndef MEMTUN_IO_PARTS_H
 #define MEMTUN_IO_PARTS_H
@@ -33,6 +13,11 @@
 #include <sys/types.h>
 
 #include "memtun/io.h"
+
+/*
+ * The fast path, memtun_io_read() and memtun_io_write(), looks a number up in a table and calls the
+ * device's function. Everything that is rarely needed is behind one bit of `checks`.
+ */
 
 /* Two steps of 1024 reach 1048576 descriptors, the default of fs.nr_open. */
 #define IO_TABLE_BITS 10

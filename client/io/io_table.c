@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The table of descriptors: for each number, the open device that the program means by it.
- *
- * The program may duplicate and close descriptors without this library. A number that isn't in the
- * table is therefore looked for among the open devices by its socket's inode, and a number that is
- * in the table may belong to another file by now. Before the last number of a device is taken out, this
- * file looks for a duplicate that the program has not used yet.
- */
+/* The table of descriptors: for each number, the open device that the program means by it. */
 #include "client/io/io_parts.h"
 
 #include <dirent.h>
@@ -15,6 +8,13 @@
 #include <sys/stat.h>
 
 #include "common/failed.h"
+
+/*
+ * The program may duplicate and close descriptors without this library. A number that isn't in the
+ * table is therefore looked for among the open devices by its socket's inode, and a number that is
+ * in the table may belong to another file by now. Before the last number of a device is taken out,
+ * this file looks for a duplicate that the program has not used yet.
+ */
 
 ino_t io_inode(int fd)
 {

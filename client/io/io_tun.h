@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device /dev/net/tun of a system whose tunnels are sockets. A message is a frame with packet
- * information and vnet header as the program set them, so that a plain read(2) returns what
- * memtun_io_read() does. This file adds what a socket does not do by itself. A backend owns the
- * other end of the socket: io_memory.c in this process, io_broker.c in a broker.
- *
- * io_broker.c is in libmemtun, so the two functions with public names are exported, in the private
- * symbol version MEMTUN_IO_PRIVATE.
+ * The device /dev/net/tun of a system whose tunnels are sockets: what a socket does not do by
+ * itself. A message is a frame with packet information and vnet header as the program set them, so
+ * that a plain read(2) returns what memtun_io_read() does.
  */
 #ifndef MEMTUN_IO_TUN_H
 #define MEMTUN_IO_TUN_H
@@ -19,6 +15,12 @@
 #include "client/io/io_tunnel_faults.h"
 #include "client/io/tun_device.h"
 #include "common/frame/frame_format.h"
+
+/*
+ * A backend owns the other end of the socket: io_memory.c in this process, io_broker.c in a broker.
+ * io_broker.c is in libmemtun, so the two functions with public names are exported, in the private
+ * symbol version MEMTUN_IO_PRIVATE.
+ */
 
 /* Bytes: the largest frame that a broker takes, and its packet information and vnet header. */
 #define IO_TUN_SEND_SIZE (FRAME_MAX + FRAME_FORMAT_MAX)

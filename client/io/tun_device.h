@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctls of the kernel's tun device, with the kernel's results and its order of errors. A
- * struct tun_device is one open of /dev/net/tun. TUNSETIFF attaches it to a struct tun_interface,
- * which the opens of a multi-queue interface share. Nothing here owns a descriptor or moves frames:
- * a backend has a few operations that say where interfaces come from.
- *
- * Read in drivers/net/tun.c and tun_vnet.h of Linux 6.18, and compared with the kernel by
- * tests/unit/client/io/test_io_kernel.c. Interfaces have no state "down" here: an interface works
- * as soon as it is attached.
+ * The ioctls of the kernel's tun device, with the kernel's results and its order of errors
+ * (drivers/net/tun.c and tun_vnet.h of Linux 6.18, compared by test_io_kernel.c). Nothing here owns
+ * a descriptor or moves frames.
  */
 #ifndef MEMTUN_TUN_DEVICE_H
 #define MEMTUN_TUN_DEVICE_H
@@ -18,6 +13,13 @@
 #include <sys/types.h>
 
 #include "client/io/tun_interface.h"
+
+/*
+ * A struct tun_device is one open of /dev/net/tun. TUNSETIFF attaches it to a struct tun_interface,
+ * which the opens of a multi-queue interface share. A backend has a few operations that say where
+ * interfaces come from. Interfaces have no state "down" here: an interface works as soon as it is
+ * attached.
+ */
 
 struct tun_device {
 	const struct tun_device_operations *operations;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One open of a tun device as a queue of a broker: the requests behind the operations of
- * tun_device.h. The I/O system's broker kind and memtun wrap use it. The queue owns neither the
- * connection nor the descriptor, and keeps no copy of the descriptor, so that the broker sees when
- * the program has closed it.
+ * tun_device.h, for the I/O system's broker kind and memtun wrap. It owns neither the connection
+ * nor the descriptor, and keeps no copy, so that the broker sees when the program closes it.
  */
 #ifndef MEMTUN_BROKER_QUEUE_H
 #define MEMTUN_BROKER_QUEUE_H

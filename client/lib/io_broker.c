@@ -2,12 +2,7 @@
 /*
  * The I/O system's broker kind: a connection to a memtund. open() asks for a queue without a
  * tunnel, whose descriptor then belongs to the program. TUNSETIFF attaches that queue. Frames go
- * directly between the program and the broker. After the end of the connection the descriptors
- * still work, but each operation that needs a request fails.
- *
- * The broker knows a tunnel's name, mode, headers, offloads and queues, and whether it is
- * persistent. The other settings of an interface are kept here with the descriptor and have no
- * effect: see the table in memtun_io(3).
+ * directly between the program and the broker.
  */
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -19,6 +14,13 @@
 #include "common/container_of.h"
 #include "common/descriptor.h"
 #include "memtun.h"
+
+/*
+ * After the end of the connection the descriptors still work, but each operation that needs a
+ * request fails. The broker knows a tunnel's name, mode, headers, offloads and queues, and whether
+ * it is persistent. The other settings of an interface are kept here with the descriptor and have
+ * no effect: see the table in memtun_io(3).
+ */
 
 struct broker_tunnel {
 	struct io_tunnel tunnel;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The namespaces of memtun netns, which the calling process enters: a user namespace, in which its
- * user may set up the network, a network namespace and, if has_mounts is set, a mount namespace
- * for a resolv.conf. Where the kernel refuses the user namespace, a process that may make network
- * namespaces without it goes on without it.
+ * The namespaces of memtun netns, which the calling process enters: a user namespace, a network
+ * namespace and, if has_mounts is set, a mount namespace for a resolv.conf. Where the kernel
+ * refuses the first, a process that may make network namespaces goes on without it.
  */
 #ifndef MEMTUN_NAMESPACE_H
 #define MEMTUN_NAMESPACE_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The tun devices that the program has open. A device is known by the inode of its socket, which
- * stays the same when the program duplicates or passes on the descriptor, forks or executes another
- * program. The supervisor keeps no copy of the socket, so that the broker sees when the program has
- * closed it; what is left here of a closed device is removed later.
+ * duplicates and children have too. The supervisor keeps no copy of the socket, so that the broker
+ * sees when the program has closed it; what is left of a closed device is removed later.
  */
 #ifndef MEMTUN_DEVICE_H
 #define MEMTUN_DEVICE_H

@@ -3,15 +3,17 @@
  * The seccomp filter that reports a few system calls of the program to the supervisor: opens for
  * reading and writing, and the ioctls of tun devices and network interfaces. All other calls pass
  * the filter untouched. Above all, read(2) and write(2) are never reported.
- *
- * The filter cannot see the path of an open or the kind of a descriptor, so it reports more calls
- * than the supervisor answers. The supervisor lets the others continue.
  */
 #ifndef MEMTUN_FILTER_H
 #define MEMTUN_FILTER_H
 
 #include <linux/filter.h>
 #include <stdbool.h>
+
+/*
+ * The filter cannot see the path of an open or the kind of a descriptor, so it reports more calls
+ * than the supervisor answers. The supervisor lets the others continue.
+ */
 
 /*
  * Make the filter for this machine's architecture and for its 32-bit one. The caller frees it with

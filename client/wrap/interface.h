@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interfaces that the program sees: one for each tunnel of the broker that has an interface,
- * because a device was attached to it under this memtun wrap or under another one. The broker keeps
- * what programs set of them; see interface_broker.h.
- *
- * An interface exists as long as the broker has its tunnel. interface_find() asks the broker each
- * time for one to which a device is attached here, as the supervisor is not told when a program
- * closes a descriptor.
+ * The interfaces that the program sees: one for each tunnel of the broker that has an interface, as
+ * long as the broker has the tunnel. The broker keeps what programs set of them; see
+ * interface_broker.h.
  */
 #ifndef MEMTUN_INTERFACE_H
 #define MEMTUN_INTERFACE_H
@@ -19,6 +15,12 @@
 #include "client/io/tun_interface.h"
 #include "client/wrap/interface_state.h"
 #include "memtun.h"
+
+/*
+ * A tunnel has an interface because a device was attached to it under this memtun wrap or under
+ * another one. interface_find() asks the broker each time for one to which a device is attached
+ * here, as the supervisor is not told when a program closes a descriptor.
+ */
 
 /* Larger than the number of any interface of the kernel, whose numbers begin with 1. */
 #define INTERFACE_INDEX_MIN MEMTUN_INTERFACE_INDEX_MIN

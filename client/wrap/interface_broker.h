@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interfaces as the broker has them, so that several memtun wrap see those of each other.
- * interface_publish() tells the broker of each change before the program's
- * call returns. Changes that others make arrive as events, and are applied by
- * interface_broker_update() only, which may free interfaces.
+ * interface_publish() tells the broker of each change before the program's call returns.
+ * interface_broker_update() alone applies the changes of others, and may free interfaces.
  */
 #ifndef MEMTUN_INTERFACE_BROKER_H
 #define MEMTUN_INTERFACE_BROKER_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ioctls of netdevice(7) on any socket of the program, for the interfaces of interface.h, with
- * the kernel's results and its order of errors. Requests about other interfaces are the kernel's.
- *
- * Read in net/core/dev_ioctl.c and net/ipv4/devinet.c of Linux 6.18.
+ * the kernel's results and its order of errors (net/core/dev_ioctl.c and net/ipv4/devinet.c of
+ * Linux 6.18). Requests about other interfaces are the kernel's.
  */
 #ifndef MEMTUN_INTERFACE_REQUEST_H
 #define MEMTUN_INTERFACE_REQUEST_H

@@ -2,10 +2,7 @@
 /*
  * The addresses, routes and neighbours of one interface, with the kernel's rules for them: what
  * exists already, which routes an address brings, and what goes when the interface goes down. It is
- * data only: it makes no system call and knows no socket.
- *
- * state_address.c, state_route.c and state_neighbour.c have the functions of each kind, and
- * state_text.c writes and reads them as text. Functions return 0 or a negative errno.
+ * data only. Functions return 0 or a negative errno.
  */
 #ifndef MEMTUN_INTERFACE_STATE_H
 #define MEMTUN_INTERFACE_STATE_H

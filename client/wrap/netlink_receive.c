@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * recvmsg(2), recvmmsg(2), and recvfrom(2) with an address, on a replaced socket: the sender's
- * address must be the kernel's, which the socket of a pair does not give. The datagram is looked
- * at, written to the program and then removed, so none is lost where the program has ended
- * meanwhile.
+ * address must be the kernel's, which the socket of a pair does not give. A datagram is removed
+ * only after it was written to the program, so none is lost where the program has ended meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>

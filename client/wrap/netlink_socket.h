@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program's NETLINK_ROUTE sockets. Each is replaced by one end of a UNIX SEQPACKET pair, which
- * ignores a destination address, as netlink(7) programs give one:
- *
- *   theirs  the program's end. The supervisor keeps a copy, to answer recvmsg(2)
- *   ours    the supervisor's end: requests come out of it, answers and notifications go in
- *   twin    a NETLINK_ROUTE socket of the supervisor with the name, the groups and the options that
- *           the program has set: for what is the kernel's
- *
- * A socket is known by the inode of the program's end, like a device (device.h). The copy hides
- * that the program has closed it, so /proc is searched for closed ones when there are many.
+ * ignores a destination address, as netlink(7) programs give one. A socket is known by the inode of
+ * the program's end, like a device (device.h).
  */
 #ifndef MEMTUN_NETLINK_SOCKET_H
 #define MEMTUN_NETLINK_SOCKET_H
@@ -27,6 +20,18 @@
 struct interface;
 struct interfaces;
 struct state_change;
+
+/*
+ * A socket has these descriptors:
+ *
+ *   theirs  the program's end. The supervisor keeps a copy, to answer recvmsg(2)
+ *   ours    the supervisor's end: requests come out of it, answers and notifications go in
+ *   twin    a NETLINK_ROUTE socket of the supervisor with the name, the groups and the options that
+ *           the program has set: for what is the kernel's
+ *
+ * The copy hides that the program has closed its end, so /proc is searched for closed ones when
+ * there are many.
+ */
 
 struct netlink_socket {
 	RB_ENTRY(netlink_socket) by_inode;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whether an open of the program is one of a tun device, whose file need not exist: of /dev/net/tun
- * or /dev/tun, also relative to a directory, with "." and "..", through a symbolic link to a
- * directory, and in a program with another root directory. A symbolic link to the device itself,
- * under another name, is not recognised.
+ * or /dev/tun, also relative to a directory, through a link to a directory, or in another root
+ * directory. A symbolic link to the device itself, under another name, is not recognised.
  */
 #ifndef MEMTUN_PATH_H
 #define MEMTUN_PATH_H

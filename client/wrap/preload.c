@@ -3,9 +3,6 @@
  * libmemtun-preload.so: the part of memtun wrap that runs in the program where the kernel cannot
  * report its calls. It replaces open(2), openat(2) and ioctl(2) of the C library, asks the
  * supervisor about the same calls that the filter reports (filter.h), and keeps no state.
- *
- * The functions may be called from signal handlers, and before the library's constructors have run.
- * Therefore they allocate nothing, and look up the function that they replace only once.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,6 +19,11 @@
 #include <unistd.h>
 
 #include "client/wrap/preload_protocol.h"
+
+/*
+ * The functions may be called from signal handlers, and before the library's constructors have run.
+ * Therefore they allocate nothing, and look up the function that they replace only once.
+ */
 
 #define EXPORTED __attribute__((visibility("default")))
 

@@ -3,11 +3,6 @@
  * The answer to one rtnetlink request about the interfaces of interface.h: GET, NEW and DEL of
  * LINK, ADDR, ROUTE and NEIGH. It needs no socket: the caller passes on to the kernel what is the
  * kernel's, and sends the messages.
- *
- * rtnetlink_link.c, rtnetlink_address.c, rtnetlink_route.c and rtnetlink_neighbour.c have the
- * requests of each object. Read in net/core/rtnetlink.c, net/core/neighbour.c,
- * net/ipv4/devinet.c, net/ipv4/fib_frontend.c, net/ipv6/addrconf.c and net/ipv6/route.c of Linux
- * 6.18.
  */
 #ifndef MEMTUN_RTNETLINK_ANSWER_H
 #define MEMTUN_RTNETLINK_ANSWER_H
@@ -18,6 +13,11 @@
 #include "client/wrap/rtnetlink_reply.h"
 
 struct interfaces;
+
+/*
+ * Read in net/core/rtnetlink.c, net/core/neighbour.c, net/ipv4/devinet.c, net/ipv4/fib_frontend.c,
+ * net/ipv6/addrconf.c and net/ipv6/route.c of Linux 6.18.
+ */
 
 /* Which side answers the request: the kernel, the supervisor, or both. */
 enum rtnetlink_part {

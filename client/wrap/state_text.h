@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An interface's addresses, routes and neighbours as text: a list each, with '+' between the
- * entries, or "none". An entry has the words of ip(8), and a word that has its default is left out:
- *
- *	10.0.0.1/24 broadcast 10.0.0.255+10.8.0.1 peer 10.8.0.2/32+fd00::1/64
- *	10.9.0.0/16 via 10.0.0.2 metric 100+fd01::/48 via fd00::2
- *	10.0.0.2 lladdr 02:00:00:00:00:01 nud permanent
- *
- * The routes that addresses bring are not in the text. Reading the addresses brings them again.
+ * entries, or "none". The routes that addresses bring are not in the text; reading the addresses
+ * brings them again.
  */
 #ifndef MEMTUN_STATE_TEXT_H
 #define MEMTUN_STATE_TEXT_H
@@ -15,6 +10,14 @@
 #include <stddef.h>
 
 struct interface_state;
+
+/*
+ * An entry has the words of ip(8), and a word that has its default is left out:
+ *
+ *	10.0.0.1/24 broadcast 10.0.0.255+10.8.0.1 peer 10.8.0.2/32+fd00::1/64
+ *	10.9.0.0/16 via 10.0.0.2 metric 100+fd01::/48 via fd00::2
+ *	10.0.0.2 lladdr 02:00:00:00:00:01 nud permanent
+ */
 
 /* Write a list. -ENOBUFS: it does not fit into `size` bytes with its NUL. */
 int state_text_addresses(const struct interface_state *state, char *text, size_t size);

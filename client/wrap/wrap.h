@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memtun wrap: runs a program whose opens of /dev/net/tun become tunnels of a broker. Three
- * processes take part:
- *
- *   front       the process that was started; passes on signals and the exit status (front.c)
- *   supervisor  its child; answers the calls of the program and of the program's descendants, and
- *               lives as long as any of them (supervisor.c)
- *   program     the supervisor's child, in the process group of the front (launch.c)
- *
- * This is no security boundary: another thread of the program can change the memory that a call
- * points to after the supervisor has looked at it, and so have the kernel carry out another call.
+ * memtun wrap: runs a program whose opens of /dev/net/tun become tunnels of a broker. This is no
+ * security boundary: another thread of the program can change the memory that a call points to
+ * after the supervisor has looked at it, and so have the kernel carry out another call.
  */
 #ifndef MEMTUN_WRAP_H
 #define MEMTUN_WRAP_H
@@ -18,6 +11,15 @@
 
 #include "client/wrap/tunnel_choice.h"
 #include "common/process.h"
+
+/*
+ * Three processes take part:
+ *
+ *   front       the process that was started; passes on signals and the exit status (front.c)
+ *   supervisor  its child; answers the calls of the program and of the program's descendants, and
+ *               lives as long as any of them (supervisor.c)
+ *   program     the supervisor's child, in the process group of the front (launch.c)
+ */
 
 /* How the program's calls reach the supervisor. */
 enum wrap_way {

@@ -2,16 +2,18 @@
 /*
  * The Internet checksum, eight bytes at a time. Each addition waits for the carry of the one before
  * it, so four independent sums are about twice as fast as one (measured with 1448 bytes).
- *
- * A ones' complement sum depends neither on the width of the words nor on their byte order (RFC
- * 1071, section 2). Since 2^16 - 1 divides 2^64 - 1, the sum of 64-bit words, each carry added
- * back, folds down to the same 16 bits.
  */
 #include "common/frame/checksum.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+
+/*
+ * A ones' complement sum depends neither on the width of the words nor on their byte order (RFC
+ * 1071, section 2). Since 2^16 - 1 divides 2^64 - 1, the sum of 64-bit words, each carry added
+ * back, folds down to the same 16 bits.
+ */
 
 static uint64_t add_with_carry(uint64_t sum, uint64_t word)
 {

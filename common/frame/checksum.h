@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The Internet checksum (RFC 1071): sums of 16-bit words in ones' complement arithmetic.
- *
- * Byte order: words are read as they are in memory, and the result is to be stored the same way. A
- * folded checksum is therefore in network byte order already: copy it into the header without
- * htons(). Two running sums of the same bytes may differ; compare only what they fold to.
- */
+/* The Internet checksum (RFC 1071): sums of 16-bit words in ones' complement arithmetic. */
 #ifndef MEMTUN_CHECKSUM_H
 #define MEMTUN_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Byte order: words are read as they are in memory, and the result is to be stored the same way. A
+ * folded checksum is therefore in network byte order already: copy it into the header without
+ * htons(). Two running sums of the same bytes may differ; compare only what they fold to.
+ */
 
 /*
  * Return the running sum plus `length` bytes, which may have any alignment. The first sum is 0. The

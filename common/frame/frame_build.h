@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes frames into the caller's memory: one header, or a whole frame.
- *
- * Each function writes at the beginning of the buffer and returns the number of bytes written. A
- * function that fails writes nothing and returns -1: EMSGSIZE if the result is longer than `size`
- * or than the protocol's own length field can count, EINVAL if no frame has such values.
+ * Writes frames into the caller's memory: one header, or a whole frame. Each function writes at the
+ * beginning of the buffer and returns the number of bytes written.
  */
 #ifndef MEMTUN_FRAME_BUILD_H
 #define MEMTUN_FRAME_BUILD_H
@@ -17,6 +14,11 @@
 #include <sys/types.h>
 
 #include "memtun/protocol.h"
+
+/*
+ * A function that fails writes nothing and returns -1: EMSGSIZE if the result is longer than `size`
+ * or than the protocol's own length field can count, EINVAL if no frame has such values.
+ */
 
 /*
  * Write an Ethernet header. vlan is the id in its 802.1Q tag, 0 to 4094; -1: no tag. ethertype is

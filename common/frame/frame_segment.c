@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules are those of Linux 6.18: virtio_net_hdr_to_skb(), inet_gso_segment(),
+ * The rules of segmentation are those of Linux 6.18: virtio_net_hdr_to_skb(), inet_gso_segment(),
  * ipv6_gso_segment(), tcp_gso_segment(), __udp_gso_segment() and udp4_ufo_fragment().
- *
- * The sender of a GSO frame has written the sum of the pseudo header, with the length of the whole
- * frame, into the checksum field of TCP or UDP. The checksum of a piece starts from that sum, less
- * the old length, plus the new one. So it is right also behind an IPv6 routing header, where the
- * pseudo header has another destination than the IP header.
  */
 #include "common/frame/frame_segment.h"
 
@@ -22,6 +17,13 @@
 #include "common/failed.h"
 #include "common/frame/checksum.h"
 #include "common/frame/frame_view.h"
+
+/*
+ * The sender of a GSO frame has written the sum of the pseudo header, with the length of the whole
+ * frame, into the checksum field of TCP or UDP. The checksum of a piece starts from that sum, less
+ * the old length, plus the new one. So it is right also behind an IPv6 routing header, where the
+ * pseudo header has another destination than the IP header.
+ */
 
 /* ------------------------------------------------------------------------------ checking */
 

@@ -2,8 +2,7 @@
 /*
  * Cuts a GSO frame into pieces that a network can carry: TCP segments, UDP datagrams, or the IP
  * fragments of one UDP datagram (UFO). The pieces have the bytes that the kernel's segmentation
- * gives them; tests/unit/common/frame/test_frame_segment_kernel.c compares them. The caller owns
- * the frame and the memory of the pieces. Nothing is allocated.
+ * gives them, which a test compares. The caller owns all memory; nothing is allocated.
  */
 #ifndef MEMTUN_FRAME_SEGMENT_H
 #define MEMTUN_FRAME_SEGMENT_H

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds the headers of a frame, from the outside in.
- *
- * Each header is copied into the system's structure before it is read, because headers in a frame
- * are not aligned (the Ethernet header has 14 bytes). Every length in a header is checked against
- * the bytes that are present before it is used. Each parse_ function sets the payload to what
- * follows the header that it parsed.
+ * Finds the headers of a frame, from the outside in. Every length in a header is checked against
+ * the bytes that are present before it is used.
  */
 #include "common/frame/frame_view.h"
 
@@ -25,6 +21,12 @@
 
 #include "common/failed.h"
 #include "common/frame/checksum.h"
+
+/*
+ * Each header is copied into the system's structure before it is read, because headers in a frame
+ * are not aligned (the Ethernet header has 14 bytes). Each parse_ function sets the payload to what
+ * follows the header that it parsed.
+ */
 
 /* IEEE 802.1Q, 9.6. */
 static const uint16_t vlan_id_mask = 0x0fff;
