@@ -142,8 +142,9 @@ bool address_is_broadcast(const struct address *address, unsigned int length)
 
 /* ------------------------------------------------------------------------------ with a port */
 
-void socket_address_make(const struct address *address, uint16_t port,
-			 struct sockaddr_storage *socket_address)
+/* Fill in a struct sockaddr_in or sockaddr_in6. The port is in host byte order. */
+static void socket_address_make(const struct address *address, uint16_t port,
+				struct sockaddr_storage *socket_address)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)socket_address;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)socket_address;

@@ -134,10 +134,6 @@ bool address_is_broadcast(const struct address *address, unsigned int length);
 
 /* ------------------------------------------------------------------------------ with a port */
 
-/* Fill in a struct sockaddr_in or sockaddr_in6. The port is in host byte order. */
-void socket_address_make(const struct address *address, uint16_t port,
-			 struct sockaddr_storage *socket_address);
-
 /* Read an IP address without a port, for that port; or with one: 10.0.0.1:7777, [fd00::1]:7777. -1:
  * text is something else. */
 int socket_address_parse(const char *text, uint16_t port, struct sockaddr_storage *socket_address);

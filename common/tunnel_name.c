@@ -2,7 +2,6 @@
 #include "common/tunnel_name.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "memtun/protocol.h"
@@ -61,26 +60,4 @@ bool tunnel_name_expand(char name[], size_t size, const char *template, unsigned
 	memcpy(name, template, prefix);
 	name[prefix] = '\0';
 	return strlcat(name, first, size) < size && strlcat(name, suffix, size) < size;
-}
-
-bool tunnel_name_matches(const char *name, const char *template, unsigned int *number)
-{
-	size_t prefix = strcspn(template, "%");
-	size_t around = strlen(template) - strlen("%d");
-	size_t length = strlen(name);
-	char digits[10];
-
-	/* tunnel_name_expand() is never asked for a number with more digits. */
-	if (length <= around || length - around >= sizeof(digits))
-		return false;
-	/* Take the digits by the lengths, because the text after %d may begin with a digit. */
-	strlcpy(digits, name + prefix, length - around + 1);
-	if (strspn(digits, "0123456789") != length - around)
-		return false;
-	/* tap%d doesn't stand for tap007. */
-	if (digits[0] == '0' && digits[1] != '\0')
-		return false;
-	*number = (unsigned int)strtoul(digits, NULL, 10);
-	return strncmp(name, template, prefix) == 0 &&
-	       strcmp(name + prefix + (length - around), template + prefix + strlen("%d")) == 0;
 }

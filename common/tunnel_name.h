@@ -18,7 +18,4 @@ bool tunnel_name_is_template(const char *name);
 /* Write the template's name with that number. False: it would be too long. */
 bool tunnel_name_expand(char name[], size_t size, const char *template, unsigned int number);
 
-/* Return whether `name` is the template's name for a number, and store the number. */
-bool tunnel_name_matches(const char *name, const char *template, unsigned int *number);
-
 #endif

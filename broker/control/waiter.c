@@ -33,8 +33,9 @@ void waiter_begin(struct waiter *waiter, unsigned int parts, int64_t idle, int64
 	};
 }
 
-int waiter_look_at_name(const struct control *control, const char *name, struct quiet *quiet,
-			struct fault *fault)
+/* Look once at the ports of that name, which may be a bridge's. -1 with ENOENT, the fault filled. */
+static int waiter_look_at_name(const struct control *control, const char *name, struct quiet *quiet,
+			       struct fault *fault)
 {
 	struct bridge *bridge = bridges_find(control->bridges, name);
 	struct port *port = port_names_find(control->names, name);

@@ -38,8 +38,4 @@ void waiter_begin(struct waiter *waiter, unsigned int parts, int64_t idle, int64
 int waiter_look(struct waiter *waiter, const struct control *control, const char *names,
 		struct fault *fault);
 
-/* Look once at the ports of that name, which may be a bridge's. -1 with ENOENT, the fault filled. */
-int waiter_look_at_name(const struct control *control, const char *name, struct quiet *quiet,
-			struct fault *fault);
-
 #endif

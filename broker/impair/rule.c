@@ -243,7 +243,8 @@ int rule_set(struct rule *rule, const char *port, const struct attribute_set *op
 
 /* ------------------------------------------------------------------------------ using */
 
-bool rule_has(const struct rule *rule, enum memtun_direction direction)
+/* Return whether the rule is for that direction at all. */
+static bool rule_has(const struct rule *rule, enum memtun_direction direction)
 {
 	uint64_t only = attribute_set_number(&rule->given, MEMTUN_A_DIRECTION);
 

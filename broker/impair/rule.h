@@ -69,9 +69,6 @@ static inline struct rule_side *rule_side(struct rule *rule, enum memtun_directi
 	return &rule->sides[direction - 1];
 }
 
-/* Return whether the rule is for that direction at all. */
-bool rule_has(const struct rule *rule, enum memtun_direction direction);
-
 /* Return whether the rule is for this frame. */
 bool rule_matches(const struct rule *rule, enum memtun_direction direction,
 		  const struct frame *frame);

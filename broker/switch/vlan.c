@@ -42,7 +42,8 @@ unsigned int vlan_id(const struct frame *frame)
 	return frame_has_tag(frame, &tag) ? ntohs(tag.control) & VLAN_ID_MASK : 0;
 }
 
-bool vlan_has_port(unsigned int vlan, const struct port *port)
+/* Return whether the bridge offers frames of that VLAN to the port. */
+static bool vlan_has_port(unsigned int vlan, const struct port *port)
 {
 	return port->vlan == vlan || (!port->vlan && port->mode == MEMTUN_TAP);
 }

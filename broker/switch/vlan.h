@@ -23,9 +23,6 @@ struct touched;
 /* Return the VLAN id of an Ethernet frame's outer tag. 0: the frame has no tag, or not all of it. */
 unsigned int vlan_id(const struct frame *frame);
 
-/* Return whether the bridge offers frames of that VLAN to the port. */
-bool vlan_has_port(unsigned int vlan, const struct port *port);
-
 /*
  * Return those of the frames that the bridge offers to the port. They came from the port `source`,
  * whose VLAN they have on an IP bridge.

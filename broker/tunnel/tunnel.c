@@ -69,7 +69,8 @@ struct tunnel *tunnel_new(struct tunnels *tunnels, const struct tunnel_kind *kin
 	return tunnel;
 }
 
-void tunnel_free(struct tunnel *tunnel)
+/* Remove a tunnel from the register and from its bridge, and free it, without an event. */
+static void tunnel_free(struct tunnel *tunnel)
 {
 	struct tunnels *tunnels = tunnel->tunnels;
 

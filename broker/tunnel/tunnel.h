@@ -146,9 +146,6 @@ struct tunnel *tunnel_next(const struct tunnels *tunnels, uint32_t id);
 struct tunnel *tunnel_new(struct tunnels *tunnels, const struct tunnel_kind *kind, const char *name,
 			  const struct attribute_set *options, uid_t owner);
 
-/* Remove a tunnel from the register and from its bridge, and free it, without an event. */
-void tunnel_free(struct tunnel *tunnel);
-
 /*
  * Make a tunnel, and its peer if the options have one. NULL with the fault filled: EBUSY (the name
  * is taken), EPERM (by another user), EINVAL, ENOMEM, ENFILE (the template has no free number); with

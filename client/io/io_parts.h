@@ -98,12 +98,6 @@ static inline struct io_open *io_peek(struct memtun_io *io, int fd)
 struct io_open *io_find(struct memtun_io *io, int fd);
 
 /*
- * Return the open device that the number, which is not in the table, is a duplicate of, and put the
- * number into the table. NULL with EBADF.
- */
-struct io_open *io_adopt(struct memtun_io *io, int fd);
-
-/*
  * Put the number into the table. The caller has the lock. -1 with EMFILE (the number is too large)
  * or ENOMEM.
  */

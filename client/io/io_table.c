@@ -103,7 +103,11 @@ int io_remember(struct memtun_io *io, int fd, struct io_open *open)
 	return 0;
 }
 
-struct io_open *io_adopt(struct memtun_io *io, int fd)
+/*
+ * Return the open device that the number, which is not in the table, is a duplicate of, and put the
+ * number into the table. NULL with EBADF.
+ */
+static struct io_open *io_adopt(struct memtun_io *io, int fd)
 {
 	ino_t inode = io_inode(fd);
 	struct io_open *open = NULL;

@@ -7,20 +7,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
-#include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/failed.h"
 #include "common/frame/checksum.h"
 #include "common/frame/frame_view.h"
-
-/* RFC 1700, "IP TIME TO LIVE PARAMETER"; the kernel's default too (IPDEFTTL). */
-static const uint8_t default_ttl = 64;
 
 /* 4095 is reserved: IEEE 802.1Q, table 9-2. */
 static const int vlan_id_last = 4094;
@@ -173,122 +167,4 @@ ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 	memcpy(buffer, link, network);
 	write_udp((uint8_t *)buffer + network, ip_length, udp);
 	return (ssize_t)(network + ip_length + sizeof(struct udphdr) + udp->payload_length);
-}
-
-/* Return whether the address is one host's. The broadcast address of a subnet passes, because the
- * subnet isn't known here. */
-static bool ipv4_is_host(struct in_addr address)
-{
-	return address.s_addr != INADDR_ANY && address.s_addr != INADDR_BROADCAST &&
-	       !IN_MULTICAST(ntohl(address.s_addr));
-}
-
-static bool ipv6_is_host(const struct in6_addr *address)
-{
-	return !IN6_IS_ADDR_UNSPECIFIED(address) && !IN6_IS_ADDR_MULTICAST(address);
-}
-
-static bool is_from_host_to_host(const struct frame_view *view, const uint8_t *frame)
-{
-	struct ether_header ethernet;
-	struct ip6_hdr ip6;
-	struct ip ip4;
-
-	if (view->mode == MEMTUN_TAP) {
-		memcpy(&ethernet, frame, sizeof(ethernet));
-		/* IEEE 802, 8.2.2: group addresses have the lowest bit of the first byte set. */
-		if ((ethernet.ether_shost[0] & 1) != 0 || (ethernet.ether_dhost[0] & 1) != 0)
-			return false;
-	}
-	if (view->ip_version == 4) {
-		memcpy(&ip4, frame + view->network, sizeof(ip4));
-		return ipv4_is_host(ip4.ip_src) && ipv4_is_host(ip4.ip_dst);
-	}
-	memcpy(&ip6, frame + view->network, sizeof(ip6));
-	return ipv6_is_host(&ip6.ip6_src) && ipv6_is_host(&ip6.ip6_dst);
-}
-
-static bool is_echo_request(const struct frame_view *view, const uint8_t *frame)
-{
-	struct icmp6_hdr message; /* type and code are at the same place in ICMP */
-
-	if (view->kind != FRAME_ICMP && view->kind != FRAME_ICMPV6)
-		return false;
-	if (view->fragment || view->cut || view->source_routed)
-		return false;
-	memcpy(&message, frame + view->transport, sizeof(message));
-	return message.icmp6_type == (view->kind == FRAME_ICMP ? ICMP_ECHO : ICMP6_ECHO_REQUEST) &&
-	       message.icmp6_code == 0;
-}
-
-/* Write the request's Ethernet header and tags, with the MACs swapped. */
-static void write_link_reply(uint8_t *buffer, const struct frame_view *view, const uint8_t *frame)
-{
-	struct ether_header request, reply;
-
-	if (view->mode != MEMTUN_TAP)
-		return;
-	memcpy(buffer, frame, view->network);
-	memcpy(&request, frame, sizeof(request));
-	reply = request;
-	memcpy(reply.ether_dhost, request.ether_shost, ETH_ALEN);
-	memcpy(reply.ether_shost, request.ether_dhost, ETH_ALEN);
-	memcpy(buffer, &reply, sizeof(reply));
-}
-
-/*
- * Write the reply's IP header, and return the sum that its ICMP checksum starts from. header is the
- * request's IP header, length that of the ICMP message.
- */
-static uint32_t write_ip_reply(uint8_t *network, uint8_t ip_version, const uint8_t *header,
-			       size_t length)
-{
-	struct ip6_hdr request6;
-	struct ip request4;
-
-	if (ip_version == 4) {
-		memcpy(&request4, header, sizeof(request4));
-		frame_build_ipv4(network, sizeof(struct ip), request4.ip_dst, request4.ip_src,
-				 IPPROTO_ICMP, default_ttl, length);
-		return 0;
-	}
-	memcpy(&request6, header, sizeof(request6));
-	frame_build_ipv6(network, sizeof(struct ip6_hdr), &request6.ip6_dst, &request6.ip6_src,
-			 IPPROTO_ICMPV6, default_ttl, length);
-	return checksum_pseudo_ipv6(&request6.ip6_dst, &request6.ip6_src, IPPROTO_ICMPV6,
-				    (uint32_t)length);
-}
-
-ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode, const void *frame,
-			       size_t length)
-{
-	const uint8_t *request = frame;
-	struct frame_view view;
-	struct icmp6_hdr header; /* ICMP's has the same type and checksum fields */
-	uint8_t *network, *message;
-	size_t message_length, ip_length;
-	uint32_t sum;
-
-	if (frame_view_parse(&view, mode, frame, length) < 0)
-		return -1;
-	if (!is_echo_request(&view, request) || !is_from_host_to_host(&view, request))
-		return failed(EINVAL);
-	if (!frame_view_checksums_are_valid(&view, frame, length))
-		return failed(EBADMSG);
-	ip_length = view.ip_version == 4 ? sizeof(struct ip) : sizeof(struct ip6_hdr);
-	message_length = view.payload + view.payload_length - (size_t)view.transport;
-	if (message_length > UINT16_MAX || view.network + ip_length + message_length > size)
-		return failed(EMSGSIZE);
-	network = (uint8_t *)buffer + view.network;
-	message = network + ip_length;
-	write_link_reply(buffer, &view, request);
-	sum = write_ip_reply(network, view.ip_version, request + view.network, message_length);
-	memcpy(message, request + view.transport, message_length);
-	memcpy(&header, message, sizeof(header));
-	header.icmp6_type = view.kind == FRAME_ICMP ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;
-	header.icmp6_cksum = 0;
-	memcpy(message, &header, sizeof(header));
-	header.icmp6_cksum = checksum_fold(checksum_add(sum, message, message_length));
-	memcpy(message, &header, sizeof(header));
-	return (ssize_t)(view.network + ip_length + message_length);
 }

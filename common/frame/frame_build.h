@@ -54,13 +54,4 @@ struct frame_udp {
 ssize_t frame_build_udp(void *buffer, size_t size, enum memtun_mode mode,
 			const struct frame_udp *udp);
 
-/*
- * Write the reply to the ICMP or ICMPv6 echo request in `frame`. The addresses are swapped, VLAN
- * tags are kept, IP options and extension headers are left out, and the ttl is 64. The buffer may
- * not overlap the frame. EINVAL: the frame is not a whole echo request from one host to one host.
- * EBADMSG: the frame cannot be parsed, or one of its checksums is not valid.
- */
-ssize_t frame_build_echo_reply(void *buffer, size_t size, enum memtun_mode mode, const void *frame,
-			       size_t length);
-
 #endif

@@ -66,7 +66,11 @@ int frame_format_decode(const struct frame_format *format, const void *headers, 
 	return 0;
 }
 
-uint16_t frame_format_protocol(enum memtun_mode mode, const void *frame, size_t length)
+/*
+ * Return the protocol that packet information has for the frame: its ethertype in host byte order,
+ * 0 if it has none.
+ */
+static uint16_t frame_format_protocol(enum memtun_mode mode, const void *frame, size_t length)
 {
 	struct ethhdr ethernet;
 

@@ -65,12 +65,6 @@ void frame_format_encode(const struct frame_format *format, enum memtun_mode mod
 			 void *headers);
 
 /*
- * Return the protocol that packet information has for the frame: its ethertype in host byte order,
- * 0 if it has none.
- */
-uint16_t frame_format_protocol(enum memtun_mode mode, const void *frame, size_t length);
-
-/*
  * Return the bytes of packet in a frame, as an mtu counts them: without the Ethernet header and one
  * VLAN tag. An Ethernet frame has its header.
  */

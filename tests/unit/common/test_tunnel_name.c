@@ -50,22 +50,24 @@ static void a_template_has_one_percent_d(void **state)
 	assert_false(tunnel_name_is_template("tap0"));
 }
 
-static void a_template_gives_names_and_knows_them(void **state)
+static void a_template_gives_names(void **state)
 {
-	static const char *const templates[] = {"%d", "tap%d", "a%db", "%d."};
-	static const unsigned int numbers[] = {0, 1, 9, 10, 99999};
+	static const struct {
+		const char *template;
+		unsigned int number;
+		const char *name;
+	} cases[] = {
+		{"%d", 0, "0"},     {"tap%d", 1, "tap1"},     {"tap%d", 10, "tap10"},
+		{"a%db", 9, "a9b"}, {"%d.", 99999, "99999."},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
-		for (size_t j = 0; j < 5; j++) {
-			char name[MEMTUN_NAME_SIZE];
-			unsigned int number = 7777;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char name[MEMTUN_NAME_SIZE];
 
-			assert_true(
-				tunnel_name_expand(name, sizeof(name), templates[i], numbers[j]));
-			assert_true(tunnel_name_matches(name, templates[i], &number));
-			assert_int_equal(number, numbers[j]);
-		}
+		assert_true(
+			tunnel_name_expand(name, sizeof(name), cases[i].template, cases[i].number));
+		assert_string_equal(name, cases[i].name);
 	}
 }
 
@@ -80,28 +82,14 @@ static void a_name_that_would_be_too_long_is_none(void **state)
 	assert_true(tunnel_name_expand(name, sizeof(name), "%d", UINT_MAX));
 }
 
-static void what_a_template_does_not_give_is_not_its_name(void **state)
-{
-	static const char *const names[] = {
-		"tap",   "tap01", "tap00", "tap0x",          "ta0",           "0",
-		"tap-1", "tap+1", "tap 1", "tap99999999999", "tap4294967296",
-	};
-	unsigned int number;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_false(tunnel_name_matches(names[i], "tap%d", &number));
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_up_to_fifteen_bytes_will_do),
 		cmocka_unit_test(every_byte_but_the_forbidden_will_do),
 		cmocka_unit_test(a_template_has_one_percent_d),
-		cmocka_unit_test(a_template_gives_names_and_knows_them),
+		cmocka_unit_test(a_template_gives_names),
 		cmocka_unit_test(a_name_that_would_be_too_long_is_none),
-		cmocka_unit_test(what_a_template_does_not_give_is_not_its_name),
 	};
 
 	return RUN_TESTS(tests);
