@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "client/lib/connection.h"
-#include "common/clock.h"
 #include "common/descriptor.h"
 #include "common/descriptor_message.h"
 #include "common/failed.h"
@@ -132,14 +131,21 @@ int memtun_delete(struct memtun *memtun, const char *name)
 	return call_simple(memtun, MEMTUN_CMD_TUNNEL_DELETE, name, NULL, NULL, NULL);
 }
 
-int memtun_show(struct memtun *memtun, const char *name, bool statistics,
-		memtun_record_function *function, void *context)
+/* Ask for the records of one port, or of all, with their counters if `statistics`. */
+static int call_show(struct memtun *memtun, enum memtun_command command, const char *name,
+		     bool statistics, memtun_record_function *function, void *context)
 {
 	struct memtun_options options = {0};
 
 	if (statistics)
 		attribute_set_put_number(&options.set, MEMTUN_A_STATISTICS, 1);
-	return call_simple(memtun, MEMTUN_CMD_TUNNEL_SHOW, name, &options, function, context);
+	return call_simple(memtun, command, name, &options, function, context);
+}
+
+int memtun_show(struct memtun *memtun, const char *name, bool statistics,
+		memtun_record_function *function, void *context)
+{
+	return call_show(memtun, MEMTUN_CMD_TUNNEL_SHOW, name, statistics, function, context);
 }
 
 int memtun_impair_add(struct memtun *memtun, const char *name, const struct memtun_options *options,
@@ -305,11 +311,7 @@ int memtun_uplink_delete(struct memtun *memtun, const char *name)
 int memtun_uplink_show(struct memtun *memtun, const char *name, bool statistics,
 		       memtun_record_function *function, void *context)
 {
-	struct memtun_options options = {0};
-
-	if (statistics)
-		attribute_set_put_number(&options.set, MEMTUN_A_STATISTICS, 1);
-	return call_simple(memtun, MEMTUN_CMD_UPLINK_SHOW, name, &options, function, context);
+	return call_show(memtun, MEMTUN_CMD_UPLINK_SHOW, name, statistics, function, context);
 }
 
 int memtun_address_show(struct memtun *memtun, const char *bridge, memtun_record_function *function,
@@ -337,54 +339,6 @@ int memtun_session_delete(struct memtun *memtun, uint32_t id)
 
 	attribute_set_put_number(&options.set, MEMTUN_A_ID, id);
 	return call_simple(memtun, MEMTUN_CMD_SESSION_DELETE, NULL, &options, NULL, NULL);
-}
-
-int memtun_clock_show(struct memtun *memtun, memtun_record_function *function, void *context)
-{
-	return call_simple(memtun, MEMTUN_CMD_CLOCK_SHOW, NULL, NULL, function, context);
-}
-
-int memtun_clock_advance(struct memtun *memtun, uint64_t nanoseconds,
-			 memtun_record_function *function, void *context)
-{
-	struct memtun_options options = {0};
-
-	attribute_set_put_number(&options.set, MEMTUN_A_MOVE, nanoseconds);
-	return call_simple(memtun, MEMTUN_CMD_CLOCK_ADVANCE, NULL, &options, function, context);
-}
-
-/* Put a time limit of that many milliseconds into the set, unless it is negative: no limit. */
-static void set_put_limit(struct attribute_set *set, int timeout)
-{
-	if (timeout >= 0)
-		attribute_set_put_number(set, MEMTUN_A_TIME_LIMIT,
-					 (uint64_t)timeout * CLOCK_MILLISECOND);
-}
-
-int memtun_clock_next(struct memtun *memtun, int timeout, memtun_record_function *function,
-		      void *context)
-{
-	struct memtun_options options = {0};
-
-	set_put_limit(&options.set, timeout);
-	return call_simple(memtun, MEMTUN_CMD_CLOCK_NEXT, NULL, &options, function, context);
-}
-
-int memtun_wait_quiet(struct memtun *memtun, const char *names, uint64_t idle, int timeout,
-		      memtun_record_function *function, void *context)
-{
-	struct memtun_options options = {0};
-
-	if (names && strlen(names) >= MEMTUN_TEXT_SIZE)
-		return fault_set(&memtun->fault, EINVAL,
-				 "the names are longer than %d bytes together: name their bridge",
-				 MEMTUN_TEXT_SIZE - 1);
-	if (names)
-		attribute_set_put_string(&options.set, MEMTUN_A_NAMES, names);
-	if (idle)
-		attribute_set_put_number(&options.set, MEMTUN_A_IDLE, idle);
-	set_put_limit(&options.set, timeout);
-	return call_simple(memtun, MEMTUN_CMD_QUIET, NULL, &options, function, context);
 }
 
 bool memtun_interrupted(const struct memtun *memtun)
