@@ -192,9 +192,7 @@ static void what_the_kernel_had_no_room_for_is_counted(void **state)
 
 static void options_that_make_no_sense_are_refused(void **state)
 {
-	static const struct {
-		const char *options, *words;
-	} tries[] = {
+	static const struct uplink_refusal tries[] = {
 		{MCAST "group=239.1.1.1", "needs port"},
 		{MCAST "port=5000", "needs group"},
 		{MCAST "group=239.1.1.1,port=5000,local=127.0.0.1", "takes no local"},
@@ -207,8 +205,7 @@ static void options_that_make_no_sense_are_refused(void **state)
 		{MCAST "group=239.1.1.1,port=5000,mtu=65490", "packets of 65489 bytes"},
 	};
 
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
-		uplink_refused(*state, EINVAL, tries[i].words, "%s", tries[i].options);
+	uplinks_refused(*state, tries, sizeof(tries) / sizeof(tries[0]));
 }
 
 static void a_lan_that_cannot_be_joined_is_refused(void **state)

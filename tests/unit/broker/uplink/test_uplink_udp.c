@@ -292,9 +292,7 @@ static void the_path_may_cut_frames_into_fragments(void **state)
 static void options_that_make_no_sense_are_refused(void **state)
 {
 #define UDP "name=u,bridge=b,type=udp,"
-	static const struct {
-		const char *options, *words;
-	} tries[] = {
+	static const struct uplink_refusal tries[] = {
 		{UDP "local=127.0.0.1:5000", "needs remote"},
 		{UDP "remote=127.0.0.1:5000", "needs local"},
 		{UDP "local=127.0.0.1:5000,remote=127.0.0.1:5001,port=3", "takes no port"},
@@ -312,8 +310,7 @@ static void options_that_make_no_sense_are_refused(void **state)
 		{UDP "local=127.0.0.1:5000,remote=127.0.0.1:5001,mtu=65490", "65489 bytes"},
 	};
 
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
-		uplink_refused(*state, EINVAL, tries[i].words, "%s", tries[i].options);
+	uplinks_refused(*state, tries, sizeof(tries) / sizeof(tries[0]));
 }
 
 static void an_address_that_cannot_be_had_is_refused(void **state)

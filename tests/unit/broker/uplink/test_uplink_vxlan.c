@@ -728,9 +728,7 @@ static void a_paused_uplink_reads_neither_socket(void **state)
 
 static void options_that_make_no_sense_are_refused(void **state)
 {
-	static const struct {
-		const char *options, *words;
-	} tries[] = {
+	static const struct uplink_refusal tries[] = {
 		{VXLAN "local=127.0.0.1,remote=127.0.0.2", "needs vni"},
 		{VXLAN "vni=5,remote=127.0.0.2", "needs local"},
 		{VXLAN "vni=5,local=127.0.0.1", "either remote or group"},
@@ -755,8 +753,7 @@ static void options_that_make_no_sense_are_refused(void **state)
 		{VXLAN "vni=5,local=127.0.0.1,remote=127.0.0.2,mtu=65482", "65481 bytes"},
 	};
 
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
-		uplink_refused(*state, EINVAL, tries[i].words, "%s", tries[i].options);
+	uplinks_refused(*state, tries, sizeof(tries) / sizeof(tries[0]));
 }
 
 static void an_address_that_cannot_be_had_is_refused(void **state)

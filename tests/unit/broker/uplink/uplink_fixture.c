@@ -42,6 +42,13 @@ void uplink_refused(struct broker_fixture *fixture, int error, const char *words
 		fail_msg("%s: '%s' does not say '%s'", options, answer.fault.text, words);
 }
 
+void uplinks_refused(struct broker_fixture *fixture, const struct uplink_refusal *refusals,
+		     size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		uplink_refused(fixture, EINVAL, refusals[i].words, "%s", refusals[i].options);
+}
+
 uint64_t uplink_shown(struct broker_fixture *fixture, const char *name, const char *word)
 {
 	return record_shown(fixture, MEMTUN_CMD_UPLINK_SHOW, name, word);

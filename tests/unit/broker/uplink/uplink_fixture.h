@@ -21,6 +21,13 @@ void uplink_added(struct broker_fixture *fixture, const char *format, ...)
 void uplink_refused(struct broker_fixture *fixture, int error, const char *words,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Assert that each request with such options is refused with EINVAL and these words. */
+struct uplink_refusal {
+	const char *options, *words;
+};
+void uplinks_refused(struct broker_fixture *fixture, const struct uplink_refusal *refusals,
+		     size_t count);
+
 /* Return a number from an uplink's record, such as a counter. */
 uint64_t uplink_shown(struct broker_fixture *fixture, const char *name, const char *word);
 
