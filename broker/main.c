@@ -22,6 +22,7 @@
 #include "broker/engine/engine.h"
 #include "broker/settings.h"
 #include "broker/switch/lane.h"
+#include "broker/system/activation.h"
 #include "broker/system/child.h"
 #include "broker/system/confine.h"
 #include "broker/system/kernel_device.h"
@@ -89,11 +90,21 @@ static int private_address(struct daemon *daemon, struct fault *fault)
 	return 0;
 }
 
-static int daemon_listen(struct daemon *daemon, const struct settings *settings,
-			 struct fault *fault)
+/* Make the control socket, or take the one that a service manager passes, and store its address. */
+static int daemon_socket(struct daemon *daemon, const struct settings *settings,
+			 struct control_socket *control, struct fault *fault)
 {
-	struct control_socket control;
+	/* A command takes the descriptors that are passed for itself. */
+	int taken = settings->command ? 0 : activation_take(control, daemon->address, fault);
 
+	if (taken < 0)
+		return -1;
+	if (taken && settings->address)
+		return fault_set(fault, EINVAL,
+				 "--socket %.60s: LISTEN_FDS has passed the socket %.40s",
+				 settings->address, daemon->address);
+	if (taken)
+		return 0;
 	if (settings->address) {
 		if (strlcpy(daemon->address, settings->address, sizeof(daemon->address)) >=
 		    sizeof(daemon->address))
@@ -103,7 +114,15 @@ static int daemon_listen(struct daemon *daemon, const struct settings *settings,
 				     : control_place_default(daemon->address, fault) < 0) {
 		return -1;
 	}
-	if (control_socket_listen(&control, daemon->address, SOCK_SEQPACKET, fault) < 0)
+	return control_socket_listen(control, daemon->address, SOCK_SEQPACKET, fault);
+}
+
+static int daemon_listen(struct daemon *daemon, const struct settings *settings,
+			 struct fault *fault)
+{
+	struct control_socket control;
+
+	if (daemon_socket(daemon, settings, &control, fault) < 0)
 		return -1;
 	if (!control.refuses_descriptors)
 		daemon->broker->control->stall_limit = STALL_LIMIT;
