@@ -179,7 +179,7 @@ func TestOptionsThatCannotBeSentAreRefused(t *testing.T) {
 	broker := memtuntest.Broker(t)
 	for name, option := range map[string]memtun.Option{
 		"mtu is out of range":     memtun.WithMTU(-1),
-		"vlan is out of range":    memtun.WithVLAN(1 << 40),
+		"vlan is out of range":    memtun.WithVLAN(-2),
 		"mode is one of tun, tap": memtun.WithMode("tin"),
 		"bridge has a 0 byte":     memtun.WithBridge("a\x00b"),
 		"loss is out of range":    memtun.WithLoss(-1),
