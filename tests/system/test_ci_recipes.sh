@@ -24,7 +24,7 @@ ok "the recipes have the structure that GitHub, GitLab and podman ask for"
 
 if command -v shellcheck >/dev/null; then
 	for step in "$scratch"/steps/*.sh; do
-		dialect=bash
+		dialect="bash"
 		case $step in
 		*/containerfile-* | */entrypoint.sh) dialect=sh ;;
 		esac
