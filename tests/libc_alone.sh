@@ -31,13 +31,36 @@ fi
 
 # A program that reads a packet from a TUN and writes another.
 cat >program.c <<'PROGRAM'
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <memtun/connector.h>
 #include <memtun/testing.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* Send a frame through a socketpair. A filter takes libpcap, which is not there. */
+static int connector_works(void)
+{
+	static const unsigned char frame[60] = {2, 0, 0, 0, 0, 1};
+	const struct memtun_pattern pattern = MEMTUN_FILTER("udp");
+	struct memtun_connector *one, *other;
+	const struct memtun_packet *packet;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0)
+		return 0;
+	one = memtun_connector_open_fd(ends[0], MEMTUN_TAP, 0);
+	other = memtun_connector_open_fd(ends[1], MEMTUN_TAP, 0);
+	if (memtun_connector_write(one, frame, sizeof(frame), 0) < 0)
+		return 0;
+	packet = memtun_connector_blocking_read(other);
+	return packet && packet->length == sizeof(frame) &&
+	       memtun_connector_expect(other, &pattern, 1, 0, 0) == -1 && errno == ENOSYS;
+}
 
 int main(void)
 {
@@ -59,6 +82,8 @@ int main(void)
 	    memcmp(bytes, packet, sizeof(packet)) != 0)
 		return 1;
 	memtun_io_free(io);
+	if (!connector_works())
+		return 1;
 	printf("%s\n", request.ifr_name);
 }
 PROGRAM
@@ -67,8 +92,8 @@ export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
 [ ! -d kernel-headers ] || compiler="$compiler -idirafter kernel-headers"
 # shellcheck disable=SC2046,SC2086 # the compiler and pkg-config have several words
 {
-	$compiler program.c -o program-shared $(pkg-config --cflags --libs memtun-io) -Wl,-rpath,"$prefix/lib"
-	$compiler -static program.c -o program-static $(pkg-config --static --cflags --libs memtun-io)
+	$compiler program.c -o program-shared $(pkg-config --cflags --libs memtun-io memtun-connector) -Wl,-rpath,"$prefix/lib"
+	$compiler -static program.c -o program-static $(pkg-config --static --cflags --libs memtun-io memtun-connector)
 }
 for program in program-shared program-static; do
 	shown=$(./$program)
@@ -81,4 +106,4 @@ if ! readelf -d program-shared | grep -q 'NEEDED.*libmemtun-io' || readelf -d pr
 	echo "FAILED: the programs are not linked as they should be"
 	exit 1
 fi
-echo "libmemtun-io works with $compiler, which finds the C library alone"
+echo "libmemtun-io and libmemtun-connector work with $compiler, which finds the C library alone"
