@@ -21,7 +21,7 @@ type Client struct {
 // namespace. For "", it finds one as memtun(1) does: by MEMTUN_SOCKET, or at the places where a
 // broker of this user or of the system listens.
 func Dial(ctx context.Context, address string) (*Client, error) {
-	s, err := dialSession(ctx, address, nil)
+	s, err := dialSession(ctx, address)
 	if err != nil {
 		return nil, err
 	}

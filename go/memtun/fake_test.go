@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -274,6 +275,105 @@ func TestDescriptorsThatNoCallTakesAreClosed(t *testing.T) {
 	if err := closed(); err != nil {
 		t.Errorf("a descriptor is still open: %v", err)
 	}
+}
+
+// lists are calls whose answers have no descriptors.
+var lists = map[string]func(context.Context, *Client) error{
+	"one record": func(ctx context.Context, c *Client) error { _, err := c.Clock(ctx); return err },
+	"a list":     func(ctx context.Context, c *Client) error { _, err := c.Tunnels(ctx); return err },
+	"no record":  func(ctx context.Context, c *Client) error { return c.Set(ctx, "a") },
+}
+
+func TestDescriptorsOfAnswersThatHaveNoneAreClosed(t *testing.T) {
+	for name, call := range lists {
+		t.Run(name, func(t *testing.T) {
+			broker, client := fake(t)
+			writer, closed := pipe(t)
+			go func() {
+				kind, sequence := broker.request()
+				broker.send(buildRecord(kind, 0, sequence, nil), int(writer.Fd()))
+				writer.Close()
+			}()
+			if err := call(soon(t), client); err != nil {
+				t.Error(err)
+			}
+			if err := closed(); err != nil {
+				t.Errorf("the descriptor is still open: %v", err)
+			}
+		})
+	}
+}
+
+func TestRecordsOfAListTakeNoMoreMemoryThanTheyHave(t *testing.T) {
+	broker, client := fake(t)
+	const count = 2000
+	name := appendAttribute(nil, attributes["name"].number, []byte("a\x00"))
+	go func() {
+		kind, sequence := broker.request()
+		for i := 0; i < count; i++ {
+			broker.send(buildRecord(kind, flagMulti, sequence, name))
+		}
+		broker.send(buildRecord(typeDone, flagMulti, sequence, nil))
+	}()
+	replies, err := client.session.request(soon(t), cmdTunnelShow, flagDump)
+	if err != nil || len(replies) != count {
+		t.Fatalf("%d records: %v", len(replies), err)
+	}
+	runtime.GC()
+	var used runtime.MemStats
+	runtime.ReadMemStats(&used)
+	if used.HeapAlloc > count*recordMax/4 {
+		t.Errorf("%d short records take %d bytes", len(replies), used.HeapAlloc)
+	}
+	runtime.KeepAlive(replies)
+}
+
+func TestWatchThatBeginsWithEventsEndsWithItsContext(t *testing.T) {
+	path, connected := listening(t, func(broker *fakeBroker) {
+		for i := 0; i < 100; i++ {
+			broker.send(buildRecord(cmdEvent, 0, 0, nil))
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		_, err := (&Client{&session{address: path}}).Watch(ctx)
+		failed <- err
+	}()
+	select {
+	case err := <-failed:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("watch: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the watch hangs")
+	}
+	(<-connected).conn.Close()
+}
+
+// listening starts a broker that does what the function does with its first connection.
+func listening(t *testing.T, serve func(*fakeBroker)) (string, <-chan *fakeBroker) {
+	t.Helper()
+	path := filepath.Join(temporary(t), "control")
+	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	connected := make(chan *fakeBroker, 1)
+	go func() {
+		conn, err := listener.AcceptUnix()
+		if err != nil {
+			t.Error(err)
+			close(connected)
+			return
+		}
+		broker := &fakeBroker{t, conn}
+		serve(broker)
+		connected <- broker
+	}()
+	return path, connected
 }
 
 func TestHelloIsRefused(t *testing.T) {

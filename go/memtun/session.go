@@ -22,10 +22,11 @@ type reply struct {
 
 // call is a request that waits for its answer. The mutex of the session guards it.
 type call struct {
-	replies   []reply
-	err       error
-	abandoned bool          // nobody waits: close the descriptors that come
-	done      chan struct{} // closed when the answer is complete
+	replies       []reply
+	err           error
+	hasDescriptor bool          // the answer may have one; others are closed
+	abandoned     bool          // nobody waits: close the descriptors that come
+	done          chan struct{} // closed when the answer is complete
 }
 
 // session is a connection to a broker. A goroutine receives its records until the connection ends.
@@ -35,9 +36,10 @@ type session struct {
 	conn    *net.UnixConn
 	address string
 	sending chan struct{} // has one token: the right to send
-	events  func(message) // takes records without a request; nil: they are ignored
+	buffer  []byte        // of the goroutine
 
 	mutex    sync.Mutex
+	events   func(message) // takes records without a request; nil: they are ignored
 	sequence uint32
 	calls    map[uint32]*call
 	err      error         // why the connection has ended
@@ -45,13 +47,12 @@ type session struct {
 }
 
 // newSession says hello on a connection, which it owns.
-func newSession(ctx context.Context, conn *net.UnixConn, address string,
-	events func(message)) (*session, error) {
+func newSession(ctx context.Context, conn *net.UnixConn, address string) (*session, error) {
 	s := &session{
 		conn:    conn,
 		address: address,
 		sending: make(chan struct{}, 1),
-		events:  events,
+		buffer:  make([]byte, recordMax), // of a longer record, the header tells
 		calls:   make(map[uint32]*call),
 		ended:   make(chan struct{}),
 	}
@@ -65,12 +66,19 @@ func newSession(ctx context.Context, conn *net.UnixConn, address string,
 }
 
 // dialSession connects to the broker at the address, or to the first that is found.
-func dialSession(ctx context.Context, address string, events func(message)) (*session, error) {
+func dialSession(ctx context.Context, address string) (*session, error) {
 	conn, address, err := dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	return newSession(ctx, conn, address, events)
+	return newSession(ctx, conn, address)
+}
+
+// takeEvents gives records without a request to the function from now on.
+func (s *session) takeEvents(events func(message)) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.events = events
 }
 
 // close ends the connection, and waits for the goroutine.
@@ -122,7 +130,7 @@ func (s *session) send(ctx context.Context, kind command, flags uint16, data []b
 	case <-ctx.Done():
 		return nil, contextError(ctx, "the request was not sent")
 	}
-	waiting, sequence, err := s.expect()
+	waiting, sequence, err := s.expect(kind)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +148,7 @@ func (s *session) send(ctx context.Context, kind command, flags uint16, data []b
 }
 
 // expect adds a call for the next sequence number.
-func (s *session) expect() (*call, uint32, error) {
+func (s *session) expect(kind command) (*call, uint32, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.err != nil {
@@ -150,7 +158,7 @@ func (s *session) expect() (*call, uint32, error) {
 	if s.sequence == 0 {
 		s.sequence++ // 0 is for records without a request
 	}
-	waiting := &call{done: make(chan struct{})}
+	waiting := &call{hasDescriptor: kind.hasDescriptor(), done: make(chan struct{})}
 	s.calls[s.sequence] = waiting
 	return waiting, s.sequence, nil
 }
@@ -245,9 +253,8 @@ func (s *session) receive() {
 
 // read receives one record and its descriptor; -1: none.
 func (s *session) read() (message, int, error) {
-	data := make([]byte, recordMax)             // of a longer record, the header tells
 	control := make([]byte, syscall.CmsgLen(4)) // room for one descriptor: the kernel gives no more
-	length, controlLength, flags, _, err := s.conn.ReadMsgUnix(data, control)
+	length, controlLength, flags, _, err := s.conn.ReadMsgUnix(s.buffer, control)
 	if err != nil {
 		return message{}, -1, err
 	}
@@ -257,7 +264,8 @@ func (s *session) read() (message, int, error) {
 	}
 	var m message
 	if err == nil {
-		if m, err = parseRecord(data[:length:length]); err != nil {
+		// The values are parts of a copy, so that a list of short records is short.
+		if m, err = parseRecord(append([]byte(nil), s.buffer[:length]...)); err != nil {
 			err = newError(syscall.EBADMSG, "the broker sent a malformed record: %v", err)
 		}
 	}
@@ -295,8 +303,11 @@ func (s *session) dispatch(m message, fd int) error {
 		if m.kind == typeError && m.errno != 0 && m.errno != syscall.ENOBUFS {
 			return &Error{Errno: m.errno, Text: m.text}
 		}
-		if s.events != nil {
-			s.events(m)
+		s.mutex.Lock()
+		events := s.events
+		s.mutex.Unlock()
+		if events != nil {
+			events(m)
 		}
 		return nil
 	}
@@ -317,6 +328,10 @@ func (s *session) dispatch(m message, fd int) error {
 
 // take adds a record to the answer. It returns true if the answer is complete.
 func (c *call) take(m message, fd int) bool {
+	if fd >= 0 && !c.hasDescriptor {
+		syscall.Close(fd)
+		fd = -1
+	}
 	switch m.kind {
 	case typeError:
 		if m.errno != 0 {

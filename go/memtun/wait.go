@@ -41,7 +41,7 @@ func (c *Client) patiently(ctx context.Context, ask func(context.Context, *sessi
 		}()
 		patient = extended
 	}
-	s, err := dialSession(ctx, c.Address(), nil)
+	s, err := dialSession(ctx, c.Address())
 	if err != nil {
 		return err
 	}

@@ -60,11 +60,13 @@ type Watch struct {
 // Watch subscribes to all changes from now on, until the context ends.
 func (c *Client) Watch(ctx context.Context) (*Watch, error) {
 	w := &Watch{events: make(chan Event, 64), stop: make(chan struct{})}
-	s, err := dialSession(ctx, c.Address(), w.deliver)
+	s, err := dialSession(ctx, c.Address())
 	if err != nil {
 		return nil, err
 	}
 	w.session = s
+	// Until the hello is answered, nothing can stop deliver, which waits for the program.
+	s.takeEvents(w.deliver)
 	if _, err := s.request(ctx, cmdSubscribe, 0); err != nil {
 		close(w.stop)
 		s.close()

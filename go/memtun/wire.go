@@ -70,6 +70,15 @@ const (
 	cmdImpairRelease command = 0x38
 )
 
+// hasDescriptor tells whether an answer has a descriptor, which the caller of the request owns.
+func (kind command) hasDescriptor() bool {
+	switch kind {
+	case cmdQueueOpen, cmdCapture, cmdInject, cmdHandIn:
+		return true
+	}
+	return false
+}
+
 // native is the byte order of this machine. (encoding/binary has it from Go 1.21 on.)
 var native = func() binary.ByteOrder {
 	one := uint16(1)
