@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The site that "make html" makes, and the links of the Markdown files: each link leads to a file, and
-each fragment to an id in it. Where chromium is installed, no page is wider than a screen of 390 pixels."""
+each fragment to an id in it. Where chromium is installed, no page is wider than a screen of 390 pixels,
+and no synopsis breaks the name of its command."""
 import html.parser
 import os
 import re
@@ -17,12 +18,12 @@ SITE = os.path.join(BUILD, "html")
 OTHERS = ("https://manpages.debian.org/",)  # a link may lead there, but nothing is loaded from there
 SECONDS = 60
 
-# The width of each page in a frame of 390 pixels, as the title of the page that has the frames.
+# The width of each page in a frame of 390 pixels, and how many names of commands its synopsis breaks.
 FRAMES = """<!DOCTYPE html><title>wait</title><body><script>
-const pages = %s, widths = [];
+const pages = %s, widths = [], broken = [];
 function next() {
 	if (widths.length == pages.length) {
-		document.body.textContent = "widths " + widths.join(" ") + " end";
+		document.body.textContent = "widths " + widths.join(" ") + " broken " + broken.join(" ") + " end";
 		return;
 	}
 	const frame = document.createElement("iframe");
@@ -30,7 +31,9 @@ function next() {
 	frame.height = 800;
 	frame.style.border = 0;
 	frame.onload = () => {
+		const names = frame.contentDocument.querySelectorAll("table.Nm td:first-child code");
 		widths.push(frame.contentDocument.documentElement.scrollWidth);
+		broken.push(Array.from(names).filter(name => name.getClientRects().length > 1).length);
 		frame.remove();
 		next();
 	};
@@ -194,7 +197,7 @@ class SiteTest(unittest.TestCase):
         except subprocess.TimeoutExpired:
             return ""
 
-    def test_no_page_is_wider_than_390_pixels(self):
+    def test_no_page_is_wider_than_390_pixels_or_breaks_the_name_of_a_command(self):
         browser = shutil.which("chromium")
         if not browser:
             print("skipped a part: no chromium here, which measures the width of the pages")
@@ -209,13 +212,14 @@ class SiteTest(unittest.TestCase):
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
              "--allow-file-access-from-files", f"--user-data-dir={directory}/profile",
              "--virtual-time-budget=30000", "--dump-dom", f"file://{frames}"], directory)
-        widths = re.search(r"widths ([\d ]+) end", shown)
-        if not widths:
+        found = re.search(r"widths ([\d ]+) broken ([\d ]+) end", shown)
+        if not found:
             print("skipped a part: chromium does not run here")
             return
-        widths = dict(zip(pages, map(int, widths[1].split())))
-        self.assertEqual(len(widths), len(pages))
+        widths, broken = (dict(zip(pages, map(int, numbers.split()))) for numbers in found.groups())
+        self.assertEqual((len(widths), len(broken)), (len(pages), len(pages)))
         self.assertEqual({page: width for page, width in widths.items() if width > 390}, {})
+        self.assertEqual({page: count for page, count in broken.items() if count}, {})
 
 
 unittest.main()
