@@ -285,7 +285,7 @@ class Tables(TopCase):
         self.assertEqual((result.returncode, result.stderr), (2, "memtun: -j goes with top -b\n"))
         result = self.memtun("top")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("top -b prints tables", result.stderr)
+        self.assertIn("; use memtun top -b, or memtun -j top -b\n", result.stderr)
         result = self.memtun("--socket", os.path.join(self.directory, "none"), "top", "-b")
         self.assertEqual(result.returncode, 3)
 
@@ -438,12 +438,12 @@ class Screen(TopCase):
     def test_an_unknown_terminal_is_told(self):
         on = self.look(kind="no-such-terminal")
         self.assertEqual(on.ends(), (1, "memtun: the terminal's type, $TERM, is not known; "
-                                        "top -b prints tables\n"))
+                                        "use memtun top -b, or memtun -j top -b\n"))
 
     def test_a_terminal_that_cannot_move_the_cursor_is_told(self):
         on = self.look(kind="dumb")
         self.assertEqual(on.ends(), (1, "memtun: the terminal's type, $TERM, cannot move the "
-                                        "cursor; top -b prints tables\n"))
+                                        "cursor; use memtun top -b, or memtun -j top -b\n"))
 
 
 if __name__ == "__main__":
