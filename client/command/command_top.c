@@ -309,7 +309,8 @@ static int top_show(struct top *top)
 	stop_prepare(false);
 	if (!top->batch) {
 		if (top_screen_open(&why) < 0)
-			return command_fail(EXIT_REFUSED, "%s; use memtun top -b, or memtun -j top -b", why);
+			return command_fail(EXIT_REFUSED,
+					    "%s; use memtun top -b, or memtun -j top -b", why);
 		top_screen_draw(&top->rates, top->order, top->interval);
 	}
 	if (top_loop(top) < 0) {
