@@ -311,6 +311,13 @@ class Requests(Case):
                                (TypeError, {"mtuu": 1500})):
             with self.assertRaises(wrong, msg=options):
                 b.open("a", **options)
+        for call, wrong, nearest in ((b.open, "brige", "'bridge'"), (b.add, "dealy", "'delay'"),
+                                     (b.uplinks.add, "pth", "'path'")):
+            with self.assertRaisesRegex(TypeError, f"'{wrong}' here; did you mean {nearest}"):
+                call("a", **{"bridge": "lab", "type": "user"} if call == b.uplinks.add else {},
+                     **{wrong: "x"})
+        with self.assertRaisesRegex(TypeError, "'brige' here$"):  # a rule has no bridge
+            b.impair.set("a", 1, brige="lab")
         with self.assertRaises(TypeError):
             b.set("a", bridge="lab", nobridge=True)
         self.assertEqual(b.list(), [])

@@ -20,7 +20,7 @@ from ._errors import NotFoundError
 from ._expect import FilterExpectation
 from ._impair import Impairments, rule_options
 from ._inject import Injector
-from ._protocol import Addresses, Command, Frames, Words, bridge_option
+from ._protocol import WORDS, Addresses, Command, Frames, Words, bridge_option
 from ._quantity import Time, nanoseconds
 from ._record import Injected, Record
 from ._sessions import Sessions
@@ -107,7 +107,7 @@ class Broker:
             "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
-            "exclusive": exclusive, "persistent": persistent, **rule_options(rule)})[0]
+            "exclusive": exclusive, "persistent": persistent, **rule_options(rule, WORDS)})[0]
         return Tunnel(reply.fd, reply.record, self.address)
 
     def add(self, name: str, *, mode: Optional[str] = None, bridge: Optional[str] = None,
@@ -128,7 +128,7 @@ class Broker:
             "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
-            "count": count if count != 1 else None, **rule_options(rule)})[-1].record
+            "count": count if count != 1 else None, **rule_options(rule, WORDS)})[-1].record
 
     def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
             vlan: Optional[int] = None, mtu: Optional[int] = None, queue: Optional[int] = None,

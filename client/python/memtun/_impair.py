@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Rules that lose, delay, change or hold the frames of a tunnel or an uplink."""
+import difflib
 import errno
 import subprocess
 from datetime import timedelta
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Union
 
 from ._connection import Connection, records
 from ._errors import make_error
@@ -17,12 +18,17 @@ _KEYS = frozenset(
     "limit drop pmtu icmp hold until until_time carrier seed".split())
 
 
-def rule_options(keys: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the options of a rule's keys. Raise TypeError if a key is of no rule."""
+def rule_options(keys: Mapping[str, Any], others: Collection[str] = ()) -> Dict[str, Any]:
+    """Return the options of a rule's keys. Raise TypeError if a key is of no rule.
+
+    The error suggests the nearest key of a rule or of the others, which the caller takes besides.
+    """
     options = dict(keys)
     for name in options:
         if name not in _KEYS:
-            raise TypeError(f"there is no option {name!r}")
+            nearest = difflib.get_close_matches(name, [*_KEYS, *others], 1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise TypeError(f"there is no option {name!r} here{hint}")
     until = options.get("until")
     if isinstance(until, (str, float, timedelta)):
         options["until"], options["until_time"] = None, until

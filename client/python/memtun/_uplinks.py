@@ -10,7 +10,7 @@ from typing import Any, List, Optional, Union
 from ._connection import Connection, records
 from ._device import open_device
 from ._impair import rule_options
-from ._protocol import Addresses, Command, bridge_option
+from ._protocol import WORDS, Addresses, Command, bridge_option
 from ._record import Record
 
 
@@ -61,7 +61,7 @@ class Uplinks:
             "socket_mode": f"{socket_mode:04o}" if isinstance(socket_mode, int) else socket_mode,
             "socket_group": _group(socket_group), "net": net, "net6": net6, "forward": forward,
             "tftp": _absolute(tftp), "bootfile": bootfile, "restrict": restrict,
-            **rule_options(rule),
+            **rule_options(rule, WORDS),
         }
         with contextlib.ExitStack() as owned:
             if type == "device" and fd is None:
