@@ -29,7 +29,8 @@ struct host_program {
 /* Add a key and its value for memtun-host. The strings must live on. */
 void host_program_add(struct host_program *program, const char *key, const char *value);
 
-/* Add `address A/P` or `gateway G`, which the user gave after `word`. 0, or EXIT_USAGE after a message. */
+/* Add `address A/P` or `gateway G`, which the user gave after `word`. 0, or EXIT_USAGE after a
+ * message. */
 int host_program_add_address(struct host_program *program, const char *key, const char *word,
 			     const char *value);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The parts of memtun that this build lacks, because it was built without their libraries. */
 #ifndef MEMTUN_LEFT_OUT_H
 #define MEMTUN_LEFT_OUT_H
 

@@ -65,7 +65,7 @@ fn record(kind: u16, flags: u16, sequence: u32, attributes: &Attributes) -> Vec<
     bytes
 }
 
-/// Return the record of a tunnel, with an attribute that nobody knows.
+/// Return the record of a tunnel, with an attribute that is unknown.
 fn tunnel() -> Vec<u8> {
     let mut attributes = Attributes::new();
     attributes.set_u32(attribute::ID, 3);

@@ -65,7 +65,7 @@ words! {
     Socket {
         /// One frame per record, and an end, the default.
         Seqpacket = 1, "seqpacket";
-        /// One frame per datagram. Nobody sees the other side's end.
+        /// One frame per datagram. The program does not see that the broker has ended.
         Dgram = 2, "dgram";
         /// A stream in which each frame follows its length. [`Tunnel`](crate::Tunnel) joins and
         /// splits it.

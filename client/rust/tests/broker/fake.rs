@@ -87,7 +87,7 @@ fn answers_then(records: &[Vec<u8>], waits: bool) -> (Result<usize, Error>, Resu
     let listener = listen(&name);
     thread::scope(|scope| {
         scope.spawn(move || {
-            // SAFETY: accept4() takes null pointers for an address that nobody wants.
+            // SAFETY: accept4() takes null pointers for an address that is not wanted.
             let socket = new_descriptor(unsafe {
                 let none = ptr::null_mut();
                 libc::accept4(
