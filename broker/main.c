@@ -94,7 +94,7 @@ static int private_address(struct daemon *daemon, struct fault *fault)
 static int daemon_socket(struct daemon *daemon, const struct settings *settings,
 			 struct control_socket *control, struct fault *fault)
 {
-	/* A command takes the descriptors that are passed for itself. */
+	/* Descriptors that are passed to a memtund with a command are the command's. */
 	int taken = settings->command ? 0 : activation_take(control, daemon->address, fault);
 
 	if (taken < 0)

@@ -3,7 +3,9 @@
  * The functions of libmnl that memtun calls, for --enable-static-programs where the system has libmnl
  * as a shared library only, as Debian has. libmnl's own header declares them. Every other build links
  * libmnl.
- *
+ */
+
+/*
  * netlink(7) has the format: a message is a header of 16 bytes and a payload, an attribute a header of 4
  * bytes and a payload; both are padded to a multiple of 4 bytes, and the lengths in the headers are
  * those without the padding behind the payload.

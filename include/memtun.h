@@ -242,12 +242,12 @@ int memtun_clock_next(struct memtun *memtun, int timeout, memtun_record_function
 
 /*
  * Wait until the ports are quiet. Then their programs have read each frame that was not dropped and
- * does not wait for the logical clock, and no frame has come for `idle` nanoseconds of real time. `names` has tunnels, uplinks
- * and bridges, with commas between them; NULL is the whole broker. timeout is in milliseconds, -1
- * for no limit; ETIMEDOUT: memtun_error() says what the broker still waits for. ENODEV: an object
- * was deleted meanwhile. A time of
- * memtun_set_timeout() has to be longer. function, which may be NULL, is called for each uplink where
- * frames count as read once they are sent, because the kernel does not tell more.
+ * does not wait for the logical clock, and no frame has come for `idle` nanoseconds of real time.
+ * `names` has tunnels, uplinks and bridges, with commas between them; NULL is the whole broker.
+ * timeout is in milliseconds, -1 for no limit; a time of memtun_set_timeout() has to be longer.
+ * function, which may be NULL, is called for each uplink where frames count as read once they are
+ * sent, because the kernel does not tell more. ETIMEDOUT: memtun_error() says what the broker still
+ * waits for. ENODEV: an object was deleted meanwhile.
  */
 int memtun_wait_quiet(struct memtun *memtun, const char *names, uint64_t idle, int timeout,
 		      memtun_record_function *function, void *context);

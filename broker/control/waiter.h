@@ -32,8 +32,8 @@ void waiter_begin(struct waiter *waiter, unsigned int parts, int64_t idle, int64
 /*
  * Look at the ports of these names, which commas separate, and of the bridges among them; NULL is
  * all ports. Returns 1 if they are quiet, 0 if the next look is due at waiter->next, -1 with the
- * fault filled: ENOENT (no such name), ENODEV (a name was deleted since the first look), ETIMEDOUT (the text says what it still waits for),
- * EOPNOTSUPP (the kernel cannot tell).
+ * fault filled: ENOENT (no such name), ENODEV (an object was deleted since the first look), ETIMEDOUT
+ * (the text says what it still waits for), EOPNOTSUPP (the kernel cannot tell).
  */
 int waiter_look(struct waiter *waiter, const struct control *control, const char *names,
 		struct fault *fault);

@@ -47,7 +47,8 @@ struct engine {
 
 /*
  * Initialize the engine and take ownership of the loop, which may be NULL where it could not be
- * made. -1 with ENOMEM or an errno of socketpair(2) or timerfd_create(2); then too the engine has to be ended.
+ * made. -1 with ENOMEM or an errno of socketpair(2) or timerfd_create(2); then too the engine has to
+ * be ended.
  */
 int engine_init(struct engine *engine, struct ev_loop *loop);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A bridge and its members: who joins, who leaves, and what it tells of itself. */
+/* A bridge and its members: how ports join and leave, and what it tells of itself. */
 #include "broker/switch/bridge.h"
 
 #include <stdlib.h>

@@ -24,9 +24,9 @@ struct bridge;
  */
 
 /*
- * If an address moves more often than this within a second, the guard takes it for a loop. A host that is moved to
- * another port moves once. In a loop of two bridges that two udp uplinks join, an address moved
- * 90,000 times a second (measured with one broadcast of 24 bytes).
+ * If an address moves more often than this within a second, the guard takes it for a loop. A host
+ * that is moved to another port moves once. In a loop of two bridges that two udp uplinks join, an
+ * address moved 90,000 times a second (measured with one broadcast of 24 bytes).
  */
 #define LOOP_GUARD_MOVES 10
 

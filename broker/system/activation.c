@@ -108,8 +108,8 @@ int activation_take(struct control_socket *control, char address[CONTROL_ADDRESS
 	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return fault_set(fault, errno, "LISTEN_FDS: descriptor %d: %s", fd,
 				 strerror(errno));
-	/* Whoever has connected already can send descriptors, so this socket counts as one that does
-	 * not refuse them. */
+	/* A client that has connected already can send descriptors, so this socket counts as one that
+	 * does not refuse them. */
 	(void)descriptor_refuse_others(fd);
 	*control = (struct control_socket){.fd = fd, .lock = -1};
 	return 1;

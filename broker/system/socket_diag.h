@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Queries to the kernel about UNIX sockets by inode, and about TCP connections (sock_diag(7), which
- * needs no privileges). For DGRAM sockets this is the only way to learn that the other end was closed, because the kernel
- * reports no hang-up.
+ * needs no privileges). For DGRAM sockets only these queries tell that the other end was closed,
+ * because the kernel reports no hang-up.
  */
 #ifndef MEMTUN_SOCKET_DIAG_H
 #define MEMTUN_SOCKET_DIAG_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whether an uplink is up. An uplink whose lane has ended is down, and tries to open again, with
- * growing delays. For uplink.c; the kinds call uplink_opened() and uplink_lost() of uplink.h.
+ * growing delays. uplink.c calls these functions; the kinds call uplink_opened() and uplink_lost() of
+ * uplink.h.
  */
 #ifndef MEMTUN_UPLINK_STATE_H
 #define MEMTUN_UPLINK_STATE_H

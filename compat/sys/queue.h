@@ -3,7 +3,9 @@
  * The macros of queue(7bsd) that the libraries without a broker use, for C libraries that have no such
  * header, such as musl. Only configure --disable-broker adds this folder to the include path: all other
  * parts need libbsd, which has the header.
- *
+ */
+
+/*
  * Each element has the pointer to the next one, and LIST and TAILQ also the address of the pointer that
  * leads to it. The tail of STAILQ and TAILQ is the address of the last pointer, which is NULL.
  */

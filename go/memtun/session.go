@@ -25,7 +25,7 @@ type call struct {
 	replies       []reply
 	err           error
 	hasDescriptor bool          // the answer may have one; others are closed
-	abandoned     bool          // nobody waits: close the descriptors that come
+	abandoned     bool          // the caller has gone: close the descriptors that come
 	done          chan struct{} // closed when the answer is complete
 }
 
