@@ -274,6 +274,46 @@ class Connecting(Case):
                 memtun.connect(self.play(answer), reply_timeout=SECONDS)
             self.assertEqual(caught.exception.errno, errno.EBADMSG, answer)
 
+    @staticmethod
+    def acknowledgement(request):
+        sequence = _protocol.HEADER.unpack(request[:16])[3]
+        return [_protocol.build(2, 0, sequence, struct.pack("=i", 0) + request[:16])]
+
+    def test_an_answer_without_its_record_or_descriptor_is_an_error(self):
+        def record(request):
+            return [_protocol.build(0x15, 0, _protocol.HEADER.unpack(request[:16])[3], b"")]
+        for call, answer in ((lambda b: b.show("a"), self.acknowledgement),
+                             (lambda b: b.open("a"), self.acknowledgement),
+                             (lambda b: b.open("a"), record), (lambda b: b.inject("a"), record)):
+            b = self.use(memtun.connect(self.play(self.hello, answer), reply_timeout=SECONDS))
+            with self.assertRaises(memtun.Error) as caught:
+                call(b)
+            self.assertEqual(caught.exception.errno, errno.EBADMSG)
+
+    def test_a_descriptor_of_an_answer_that_has_none_is_closed(self):
+        reader, writer = os.pipe()
+        self.stack.callback(os.close, reader)
+        path = os.path.join(self.directory(), "control")
+        listener = self.use(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        listener.bind(path)
+        listener.listen(1)
+
+        def run():
+            client, _ = listener.accept()
+            with client:
+                for kind in (0x10, 0x14):
+                    sequence = _protocol.HEADER.unpack(client.recv(32768)[:16])[3]
+                    record = _protocol.build(kind, 0, sequence, b"")
+                    socket.send_fds(client, [record], [writer] if kind == 0x14 else [])
+                os.close(writer)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        b = self.use(memtun.connect(path, reply_timeout=SECONDS))
+        self.assertEqual(len(b.list()), 1)
+        thread.join()
+        self.assertTrue(select.select([reader], [], [], SECONDS)[0], "a descriptor is open")
+
     def test_a_broker_that_goes_away_is_an_error(self):
         b = self.use(memtun.broker())
         os.kill(b.pid, signal.SIGKILL)

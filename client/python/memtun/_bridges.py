@@ -27,7 +27,7 @@ class Bridges:
 
     def show(self, name: str) -> Record:
         """Return the record of one bridge."""
-        return self._connection.request(Command.BRIDGE_SHOW, {"name": name})[0].record
+        return self._connection.request_one(Command.BRIDGE_SHOW, {"name": name}).record
 
     def list(self) -> List[Record]:
         """Return the records of all bridges."""

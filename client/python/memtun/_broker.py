@@ -102,12 +102,12 @@ class Broker:
         A ``%d`` in the name stands for the lowest number that makes a free name. With keys of
         Impairments.add(), the new tunnel has that rule.
         """
-        reply = self._connection.request(Command.QUEUE_OPEN, {
+        reply = self._connection.request_one(Command.QUEUE_OPEN, {
             "name": name, "mode": mode, "bridge": bridge, "peer": peer, "socket": socket,
             "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
-            "exclusive": exclusive, "persistent": persistent, **rule_options(rule, WORDS)})[0]
+            "exclusive": exclusive, "persistent": persistent, **rule_options(rule, WORDS)})
         return Tunnel(reply.fd, reply.record, self.address)
 
     def add(self, name: str, *, mode: Optional[str] = None, bridge: Optional[str] = None,
@@ -123,12 +123,12 @@ class Broker:
         With ``count``, make that many from a name with a ``%d``, and return the last one's record.
         With keys of Impairments.add(), each has that rule.
         """
-        return self._connection.request(Command.TUNNEL_ADD, {
+        return self._connection.request_one(Command.TUNNEL_ADD, {
             "name": name, "mode": mode, "bridge": bridge, "peer": peer, "socket": socket,
             "vlan": vlan, "mtu": mtu, "queue": queue, "overflow": overflow, "address": address,
             "gateway": gateway, "pi": pi, "vnet_hdr": vnet_hdr, "offload": offload,
             "vnet_hdr_size": vnet_hdr_size, "multi_queue": multi_queue, "backend": backend,
-            "count": count if count != 1 else None, **rule_options(rule, WORDS)})[-1].record
+            "count": count if count != 1 else None, **rule_options(rule, WORDS)}).record
 
     def set(self, name: str, *, bridge: Optional[str] = None, nobridge: bool = False,
             vlan: Optional[int] = None, mtu: Optional[int] = None, queue: Optional[int] = None,
@@ -151,8 +151,8 @@ class Broker:
         ...     b.rename("a", "vm%d").name
         'vm0'
         """
-        return self._connection.request(Command.TUNNEL_RENAME,
-                                        {"name": name, "new_name": new_name})[0].record
+        return self._connection.request_one(Command.TUNNEL_RENAME,
+                                            {"name": name, "new_name": new_name}).record
 
     def set_interface(self, name: str, *, flags: Optional[Words] = None,
                       carrier: Optional[bool] = None, address: Addresses = None,
@@ -171,16 +171,16 @@ class Broker:
         ...     record.interface_address, "up" in record.interface_flags.split("+")
         ('10.0.0.1/24', True)
         """
-        return self._connection.request(Command.INTERFACE_SET, {
+        return self._connection.request_one(Command.INTERFACE_SET, {
             "name": name, "interface_flags": flags, "interface_carrier": carrier,
             "interface_address": _elements(address), "interface_route": _elements(route),
             "interface_neighbour": _elements(neighbour), "interface_mac": mac,
-            "interface_txqlen": txqlen, "interface_revision": revision})[0].record
+            "interface_txqlen": txqlen, "interface_revision": revision}).record
 
     def show(self, name: str, statistics: bool = False) -> Record:
         """Return the record of one tunnel, with counters if ``statistics``."""
-        return self._connection.request(Command.TUNNEL_SHOW,
-                                        {"name": name, "statistics": statistics})[0].record
+        return self._connection.request_one(Command.TUNNEL_SHOW,
+                                            {"name": name, "statistics": statistics}).record
 
     def list(self, statistics: bool = False) -> List[Record]:
         """Return the records of all tunnels.
@@ -209,7 +209,7 @@ class Broker:
         ...     b.detach_queue(queue)
         b0
         """
-        reply = self._connection.request(Command.QUEUE_OPEN, {"socket": socket})[0]
+        reply = self._connection.request_one(Command.QUEUE_OPEN, {"socket": socket})
         return Tunnel(reply.fd, Record({"socket": socket or "seqpacket", **reply.record}),
                       self.address)
 
@@ -225,13 +225,13 @@ class Broker:
 
         The queue is that of open_queue(), or was detached by detach_queue().
         """
-        record = self._connection.request(Command.QUEUE_ATTACH, {
+        record = self._connection.request_one(Command.QUEUE_ATTACH, {
             "queue_id": tunnel.record.queue_id, "socket": tunnel.record.socket, "name": name,
             "mode": mode, "bridge": bridge, "vlan": vlan, "mtu": mtu, "queue": queue,
             "overflow": overflow, "address": address, "gateway": gateway, "pi": pi,
             "vnet_hdr": vnet_hdr, "offload": offload, "vnet_hdr_size": vnet_hdr_size,
             "multi_queue": multi_queue, "exclusive": exclusive,
-            "persistent": persistent})[0].record
+            "persistent": persistent}).record
         tunnel.record = record
 
     def detach_queue(self, tunnel: Tunnel) -> None:
@@ -261,7 +261,7 @@ class Broker:
         return Capture(reply.fd, name, faults)
 
     def _capture(self, options: Dict[str, Any]) -> Reply:
-        return self._connection.request(Command.CAPTURE, options)[0]
+        return self._connection.request_one(Command.CAPTURE, options)
 
     def injector(self, name: str, *, as_client: bool = False, vnet_hdr: bool = False) -> Injector:
         """Return an Injector, which puts frames on a tunnel.
@@ -269,9 +269,9 @@ class Broker:
         They go to the tunnel's program; with ``as_client``, they count as sent by it. With
         ``vnet_hdr``, a struct virtio_net_hdr of 10 bytes is before each frame.
         """
-        reply = self._connection.request(Command.INJECT, {
+        reply = self._connection.request_one(Command.INJECT, {
             "name": name, "direction": "from-client" if as_client else "to-client",
-            "vnet_hdr": vnet_hdr})[0]
+            "vnet_hdr": vnet_hdr})
         return Injector(reply.fd, name)
 
     def inject(self, name: str, *frames: Frames, as_client: bool = False,

@@ -25,15 +25,15 @@ class Clock:
 
     def show(self) -> Record:
         """Return what the clock shows."""
-        return self._connection.request(Command.CLOCK_SHOW, {})[0].record
+        return self._connection.request_one(Command.CLOCK_SHOW, {}).record
 
     def advance(self, time: Time) -> Record:
         """Move the clock, and run each event until then at its time.
 
         ``time`` is a number of seconds, or text with a unit such as "20ms".
         """
-        return self._connection.request(Command.CLOCK_ADVANCE,
-                                        {"move": nanoseconds(time)})[0].record
+        return self._connection.request_one(Command.CLOCK_ADVANCE,
+                                            {"move": nanoseconds(time)}).record
 
     def next(self, timeout: Optional[float] = None) -> Record:
         """Wait until the broker is quiet, move the clock to the next event, and run that.
@@ -43,4 +43,4 @@ class Clock:
         """
         limit = None if timeout is None else nanoseconds(timeout)
         with connect_patiently(self._connection.address, self._reply_timeout, timeout) as other:
-            return other.request(Command.CLOCK_NEXT, {"time_limit": limit})[0].record
+            return other.request_one(Command.CLOCK_NEXT, {"time_limit": limit}).record

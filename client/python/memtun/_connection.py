@@ -22,6 +22,8 @@ from ._record import Record
 _FD = struct.Struct("=i")
 #: Errors of connect(2) that mean that no broker listens at a place.
 _ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
+#: Commands whose answers have a descriptor.
+_WITH_DESCRIPTOR = (Command.QUEUE_OPEN, Command.CAPTURE, Command.INJECT, Command.HAND_IN)
 
 
 class Reply(NamedTuple):
@@ -161,7 +163,9 @@ class Connection:
 
     def request(self, command: Command, options: Mapping[str, Any], dump: bool = False,
                 ) -> List[Reply]:
-        """Send a request and return the records of its answer. The caller owns their descriptors.
+        """Send a request and return the records of its answer.
+
+        The caller owns the descriptors of the commands of _WITH_DESCRIPTOR; others are closed.
 
         An interrupted or late answer closes the connection, as its rest would be taken for the
         answer of the next request.
@@ -184,7 +188,20 @@ class Connection:
         if error:
             _close_all(replies)
             raise error
+        if command not in _WITH_DESCRIPTOR:
+            _close_all(replies)
         return replies
+
+    def request_one(self, command: Command, options: Mapping[str, Any]) -> Reply:
+        """Send a request and return the last record of its answer, which has to have one."""
+        replies = self.request(command, options)
+        if not replies:
+            raise make_error(errno.EBADMSG, "the broker sent no record")
+        if command in _WITH_DESCRIPTOR:
+            _close_all(replies[:-1])
+            if replies[-1].fd < 0:
+                raise make_error(errno.EBADMSG, "the broker sent no descriptor")
+        return replies[-1]
 
     def _explain(self, failure: BaseException) -> BaseException:
         """Return the exception for a request whose answer did not come whole."""

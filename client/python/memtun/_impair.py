@@ -96,8 +96,8 @@ class Impairments:
             "carrier": carrier, "seed": seed})
         if match is not None:
             return self._add_with_filter(name, direction, match, options)
-        return self._connection.request(Command.IMPAIR_ADD, {
-            "name": name, "direction": direction, **options})[0].record
+        return self._connection.request_one(Command.IMPAIR_ADD, {
+            "name": name, "direction": direction, **options}).record
 
     def _add_with_filter(self, name: str, direction: Optional[str], match: str,
                          options: Mapping[str, Any]) -> Record:

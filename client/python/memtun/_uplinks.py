@@ -76,12 +76,12 @@ class Uplinks:
                     descriptors.append(os.pidfd_open(pid))
                     owned.callback(os.close, descriptors[-1])
                 options["hand_in"] = self._hand_in(descriptors)
-            replies = self._connection.request(Command.UPLINK_ADD, options)
-        return replies[0].record
+            reply = self._connection.request_one(Command.UPLINK_ADD, options)
+        return reply.record
 
     def _hand_in(self, descriptors: List[int]) -> Any:
         """Give copies of the descriptors to the broker, and return the id of the hand-in."""
-        reply = self._connection.request(Command.HAND_IN, {})[0]
+        reply = self._connection.request_one(Command.HAND_IN, {})
         with socket.socket(fileno=reply.fd) as channel:
             socket.send_fds(channel, [bytes([len(descriptors)])], descriptors)
         return reply.record.hand_in
@@ -98,8 +98,8 @@ class Uplinks:
 
     def show(self, name: str, statistics: bool = False) -> Record:
         """Return the record of one uplink, with counters if ``statistics``."""
-        return self._connection.request(Command.UPLINK_SHOW,
-                                        {"name": name, "statistics": statistics})[0].record
+        return self._connection.request_one(Command.UPLINK_SHOW,
+                                            {"name": name, "statistics": statistics}).record
 
     def list(self, statistics: bool = False) -> List[Record]:
         """Return the records of all uplinks."""
