@@ -31,9 +31,9 @@ static int own_broker_become(const struct invocation *invocation)
 	command[1] = (char *)(uintptr_t) "--";
 	command[2] = self;
 	memcpy(command + 3, invocation->arguments + 1, count * sizeof(char *));
-	fputs("memtun: no broker is running; this command gets one of its own, whose bridges other "
-	      "commands cannot join; to share one, start memtund first, or run all under "
-	      "'memtund --'\n",
+	fputs("memtun: no broker is running; this command gets one of its own, whose bridges only "
+	      "it and the programs that it starts can join; to share one, start memtund first, or "
+	      "run all under 'memtund --'\n",
 	      stderr);
 	process_restore_signals(invocation->inherited);
 	execv(broker, command);

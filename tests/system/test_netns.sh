@@ -137,7 +137,7 @@ fi
 unset MEMTUN_SOCKET
 ends_with 5 env -C "$scratch/home" $as_user env XDG_RUNTIME_DIR="$scratch/home" \
 	memtun netns -t 'n%d:bridge=lab' -- sh -c 'ip link show n0 && exit 5'
-has "$errors" "this command gets one of its own, whose bridges other commands cannot join"
+has "$errors" "this command gets one of its own, whose bridges only it and the programs that it"
 has "$errors" "start memtund first, or run all under 'memtund --'"
 ok "without a broker, the program gets a private one"
 MEMTUN_SOCKET=$scratch/home/control
