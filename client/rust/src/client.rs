@@ -249,7 +249,7 @@ impl Client {
     }
 
     /// Change these keys of a rule.
-    pub fn change_rule(&self, name: &str, number: u32, rule: &Rule) -> Result<()> {
+    pub fn set_rule(&self, name: &str, number: u32, rule: &Rule) -> Result<()> {
         let mut options = named(name);
         options.set_u32(attribute::RULE, number);
         options.extend(rule.keys());
@@ -440,7 +440,7 @@ impl Client {
     }
 
     /// Disconnect a client, and end its captures and injectors.
-    pub fn end_session(&self, id: u32) -> Result<()> {
+    pub fn delete_session(&self, id: u32) -> Result<()> {
         let mut options = Attributes::new();
         options.set_u32(attribute::ID, id);
         self.done(Command::SessionDelete, &options)

@@ -57,7 +57,7 @@ fn a_wrong_name_is_refused() {
         broker.change_uplink("no").mtu(1400).set(),
         broker.delete_rules("no"),
         broker.release("no", Held::All),
-        broker.end_session(77),
+        broker.delete_session(77),
     ] {
         assert_eq!(errno(result), libc::ENOENT);
     }
@@ -328,7 +328,7 @@ fn a_rule_is_added_changed_and_deleted() {
     assert_eq!(listed.get("corrupt"), Some(Value::Decimal(1e-7)));
     assert_eq!(listed.get("distribution"), Some(Value::Word("normal")));
     assert_eq!(listed.number("rate"), Some(1_000_000));
-    broker.change_rule("a", 1, &Rule::new().loss(50.0)).unwrap();
+    broker.set_rule("a", 1, &Rule::new().loss(50.0)).unwrap();
     assert_eq!(
         broker.rules("a").unwrap()[0].number("loss"),
         Some(500_000_000)
@@ -500,7 +500,7 @@ fn sessions_are_shown_and_ended() {
     let sessions = broker.sessions().unwrap();
     assert_eq!(sessions.len(), 2);
     assert_eq!(sessions[1].pid(), Some(std::process::id()));
-    broker.end_session(sessions[1].id().unwrap()).unwrap();
+    broker.delete_session(sessions[1].id().unwrap()).unwrap();
     assert_eq!(errno(other.tunnels()), libc::EPIPE);
     // The second error tells the first one.
     let error = other.tunnels().unwrap_err();
