@@ -14,7 +14,7 @@ _LOST = Record({"event": "lost"})
 
 
 class Watch:
-    """Each change of tunnels, bridges and uplinks since this was made.
+    """Each change of tunnels, bridges, uplinks and rules since this was made.
 
     >>> with broker() as b, b.watch() as events:
     ...     b.add("a", bridge="lab")

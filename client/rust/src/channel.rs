@@ -118,7 +118,7 @@ impl Channel {
             match result {
                 // Only the other end's unread frames are lost. The frames for this end follow.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => continue,
-                // A peer can send an empty frame, which is nothing to anyone.
+                // A peer can send an empty frame, which this skips.
                 Ok(0) if !self.is_at_end()? => continue,
                 result => return result,
             }

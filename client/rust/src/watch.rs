@@ -30,7 +30,7 @@ impl Event {
     }
 }
 
-/// Each change of tunnels, bridges and uplinks since this was made. It iterates over them.
+/// Each change of tunnels, bridges, uplinks and rules since this was made. It iterates over them.
 ///
 /// ```
 /// # fn main() -> Result<(), memtun::Error> {
