@@ -24,9 +24,9 @@ void control_place_temporary(char address[CONTROL_ADDRESS_SIZE]);
 int control_place_check(const char *address, bool make, struct fault *fault);
 
 /*
- * Return the default address for a broker of this user: $MEMTUN_SOCKET,
- * $XDG_RUNTIME_DIR/memtun/control or /tmp/memtun-UID/control, whose directory is made. -1 with the
- * fault filled.
+ * Write the default address for a broker of this user: $MEMTUN_SOCKET,
+ * $XDG_RUNTIME_DIR/memtun/control or /tmp/memtun-UID/control. The directory of the last two is made.
+ * -1 with the fault filled.
  */
 int control_place_default(char address[CONTROL_ADDRESS_SIZE], struct fault *fault);
 

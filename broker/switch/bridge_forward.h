@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a bridge forwards frames, and those of its adapters. */
+/* How a bridge forwards the frames of its ports' clients and those of its adapters. */
 #ifndef MEMTUN_BRIDGE_FORWARD_H
 #define MEMTUN_BRIDGE_FORWARD_H
 

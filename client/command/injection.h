@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One injection of frames into a tunnel. The broker takes frames only as fast as it can deliver them,
- * and tells at the end which of them the tunnel dropped. Its functions fail with a message.
+ * and tells at the end which of them the tunnel dropped. A function that returns an exit status other
+ * than 0 has printed a message.
  */
 #ifndef MEMTUN_INJECTION_H
 #define MEMTUN_INJECTION_H
