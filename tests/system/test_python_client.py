@@ -626,6 +626,14 @@ class Tunnels(Case):
         far.close()
         self.assertEqual(tunnel.recv(), b"")
 
+    def test_a_length_on_a_stream_that_no_frame_has_is_an_error(self):
+        tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
+        tunnel.settimeout(0)
+        far.send(b"\xff" * 8)
+        with self.assertRaises(memtun.Error) as caught:
+            tunnel.recv()
+        self.assertEqual(caught.exception.errno, errno.EBADMSG)
+
     def test_a_stream_stays_whole_when_a_time_limit_ends_a_send(self):
         tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
         big, sent = HEADER + bytes(60000), 0

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """An open tunnel: one frame per call, with time limits, as an iterator, and in coroutines."""
+import errno
 import select
 import struct
 from typing import AsyncIterator, Iterator
 
 from ._descriptor import Descriptor, until_ready
+from ._errors import make_error
 from ._protocol import FRAME_MAX, HEADERS_MAX
 from ._record import Record
 
@@ -48,7 +50,10 @@ class Tunnel(Descriptor):
     def _try_recv_stream(self) -> bytes:
         while True:
             if len(self._received) >= _LENGTH.size:
-                end = _LENGTH.size + _LENGTH.unpack_from(self._received)[0]
+                length = _LENGTH.unpack_from(self._received)[0]
+                if length > FRAME_MAX + HEADERS_MAX:
+                    raise make_error(errno.EBADMSG, f"a frame has the length {length}")
+                end = _LENGTH.size + length
                 if len(self._received) >= end:
                     frame = bytes(self._received[_LENGTH.size:end])
                     del self._received[:end]
