@@ -4,16 +4,16 @@
 #
 #	release/static.sh DIRECTORY [x86_64|aarch64]...
 #
-# DIRECTORY gets the archives, and a folder for each architecture with the libraries that are linked
-# (root), which come from Debian, and the build (build). EXTRA_PACKAGES are unpacked in root too, and JOBS
-# is the number of jobs of make. Two runs give the same bytes: the time of the
-# files is SOURCE_DATE_EPOCH, or that of the last commit.
+# DIRECTORY gets the archives, and a folder for each architecture: its root/ has Debian's libraries, which
+# are linked, and its build/ is the build. The packages in EXTRA_PACKAGES are unpacked in root/, too, and
+# JOBS is the number of jobs of make. Two runs give the same bytes: the time of the files is
+# SOURCE_DATE_EPOCH, or that of the last commit.
 # shellcheck disable=SC2086 # lists of packages are split on purpose
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 . "$source/release/debian.sh"
 
-# All of them have a static library. libmnl has none in Debian: compat/libmnl.c.
+# Each has a static library except libmnl-dev, of which compat/libmnl.c needs the headers.
 packages="libev-dev libbsd-dev libmnl-dev libcap-ng-dev libseccomp-dev linux-libc-dev"
 # What is linked, of which the archive has the licences.
 linked="libev4 libbsd0 libmd0 libcap-ng0 libseccomp2"
