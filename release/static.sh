@@ -67,14 +67,13 @@ archive_make() {
 	echo "$directory/$name.tar.xz"
 }
 
-for architecture in "${@:-x86_64 aarch64}"; do
-	for architecture in $architecture; do
-		case $architecture in
-		x86_64) debian=amd64 ;;
-		aarch64) debian=arm64 ;;
-		*) echo "${0##*/}: there is no $architecture" >&2 && exit 2 ;;
-		esac
-		(programs_build "$architecture" "$architecture-linux-gnu" $debian)
-		archive_make "$architecture" "$architecture-linux-gnu"
-	done
+[ $# -gt 0 ] || set -- x86_64 aarch64
+for architecture; do
+	case $architecture in
+	x86_64) debian=amd64 ;;
+	aarch64) debian=arm64 ;;
+	*) echo "${0##*/}: there is no $architecture" >&2 && exit 2 ;;
+	esac
+	(programs_build "$architecture" "$architecture-linux-gnu" $debian)
+	archive_make "$architecture" "$architecture-linux-gnu"
 done
