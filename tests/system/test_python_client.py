@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import unittest.mock
 
 import memtun
 from memtun import _protocol, _users, process
@@ -1335,6 +1336,12 @@ class Inherited(Case):
                 memtun.inherited()
             self.assertEqual(caught.exception.errno, number)
             self.assertEqual(os.environ["MEMTUN_FD_a"], value)
+
+    def test_a_large_number_of_another_process_costs_nothing(self):
+        with unittest.mock.patch.dict(os.environ, {"LISTEN_PID": "1"}):
+            for count in ("999999999", "9" * 5000):
+                os.environ["LISTEN_FDS"] = count
+                self.assertEqual(memtun.inherited(), {})
 
 
 if __name__ == "__main__":

@@ -64,7 +64,10 @@ def _listened() -> Dict[int, str]:
     """Return the descriptors of LISTEN_FDS and their names."""
     count = os.environ.get("LISTEN_FDS", "")
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")
-    numbers = range(_FIRST_FD, _FIRST_FD + int(count)) if count.isdecimal() else range(0)
+    # No more of them can be open than this process has, whatever the variable claims.
+    most = len(os.listdir("/proc/self/fd"))
+    listed = min(int(count), most) if count.isdecimal() and len(count) < 10 else 0
+    numbers = range(_FIRST_FD, _FIRST_FD + listed)
     return {number: name or f"fd{number}"
             for number, name in itertools.zip_longest(numbers, names[:len(numbers)])}
 
