@@ -103,7 +103,8 @@ def test_it(memtun_tunnel, memtun_seed):
         self.assertEqual(int(frames) + int(missed or 0), 40001)
         with open(path, "rb") as file:
             data = file.read()
-        self.assertEqual(data.count(bytes.fromhex("ffffffffffff 020000000001 88b5")), int(frames) - 1)
+        self.assertEqual(data.count(bytes.fromhex("ffffffffffff 020000000001 88b5")),
+                         int(frames) - 1)
         self.assertIn(b"dropped: runt", data)
         for name in (b"a", b"b"):
             self.assertIn(b"\2\0\1\0" + name + b"\0\0\0", data)
