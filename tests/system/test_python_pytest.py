@@ -97,10 +97,11 @@ def test_it(memtun_tunnel, memtun_seed):
 """, "--memtun-seed=77", status=1)
         self.assertIn("-- memtun --", output)
         self.assertIn("seed: 77 (run it again: pytest --memtun-seed=77)", output)
-        # On a busy machine the capture misses frames, and counts them.
+        # On a busy machine the capture misses frames, and counts those before the last one that it has.
         (path, frames, missed), = re.findall(
             r"capture: (.*) \((\d+) frames(?:; (\d+) more were missed)?\)", output)
-        self.assertEqual(int(frames) + int(missed or 0), 40001)
+        self.assertLessEqual(int(frames) + int(missed or 0), 40001)
+        self.assertGreater(int(frames), 2000, "the thread does not read beside the test")
         with open(path, "rb") as file:
             data = file.read()
         self.assertEqual(data.count(bytes.fromhex("ffffffffffff 020000000001 88b5")),
