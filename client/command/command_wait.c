@@ -15,24 +15,6 @@
 #include "common/clock.h"
 #include "memtun.h"
 
-struct wait {
-	const char *name, *state;
-	int64_t until;                /* CLOCK_MONOTONIC, nanoseconds; -1: no end */
-	uint64_t idle;                /* nanoseconds */
-	char names[MEMTUN_TEXT_SIZE]; /* that are to be quiet, with commas between them */
-};
-
-/* The shortest time for an answer, milliseconds: --timeout 0 asks too. */
-#define ANSWER_TIMEOUT_MIN 500
-
-/* Return for how long the broker may be silent if there is an end, milliseconds. */
-static int wait_answer_timeout(const struct wait *wait)
-{
-	int rest = clock_poll_timeout(wait->until);
-
-	return rest < ANSWER_TIMEOUT_MIN ? ANSWER_TIMEOUT_MIN : rest;
-}
-
 /* What events have said, and the state of the port at the last check. */
 struct waiting {
 	const char *name, *state;
@@ -45,6 +27,27 @@ struct waiting {
 	int error;                     /* why it is not */
 	char text[200];
 };
+
+/* The words of the command. waiting is here because the broker's answers are noted in it until the
+ * connection ends. */
+struct wait {
+	const char *name, *state;
+	int64_t until;                /* CLOCK_MONOTONIC, nanoseconds; -1: no end */
+	uint64_t idle;                /* nanoseconds */
+	char names[MEMTUN_TEXT_SIZE]; /* that are to be quiet, with commas between them */
+	struct waiting waiting;
+};
+
+/* The shortest time for an answer, milliseconds: --timeout 0 asks too. */
+#define ANSWER_TIMEOUT_MIN 500
+
+/* Return for how long the broker may be silent if there is an end, milliseconds. */
+static int wait_answer_timeout(const struct wait *wait)
+{
+	int rest = clock_poll_timeout(wait->until);
+
+	return rest < ANSWER_TIMEOUT_MIN ? ANSWER_TIMEOUT_MIN : rest;
+}
 
 static void waiting_record(const struct memtun_record *record, void *context)
 {
@@ -206,13 +209,14 @@ static int quiet_run(struct memtun *memtun, void *context)
 
 static int waiting_run(struct memtun *memtun, void *context)
 {
-	const struct wait *wait = context;
-	struct waiting waiting = {.name = wait->name, .state = wait->state};
+	struct wait *wait = context;
+	struct waiting *waiting = &wait->waiting;
 	int status = 0, checked;
 
-	if (memtun_subscribe(memtun, event_came, &waiting) < 0)
+	*waiting = (struct waiting){.name = wait->name, .state = wait->state};
+	if (memtun_subscribe(memtun, event_came, waiting) < 0)
 		return -1;
-	while ((checked = waiting_check(memtun, &waiting, &status)) == 0) {
+	while ((checked = waiting_check(memtun, waiting, &status)) == 0) {
 		int rest = clock_poll_timeout(wait->until);
 		bool is_over = rest == 0;
 
@@ -220,15 +224,15 @@ static int waiting_run(struct memtun *memtun, void *context)
 			memtun_set_timeout(memtun, wait_answer_timeout(wait));
 		if (memtun_wait(memtun, rest) < 0 && errno != EINTR)
 			return -1;
-		if (waiting.reached)
+		if (waiting->reached)
 			return 0;
 		if (is_over)
 			return command_fail(EXIT_TIMEOUT, "%s is not %s in that time%s%s",
-					    wait->name, wait->state, waiting.reason[0] ? ": " : "",
-					    waiting.reason);
+					    wait->name, wait->state, waiting->reason[0] ? ": " : "",
+					    waiting->reason);
 	}
 	if (checked > 0 && strcmp(wait->state, "drained") == 0)
-		return drained_run(memtun, wait, &waiting);
+		return drained_run(memtun, wait, waiting);
 	return status;
 }
 
