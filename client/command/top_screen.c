@@ -179,7 +179,8 @@ static void head_draw(const struct rates *rates, enum rates_order order, int64_t
 
 /*
  * Follow the terminal's size. ncurses does so only after SIGWINCH, which only a controlling terminal
- * sends, and for which ncurses has no handler if memtun was started with the signal ignored.
+ * sends, and for which ncurses has no handler if memtun was started with the signal ignored. Unlike
+ * resize_term(), resizeterm() has the whole screen drawn anew, as terminals move lines when resized.
  */
 static void size_follow(void)
 {
@@ -190,7 +191,7 @@ static void size_follow(void)
 		return;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col &&
 	    is_term_resized(size.ws_row, size.ws_col))
-		resize_term(size.ws_row, size.ws_col);
+		resizeterm(size.ws_row, size.ws_col);
 }
 
 void top_screen_draw(const struct rates *rates, enum rates_order order, int64_t interval)
