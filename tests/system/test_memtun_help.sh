@@ -13,7 +13,9 @@ have_python || skip "no Python here to read JSON with"
 ends_with 0 memtun --help
 cp "$scratch/output" "$scratch/list"
 has "$output" "Usage: memtun"
-[ "$(wc -l <"$scratch/list")" -le 40 ] || fail "memtun --help has more than 40 lines"
+# A build that lacks a library has some lines more.
+[ "$(sed '/^Left out of this build:/,/^$/d' "$scratch/list" | wc -l)" -le 40 ] ||
+	fail "memtun --help has more than 40 lines"
 ends_with 0 memtun help
 is "$output" "$(cat "$scratch/list")" "what memtun help prints"
 ends_with 2 memtun

@@ -321,17 +321,23 @@ static void a_time_that_has_passed_runs_in_the_next_iteration(void **state)
 
 static void the_timer_runs_entries_when_they_are_due(void **state)
 {
-	const int64_t now = due_now(queue);
-	const int64_t times[] = {now + 3 * CLOCK_MILLISECOND, now + CLOCK_MILLISECOND, 1};
-	struct item items[3];
+	struct item last = {.number = 3}, items[3];
+	int64_t now, times[3];
 
 	(void)state;
+	/* With an entry in it, the queue keeps the order of times that have passed when they are set. */
+	due_set(queue, &last.due, INT64_MAX, item_ran);
+	now = due_now(queue);
+	times[0] = now + 3 * CLOCK_MILLISECOND;
+	times[1] = now + CLOCK_MILLISECOND;
+	times[2] = 1;
 	items_set(items, times, 3);
 	while (ran < 3)
 		ev_run(queue->loop, EVRUN_ONCE);
 	assert_order((const unsigned int[]){2, 1, 0}, 3);
 	for (int i = 0; i < 3; i++)
 		assert_true(items[i].ran_at >= times[i]);
+	due_cancel(queue, &last.due);
 }
 
 static void the_timer_expires_earlier_for_an_earlier_entry(void **state)
