@@ -137,7 +137,6 @@ void help_print(const struct command *command)
 	fprintf(output, "\nExample%s:\n", command->group ? "s" : "");
 	for (size_t i = 0; member(command, i); i++)
 		fprintf(output, "  %s\n", member(command, i)->example);
-	left_out_print(output);
 }
 
 void help_print_commands(FILE *to)
