@@ -110,7 +110,10 @@ func newFile(fd int, name string) (*os.File, error) {
 //
 // Each Read of the file is one frame, and so is each Write. The buffer has to be as large as the
 // frame, because the rest is lost: FrameMax is always enough. Deadlines work. Read returns io.EOF at
-// the end of the tunnel, and Write EPIPE.
+// the end of the tunnel, and Write EPIPE. Write returns EMSGSIZE for a frame that is too long for a
+// record of the socket (about 200 KiB); the broker drops frames of more than FrameMax, and empty ones.
+// Only a program that is the tunnel's peer can send an empty frame to it, which Read takes for the
+// end. With the socket type Stream, a Framer reads and writes the frames.
 //
 // A program that is to inherit the tunnel gets it by exec.Cmd.ExtraFiles. This makes the descriptor
 // blocking, as programs expect it, so this process can then no longer set deadlines.

@@ -15,7 +15,8 @@ const (
 type Socket string
 
 // The socket types. Each frame on a Stream follows its length, 4 bytes in big-endian order, and
-// reads and writes of the descriptor are not frames. A Dgram does not tell when the broker ends.
+// reads and writes of the file are not frames: a Framer has those. A Dgram does not tell when the
+// broker ends.
 const (
 	Seqpacket Socket = "seqpacket" // the default
 	Dgram     Socket = "dgram"

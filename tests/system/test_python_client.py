@@ -612,6 +612,51 @@ class Tunnels(Case):
         far.close()
         self.assertEqual(tunnel.recv(), b"")
 
+    def test_an_empty_frame_of_a_stream_is_no_end(self):
+        tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
+        far.send(bytes(8) + struct.pack("!I", 18) + frame(1) + bytes(4))
+        far.close()
+        self.assertEqual(list(tunnel), [frame(1)])
+
+    def test_an_empty_frame_is_dropped_and_counted(self):
+        for kind in ("seqpacket", "dgram", "stream"):
+            a = self.open(kind, socket=kind)
+            a.send(b"")
+            a.send(HEADER)
+            self.broker.wait_quiet(kind, timeout=SECONDS)
+            record = self.broker.show(kind, statistics=True)
+            self.assertEqual(record["from-client-dropped-empty"], 1, kind)
+            self.assertEqual((record["from-client-frames"], record.state), (1, "open"), kind)
+
+    def test_a_frame_that_would_end_a_stream_is_refused_and_the_tunnel_goes_on(self):
+        for options, most in (({}, 69632), ({"pi": True}, 69636), ({"vnet_hdr": True}, 69642),
+                              ({"pi": True, "vnet_hdr": True, "vnet_hdr_size": 20}, 69656)):
+            with self.broker.open("a", socket="stream", **options) as a:
+                a.settimeout(SECONDS)
+                for send in (a.send, lambda one: asyncio.run(a.asend(one))):
+                    with self.assertRaises(memtun.Error) as caught:
+                        send(bytes(most + 1))
+                    self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+                    self.assertIn(f"at most {most} bytes", str(caught.exception))
+                a.send(bytes(most))
+                self.broker.wait_quiet("a", timeout=SECONDS)
+                record = self.broker.show("a", statistics=True)
+                self.assertEqual(record["from-client-dropped-oversize"], 0)
+                self.assertEqual((record["from-client-frames"], record.state), (1, "open"))
+            self.broker.wait("a", "closed", timeout=SECONDS)
+
+    def test_a_frame_that_a_record_cannot_have_is_refused_by_the_kernel(self):
+        for kind in ("seqpacket", "dgram"):
+            a = self.open(kind, socket=kind)
+            with self.assertRaises(OSError) as caught:
+                a.send(bytes(1 << 20))
+            self.assertEqual(caught.exception.errno, errno.EMSGSIZE)
+            a.send(bytes(69633))
+            self.broker.wait_quiet(kind, timeout=SECONDS)
+            record = self.broker.show(kind, statistics=True)
+            self.assertEqual(record["from-client-dropped-oversize"], 1)
+            self.assertEqual(record.state, "open")
+
     def test_a_frame_of_a_stream_comes_in_pieces(self):
         tunnel, far = self.pair(socket.SOCK_STREAM, "stream")
         data = b"".join(struct.pack("!I", 18) + frame(number) for number in range(2))

@@ -12,6 +12,8 @@ from ._record import Record
 
 #: Before each frame on a stream socket: its length, big-endian.
 _LENGTH = struct.Struct("!I")
+#: The lengths of a struct tun_pi, and of a struct virtio_net_hdr unless vnet_hdr_size says more.
+_PI_SIZE, _VNET_HDR_SIZE = 4, 10
 
 
 class Tunnel(Descriptor):
@@ -57,6 +59,8 @@ class Tunnel(Descriptor):
                 if len(self._received) >= end:
                     frame = bytes(self._received[_LENGTH.size:end])
                     del self._received[:end]
+                    if not frame:
+                        continue  # as on the other sockets
                     return frame
             data = self._try_read(FRAME_MAX + HEADERS_MAX)
             if not data:
@@ -77,11 +81,24 @@ class Tunnel(Descriptor):
         while self._unsent:
             self._unsent = self._unsent[self._try_write(self._unsent):]
 
+    def _longest(self) -> int:
+        """Return the length of the longest frame that the broker takes from a stream."""
+        length = FRAME_MAX
+        if self.record.pi:
+            length += _PI_SIZE
+        if self.record.vnet_hdr:
+            length += int(self.record.vnet_hdr_size or _VNET_HDR_SIZE)
+        return length
+
     def _try_send(self, frame: bytes) -> None:
         """Send a frame. Of a stream, the rest that finds no room is left in _unsent."""
         if not self._is_stream:
             self._try_write(frame)
             return
+        # The broker would end the tunnel, as it could trust no length that follows.
+        if len(frame) > self._longest():
+            raise make_error(errno.EMSGSIZE, f"{self!r}: a frame of {len(frame)} bytes; a stream "
+                             f"carries at most {self._longest()} bytes")
         self._try_flush()
         data = _LENGTH.pack(len(frame)) + frame
         self._unsent = data[self._try_write(data):]
@@ -102,7 +119,9 @@ class Tunnel(Descriptor):
 
         Raise BrokenPipeError if the tunnel has ended, and TimeoutError, see settimeout(). If a
         stream socket took only a part of the frame before that, the rest goes before the next
-        frame.
+        frame. A frame that is too long is an OSError with EMSGSIZE, and the tunnel can still be
+        used: on a stream socket one of more than 69632 bytes and the headers, and on the others
+        what the kernel refuses. The broker drops an empty frame.
         """
         deadline = self._deadline()
         while True:

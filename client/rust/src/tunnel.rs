@@ -7,6 +7,7 @@ use std::os::unix::io::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::attribute;
 use crate::channel::{lock, Channel};
 use crate::protocol::{FRAME_MAX, HEADERS_MAX};
 use crate::record::Record;
@@ -14,8 +15,11 @@ use crate::words::{Backend, Socket};
 
 /// The length of a frame before it on a stream.
 const PREFIX: usize = 4;
-/// The longest that a program can send or receive in one call.
+/// The longest that a program can receive in one call.
 const LONGEST: usize = FRAME_MAX + HEADERS_MAX;
+/// The lengths of a struct tun_pi, and of a struct virtio_net_hdr unless vnet_hdr_size says more.
+const PI_SIZE: usize = 4;
+const VNET_HDR_SIZE: u64 = 10;
 
 /// What is under way on a stream.
 #[derive(Default)]
@@ -114,8 +118,11 @@ impl Tunnel {
     fn receive_of_stream(&self, stream: &Stream, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
         let mut received = lock(&stream.received);
         loop {
-            if let Some(frame) = take_frame(&mut received)? {
-                return Ok(frame);
+            match take_frame(&mut received)? {
+                // As on the other sockets, an empty frame is no end.
+                Some(frame) if frame.is_empty() => continue,
+                Some(frame) => return Ok(frame),
+                None => {}
             }
             let mut part = vec![0; LONGEST];
             let size = self.channel.receive_stream(&mut part, deadline)?;
@@ -128,7 +135,9 @@ impl Tunnel {
 
     /// Send one frame, and wait for room if the broker is behind.
     ///
-    /// A tunnel that has ended is [`io::ErrorKind::BrokenPipe`]. If a stream took only a part of
+    /// A tunnel that has ended is [`io::ErrorKind::BrokenPipe`]. A frame that is too long is EMSGSIZE,
+    /// and the tunnel can still be used: on a stream one of more than 69632 bytes and the headers,
+    /// and on the other sockets what the kernel refuses. The broker drops an empty frame. If a stream took only a part of
     /// the frame before the time was over, or without waiting, the rest goes before the next frame,
     /// or with `flush()`.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
@@ -137,8 +146,11 @@ impl Tunnel {
             None => return self.channel.send(frame, deadline).map(drop),
             Some(stream) => stream,
         };
-        let length =
-            u32::try_from(frame.len()).map_err(|_| io::Error::from_raw_os_error(libc::EMSGSIZE))?;
+        // The broker would end the tunnel, as it could trust no length that follows.
+        if frame.len() > longest(&self.record) {
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        let length = frame.len() as u32;
         let mut unsent = lock(&stream.unsent);
         self.flush_stream(&mut unsent, deadline)?;
         let mut bytes = length.to_be_bytes().to_vec();
@@ -179,6 +191,20 @@ impl Tunnel {
     pub fn set_nonblocking(&self, is_nonblocking: bool) -> io::Result<()> {
         self.channel.set_nonblocking(is_nonblocking)
     }
+}
+
+/// Return the length of the longest frame that the broker takes from a stream.
+fn longest(record: &Record) -> usize {
+    let has = |number| record.raw_number(number).unwrap_or(0) != 0;
+    let mut length = FRAME_MAX;
+    if has(attribute::PI) {
+        length += PI_SIZE;
+    }
+    if has(attribute::VNET_HDR) {
+        let size = record.raw_number(attribute::VNET_HDR_SIZE);
+        length += size.unwrap_or(VNET_HDR_SIZE) as usize;
+    }
+    length
 }
 
 /// Take the first frame off what a stream has received, if it is there whole.

@@ -165,6 +165,69 @@ fn a_stream_stays_whole_when_the_time_is_over_or_it_does_not_wait() {
 }
 
 #[test]
+fn a_frame_that_would_end_a_stream_is_refused_and_the_tunnel_goes_on() {
+    let _alone = alone();
+    let broker = Broker::start().unwrap();
+    for (pi, vnet_hdr_size, most) in [(false, 0, 69632), (true, 0, 69636), (true, 20, 69656)] {
+        let name = format!("t{most}");
+        let mut options = broker.tunnel(&name).socket(Socket::Stream).pi(pi);
+        if vnet_hdr_size != 0 {
+            options = options.vnet_hdr(true).vnet_hdr_size(vnet_hdr_size);
+        }
+        let tunnel = options.open().unwrap();
+        let error = tunnel.send(&vec![0; most + 1]).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+        tunnel.send(&vec![0; most]).unwrap();
+        broker.wait_quiet(&[&name], None, Some(SECONDS)).unwrap();
+        let record = broker.statistics(&name).unwrap();
+        assert_eq!(record.number("from-client-frames"), Some(1));
+        assert_eq!(record.state(), Some(State::Open));
+    }
+}
+
+#[test]
+fn a_frame_that_a_record_cannot_have_is_refused_by_the_kernel() {
+    let _alone = alone();
+    let broker = Broker::start().unwrap();
+    for (name, socket) in [("s", Socket::Seqpacket), ("d", Socket::Dgram)] {
+        let tunnel = broker.tunnel(name).socket(socket).open().unwrap();
+        let error = tunnel.send(&vec![0; 1 << 20]).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+        tunnel.send(&[0; 69633]).unwrap();
+        broker.wait_quiet(&[name], None, Some(SECONDS)).unwrap();
+        let drops: Vec<_> = broker.statistics(name).unwrap().drops().collect();
+        assert_eq!(drops, [("from-client-dropped-oversize", 1)]);
+    }
+}
+
+#[test]
+fn an_empty_frame_is_no_end_and_the_broker_drops_it() {
+    let _alone = alone();
+    let broker = Broker::start().unwrap();
+    for (name, socket) in [
+        ("s", Socket::Seqpacket),
+        ("d", Socket::Dgram),
+        ("t", Socket::Stream),
+    ] {
+        let peer = format!("{name}-peer");
+        let left = broker.tunnel(name).socket(socket).peer(&peer);
+        let left = left.open().unwrap();
+        let right = broker.open(&peer).unwrap();
+        right.set_read_timeout(Some(SECONDS));
+        left.send(b"").unwrap();
+        left.send(&broadcast(b"after")).unwrap();
+        assert_eq!(right.recv_frame().unwrap(), broadcast(b"after"));
+
+        let alone = format!("{name}-alone");
+        let tunnel = broker.tunnel(&alone).socket(socket).open().unwrap();
+        tunnel.send(b"").unwrap();
+        broker.wait_quiet(&[&alone], None, Some(SECONDS)).unwrap();
+        let drops: Vec<_> = broker.statistics(&alone).unwrap().drops().collect();
+        assert_eq!(drops, [("from-client-dropped-empty", 1)]);
+    }
+}
+
+#[test]
 fn a_deleted_tunnel_ends() {
     let _alone = alone();
     for socket in [Socket::Seqpacket, Socket::Stream] {
