@@ -1372,6 +1372,24 @@ class Inherited(Case):
             self.assertEqual(self.program(text=text, preexec_fn=move, close_fds=False),
                              "[('fd4', 4, 'dgram', False)]\n[] {}\n")
 
+    def test_each_queue_of_a_tunnel_is_taken_over(self):
+        queues = [self.use(self.broker.open("m", multi_queue=True)) for _ in range(2)]
+
+        def move():
+            numbers = [fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in queues]
+            os.dup2(numbers[0], 3)
+            os.dup2(numbers[1], 4)
+        text = ("import os\nos.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', "
+                f"LISTEN_FDNAMES='m:m', LISTEN_PIDFDID='1')\n{self.TEXT}")
+        self.assertEqual(self.program(text=text, preexec_fn=move, close_fds=False),
+                         "[('m', 3, 'seqpacket', False), ('fd4', 4, 'seqpacket', False)]\n[] {}\n")
+
+    def test_a_descriptor_of_listen_fds_that_is_not_open_is_an_error(self):
+        text = ("import memtun, os\nos.environ.update(LISTEN_PID=str(os.getpid()), "
+                "LISTEN_FDS='1')\n"
+                "try: memtun.inherited()\nexcept memtun.Error as error: print(error.strerror)")
+        self.assertEqual(self.program(text=text), "LISTEN_FDS has 3, which is not open\n")
+
     def test_a_variable_without_a_descriptor_is_an_error(self):
         for value, number in (("77", errno.EBADF), ("x", errno.EINVAL), ("-1", errno.EINVAL),
                               (str(2**70), errno.EBADF)):

@@ -20,7 +20,7 @@ from ._tunnel import Tunnel
 
 #: What the variables of inherited tunnels begin with, and the variables of sd_listen_fds(3).
 PREFIX = "MEMTUN_FD_"
-LISTEN = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID")
+LISTEN = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID")
 #: The number of the first descriptor of LISTEN_FDS: SD_LISTEN_FDS_START.
 _FIRST_FD = 3
 _TYPES = {socket.SOCK_SEQPACKET: "seqpacket", socket.SOCK_DGRAM: "dgram",
@@ -48,15 +48,21 @@ def _kind(fd: int) -> Tuple[Optional[str], bool]:
         borrowed.detach()
 
 
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
 def _open_number(variable: str) -> int:
     """Return the descriptor's number in a variable, if it is open."""
     value = os.environ[variable]
     if not value.isdecimal():
         raise make_error(errno.EINVAL, f"{variable} is not a descriptor's number: {value!r}")
-    try:
-        os.fstat(int(value))
-    except (OSError, OverflowError):
-        raise make_error(errno.EBADF, f"{variable} is {value}, which is not open") from None
+    if not _is_open(int(value)):
+        raise make_error(errno.EBADF, f"{variable} is {value}, which is not open")
     return int(value)
 
 
@@ -88,6 +94,8 @@ def _find(broker: Optional[Broker]) -> Dict[int, str]:
             found[number] = _spelling(variable, [listened[number]] if number in listened else names)
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         for number, name in listened.items():
+            if not _is_open(number):
+                raise make_error(errno.EBADF, f"LISTEN_FDS has {number}, which is not open")
             if number not in found and not _kind(number)[1]:
                 found[number] = name
     return found
@@ -107,7 +115,8 @@ def inherited(broker: Optional[Broker] = None) -> Dict[str, Tunnel]:
 
     A record has the name and the socket type; with ``broker``, it has all that the broker tells.
     MEMTUN_FD_NAME has ``_`` for characters such as ``-``. The name itself is known from
-    ``memtun exec`` or from ``broker``.
+    ``memtun exec`` or from ``broker``. A further queue of the same tunnel is under ``fdN``, where N
+    is the descriptor's number.
 
     The descriptors are closed on exec from now on, and the variables are removed, so that neither
     a second call nor another program takes them.
@@ -124,8 +133,9 @@ def inherited(broker: Optional[Broker] = None) -> Dict[str, Tunnel]:
         if variable.startswith(PREFIX) or variable in LISTEN:
             del os.environ[variable]
     address = broker.address if broker else os.environ.get("MEMTUN_SOCKET", "")
-    tunnels = {}
+    tunnels: Dict[str, Tunnel] = {}
     for number, record in records.items():
         os.set_inheritable(number, False)
-        tunnels[str(record.name)] = Tunnel(number, record, address)
+        name = str(record.name)
+        tunnels[f"fd{number}" if name in tunnels else name] = Tunnel(number, record, address)
     return tunnels

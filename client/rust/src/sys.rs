@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The system calls that the standard library does not have, and all unsafe code of this crate.
+//! The system calls that the standard library does not have, and the unsafe code that they need.
 //!
 //! Each function takes borrowed descriptors and returns owned ones. A call that a signal interrupts
 //! is made again.
@@ -9,11 +9,13 @@ use std::ffi::OsStr;
 use std::io;
 use std::mem;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::io::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::io::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr;
 use std::time::{Duration, Instant};
+
+use crate::words::Socket;
 
 /// Return the result of a system call, with errno as its error.
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -131,21 +133,36 @@ pub(crate) fn peer_user(socket: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(peer.uid)
 }
 
-/// Return whether the descriptor is a socket.
-pub(crate) fn is_socket(fd: BorrowedFd<'_>) -> bool {
-    let mut kind: libc::c_int = 0;
-    let mut size = mem::size_of_val(&kind) as libc::socklen_t;
+/// Return an option of a socket that is an int. None: the descriptor is no socket.
+fn int_option(fd: RawFd, option: libc::c_int) -> Option<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut size = mem::size_of_val(&value) as libc::socklen_t;
     // SAFETY: the option's value is an int, and `size` is its size; both live through the call.
     let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_TYPE,
-            ptr::addr_of_mut!(kind).cast(),
-            &mut size,
-        )
+        let value = ptr::addr_of_mut!(value).cast();
+        libc::getsockopt(fd, libc::SOL_SOCKET, option, value, &mut size)
     };
-    result == 0
+    (result == 0).then_some(value)
+}
+
+/// Return whether the descriptor is a socket.
+pub(crate) fn is_socket(fd: BorrowedFd<'_>) -> bool {
+    int_option(fd.as_raw_fd(), libc::SO_TYPE).is_some()
+}
+
+/// Return the type of the socket of this number, if it is one that tunnels have.
+pub(crate) fn socket_type(fd: RawFd) -> Option<Socket> {
+    match int_option(fd, libc::SO_TYPE)? {
+        libc::SOCK_SEQPACKET => Some(Socket::Seqpacket),
+        libc::SOCK_DGRAM => Some(Socket::Dgram),
+        libc::SOCK_STREAM => Some(Socket::Stream),
+        _ => None,
+    }
+}
+
+/// Return whether the number is that of a socket for connections.
+pub(crate) fn is_listening(fd: RawFd) -> bool {
+    int_option(fd, libc::SO_ACCEPTCONN).unwrap_or(0) != 0
 }
 
 /// Send bytes, without the signal SIGPIPE.
@@ -309,6 +326,24 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
         // SAFETY: the pointer and the length are those of a slice.
         unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) }
     })
+}
+
+/// Return whether there is an open descriptor of this number.
+pub(crate) fn is_open(fd: RawFd) -> bool {
+    // SAFETY: fcntl() takes no pointers with F_GETFD.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Own an inherited descriptor, and close it on exec from now on.
+///
+/// # Safety
+///
+/// The descriptor is open, and nothing else owns it.
+pub(crate) unsafe fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl() takes no pointers with F_SETFD.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: the caller says so.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Set or clear O_NONBLOCK, which all copies of the descriptor share.

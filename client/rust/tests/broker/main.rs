@@ -5,6 +5,7 @@
 mod client;
 mod fake;
 mod frames;
+mod inherited;
 mod life;
 mod ping;
 mod tunnels;
