@@ -78,6 +78,16 @@ for program in memtund memtun memtun-host memtun-user examples/lwip-http-server 
 done
 PATH=$scratch/bin:$PATH
 export PATH
+
+# A test that sets TEST_NEEDS to `tables`, `filters` or both is skipped where memtun was built without them.
+for part in $TEST_NEEDS; do
+	case $part in
+	tables) library=libsmartcols ;;
+	filters) library=libpcap ;;
+	*) fail "TEST_NEEDS has the unknown word '$part'" ;;
+	esac
+	! memtun help | grep -q "($library)" || skip "memtun was built without $part ($library)"
+done
 unset HOME
 
 # The prefix of a command that must run as an ordinary user. It is empty if the test is not root.

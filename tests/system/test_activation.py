@@ -72,13 +72,13 @@ class Activation(unittest.TestCase):
         self.start([listener])
         self.assertGreater(len(early.recv(4096)), 16)
         self.memtun("add", "web")
-        self.assertIn("web", self.memtun("show"))
+        self.assertIn("web", self.memtun("-j", "show"))
 
     def test_the_socket_is_left_for_the_next_memtund(self):
         listener = self.listener()
         for _ in range(2):
             broker = self.start([listener])
-            self.memtun("show")
+            self.memtun("-j", "show")
             broker.terminate()
             self.assertEqual(broker.wait(SECONDS), 0)
             self.assertEqual(os.listdir(self.directory.name), ["control"])
@@ -87,7 +87,7 @@ class Activation(unittest.TestCase):
         name = "memtun-test-%d" % os.getpid()
         broker = self.start([self.listener(address="\0" + name)], "--log-level", "info")
         self.assertEqual(broker.stderr.readline(), f"memtund: info: listening on @{name}\n")
-        self.memtun("show", address="@" + name)
+        self.memtun("-j", "show", address="@" + name)
 
     def test_the_descriptors_of_another_process_are_left_alone(self):
         listener = self.listener()
@@ -98,7 +98,7 @@ class Activation(unittest.TestCase):
         os.close(writer)
         with open(reader, "rb") as ready:
             self.assertEqual(ready.read(1), b"\n")
-        self.memtun("show", address=other)
+        self.memtun("-j", "show", address=other)
 
     def test_a_command_gets_the_descriptors_that_are_meant_for_it(self):
         broker = self.start([self.listener()], "--", "sh", "-c",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC1003,SC2016,SC2119,SC2317 # scripts in quotes are meant; turns_until calls what it is given
 # memtun bridge show: the tree, JSON and the graph, also of thousands of ports and addresses.
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"

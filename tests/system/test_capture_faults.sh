@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2046,SC2086,SC2119 # words are meant
 # memtun capture --faults: what becomes of each frame, as lines, in a file that tshark reads, and live.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 broker_start

@@ -6,6 +6,7 @@
 # uid 0 and as an ordinary user.
 : "${top_srcdir:=.}"
 TEST_SECONDS=180
+TEST_NEEDS=tables
 . "$top_srcdir/tests/system/check.sh"
 . "$top_srcdir/tests/system/wrap.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The manual clock, waiting until ports are quiet, and injecting at recorded times, from the command
 # line.
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to write frames with"

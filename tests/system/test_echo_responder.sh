@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086 # words in quotes are for another shell
 # The echo responder, an example that is tested in memory, on a broker that is there for it alone.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 responder=$top_builddir/examples/echo-responder

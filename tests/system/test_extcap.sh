@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC2119 # the words of a line are several arguments
 # memtun extcap: what Wireshark asks of it, one question after the other, and tshark, which asks them.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 mkdir "$scratch/extcap"

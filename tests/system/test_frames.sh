@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2010,SC2016,SC2046,SC2086,SC2119,SC3045 # scripts in quotes and words are meant
 # Frames from the command line: inject, expect, wait and capture, against each other and tshark.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to write frames with"

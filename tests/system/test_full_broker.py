@@ -67,7 +67,7 @@ class FullBroker(unittest.TestCase):
 
     def test_a_user_can_list_add_and_delete(self):
         self.fill()
-        for words in ["add t", "show t", "session show", "bridge add b", "del t"]:
+        for words in ["add t", "show -j t", "session show -j", "bridge add b", "del t"]:
             with self.subTest(words=words):
                 status, _, errors = self.memtun(*words.split())
                 self.assertEqual((status, errors), (0, ""))
@@ -103,11 +103,11 @@ class FullBroker(unittest.TestCase):
              *[word for i in range(30) for word in ("-t", f"t{i}")], "--", "sleep", "100"])
         try:
             end = time.monotonic() + SECONDS
-            while self.memtun("show", "t29")[0] and time.monotonic() < end:
+            while self.memtun("-j", "show", "t29")[0] and time.monotonic() < end:
                 pass
             for _ in range(8):
                 self.connect()
-            self.assertEqual(self.memtun("show", "t29")[0], 0)
+            self.assertEqual(self.memtun("-j", "show", "t29")[0], 0)
             self.assertEqual(self.memtun("del", "t29")[0], 0)
         finally:
             holder.kill()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # memtun impair from the command line: its messages, the fates that another program computes from
 # memtun-impair(7), filters, and holding frames.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 broker_start

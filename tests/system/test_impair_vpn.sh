@@ -3,6 +3,7 @@
 # shellcheck disable=SC2086,SC2154 # words are meant; check.sh and wrap.sh have the variables
 # Two OpenVPN under memtun wrap, and a rule that loses packets behind them: ping through the VPN
 # misses the packets that the rule has lost, and capture --faults tells of each.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 notify_or_skip

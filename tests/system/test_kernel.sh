@@ -5,6 +5,7 @@
 # All are in a network namespace of this test's own.
 TEST_SECONDS=120
 TEST_NAMESPACES=yes
+TEST_NEEDS=tables
 # shellcheck source=tests/system/check.sh
 . "${top_srcdir:=.}/tests/system/check.sh"
 # shellcheck source=tests/system/uplink.sh

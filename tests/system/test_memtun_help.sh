@@ -4,6 +4,7 @@
 # The command line of memtun: the help and the example of each command, options before and behind the
 # NAME, aliases of commands, and suggestions. test_options_parse and test_suggestion have the rules.
 TEST_SECONDS=60
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC2119,SC3045 # scripts in quotes and words are meant
 # memtund as its user sees it.
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 # --- usage ---

@@ -4,6 +4,7 @@
 # Connectors on a multicast LAN with a real QEMU, which has no machine, only its user networking:
 # a DHCP server and a gateway that answers ping. The LAN is on loopback.
 TEST_SECONDS=60
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 qemu="qemu-system-x86_64"

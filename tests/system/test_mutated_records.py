@@ -15,6 +15,8 @@ import tempfile
 import threading
 import unittest
 
+import needs
+
 TOP = os.environ.get("top_builddir", ".")
 MEMTUN = os.path.abspath(os.path.join(TOP, "memtun"))
 MEMTUND = os.path.abspath(os.path.join(TOP, "memtund"))
@@ -117,6 +119,8 @@ class Proxy:
         self.listener.close()
 
 
+@needs.tables
+@needs.filters
 class Commands(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="memtun-")

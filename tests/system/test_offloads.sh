@@ -5,6 +5,7 @@
 # two lwIPs, the kernel behind an uplink of UDP, and a PC in QEMU. A kernel with offloads gets them
 # whole. What a receiver fetches has to arrive whole.
 TEST_SECONDS=120
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/netns.sh" || exit 1
 have_python || skip "no Python here"

@@ -16,6 +16,8 @@ import termios
 import time
 import unittest
 
+import needs
+
 TOP = os.environ.get("top_builddir", ".")
 MEMTUN = os.path.join(TOP, "memtun")
 SECONDS = 30  # for what takes much less
@@ -111,6 +113,8 @@ class OutputTest(unittest.TestCase):
             os.close(probe)
 
 
+@needs.tables
+@needs.filters
 class NonBlocking(OutputTest):
     """The pipe is full before anything is read."""
 
@@ -158,6 +162,8 @@ class NonBlocking(OutputTest):
                     self.assertEqual(len(data.splitlines()), 2001)
 
 
+@needs.tables
+@needs.filters
 class ReaderEnds(OutputTest):
     """The command ends without any traffic."""
 
@@ -200,6 +206,7 @@ class ReaderEnds(OutputTest):
             self.assertEqual(packet_blocks(file.read()), 1)
 
 
+@needs.tables
 class OnTerminal(OutputTest):
     def printed(self, columns, *words):
         """Return the lines that a command prints on a terminal of this width."""

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import unittest
 
+import needs
+
 TOP = os.environ.get("top_builddir", ".")
 MEMTUN = os.path.join(TOP, "memtun")
 MEMTUND = os.path.join(TOP, "memtund")
@@ -133,6 +135,7 @@ class Descriptors(Case):
             self.assertNotIn(b"answered", monitor.communicate(timeout=SECONDS)[1])
             self.assertEqual(monitor.returncode, 1)
 
+    @needs.filters
     def test_input_is_not_read_from_a_socket_that_is_descriptor_0(self):
         self.broker()
         self.succeed("add", "port")

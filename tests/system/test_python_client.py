@@ -23,6 +23,7 @@ import unittest
 import unittest.mock
 
 import memtun
+import needs
 from memtun import _protocol, _users, process
 from memtun._impair import _words
 from memtun._tunnel import Tunnel
@@ -36,6 +37,7 @@ def frame(number):
 
 
 class Examples(Case):
+    @needs.filters
     def test_each_example_of_the_documentation_runs(self):
         names = ["memtun"] + [f"memtun.{name[:-3]}" for name in
                               sorted(os.listdir(os.path.join(PACKAGE, "memtun")))
@@ -51,6 +53,7 @@ class Examples(Case):
             attempted += result.attempted
         self.assertGreater(attempted, 20)
 
+    @needs.filters
     def test_each_example_of_the_readme_runs(self):
         result = doctest.testfile(os.path.join(PACKAGE, "README.md"), module_relative=False,
                                   encoding="utf-8")
@@ -924,6 +927,7 @@ class Frames(Case):
             with self.assertRaisesRegex(LookupError, "ended"):
                 expected.wait(SECONDS)
 
+    @needs.filters
     def test_expect_waits_for_the_frame_that_a_filter_takes(self):
         big = HEADER + bytes(range(256)) * 5
         with self.broker.expect("a", "ether proto 0x88b5 and greater 1000") as expected:
@@ -953,6 +957,7 @@ class Frames(Case):
         with self.assertRaises(ValueError):
             self.broker.expect("a", lambda one: True, direction="up")
 
+    @needs.filters
     def test_a_written_capture_is_a_pcapng_file(self):
         path = os.path.join(self.directory(), "a file")
         with self.broker.capture("a") as seen, open(path, "wb") as file:
@@ -1125,6 +1130,7 @@ class Impairment(Case):
             except TimeoutError:
                 pass  # a frame has come meanwhile
 
+    @needs.filters
     def test_a_rule_has_the_values_that_the_json_has(self):
         import json
         rule = self.broker.impair.add(
@@ -1177,6 +1183,7 @@ class Impairment(Case):
         self.assertEqual([self.b.recv() for _ in range(4)],
                          [frame(number) for number in (2, 1, 3, 4)])
 
+    @needs.filters
     def test_a_filter_chooses_the_frames_of_a_rule(self):
         rule = self.broker.impair.add(
             "a", direction="from-client", match="ether[17] = 1", drop=[1, 2], until=9, seed=5,

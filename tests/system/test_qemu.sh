@@ -5,6 +5,7 @@
 # DHCP and TFTP server (its own user-mode network), the other a PC that boots from the network and
 # runs the script it finds there.
 TEST_SECONDS=90
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 qemu="qemu-system-x86_64"

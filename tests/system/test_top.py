@@ -17,6 +17,8 @@ import termios
 import time
 import unittest
 
+import needs
+
 TOP = os.environ.get("top_builddir", ".")
 MEMTUN = os.path.join(TOP, "memtun")
 SECONDS = 30  # for what takes much less
@@ -261,6 +263,7 @@ class Tables(TopCase):
             # Sorted by rate, the sender comes first.
             self.assertEqual(json.loads(line)[0]["name"], "from")
 
+    @needs.tables
     def test_a_table_is_of_one_interval(self):
         self.done("add", "from", "bridge", "lab")
         self.send()
@@ -275,6 +278,7 @@ class Tables(TopCase):
     def test_without_ports_there_is_an_empty_array(self):
         self.assertEqual(self.done("-j", "top", "-b", "-n", "2", "-d", "0.1"), "[]\n[]\n")
 
+    @needs.tables
     def test_what_it_cannot_be_told_is_said(self):
         for words in (["-n"], ["-n", "0"], ["-d", "x"], ["-d", "0"], ["-d", "-1"], ["-x"], ["now"],
                       ["-b", "-n", "1", "more"]):

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016,SC2086,SC3045 # words and scripts in quotes are meant
 # Uplinks from the command line: add, show, monitor, wait and capture. The uplinks here are multicast
 # LANs on 127.0.0.1. Each type of uplink has a test of its own for the frames that it carries.
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"

@@ -4,6 +4,7 @@
 # Descriptors that are handed in, as an ordinary user: interfaces of other network namespaces, which
 # stand for rootless containers, UNIX sockets of each type, and a QEMU at the other end of one.
 TEST_SECONDS=120
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/uplink.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/netns.sh" || exit 1

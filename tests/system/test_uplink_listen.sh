@@ -6,6 +6,7 @@
 # the three was killed and started anew. Then two memtund are joined by stream, and what memtun says
 # about bad input.
 TEST_SECONDS=120
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/uplink.sh" || exit 1
 

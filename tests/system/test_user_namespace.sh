@@ -3,6 +3,7 @@
 # shellcheck disable=SC2086 # words are meant
 # In a user namespace the kernel reports all users that it does not map as one, the overflow uid. A
 # process that has this uid there takes no other process and no directory for its own.
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 overflow=$(cat /proc/sys/kernel/overflowuid) || skip "this kernel has no overflow uid"

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2086,SC3045 # words are meant
 # memtun wrap, run by an ordinary user without capabilities: its command line, the ways that calls
 # take, frames, signals, the exit status, children, and faults.
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 

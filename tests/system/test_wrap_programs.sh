@@ -6,6 +6,7 @@
 #
 # test_wrap_container.sh and test_wrap_container_root.sh run the same in a container.
 TEST_SECONDS=150
+TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 container_variant

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016,SC2086,SC3045 # words in quotes are for another shell
 # Two memtun wrap on one broker: each sees the interfaces of the other, and memtun sees both. A
 # wrapped TUN on an Ethernet bridge answers for the address that its program has set.
+TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 
