@@ -160,6 +160,15 @@ func (c *Client) Rename(ctx context.Context, name, newName string) (Tunnel, erro
 	return tunnel, err
 }
 
+// SetInterface changes the interface that programs under "memtun wrap" see in place of the tunnel:
+// what the options of interfaces give. These programs are told as the kernel tells of a change. A
+// tunnel without an interface gets one.
+func (c *Client) SetInterface(ctx context.Context, name string, opts ...Option) (Tunnel, error) {
+	var tunnel Tunnel
+	_, err := c.one(ctx, cmdInterfaceSet, &tunnel, join(opts, with("name", name))...)
+	return tunnel, err
+}
+
 // Delete deletes a tunnel, and its peer. A program that has it open reads the end.
 func (c *Client) Delete(ctx context.Context, name string) error {
 	return c.acknowledged(ctx, cmdTunnelDelete, with("name", name))

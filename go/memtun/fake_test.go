@@ -229,6 +229,12 @@ func TestAnswerWithoutItsDescriptorIsAnError(t *testing.T) {
 		broker.send(buildRecord(cmdQueueOpen, 0, sequence, fds))
 		_, sequence = broker.request()
 		broker.send(buildRecord(typeDone, flagMulti, sequence, nil))
+		for _, short := range [][]byte{make([]byte, errorBodySize), make([]byte, errorBodySize)} {
+			_, sequence = broker.request()
+			broker.send(buildRecord(typeError, 0, sequence, short))
+		}
+		_, sequence = broker.request()
+		broker.send(buildRecord(cmdQueueOpen, 0, sequence, nil))
 	}()
 	if _, err := client.Open(soon(t), "a"); !errors.Is(err, syscall.EBADMSG) {
 		t.Errorf("no descriptor: %v", err)
@@ -238,6 +244,15 @@ func TestAnswerWithoutItsDescriptorIsAnError(t *testing.T) {
 	}
 	if _, err := client.Open(soon(t), "a"); !errors.Is(err, syscall.EBADMSG) {
 		t.Errorf("an empty list: %v", err)
+	}
+	if _, err := client.AttachQueue(soon(t), Tunnel{Socket: Stream}, "a"); !errors.Is(err, syscall.EBADMSG) {
+		t.Errorf("no record of a queue: %v", err)
+	}
+	if _, err := client.SetInterface(soon(t), "a"); !errors.Is(err, syscall.EBADMSG) {
+		t.Errorf("no record of an interface: %v", err)
+	}
+	if _, _, err := client.OpenQueue(soon(t), ""); !errors.Is(err, syscall.EBADMSG) {
+		t.Errorf("no descriptor of a queue: %v", err)
 	}
 }
 

@@ -111,6 +111,46 @@ func WithExclusive() Option { return with("exclusive", true) }
 // WithPersistent tells whether the tunnel stays when it is not open.
 func WithPersistent(persistent bool) Option { return with("persistent", persistent) }
 
+// --- interfaces, which programs under "memtun wrap" see in place of tunnels ---
+
+// WithInterfaceFlags sets the flags of the interface, such as syscall.IFF_UP. Those that follow from
+// the tunnel have no effect.
+func WithInterfaceFlags(bits uint32) Option { return with("interface-flags", bits) }
+
+// WithInterfaceCarrier tells whether the interface has a carrier.
+func WithInterfaceCarrier(carrier bool) Option { return with("interface-carrier", carrier) }
+
+// WithInterfaceAddress replaces the addresses of the interface, which are written as in ip(8).
+func WithInterfaceAddress(addresses ...string) Option {
+	return elements("interface-address", addresses)
+}
+
+// WithInterfaceRoute replaces the routes of the interface, which are written as in ip(8).
+func WithInterfaceRoute(routes ...string) Option { return elements("interface-route", routes) }
+
+// WithInterfaceNeighbour replaces the neighbours of the interface, which are written as in ip(8).
+func WithInterfaceNeighbour(neighbours ...string) Option {
+	return elements("interface-neighbour", neighbours)
+}
+
+// WithInterfaceMAC sets the MAC address of a TAP's interface.
+func WithInterfaceMAC(address string) Option { return with("interface-mac", address) }
+
+// WithInterfaceTxqlen sets the length of the transmit queue, which has no effect.
+func WithInterfaceTxqlen(frames int) Option { return with("interface-txqlen", frames) }
+
+// WithInterfaceRevision makes SetInterface fail with ESTALE if the interface has another revision,
+// because another client has changed it meanwhile.
+func WithInterfaceRevision(revision uint32) Option { return with("interface-revision", revision) }
+
+// elements sets a list of an interface, whose word for the empty list is none.
+func elements(word string, list []string) Option {
+	if len(list) == 0 {
+		return with(word, "none")
+	}
+	return with(word, strings.Join(list, "+"))
+}
+
 // --- bridges ---
 
 // WithHub makes a bridge that sends each frame to all other ports.
@@ -141,8 +181,8 @@ func WithGroup(address string) Option { return with("group", address) }
 // WithPort gives a UDP port.
 func WithPort(port int) Option { return with("port", port) }
 
-// WithInterfaceAddress gives the IPv4 address of the interface to use for multicast.
-func WithInterfaceAddress(address string) Option { return with("ifaddr", address) }
+// WithIfaddr gives the IPv4 address of the interface to use for multicast.
+func WithIfaddr(address string) Option { return with("ifaddr", address) }
 
 // WithTTL sets the time to live of the uplink's datagrams: 0 to 255.
 func WithTTL(hops int) Option { return with("ttl", hops) }

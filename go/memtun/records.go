@@ -41,6 +41,9 @@ type Tunnel struct {
 	// The interface that programs under "memtun wrap" see, if there is one.
 	InterfaceIndex     int      `memtun:"interface-index"`
 	InterfaceFlags     uint32   `memtun:"interface-flags"`
+	InterfaceCarrier   *bool    `memtun:"interface-carrier"` // nil: there is no interface
+	InterfaceTxqlen    int      `memtun:"interface-txqlen"`
+	InterfaceRevision  uint32   `memtun:"interface-revision"`
 	InterfaceMAC       string   `memtun:"interface-mac"`
 	InterfaceAddress   []string `memtun:"interface-address"`
 	InterfaceRoute     []string `memtun:"interface-route"`
@@ -52,45 +55,45 @@ type Tunnel struct {
 
 // Uplink is what the broker tells of an uplink. A field that the uplink does not have is zero.
 type Uplink struct {
-	ID               uint32     `memtun:"id"`
-	Name             string     `memtun:"name"`
-	Type             UplinkType `memtun:"type"`
-	Mode             Mode       `memtun:"mode"`
-	Bridge           string     `memtun:"bridge"`
-	VLAN             int        `memtun:"vlan"`
-	MTU              int        `memtun:"mtu"`
-	QueueLimit       int        `memtun:"queue"`
-	Overflow         Overflow   `memtun:"overflow"`
-	Owner            uint32     `memtun:"owner"`
-	State            State      `memtun:"state"`
-	Connects         uint64     `memtun:"connects"` // how often it has come up
-	Reason           string     `memtun:"reason"`   // why it is down
-	Address          []string   `memtun:"address"`
-	Gateway          []string   `memtun:"gateway"`
-	MAC              string     `memtun:"mac"`
-	Group            string     `memtun:"group"`
-	Port             int        `memtun:"port"`
-	InterfaceAddress string     `memtun:"ifaddr"`
-	TTL              int        `memtun:"ttl"`
-	Loop             bool       `memtun:"loop"`
-	Path             string     `memtun:"path"`
-	Remote           string     `memtun:"remote"`
-	Local            string     `memtun:"local"`
-	VNI              int        `memtun:"vni"`
-	Device           string     `memtun:"device"`
-	Socket           Socket     `memtun:"socket"`
-	PI               bool       `memtun:"pi"`
-	Life             string     `memtun:"life"` // what deletes it when it ends
-	PID              int        `memtun:"pid"`
-	Program          string     `memtun:"program"`
-	Net              string     `memtun:"net"`
-	Net6             string     `memtun:"net6"`
-	Forward          []string   `memtun:"forward"`
-	TFTP             string     `memtun:"tftp"`
-	Bootfile         string     `memtun:"bootfile"`
-	Restrict         bool       `memtun:"restrict"`
-	Rules            int        `memtun:"rules"`
-	LoopShut         bool       `memtun:"loop-shut"`
+	ID         uint32     `memtun:"id"`
+	Name       string     `memtun:"name"`
+	Type       UplinkType `memtun:"type"`
+	Mode       Mode       `memtun:"mode"`
+	Bridge     string     `memtun:"bridge"`
+	VLAN       int        `memtun:"vlan"`
+	MTU        int        `memtun:"mtu"`
+	QueueLimit int        `memtun:"queue"`
+	Overflow   Overflow   `memtun:"overflow"`
+	Owner      uint32     `memtun:"owner"`
+	State      State      `memtun:"state"`
+	Connects   uint64     `memtun:"connects"` // how often it has come up
+	Reason     string     `memtun:"reason"`   // why it is down
+	Address    []string   `memtun:"address"`
+	Gateway    []string   `memtun:"gateway"`
+	MAC        string     `memtun:"mac"`
+	Group      string     `memtun:"group"`
+	Port       int        `memtun:"port"`
+	Ifaddr     string     `memtun:"ifaddr"`
+	TTL        int        `memtun:"ttl"`
+	Loop       bool       `memtun:"loop"`
+	Path       string     `memtun:"path"`
+	Remote     string     `memtun:"remote"`
+	Local      string     `memtun:"local"`
+	VNI        int        `memtun:"vni"`
+	Device     string     `memtun:"device"`
+	Socket     Socket     `memtun:"socket"`
+	PI         bool       `memtun:"pi"`
+	Life       string     `memtun:"life"` // what deletes it when it ends
+	PID        int        `memtun:"pid"`
+	Program    string     `memtun:"program"`
+	Net        string     `memtun:"net"`
+	Net6       string     `memtun:"net6"`
+	Forward    []string   `memtun:"forward"`
+	TFTP       string     `memtun:"tftp"`
+	Bootfile   string     `memtun:"bootfile"`
+	Restrict   bool       `memtun:"restrict"`
+	Rules      int        `memtun:"rules"`
+	LoopShut   bool       `memtun:"loop-shut"`
 	// Of an uplink that listens.
 	Listen      string `memtun:"listen"`
 	Max         int    `memtun:"max"`

@@ -43,6 +43,8 @@ const (
 	cmdTunnelDelete  command = 0x13
 	cmdTunnelShow    command = 0x14
 	cmdQueueOpen     command = 0x15
+	cmdQueueAttach   command = 0x16
+	cmdQueueDetach   command = 0x17
 	cmdBridgeAdd     command = 0x18
 	cmdBridgeDelete  command = 0x19
 	cmdBridgeShow    command = 0x1a
@@ -58,6 +60,7 @@ const (
 	cmdSessionDelete command = 0x24
 	cmdUplinkSet     command = 0x25
 	cmdHandIn        command = 0x26
+	cmdInterfaceSet  command = 0x28
 	cmdTunnelRename  command = 0x29
 	cmdClockShow     command = 0x30
 	cmdClockAdvance  command = 0x31

@@ -11,8 +11,9 @@ use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::impair::{nanoseconds, Held, Rule};
 use crate::inject::{Injected, InjectorOptions};
+use crate::interface::Interface;
 use crate::protocol::{Attributes, Command};
-use crate::record::Record;
+use crate::record::{Raw, Record};
 use crate::tunnel::Tunnel;
 use crate::tunnel_options::TunnelOptions;
 use crate::uplink_options::UplinkOptions;
@@ -133,6 +134,50 @@ impl Client {
         let mut options = named(name);
         options.set_text(attribute::NEW_NAME, new_name);
         self.one(Command::TunnelRename, &options)
+    }
+
+    /// Change the interface that programs under `memtun wrap` see in place of the tunnel, and return
+    /// the tunnel's record.
+    ///
+    /// These programs are told as the kernel tells of a change. A tunnel without an interface gets
+    /// one.
+    pub fn set_interface(&self, name: &str, interface: &Interface) -> Result<Record> {
+        let mut options = named(name);
+        options.extend(interface.options());
+        self.one(Command::InterfaceSet, &options)
+    }
+
+    /// Open a queue that belongs to no tunnel yet, as a program does that opens /dev/net/tun and has
+    /// not called TUNSETIFF.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), memtun::Error> {
+    /// let broker = memtun::Broker::start()?;
+    /// let mut queue = broker.open_queue(memtun::Socket::Seqpacket)?;
+    /// broker.tunnel("b%d").bridge("lab").attach(&mut queue)?;
+    /// assert_eq!(queue.name(), "b0");
+    /// broker.detach_queue(&mut queue)?;
+    /// assert_eq!(queue.name(), "");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open_queue(&self, socket: Socket) -> Result<Tunnel> {
+        let mut options = Attributes::new();
+        options.set_u32(attribute::SOCKET, socket.number());
+        let reply = self.connection.request_one(Command::QueueOpen, &options)?;
+        let (mut record, fd) = reply.with_descriptor()?;
+        record.insert(attribute::SOCKET, Raw::Number(socket.number().into()));
+        Ok(Tunnel::new(fd, record))
+    }
+
+    /// Detach the queue from its tunnel. Its descriptor stays open, and carries no frames until
+    /// [`TunnelOptions::attach`].
+    pub fn detach_queue(&self, queue: &mut Tunnel) -> Result<()> {
+        let mut options = Attributes::new();
+        options.set_u32(attribute::QUEUE_ID, queue.queue_id()?);
+        self.done(Command::QueueDetach, &options)?;
+        queue.detach();
+        Ok(())
     }
 
     /// Delete a tunnel, and its peer. A program that has it open reads the end.
@@ -498,7 +543,6 @@ fn clock(record: &Record) -> Result<Clock> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Raw;
 
     #[test]
     fn the_event_of_a_deletion_is_an_end_whatever_the_last_state_was() {

@@ -75,6 +75,11 @@ impl Record {
         self.values.insert(number, value);
     }
 
+    /// Keep only these attributes.
+    pub(crate) fn retain(&mut self, numbers: &[u16]) {
+        self.values.retain(|number, _| numbers.contains(number));
+    }
+
     pub(crate) fn raw_number(&self, number: u16) -> Option<u64> {
         match self.values.get(&number)? {
             Raw::Number(value) => Some(*value),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::attribute;
 use crate::channel::{lock, Channel};
+use crate::error::{Error, Result};
 use crate::protocol::{FRAME_MAX, HEADERS_MAX};
 use crate::record::Record;
 use crate::words::{Backend, Socket};
@@ -71,12 +72,30 @@ impl Tunnel {
         }
     }
 
-    /// Return what the broker told when the tunnel was opened.
+    /// Return the number of the queue, which the broker has told when it was opened.
+    pub(crate) fn queue_id(&self) -> Result<u32> {
+        let id = self.record.raw_number(attribute::QUEUE_ID);
+        id.and_then(|id| id.try_into().ok())
+            .ok_or_else(|| Error::new(libc::EINVAL, "the tunnel's record has no queue"))
+    }
+
+    /// Take the record of the tunnel to which the queue was attached.
+    pub(crate) fn attach(&mut self, record: Record) {
+        self.record = record;
+    }
+
+    /// Forget the tunnel from which the queue was detached.
+    pub(crate) fn detach(&mut self) {
+        let kept = [attribute::SOCKET, attribute::QUEUE_ID, attribute::INODE];
+        self.record.retain(&kept);
+    }
+
+    /// Return what the broker told when the tunnel was opened, or its queue attached or detached.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// Return the tunnel's name; what a template with `%d` became.
+    /// Return the tunnel's name; what a template with `%d` became. A detached queue has `""`.
     pub fn name(&self) -> &str {
         self.record.name().unwrap_or_default()
     }

@@ -15,11 +15,11 @@ use crate::words::*;
 
 /// The options of a tunnel, which [`Client::tunnel`](crate::Client::tunnel) returns.
 ///
-/// The last call is [`open`](TunnelOptions::open), [`add`](TunnelOptions::add) or
-/// [`set`](TunnelOptions::set). The options are the keys of memtun(1); the broker refuses an option
+/// The last call is [`open`](TunnelOptions::open), [`add`](TunnelOptions::add),
+/// [`attach`](TunnelOptions::attach) or [`set`](TunnelOptions::set). The options are the keys of memtun(1); the broker refuses an option
 /// that the call does not take.
 #[derive(Clone, Debug)]
-#[must_use = "call open(), add() or set()"]
+#[must_use = "call open(), add(), attach() or set()"]
 pub struct TunnelOptions<'a> {
     connection: &'a Connection,
     options: Attributes,
@@ -111,6 +111,22 @@ impl<'a> TunnelOptions<'a> {
             .request_one(Command::QueueOpen, &self.options)?;
         let (record, fd) = reply.with_descriptor()?;
         Ok(Tunnel::new(fd, record))
+    }
+
+    /// Attach a queue to the tunnel, which is found or made as by [`open`](TunnelOptions::open).
+    ///
+    /// The queue is that of [`Client::open_queue`](crate::Client::open_queue), or was detached by
+    /// [`Client::detach_queue`](crate::Client::detach_queue).
+    pub fn attach(mut self, queue: &mut Tunnel) -> Result<()> {
+        self.options.set_u32(attribute::QUEUE_ID, queue.queue_id()?);
+        if let Some(socket) = queue.record().socket() {
+            self.options.set_u32(attribute::SOCKET, socket.number());
+        }
+        let reply = self
+            .connection
+            .request_one(Command::QueueAttach, &self.options)?;
+        queue.attach(reply.record);
+        Ok(())
     }
 
     /// Make a tunnel that stays until it is deleted, and return its record.

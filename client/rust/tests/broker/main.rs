@@ -8,6 +8,7 @@ mod frames;
 mod inherited;
 mod life;
 mod ping;
+mod queues;
 mod tunnels;
 
 use std::collections::BTreeMap;
