@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import unittest
 import unittest.mock
 
@@ -232,7 +233,10 @@ class Connecting(Case):
                 for answer in answers:
                     request = client.recv(32768)
                     for record in [answer] if isinstance(answer, bytes) else answer(request):
-                        client.send(record)
+                        try:
+                            client.send(record)
+                        except BrokenPipeError:
+                            return
                 client.recv(32768)
                 client.recv(32768)
 
@@ -268,6 +272,20 @@ class Connecting(Case):
         self.assertEqual(caught.exception.errno, errno.ETIMEDOUT)
         with self.assertRaisesRegex(memtun.Error, "closed before: .* not answered within 0.05"):
             b.list()
+
+    def test_records_without_an_end_do_not_keep_a_request_past_its_limit(self):
+        event = _protocol.build(0x1c, 0, 0, _protocol.encode({"event": "added", "name": "early"}))
+        part = _protocol.build(0x14, _protocol.MULTI, 2, b"")
+        for endless in (event, part):
+            def answer(request):
+                # The end is for a client that does not keep its limit.
+                last = time.monotonic() + SECONDS / 4
+                while time.monotonic() < last:
+                    yield endless
+                yield _protocol.build(_protocol.DONE, _protocol.MULTI, 2, b"")
+            b = self.use(memtun.connect(self.play(self.hello, answer), reply_timeout=0.05))
+            with self.assertRaises(memtun.ReplyTimeoutError):
+                b.list()
 
     def test_a_malformed_answer_is_an_error(self):
         for answer in (b"short", struct.pack("=IHHII", 17, 0x10, 0, 1, 0),

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from typing import Any, Deque, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import _protocol, _users
@@ -129,10 +130,13 @@ class Connection:
             raise
         return message, fd
 
-    def _receive_answer(self, sequence: int) -> Tuple[Message, int]:
-        """Receive the next record that is no event."""
+    def _receive_answer(self, sequence: int, deadline: Optional[float]) -> Tuple[Message, int]:
+        """Receive the next record that is no event. Raise socket.timeout after the deadline."""
         while True:
-            message, fd = self.receive(self._timeout)
+            rest = None if deadline is None else deadline - time.monotonic()
+            if rest is not None and rest <= 0:
+                raise socket.timeout
+            message, fd = self.receive(rest)
             if message.sequence == sequence:
                 return message, fd
             if fd >= 0:
@@ -141,11 +145,12 @@ class Connection:
                 raise make_error(errno.EBADMSG, "the broker answered another request")
             self.events.append(message)
 
-    def _receive_all(self, sequence: int, replies: List[Reply]) -> Optional[Error]:
+    def _receive_all(self, sequence: int, deadline: Optional[float],
+                     replies: List[Reply]) -> Optional[Error]:
         """Receive an answer to its end. Return the broker's error, if it is one."""
         while True:
             try:
-                message, fd = self._receive_answer(sequence)
+                message, fd = self._receive_answer(sequence, deadline)
             except Error as error:
                 # The descriptor is lost, but the record was read whole.
                 if error.errno != errno.EMFILE:
@@ -177,10 +182,11 @@ class Connection:
                 raise make_error(errno.EPIPE, self._why_closed)
             self._sequence = self._sequence % 0xffffffff + 1
             flags = _protocol.REQUEST | _protocol.ACK | (_protocol.DUMP if dump else 0)
+            deadline = None if self._timeout is None else time.monotonic() + self._timeout
             try:
                 self._socket.settimeout(self._timeout)
                 self._socket.send(_protocol.build(command, flags, self._sequence, attributes))
-                error = self._receive_all(self._sequence, replies)
+                error = self._receive_all(self._sequence, deadline, replies)
             except BaseException as failure:
                 self._socket.close()
                 _close_all(replies)

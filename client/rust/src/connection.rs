@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::io::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::attribute;
 use crate::error::{Error, Result};
@@ -127,7 +127,7 @@ enum Link {
 #[derive(Debug)]
 struct Session {
     link: Link,
-    /// How long the broker may take for each record.
+    /// How long the broker may take for each answer.
     limit: Option<Duration>,
     sequence: u32,
     /// Events that came between the records of answers.
@@ -142,7 +142,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connect, and say hello. `limit` is how long the broker may take for each record.
+    /// Connect, and say hello. `limit` is how long the broker may take for each answer.
     pub(crate) fn new(address: Option<&OsStr>, limit: Option<Duration>) -> Result<Connection> {
         let (socket, address) = find(address, limit)?;
         let connection = Connection {
@@ -214,7 +214,7 @@ impl Connection {
         if let Some(message) = session.events.pop_front() {
             return Ok(message);
         }
-        let result = session.receive();
+        let result = session.receive(None);
         match result {
             Ok((message, _)) => Ok(message),
             Err(error) => Err(session.close(error)),
@@ -235,7 +235,7 @@ impl Connection {
             .map_err(|error| Error::system("cannot copy the connection's descriptor", &error))
     }
 
-    /// Set how long the broker may take for each record from now on.
+    /// Set how long the broker may take for each answer from now on.
     pub(crate) fn set_limit(&self, limit: Option<Duration>) -> Result<()> {
         let mut session = self.session();
         sys::set_time_limit(session.socket()?, limit)
@@ -264,11 +264,16 @@ impl Session {
         error
     }
 
-    /// Receive one record and its descriptor.
-    fn receive(&mut self) -> Result<(Message, Option<OwnedFd>)> {
+    /// Receive one record and its descriptor. The error is EAGAIN after the deadline.
+    fn receive(&mut self, deadline: Option<Instant>) -> Result<(Message, Option<OwnedFd>)> {
+        let failed = |error| Error::system("the connection to the broker has failed", &error);
         let mut bytes = vec![0; protocol::RECORD_MAX];
-        let received = sys::receive_record(self.socket()?, &mut bytes)
-            .map_err(|error| Error::system("the connection to the broker has failed", &error))?;
+        // After the deadline, also what has come is late: it may be a part of what has no end.
+        let is_late = deadline.map_or(false, |deadline| Instant::now() >= deadline);
+        if is_late || sys::wait(self.socket()?, libc::POLLIN, deadline).map_err(failed)? == 0 {
+            return Err(Error::new(libc::EAGAIN, ""));
+        }
+        let received = sys::receive_record(self.socket()?, &mut bytes).map_err(failed)?;
         let record = bytes.get(..received.size).unwrap_or_default();
         if record.is_empty() {
             return Err(Error::new(
@@ -298,9 +303,13 @@ impl Session {
     }
 
     /// Receive the next record that is no event.
-    fn receive_answer(&mut self, sequence: u32) -> Result<(Message, Option<OwnedFd>)> {
+    fn receive_answer(
+        &mut self,
+        sequence: u32,
+        deadline: Option<Instant>,
+    ) -> Result<(Message, Option<OwnedFd>)> {
         loop {
-            let (message, fd) = self.receive()?;
+            let (message, fd) = self.receive(deadline)?;
             if message.sequence == sequence {
                 return Ok((message, fd));
             }
@@ -316,10 +325,14 @@ impl Session {
 
     /// Receive an answer to its end. The outer error ends the session; the inner one is the
     /// broker's.
-    fn receive_all(&mut self, sequence: u32) -> Result<Result<Vec<Reply>>> {
+    fn receive_all(
+        &mut self,
+        sequence: u32,
+        deadline: Option<Instant>,
+    ) -> Result<Result<Vec<Reply>>> {
         let mut replies = Vec::new();
         loop {
-            let (message, fd) = match self.receive_answer(sequence) {
+            let (message, fd) = match self.receive_answer(sequence, deadline) {
                 // The descriptor is lost, but the record was read whole.
                 Err(error) if error.raw_os_error() == libc::EMFILE => return Ok(Err(error)),
                 result => result?,
@@ -345,14 +358,17 @@ impl Session {
         let sequence = self.sequence.checked_add(1).unwrap_or(1);
         let flags = flags | protocol::REQUEST | protocol::ACK;
         let record = protocol::build(command, flags, sequence, options)?;
+        let deadline = self
+            .limit
+            .and_then(|limit| Instant::now().checked_add(limit));
         let socket = self.socket()?;
         let sent = sys::send(socket, &record, 0)
             .map_err(|error| Error::system("the connection to the broker has failed", &error));
         self.sequence = sequence;
         let answer = match sent {
-            Ok(_) => self.receive_all(sequence),
+            Ok(_) => self.receive_all(sequence, deadline),
             // The broker may have said why before it closed the connection.
-            Err(error) => match self.receive() {
+            Err(error) => match self.receive(deadline) {
                 Err(why) if why.raw_os_error() != libc::EPIPE => Err(why),
                 _ => Err(error),
             },

@@ -7,11 +7,11 @@ use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memtun::{Client, Error};
 
-use crate::alone;
+use crate::{alone, SECONDS};
 
 /// Return the result of a system call as a descriptor that nothing else owns.
 fn new_descriptor(fd: libc::c_int) -> OwnedFd {
@@ -50,16 +50,14 @@ fn receive(socket: RawFd) -> Vec<u8> {
     bytes
 }
 
-fn send(socket: RawFd, bytes: &[u8]) {
+/// Send a record, and return whether the other side is there.
+fn send(socket: RawFd, bytes: &[u8]) -> bool {
     // SAFETY: the pointer and the length are those of a slice.
-    unsafe {
-        libc::send(
-            socket,
-            bytes.as_ptr().cast(),
-            bytes.len(),
-            libc::MSG_NOSIGNAL,
-        );
-    }
+    let sent = unsafe {
+        let data = bytes.as_ptr().cast();
+        libc::send(socket, data, bytes.len(), libc::MSG_NOSIGNAL)
+    };
+    sent >= 0
 }
 
 /// Return a record: type, flags, sequence number and attributes.
@@ -81,6 +79,29 @@ fn answers(records: &[Vec<u8>]) -> (Result<usize, Error>, Result<usize, Error>) 
 
 /// The same, but with `waits` keep the connection until the client has closed it.
 fn answers_then(records: &[Vec<u8>], waits: bool) -> (Result<usize, Error>, Result<usize, Error>) {
+    let serve = |socket: RawFd| {
+        receive(socket);
+        for record in records {
+            send(socket, record);
+        }
+        if waits {
+            receive(socket);
+        }
+    };
+    with_broker(serve, |client| {
+        if waits {
+            client
+                .set_reply_timeout(Some(Duration::from_millis(20)))
+                .unwrap();
+        }
+        let list = || client.tunnels().map(|records| records.len());
+        (list(), list())
+    })
+}
+
+/// Answer the hello of a client, then serve it, and close the connection. Return what the client
+/// makes of it meanwhile.
+fn with_broker<T>(serve: impl FnOnce(RawFd) + Send, ask: impl FnOnce(&Client) -> T) -> T {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("memtun-rust-{}-{number}", std::process::id());
@@ -99,22 +120,10 @@ fn answers_then(records: &[Vec<u8>], waits: bool) -> (Result<usize, Error>, Resu
             });
             receive(socket.as_raw_fd());
             send(socket.as_raw_fd(), &record(0x10, 0, 1, &[]));
-            receive(socket.as_raw_fd());
-            for record in records {
-                send(socket.as_raw_fd(), record);
-            }
-            if waits {
-                receive(socket.as_raw_fd());
-            }
+            serve(socket.as_raw_fd());
         });
         let client = Client::connect_to(format!("@{name}")).unwrap();
-        if waits {
-            client
-                .set_reply_timeout(Some(Duration::from_millis(20)))
-                .unwrap();
-        }
-        let list = || client.tunnels().map(|records| records.len());
-        (list(), list())
+        ask(&client)
     })
 }
 
@@ -204,5 +213,28 @@ fn a_broker_that_does_not_answer_in_time_is_an_error() {
         assert!(error
             .text()
             .ends_with(": the broker has not answered within 20ms"));
+    }
+}
+
+#[test]
+fn records_without_an_end_do_not_keep_a_request_past_its_limit() {
+    let _alone = alone();
+    let event = record(0x1c, 0, 0, &[]);
+    let part = record(0x14, 2, 2, &[]);
+    for endless in [event, part] {
+        // The end is for a client that does not keep its limit.
+        let start = Instant::now();
+        let serve = |socket: RawFd| {
+            receive(socket);
+            while start.elapsed() < SECONDS && send(socket, &endless) {}
+            send(socket, &record(3, 2, 2, &[]));
+        };
+        let error = with_broker(serve, |client| {
+            let limit = Duration::from_millis(20);
+            client.set_reply_timeout(Some(limit)).unwrap();
+            client.tunnels().unwrap_err()
+        });
+        assert_eq!(error.raw_os_error(), libc::ETIMEDOUT);
+        assert_eq!(error.text(), "the broker has not answered within 20ms");
     }
 }
