@@ -452,7 +452,7 @@ func TestManualClockMovesToItsEvents(t *testing.T) {
 	if clock, err := broker.Clock(ctx); err != nil || clock.Kind != memtun.ManualClock || clock.Next != nil {
 		t.Errorf("clock %+v: %v", clock, err)
 	}
-	if _, err := broker.NextEvent(ctx); !errors.Is(err, syscall.ENODATA) {
+	if _, err := broker.AdvanceToNext(ctx); !errors.Is(err, syscall.ENODATA) {
 		t.Errorf("nothing is due: %v", err)
 	}
 	a, b := broker.Tunnel("a", memtun.WithDelay(time.Hour)), broker.Tunnel("b")
@@ -461,7 +461,7 @@ func TestManualClockMovesToItsEvents(t *testing.T) {
 	if err != nil || clock.Time != time.Minute || clock.Move != time.Minute || clock.Next == nil || *clock.Next != time.Hour {
 		t.Errorf("clock %+v: %v", clock, err)
 	}
-	if clock, err := broker.NextEvent(ctx); err != nil || clock.Time != time.Hour {
+	if clock, err := broker.AdvanceToNext(ctx); err != nil || clock.Time != time.Hour {
 		t.Errorf("clock %+v: %v", clock, err)
 	}
 	if got := read(t, b); got != string(ether("late")) {

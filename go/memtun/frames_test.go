@@ -225,7 +225,7 @@ func TestInjectedFramesThatAreDroppedAreAnError(t *testing.T) {
 	if _, err := ended.Finish(ctx); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("finish after Close: %v", err)
 	}
-	if err := ended.Write(ctx, ether("")); !errors.Is(err, os.ErrClosed) {
+	if err := ended.Send(ctx, ether("")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("write after Close: %v", err)
 	}
 	if _, err := broker.Inject(ctx, "nothing", nil); !errors.Is(err, syscall.ENOENT) {
@@ -239,7 +239,7 @@ func TestInjectedFramesThatAreDroppedAreAnError(t *testing.T) {
 	if err := broker.Delete(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := injector.Write(ctx, ether("")); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+	if err := injector.Send(ctx, ether("")); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("a deleted tunnel: %v", err)
 	}
 	if _, err := injector.Finish(ctx); !errors.Is(err, syscall.EPIPE) {
@@ -258,7 +258,7 @@ func TestInjectionIntoAFullQueueEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	for err == nil {
-		err = injector.Write(ctx, ether("frame"))
+		err = injector.Send(ctx, ether("frame"))
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("write: %v", err)

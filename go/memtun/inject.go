@@ -90,8 +90,8 @@ func (c *Client) Injector(ctx context.Context, name string, opts ...Option) (*In
 	return &Injector{made, name}, nil
 }
 
-// Write injects one frame. It waits while the queue of the tunnel is full.
-func (i *Injector) Write(ctx context.Context, frame []byte) error {
+// Send injects one frame. It waits while the queue of the tunnel is full.
+func (i *Injector) Send(ctx context.Context, frame []byte) error {
 	return i.descriptor.write(ctx, frame)
 }
 
@@ -131,7 +131,7 @@ func (c *Client) Inject(ctx context.Context, name string, frames [][]byte, opts 
 	}
 	defer injector.Close()
 	for _, frame := range frames {
-		if err := injector.Write(ctx, frame); err != nil {
+		if err := injector.Send(ctx, frame); err != nil {
 			return Injected{}, err
 		}
 	}

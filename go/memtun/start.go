@@ -25,7 +25,7 @@ const killTime = time.Second
 type BrokerConfig struct {
 	// Program is the memtund to start; "" is the one in PATH.
 	Program string
-	// ManualClock makes a broker whose logical clock moves only by AdvanceClock and NextEvent.
+	// ManualClock makes a broker whose logical clock moves only by AdvanceClock and AdvanceToNext.
 	ManualClock bool
 	// Kernel allows tunnels and uplinks that are interfaces of the kernel.
 	Kernel bool

@@ -197,9 +197,9 @@ func (c *Client) AdvanceClock(ctx context.Context, move time.Duration) (Clock, e
 	return clock, err
 }
 
-// NextEvent waits until the broker is quiet, moves the manual clock to the next event, and runs all
+// AdvanceToNext waits until the broker is quiet, moves the manual clock to the next event, and runs all
 // events of that time. The error is ENODATA if nothing is due.
-func (c *Client) NextEvent(ctx context.Context) (Clock, error) {
+func (c *Client) AdvanceToNext(ctx context.Context) (Clock, error) {
 	var clock Clock
 	err := c.patiently(ctx, func(ctx context.Context, s *session, limit ...Option) error {
 		_, err := s.one(ctx, cmdClockNext, &clock, limit...)

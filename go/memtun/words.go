@@ -105,7 +105,7 @@ type ClockKind string
 // The kinds of clocks.
 const (
 	RealClock   ClockKind = "real"
-	ManualClock ClockKind = "manual" // AdvanceClock and NextEvent
+	ManualClock ClockKind = "manual" // AdvanceClock and AdvanceToNext
 )
 
 // EventKind is the change that an Event reports.

@@ -73,7 +73,7 @@ impl BrokerOptions {
         self.words(&["--kernel"])
     }
 
-    /// Let the logical clock move only by [`Client::advance`] and [`Client::advance_to_next`].
+    /// Let the logical clock move only by [`Client::advance_clock`] and [`Client::advance_to_next`].
     pub fn manual_clock(self) -> BrokerOptions {
         self.words(&["--clock", "manual"])
     }

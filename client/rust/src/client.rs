@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// Return what a bridge has learned: address, name of the port, VLAN and age.
-    pub fn bridge_addresses(&self, bridge: &str) -> Result<Vec<Record>> {
+    pub fn addresses(&self, bridge: &str) -> Result<Vec<Record>> {
         let mut options = Attributes::new();
         options.set_text(attribute::BRIDGE, bridge);
         self.connection.list(Command::AddressShow, &options)
@@ -287,7 +287,7 @@ impl Client {
     // --- rules ---
 
     /// Add a rule to a tunnel or an uplink, and return its record with its number and its seed.
-    pub fn impair(&self, name: &str, rule: &Rule) -> Result<Record> {
+    pub fn add_rule(&self, name: &str, rule: &Rule) -> Result<Record> {
         let mut options = named(name);
         options.extend(rule.keys());
         self.one(Command::ImpairAdd, &options)
@@ -341,7 +341,7 @@ impl Client {
     ///
     /// The object need not exist yet; one that does not exist is closed and down. The error is
     /// ETIMEDOUT after the limit.
-    pub fn wait(&self, name: &str, state: State, limit: Option<Duration>) -> Result<()> {
+    pub fn wait_state(&self, name: &str, state: State, limit: Option<Duration>) -> Result<()> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let events = self.watch()?;
         while !self.is_in_state(name, state)? {
@@ -457,11 +457,11 @@ impl Client {
     /// # fn main() -> Result<(), memtun::Error> {
     /// # use std::time::Duration;
     /// let broker = memtun::BrokerOptions::new().manual_clock().start()?;
-    /// assert_eq!(broker.advance(Duration::from_millis(20))?.time, Duration::from_millis(20));
+    /// assert_eq!(broker.advance_clock(Duration::from_millis(20))?.time, Duration::from_millis(20));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn advance(&self, time: Duration) -> Result<Clock> {
+    pub fn advance_clock(&self, time: Duration) -> Result<Clock> {
         let mut options = Attributes::new();
         options.set_u64(attribute::MOVE, nanoseconds(time));
         clock(&self.one(Command::ClockAdvance, &options)?)

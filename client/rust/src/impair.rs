@@ -33,7 +33,7 @@ fn parts(number: f64, parts_of_one: f64) -> u32 {
 /// let a = broker.tunnel("a").bridge("lab").open()?;
 /// let b = broker.tunnel("b").bridge("lab").open()?;
 /// let rule = Rule::new().direction(Direction::FromClient).drop_frames("1").seed(7);
-/// broker.impair("a", &rule)?;
+/// broker.add_rule("a", &rule)?;
 /// for number in 0..2 {
 ///     a.send(&[&[0xff; 12], &[0x88, 0xb5, number][..]].concat())?;
 /// }
@@ -66,7 +66,7 @@ impl Rule {
     ///
     /// `code` is the output of `tcpdump -ddd FILTER` with `+` in place of newlines, because this
     /// crate has no compiler of filters. `filter` is the text that the broker shows. Only
-    /// [`Client::impair`](crate::Client::impair) takes a filter.
+    /// [`Client::add_rule`](crate::Client::add_rule) takes a filter.
     pub fn matching(mut self, filter: &str, code: &str) -> Rule {
         self.keys.set_text(attribute::MATCH, filter);
         self.keys.set_text(attribute::MATCH_CODE, code);

@@ -48,7 +48,7 @@ type B struct {
 // Option changes the broker of a test.
 type Option func(*memtun.BrokerConfig)
 
-// ManualClock makes a broker whose logical clock moves only by AdvanceClock and NextEvent.
+// ManualClock makes a broker whose logical clock moves only by AdvanceClock and AdvanceToNext.
 func ManualClock() Option {
 	return func(config *memtun.BrokerConfig) { config.ManualClock = true }
 }

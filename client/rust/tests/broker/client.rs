@@ -134,7 +134,9 @@ fn an_exclusive_open_refuses_a_tunnel_that_exists() {
     let kept = broker.tunnel("a").persistent(true).open().unwrap();
     assert_eq!(errno(broker.open("a")), libc::EBUSY);
     drop(kept);
-    broker.wait("a", State::Closed, Some(SECONDS)).unwrap();
+    broker
+        .wait_state("a", State::Closed, Some(SECONDS))
+        .unwrap();
     assert_eq!(
         errno(broker.tunnel("a").exclusive(true).open()),
         libc::EBUSY
@@ -159,7 +161,7 @@ fn a_bridge_is_made_shown_and_deleted() {
     let capture = broker.capture("plain").start().unwrap();
     a.send(&broadcast(b"")).unwrap();
     capture.expect(SECONDS, |_| true).unwrap();
-    let addresses = broker.bridge_addresses("plain").unwrap();
+    let addresses = broker.addresses("plain").unwrap();
     assert_eq!(addresses.len(), 1);
     assert_eq!(addresses[0].address(), Some("02:00:00:00:00:01"));
     assert_eq!(addresses[0].name(), Some("a"));
@@ -169,7 +171,7 @@ fn a_bridge_is_made_shown_and_deleted() {
     );
     broker.delete_bridge("plain").unwrap();
     assert_eq!(errno(broker.show_bridge("plain")), libc::ENOENT);
-    assert_eq!(errno(broker.bridge_addresses("plain")), libc::ENOENT);
+    assert_eq!(errno(broker.addresses("plain")), libc::ENOENT);
 }
 
 /// Return a path in a directory of the test, which is short enough for a socket.
@@ -262,7 +264,7 @@ fn a_descriptor_becomes_an_uplink_until_its_life_ends() {
     io::Read::read_exact(&mut &other, &mut frame).unwrap();
     assert_eq!(frame[..4], 16u32.to_be_bytes());
     drop((life, end));
-    broker.wait("in", State::Down, Some(SECONDS)).unwrap();
+    broker.wait_state("in", State::Down, Some(SECONDS)).unwrap();
 
     let nothing = broker.uplink("in", "lab", UplinkType::Fd).until(&own).add();
     assert_eq!(errno(nothing), libc::EINVAL);
@@ -292,7 +294,7 @@ fn a_process_is_the_life_of_an_uplink() {
     assert_eq!(add(cat.id()).unwrap().life(), Some(Life::Process));
     drop(cat.stdin.take());
     cat.wait().unwrap();
-    broker.wait("in", State::Down, Some(SECONDS)).unwrap();
+    broker.wait_state("in", State::Down, Some(SECONDS)).unwrap();
     // The process is over, and 2^31 is no process.
     assert_eq!(errno(add(cat.id())), libc::ESRCH);
     assert_eq!(errno(add(1 << 31)), libc::ESRCH);
@@ -316,7 +318,7 @@ fn a_rule_is_added_changed_and_deleted() {
         .limit(10)
         .until_frame(1000)
         .seed(7);
-    let record = broker.impair("a", &rule).unwrap();
+    let record = broker.add_rule("a", &rule).unwrap();
     assert_eq!((record.rule(), record.seed()), (Some(1), Some(7)));
     let listed = &broker.rules("a").unwrap()[0];
     assert_eq!(
@@ -345,12 +347,16 @@ fn a_rule_is_added_changed_and_deleted() {
         Rule::new().drop_frames("x"),
         Rule::new().matching("ip", "not a program"),
     ] {
-        assert_eq!(errno(broker.impair("a", &wrong)), libc::EINVAL, "{wrong:?}");
+        assert_eq!(
+            errno(broker.add_rule("a", &wrong)),
+            libc::EINVAL,
+            "{wrong:?}"
+        );
     }
     // The filter that takes each frame.
     let all = Rule::new().matching("all", "1+6 0 0 262144").loss(1.0);
     assert_eq!(
-        broker.impair("a", &all).unwrap().get("match"),
+        broker.add_rule("a", &all).unwrap().get("match"),
         Some(Value::Text("all".to_owned()))
     );
     broker.delete_rules("a").unwrap();
@@ -367,7 +373,7 @@ fn frames_that_are_held_are_released_or_dropped() {
     let b = broker.tunnel("b").bridge("lab").open().unwrap();
     b.set_read_timeout(Some(SECONDS));
     let rule = Rule::new().direction(Direction::FromClient).hold(true);
-    broker.impair("a", &rule).unwrap();
+    broker.add_rule("a", &rule).unwrap();
     for text in [b"1", b"2", b"3", b"4"] {
         a.send(&broadcast(text)).unwrap();
     }
@@ -393,7 +399,7 @@ fn a_manual_clock_moves_by_requests() {
     let a = broker.tunnel("a").bridge("lab").rule(&slow).open().unwrap();
     let b = broker.tunnel("b").bridge("lab").open().unwrap();
     a.send(&broadcast(b"late")).unwrap();
-    let before = broker.advance(Duration::from_millis(10)).unwrap();
+    let before = broker.advance_clock(Duration::from_millis(10)).unwrap();
     assert_eq!((before.kind, before.due > 0), (ClockKind::Manual, true));
     assert_eq!(before.moved, Some(Duration::from_millis(10)));
     b.set_read_timeout(Some(Duration::ZERO));
@@ -405,7 +411,7 @@ fn a_manual_clock_moves_by_requests() {
 
     let real = Broker::start().unwrap();
     assert_eq!(real.clock().unwrap().kind, ClockKind::Real);
-    assert_eq!(errno(real.advance(SECONDS)), libc::EINVAL);
+    assert_eq!(errno(real.advance_clock(SECONDS)), libc::EINVAL);
     assert_eq!(errno(real.advance_to_next(None)), libc::EINVAL);
 }
 
@@ -413,22 +419,27 @@ fn a_manual_clock_moves_by_requests() {
 fn waits_end_with_the_state_or_with_the_limit() {
     let _alone = alone();
     let broker = Broker::start().unwrap();
-    broker.wait("a", State::Closed, Some(SECONDS)).unwrap();
-    broker.wait("a", State::Down, Some(SECONDS)).unwrap();
+    broker
+        .wait_state("a", State::Closed, Some(SECONDS))
+        .unwrap();
+    broker.wait_state("a", State::Down, Some(SECONDS)).unwrap();
     let short = Some(Duration::from_millis(20));
-    let error = broker.wait("a", State::Open, short).unwrap_err();
+    let error = broker.wait_state("a", State::Open, short).unwrap_err();
     assert_eq!(error.raw_os_error(), libc::ETIMEDOUT);
     assert_eq!(error.text(), "'a' is not open after 20ms");
     thread::scope(|scope| {
-        let waits = scope.spawn(|| broker.wait("a", State::Open, Some(SECONDS)));
+        let waits = scope.spawn(|| broker.wait_state("a", State::Open, Some(SECONDS)));
         let a = broker.open("a").unwrap();
         waits.join().unwrap().unwrap();
-        let waits = scope.spawn(|| broker.wait("a", State::Closed, Some(SECONDS)));
+        let waits = scope.spawn(|| broker.wait_state("a", State::Closed, Some(SECONDS)));
         drop(a);
         waits.join().unwrap().unwrap();
     });
     broker.tunnel("t").add().unwrap();
-    assert_eq!(errno(broker.wait("t", State::Up, short)), libc::EINVAL);
+    assert_eq!(
+        errno(broker.wait_state("t", State::Up, short)),
+        libc::EINVAL
+    );
 
     let a = broker.tunnel("a").bridge("lab").open().unwrap();
     let b = broker.tunnel("b").bridge("lab").open().unwrap();

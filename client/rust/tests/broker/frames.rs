@@ -38,7 +38,7 @@ fn a_capture_with_faults_tells_what_happened_and_why() {
     let broker = BrokerOptions::new().manual_clock().start().unwrap();
     let a = broker.tunnel("a").bridge("lab").open().unwrap();
     let rule = Rule::new().direction(Direction::FromClient);
-    broker.impair("a", &rule.loss(100.0).seed(7)).unwrap();
+    broker.add_rule("a", &rule.loss(100.0).seed(7)).unwrap();
     let capture = broker.capture("a").faults().start().unwrap();
     a.send(&broadcast(b"lost")).unwrap();
     let lost = capture.recv().unwrap().unwrap();

@@ -232,7 +232,7 @@ fn a_lost_descriptor_is_an_error_and_the_connection_goes_on() {
     assert_eq!(error.raw_os_error(), libc::EMFILE, "{error}");
     assert_eq!(event.unwrap_err().raw_os_error(), libc::EMFILE);
     broker
-        .wait("a", memtun::State::Closed, Some(SECONDS))
+        .wait_state("a", memtun::State::Closed, Some(SECONDS))
         .unwrap();
     broker.open("a").unwrap();
 }

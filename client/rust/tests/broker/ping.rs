@@ -54,7 +54,9 @@ fn a_host_on_the_bridge_answers_ping() {
         .open()
         .unwrap();
     tunnel.set_read_timeout(Some(SECONDS));
-    broker.wait("server", State::Open, Some(SECONDS)).unwrap();
+    broker
+        .wait_state("server", State::Open, Some(SECONDS))
+        .unwrap();
     tunnel.send(&echo_request(b"hello")).unwrap();
     let answer = loop {
         let packet = tunnel.recv_frame().unwrap();

@@ -28,7 +28,9 @@ fn a_queue_is_attached_to_one_tunnel_after_the_other() {
         let error = broker.detach_queue(&mut queue).unwrap_err();
         assert_eq!(error.raw_os_error(), libc::EINVAL);
         drop(queue);
-        broker.wait("second", State::Closed, Some(SECONDS)).unwrap();
+        broker
+            .wait_state("second", State::Closed, Some(SECONDS))
+            .unwrap();
     }
 }
 

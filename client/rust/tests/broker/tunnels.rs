@@ -292,8 +292,12 @@ fn the_descriptor_is_lent_and_given_away() {
     let mut receiver = File::from(owned(number));
     assert_eq!(receiver.read(&mut buffer).unwrap(), 25);
     drop((sender, receiver));
-    broker.wait("a", State::Closed, Some(SECONDS)).unwrap();
-    broker.wait("b", State::Closed, Some(SECONDS)).unwrap();
+    broker
+        .wait_state("a", State::Closed, Some(SECONDS))
+        .unwrap();
+    broker
+        .wait_state("b", State::Closed, Some(SECONDS))
+        .unwrap();
 }
 
 /// Return the owner of a descriptor that has none.
