@@ -299,6 +299,31 @@ var lists = map[string]func(context.Context, *Client) error{
 	"no record":  func(ctx context.Context, c *Client) error { return c.Set(ctx, "a") },
 }
 
+func TestDescriptorsOfTheEndOfAnAnswerAreClosed(t *testing.T) {
+	broker, client := fake(t)
+	writer, closed := pipe(t)
+	go func() {
+		fd := int(writer.Fd())
+		_, sequence := broker.request()
+		broker.send(refusal(sequence, syscall.EBUSY), fd, fd, fd)
+		_, sequence = broker.request()
+		broker.send(buildRecord(cmdQueueOpen, flagMulti, sequence, nil), fd)
+		broker.send(buildRecord(typeDone, flagMulti, sequence, nil), fd)
+		writer.Close()
+	}()
+	if _, err := client.Open(soon(t), "a"); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("a refusal: %v", err)
+	}
+	file, err := client.Open(soon(t), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	if err := closed(); err != nil {
+		t.Errorf("a descriptor is open: %v", err)
+	}
+}
+
 func TestDescriptorsOfAnswersThatHaveNoneAreClosed(t *testing.T) {
 	for name, call := range lists {
 		t.Run(name, func(t *testing.T) {

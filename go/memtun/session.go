@@ -328,7 +328,7 @@ func (s *session) dispatch(m message, fd int) error {
 
 // take adds a record to the answer. It returns true if the answer is complete.
 func (c *call) take(m message, fd int) bool {
-	if fd >= 0 && !c.hasDescriptor {
+	if fd >= 0 && (!c.hasDescriptor || m.kind == typeError || m.kind == typeDone) {
 		syscall.Close(fd)
 		fd = -1
 	}

@@ -4,6 +4,7 @@
 from python_case import PACKAGE, SECONDS, TOP, Case
 
 import asyncio
+import contextlib
 import doctest
 import errno
 import fcntl
@@ -235,7 +236,7 @@ class Connecting(Case):
                     for record in [answer] if isinstance(answer, bytes) else answer(request):
                         try:
                             client.send(record)
-                        except BrokenPipeError:
+                        except (BrokenPipeError, ConnectionResetError):
                             return
                 client.recv(32768)
                 client.recv(32768)
@@ -335,6 +336,94 @@ class Connecting(Case):
         self.assertEqual(len(b.list()), 1)
         thread.join()
         self.assertTrue(select.select([reader], [], [], SECONDS)[0], "a descriptor is open")
+
+    def serve(self, *answers):
+        """Listen, and send after each request of the first client these records with copies of a
+        descriptor each. Return the address, and the reading end of its pipe."""
+        reader, writer = os.pipe()
+        self.stack.callback(os.close, reader)
+        path = os.path.join(self.directory(), "control")
+        listener = self.use(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        listener.bind(path)
+        listener.listen(1)
+
+        def run():
+            client, _ = listener.accept()
+            with client:
+                for answer in [[("=", 0)], *answers]:
+                    request = client.recv(32768)
+                    kind, _, sequence = _protocol.HEADER.unpack(request[:16])[1:4]
+                    for what, count in answer:
+                        number, flags = (0 if what == "event" else sequence,
+                                         _protocol.MULTI if what == "part" else 0)
+                        record = _protocol.build(_protocol.DONE if what == "done" else kind, flags,
+                                                 number, b"")
+                        socket.send_fds(client, [record], [writer] * count)
+                os.close(writer)
+                client.recv(32768)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.stack.callback(thread.join)
+        return path, reader
+
+    def test_too_many_descriptors_are_closed(self):
+        path, reader = self.serve([("event", 3), ("=", 3)], [("part", 2), ("part", 1), ("done", 1)])
+        b = self.use(memtun.connect(path, reply_timeout=SECONDS))
+        b.open("a").close()
+        self.assertEqual(len(b.list()), 2)
+        self.assertTrue(select.select([reader], [], [], SECONDS)[0], "a descriptor is open")
+
+    def test_a_list_needs_no_descriptors_although_its_records_have_some(self):
+        path, reader = self.serve([*[("part", 1)] * 10, ("done", 0)])
+        b = self.use(memtun.connect(path, reply_timeout=SECONDS))
+        with self.descriptors_left(4):
+            self.assertEqual(len(b.list()), 10)
+        self.assertTrue(select.select([reader], [], [], SECONDS)[0], "a descriptor is open")
+
+    def test_a_lost_descriptor_is_an_error_after_the_whole_answer(self):
+        path, _ = self.serve([("event", 1), ("part", 1), ("part", 0), ("done", 0)], [("=", 1)])
+        b = self.use(memtun.connect(path, reply_timeout=SECONDS))
+        with self.descriptors_left(0):
+            with self.assertRaises(memtun.Error) as caught:
+                b.list()
+        self.assertEqual(caught.exception.errno, errno.EMFILE)
+        b.open("a").close()
+
+    @contextlib.contextmanager
+    def descriptors_left(self, count):
+        """Leave so many free descriptors to this process."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest, files = max(map(int, os.listdir("/proc/self/fd"))), []
+        while not files or files[-1] < highest:
+            files.append(os.open("/dev/null", os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files[-1] + 1 + count, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for file in files:
+                os.close(file)
+
+    def test_a_malformed_record_of_a_capture_is_an_error(self):
+        whole = _protocol.CAPTURE_HEADER.pack(1, 0, 1, 1, 2)
+        details = _protocol.CAPTURE_DETAILS.pack(1, 0, 0, 0, 0, 80, 0, *[0] * 8)
+        wrong = _protocol.CAPTURE_DETAILS.pack(1, 0, 0, 0, 0, 200, 0, *[0] * 8)
+        small = _protocol.CAPTURE_DETAILS.pack(1, 0, 0, 0, 0, 7, 0, *[0] * 8)
+        for faults, record in (
+                (False, whole[:-1]), (False, b"\0"), (True, whole), (True, whole + details[:-1]),
+                (True, whole + wrong), (True, whole + small),
+                (False, _protocol.CAPTURE_HEADER.pack(1, 0, 1, 3, 2)),
+                (False, _protocol.CAPTURE_HEADER.pack(1, 0, 1, 0, 2)),
+                (False, _protocol.CAPTURE_HEADER.pack(1, 0, 1, 1, 0))):
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with far, memtun.Capture(near.detach(), "a", faults) as capture:
+                far.send(record)
+                with self.assertRaises(memtun.Error) as caught:
+                    capture.recv()
+                self.assertEqual(caught.exception.errno, errno.EBADMSG, record)
+                far.send(whole + details + b"frame")
+                self.assertTrue(capture.recv().frame.endswith(b"frame"))
 
     def test_a_broker_that_goes_away_is_an_error(self):
         b = self.use(memtun.broker())

@@ -21,6 +21,8 @@ from ._record import Record
 
 #: One descriptor of SCM_RIGHTS.
 _FD = struct.Struct("=i")
+#: In place of a descriptor: there was one, and this process had no free number for it.
+_LOST = -2
 #: Errors of connect(2) that mean that no broker listens at a place.
 _ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 #: Commands whose answers have a descriptor.
@@ -104,7 +106,10 @@ class Connection:
     # --- records ---
 
     def receive(self, timeout: Optional[float]) -> Tuple[Message, int]:
-        """Receive one record and its descriptor. Raise socket.timeout after this time."""
+        """Receive one record and its descriptor; -1: none, _LOST: it found no free number.
+
+        Raise socket.timeout after this time.
+        """
         self._socket.settimeout(timeout)
         # Not socket.recv_fds(), which ignores its flags up to Python 3.12 at least.
         data, ancillary, flags, _ = self._socket.recvmsg(
@@ -117,8 +122,7 @@ class Connection:
                 raise make_error(errno.EPIPE, "the broker has closed the connection")
             message = _protocol.parse(data)
             if fd < 0 and (message.values.get("fds", 0) or flags & socket.MSG_CTRUNC):
-                raise make_error(errno.EMFILE, "the broker's descriptor was lost: this process has "
-                                 "no free descriptor")
+                fd = _LOST
             if message.sequence == 0 and message.error not in (0, errno.ENOBUFS):
                 raise make_error(message.error, message.text)
         except BaseException as error:
@@ -139,30 +143,37 @@ class Connection:
             message, fd = self.receive(rest)
             if message.sequence == sequence:
                 return message, fd
-            if fd >= 0:
-                os.close(fd)
+            _close(fd)
             if message.sequence:
                 raise make_error(errno.EBADMSG, "the broker answered another request")
             self.events.append(message)
 
-    def _receive_all(self, sequence: int, deadline: Optional[float],
+    def receive_event(self) -> Message:
+        """Receive the next event, for which this waits without a limit."""
+        message, fd = self.receive(None)
+        _close(fd)
+        return message
+
+    def _receive_all(self, sequence: int, deadline: Optional[float], has_descriptors: bool,
                      replies: List[Reply]) -> Optional[Error]:
         """Receive an answer to its end. Return the broker's error, if it is one."""
+        lost: Optional[Error] = None
         while True:
-            try:
-                message, fd = self._receive_answer(sequence, deadline)
-            except Error as error:
-                # The descriptor is lost, but the record was read whole.
-                if error.errno != errno.EMFILE:
-                    raise
-                return error
-            if message.kind == _protocol.ERROR:
-                return make_error(message.error, message.text) if message.error else None
-            if message.kind == _protocol.DONE:
-                return None
+            message, fd = self._receive_answer(sequence, deadline)
+            if fd == _LOST:
+                # The record was read whole, and the answer goes on.
+                lost = make_error(errno.EMFILE, "the broker's descriptor was lost: this process has "
+                                  "no free descriptor")
+            if not has_descriptors or message.kind in (_protocol.ERROR, _protocol.DONE):
+                _close(fd)
+                fd = -1
+            if message.kind == _protocol.ERROR and message.error:
+                return lost or make_error(message.error, message.text)
+            if message.kind in (_protocol.ERROR, _protocol.DONE):
+                return lost
             replies.append(Reply(Record(message.values), fd))
             if not message.flags & _protocol.MULTI:
-                return None
+                return lost
 
     # --- requests ---
 
@@ -186,7 +197,8 @@ class Connection:
             try:
                 self._socket.settimeout(self._timeout)
                 self._socket.send(_protocol.build(command, flags, self._sequence, attributes))
-                error = self._receive_all(self._sequence, deadline, replies)
+                error = self._receive_all(self._sequence, deadline, command in _WITH_DESCRIPTOR,
+                                          replies)
             except BaseException as failure:
                 self._socket.close()
                 _close_all(replies)
@@ -194,8 +206,6 @@ class Connection:
         if error:
             _close_all(replies)
             raise error
-        if command not in _WITH_DESCRIPTOR:
-            _close_all(replies)
         return replies
 
     def request_one(self, command: Command, options: Mapping[str, Any]) -> Reply:
@@ -237,10 +247,14 @@ def connect_patiently(address: str, reply_timeout: Optional[float], timeout: Opt
         connection.close()
 
 
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
+
+
 def _close_all(replies: List[Reply]) -> None:
     for reply in replies:
-        if reply.fd >= 0:
-            os.close(reply.fd)
+        _close(reply.fd)
 
 
 def records(replies: List[Reply]) -> List[Record]:

@@ -7,7 +7,7 @@ from typing import Dict
 
 from . import _protocol
 from ._descriptor import Descriptor
-from ._errors import DroppedError
+from ._errors import DroppedError, make_error
 from ._record import Injected
 
 #: The errno that says the same as the reason of a drop.
@@ -40,8 +40,9 @@ class Injector(Descriptor):
 
     def finish(self) -> Injected:
         """Wait until the broker has read all frames, close the injector, and return the result."""
-        assert self._socket is not None
         self._check_open()
+        if self._socket is None:
+            raise make_error(errno.EBADMSG, "the broker sent a descriptor that is no socket")
         self._socket.shutdown(socket.SHUT_WR)
         deadline = self._deadline()
         while True:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the broker tells: records of objects, captured frames, and results of injections."""
+import errno
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from ._errors import make_error
 from ._protocol import ATTRIBUTES, BY_NUMBER, CAPTURE_DETAILS, CAPTURE_HEADER, WORDS, Value
 
 #: MEMTUN_CAPTURE_CLOCK.
@@ -92,13 +94,21 @@ class Captured(NamedTuple):
 
 def parse_captured(data: bytes, faults: bool) -> Captured:
     """Read a record of a capture."""
+    size = CAPTURE_HEADER.size + (CAPTURE_DETAILS.size if faults else 0)
+    if len(data) < size:
+        raise make_error(errno.EBADMSG, f"the broker sent a capture's record of {len(data)} bytes")
     time, missed, port, direction, mode = CAPTURE_HEADER.unpack_from(data)
+    if direction not in (1, 2) or mode not in (1, 2):
+        raise make_error(errno.EBADMSG, "the broker sent a capture's record with direction "
+                         f"{direction} and mode {mode}")
     words = ATTRIBUTES["direction"].words[direction - 1], ATTRIBUTES["mode"].words[mode - 1]
     if not faults:
         return Captured(data[CAPTURE_HEADER.size:], time, missed, port, *words)
-    frame, clock, seed, number, rule, size, flags, *reasons = CAPTURE_DETAILS.unpack_from(
+    frame, clock, seed, number, rule, begin, flags, *reasons = CAPTURE_DETAILS.unpack_from(
         data, CAPTURE_HEADER.size)
-    return Captured(data[size:], time, missed, port, *words, frame,
+    if not size <= begin <= len(data):
+        raise make_error(errno.EBADMSG, f"a capture's record has a header of {begin} bytes")
+    return Captured(data[begin:], time, missed, port, *words, frame,
                     tuple(BY_NUMBER.get(reason, f"reason {reason}")
                           for reason in reasons if reason),
                     rule, seed, number, clock if flags & _HAS_CLOCK else None)

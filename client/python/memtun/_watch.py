@@ -65,7 +65,7 @@ class Watch:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         if not wait_ready(self.fileno(), select.POLLIN, deadline):
             raise TimeoutError(f"no event within {self._timeout:g} seconds")
-        return self._record(self._connection.receive(None)[0])
+        return self._record(self._connection.receive_event())
 
     def __iter__(self) -> Iterator[Record]:
         while True:
