@@ -21,6 +21,21 @@ use crate::record::Record;
 use crate::sys;
 use crate::users;
 
+/// A record as it has come.
+#[derive(Debug)]
+struct Incoming {
+    message: Message,
+    fd: Option<OwnedFd>,
+    /// There was a descriptor, and this process had no free number for it.
+    is_descriptor_lost: bool,
+}
+
+/// Return whether the caller of a request takes the descriptors of its answer.
+fn has_descriptors(command: Command) -> bool {
+    use Command::*;
+    matches!(command, QueueOpen | Capture | Inject | HandIn)
+}
+
 /// One record of an answer, with its descriptor.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -216,7 +231,7 @@ impl Connection {
         }
         let result = session.receive(None);
         match result {
-            Ok((message, _)) => Ok(message),
+            Ok(incoming) => Ok(incoming.message),
             Err(error) => Err(session.close(error)),
         }
     }
@@ -265,7 +280,7 @@ impl Session {
     }
 
     /// Receive one record and its descriptor. The error is EAGAIN after the deadline.
-    fn receive(&mut self, deadline: Option<Instant>) -> Result<(Message, Option<OwnedFd>)> {
+    fn receive(&mut self, deadline: Option<Instant>) -> Result<Incoming> {
         let failed = |error| Error::system("the connection to the broker has failed", &error);
         let mut bytes = vec![0; protocol::RECORD_MAX];
         // After the deadline, also what has come is late: it may be a part of what has no end.
@@ -293,33 +308,28 @@ impl Session {
             Body::Record(record) => record.raw_number(attribute::FDS).unwrap_or(0) > 0,
             _ => false,
         };
-        if received.fd.is_none() && (has_descriptor || received.is_descriptor_lost) {
-            return Err(Error::new(
-                libc::EMFILE,
-                "the broker's descriptor was lost: this process has no free descriptor",
-            ));
-        }
-        Ok((message, received.fd))
+        Ok(Incoming {
+            message,
+            is_descriptor_lost: received.fd.is_none()
+                && (has_descriptor || received.is_descriptor_lost),
+            fd: received.fd,
+        })
     }
 
     /// Receive the next record that is no event.
-    fn receive_answer(
-        &mut self,
-        sequence: u32,
-        deadline: Option<Instant>,
-    ) -> Result<(Message, Option<OwnedFd>)> {
+    fn receive_answer(&mut self, sequence: u32, deadline: Option<Instant>) -> Result<Incoming> {
         loop {
-            let (message, fd) = self.receive(deadline)?;
-            if message.sequence == sequence {
-                return Ok((message, fd));
+            let incoming = self.receive(deadline)?;
+            if incoming.message.sequence == sequence {
+                return Ok(incoming);
             }
-            if message.sequence != 0 {
+            if incoming.message.sequence != 0 {
                 return Err(Error::new(
                     libc::EBADMSG,
                     "the broker answered another request",
                 ));
             }
-            self.events.push_back(message);
+            self.events.push_back(incoming.message);
         }
     }
 
@@ -328,21 +338,37 @@ impl Session {
     fn receive_all(
         &mut self,
         sequence: u32,
+        has_descriptors: bool,
         deadline: Option<Instant>,
     ) -> Result<Result<Vec<Reply>>> {
         let mut replies = Vec::new();
+        let mut is_lost = false;
         loop {
-            let (message, fd) = match self.receive_answer(sequence, deadline) {
-                // The descriptor is lost, but the record was read whole.
-                Err(error) if error.raw_os_error() == libc::EMFILE => return Ok(Err(error)),
-                result => result?,
+            let Incoming {
+                message,
+                fd,
+                is_descriptor_lost,
+            } = self.receive_answer(sequence, deadline)?;
+            // The record was read whole, and the answer goes on.
+            is_lost |= is_descriptor_lost;
+            let is_end = match message.body {
+                Body::Error { errno, text } if errno != 0 && !is_lost => {
+                    return Ok(Err(Error::new(errno, text)));
+                }
+                Body::Error { .. } | Body::Done => true,
+                Body::Record(record) => {
+                    let fd = fd.filter(|_| has_descriptors);
+                    replies.push(Reply { record, fd });
+                    message.flags & protocol::MULTI == 0
+                }
             };
-            match message.body {
-                Body::Error { errno: 0, .. } | Body::Done => return Ok(Ok(replies)),
-                Body::Error { errno, text } => return Ok(Err(Error::new(errno, text))),
-                Body::Record(record) => replies.push(Reply { record, fd }),
+            if is_end && is_lost {
+                return Ok(Err(Error::new(
+                    libc::EMFILE,
+                    "the broker's descriptor was lost: this process has no free descriptor",
+                )));
             }
-            if message.flags & protocol::MULTI == 0 {
+            if is_end {
                 return Ok(Ok(replies));
             }
         }
@@ -366,7 +392,7 @@ impl Session {
             .map_err(|error| Error::system("the connection to the broker has failed", &error));
         self.sequence = sequence;
         let answer = match sent {
-            Ok(_) => self.receive_all(sequence, deadline),
+            Ok(_) => self.receive_all(sequence, has_descriptors(command), deadline),
             // The broker may have said why before it closed the connection.
             Err(error) => match self.receive(deadline) {
                 Err(why) if why.raw_os_error() != libc::EPIPE => Err(why),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use memtun::{Client, Error};
 
+use crate::life::limit_descriptors;
 use crate::{alone, SECONDS};
 
 /// Return the result of a system call as a descriptor that nothing else owns.
@@ -58,6 +59,37 @@ fn send(socket: RawFd, bytes: &[u8]) -> bool {
         libc::send(socket, data, bytes.len(), libc::MSG_NOSIGNAL)
     };
     sent >= 0
+}
+
+/// Send a record with this number of copies of a descriptor.
+fn send_with(socket: RawFd, bytes: &[u8], fd: RawFd, count: usize) {
+    let mut ancillary = [0u64; 8];
+    let mut part = libc::iovec {
+        iov_base: bytes.as_ptr() as *mut _,
+        iov_len: bytes.len(),
+    };
+    // SAFETY: a msghdr of zeros is valid. `ancillary` is aligned, and has room for a header and
+    // some descriptors. All that the message refers to lives through the call.
+    unsafe {
+        let mut message: libc::msghdr = mem::zeroed();
+        message.msg_iov = &mut part;
+        message.msg_iovlen = 1;
+        if count > 0 {
+            let size = libc::CMSG_LEN((count * 4) as _);
+            message.msg_control = ancillary.as_mut_ptr().cast();
+            message.msg_controllen = size as _;
+            let header = libc::CMSG_FIRSTHDR(&message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = size as _;
+            let data = libc::CMSG_DATA(header).cast::<libc::c_int>();
+            for index in 0..count {
+                ptr::write_unaligned(data.add(index), fd);
+            }
+        }
+        let sent = libc::sendmsg(socket, &message, libc::MSG_NOSIGNAL);
+        assert!(sent >= 0, "{}", io::Error::last_os_error());
+    }
 }
 
 /// Return a record: type, flags, sequence number and attributes.
@@ -237,4 +269,63 @@ fn records_without_an_end_do_not_keep_a_request_past_its_limit() {
         assert_eq!(error.raw_os_error(), libc::ETIMEDOUT);
         assert_eq!(error.text(), "the broker has not answered within 20ms");
     }
+}
+
+#[test]
+fn descriptors_that_no_call_takes_are_closed() {
+    let _alone = alone();
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let fd = null.as_raw_fd();
+    let refusal = [&(-libc::EBUSY).to_ne_bytes()[..], &[0; 16]].concat();
+    let serve = |socket: RawFd| {
+        receive(socket);
+        send_with(socket, &record(0x1c, 0, 0, &[]), fd, 3);
+        send_with(socket, &record(0x15, 2, 2, &[]), fd, 3);
+        send_with(socket, &record(3, 2, 2, &[]), fd, 1);
+        receive(socket);
+        send_with(socket, &record(2, 0, 3, &refusal), fd, 1);
+        receive(socket);
+        send_with(socket, &record(0x14, 2, 4, &[]), fd, 2);
+        send_with(socket, &record(3, 2, 4, &[]), fd, 2);
+    };
+    with_broker(serve, |client| {
+        client.open("a").unwrap();
+        let error = client.open("a").unwrap_err();
+        assert_eq!(error.raw_os_error(), libc::EBUSY);
+        assert_eq!(client.tunnels().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_lost_descriptor_is_an_error_after_the_whole_answer() {
+    let _alone = alone();
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let fd = null.as_raw_fd();
+    let serve = |socket: RawFd| {
+        receive(socket);
+        send_with(socket, &record(0x1c, 0, 0, &[]), fd, 1);
+        send_with(socket, &record(0x14, 2, 2, &[]), fd, 1);
+        send_with(socket, &record(0x14, 2, 2, &[]), fd, 0);
+        send_with(socket, &record(3, 2, 2, &[]), fd, 0);
+        receive(socket);
+        send_with(socket, &record(3, 2, 3, &[]), fd, 0);
+    };
+    with_broker(serve, |client| {
+        // All numbers below the limit are in use.
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let highest = open
+            .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<RawFd>().ok())
+            .max();
+        let mut files = vec![std::fs::File::open("/dev/null").unwrap()];
+        while files.last().map(AsRawFd::as_raw_fd) < highest {
+            files.push(std::fs::File::open("/dev/null").unwrap());
+        }
+        let limit = files.last().unwrap().as_raw_fd().max(highest.unwrap()) + 1;
+        let before = limit_descriptors(None);
+        limit_descriptors(Some(limit as libc::rlim_t));
+        let first = client.tunnels();
+        limit_descriptors(Some(before));
+        assert_eq!(first.unwrap_err().raw_os_error(), libc::EMFILE);
+        assert_eq!(client.tunnels().unwrap().len(), 0);
+    });
 }

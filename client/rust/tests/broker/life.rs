@@ -238,7 +238,7 @@ fn a_lost_descriptor_is_an_error_and_the_connection_goes_on() {
 }
 
 /// Set the soft limit of descriptors, and return what it was.
-fn limit_descriptors(number: Option<libc::rlim_t>) -> libc::rlim_t {
+pub fn limit_descriptors(number: Option<libc::rlim_t>) -> libc::rlim_t {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
