@@ -83,7 +83,8 @@ func (b *Broker) Close() error {
 // cat reads the end of file, and memtund ends.
 type brokerProcess struct {
 	command *exec.Cmd
-	input   io.WriteCloser
+	input   *os.File
+	output  *os.File
 	once    sync.Once
 }
 
@@ -126,24 +127,13 @@ func (config BrokerConfig) command() *exec.Cmd {
 // startProcess starts memtund and returns its address.
 func startProcess(ctx context.Context, config BrokerConfig) (*brokerProcess, string, error) {
 	command := config.command()
-	input, err := command.StdinPipe()
+	process, err := startCommand(command)
 	if err != nil {
-		return nil, "", err
-	}
-	output, err := command.StdoutPipe()
-	if err != nil {
-		input.Close()
-		return nil, "", err
-	}
-	if err := command.Start(); err != nil {
-		input.Close()
-		output.Close()
 		errno := syscall.ENOENT
 		errors.As(err, &errno)
 		return nil, "", newError(errno, "cannot start %s: %v", command.Path, err)
 	}
-	process := &brokerProcess{command: command, input: input}
-	address, err := readAddress(ctx, output)
+	address, err := readAddress(ctx, process.output)
 	if err != nil {
 		if ctx.Err() != nil {
 			// It may be a program that does not end with its input.
@@ -158,11 +148,32 @@ func startProcess(ctx context.Context, config BrokerConfig) (*brokerProcess, str
 	return process, address, nil
 }
 
-// readAddress reads the line that the command writes when the broker listens.
-func readAddress(ctx context.Context, output io.ReadCloser) (string, error) {
-	if pipe, ok := output.(*os.File); ok {
-		defer interrupt(ctx, pipe.SetReadDeadline)()
+// startCommand starts a command with pipes as its standard input and output. The pipes are not those
+// of package exec, which keeps the one that it has made if there is no descriptor for the other one.
+func startCommand(command *exec.Cmd) (*brokerProcess, error) {
+	itsInput, input, err := os.Pipe()
+	if err != nil {
+		return nil, err
 	}
+	defer itsInput.Close()
+	output, itsOutput, err := os.Pipe()
+	if err != nil {
+		input.Close()
+		return nil, err
+	}
+	defer itsOutput.Close()
+	command.Stdin, command.Stdout = itsInput, itsOutput
+	if err := command.Start(); err != nil {
+		input.Close()
+		output.Close()
+		return nil, err
+	}
+	return &brokerProcess{command: command, input: input, output: output}, nil
+}
+
+// readAddress reads the line that the command writes when the broker listens.
+func readAddress(ctx context.Context, output *os.File) (string, error) {
+	defer interrupt(ctx, output.SetReadDeadline)()
 	line, err := bufio.NewReader(output).ReadString('\n')
 	return strings.TrimSuffix(line, "\n"), err
 }
@@ -174,5 +185,6 @@ func (p *brokerProcess) end(limit time.Duration) {
 		killer := time.AfterFunc(limit, func() { p.command.Process.Kill() })
 		defer killer.Stop()
 		p.command.Wait()
+		p.output.Close()
 	})
 }

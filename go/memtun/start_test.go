@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -162,5 +163,36 @@ func TestEnvironmentNamesTheBroker(t *testing.T) {
 	}
 	if _, err := broker.Show(broker.Context(), "a"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestStartWithoutFreeDescriptorsLeavesNone(t *testing.T) {
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	for free := uint64(0); free < 6; free++ {
+		before := descriptors(t)
+		lowest, err := syscall.Open("/dev/null", syscall.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		syscall.Close(lowest)
+		limit := syscall.Rlimit{Cur: uint64(lowest) + free, Max: old.Max}
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		broker, err := memtun.StartBroker(context.Background(), memtun.BrokerConfig{})
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			broker.Close()
+		} else if !errors.Is(err, syscall.EMFILE) && free < 4 {
+			t.Errorf("%d free descriptors: %v", free, err)
+		}
+		if after := descriptors(t); !reflect.DeepEqual(after, before) {
+			t.Errorf("%d free descriptors: %v after, %v before", free, after, before)
+		}
 	}
 }
