@@ -178,7 +178,8 @@ impl Process {
         let mut line = Vec::new();
         let mut byte = [0];
         if let Some(output) = &mut self.output {
-            while matches!(output.read(&mut byte), Ok(1)) && byte != *b"\n" {
+            // read_exact() reads again after a signal.
+            while output.read_exact(&mut byte).is_ok() && byte != *b"\n" {
                 line.extend_from_slice(&byte);
             }
         }

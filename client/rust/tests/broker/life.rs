@@ -4,8 +4,10 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
+use std::panic;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memtun::{Broker, BrokerOptions, Client};
@@ -263,4 +265,53 @@ fn a_short_limit_is_kept_although_nothing_happens() {
     events.set_timeout(Some(Duration::ZERO));
     let error = events.next().unwrap().unwrap_err();
     assert_eq!(error.raw_os_error(), libc::ETIMEDOUT);
+}
+
+extern "C" fn ignore_signal(_: libc::c_int) {}
+
+#[test]
+fn signals_interrupt_no_call() {
+    let _alone = alone();
+    // SAFETY: the handler does nothing, and all that is passed lives through the call. Without
+    // SA_RESTART, the signal interrupts system calls.
+    let main = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = ignore_signal as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(
+            libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()),
+            0
+        );
+        libc::pthread_self()
+    };
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                // SAFETY: the scope's thread, which is that of the test, waits for this one.
+                unsafe { libc::pthread_kill(main, libc::SIGUSR1) };
+                std::thread::yield_now();
+            }
+        });
+        let result = panic::catch_unwind(|| {
+            let broker = Broker::start().unwrap();
+            let a = broker.tunnel("a").bridge("lab").open().unwrap();
+            let b = broker.tunnel("b").bridge("lab").open().unwrap();
+            for limit in [None, Some(SECONDS)] {
+                b.set_read_timeout(limit);
+                for _ in 0..100 {
+                    a.send(&broadcast(b"on")).unwrap();
+                    assert_eq!(b.recv_frame().unwrap(), broadcast(b"on"));
+                }
+            }
+            let limit = Some(Duration::from_millis(30));
+            a.send(&broadcast(b"unread")).unwrap();
+            let error = broker.wait_quiet(&["lab"], None, limit).unwrap_err();
+            assert_eq!(error.raw_os_error(), libc::ETIMEDOUT);
+            drop(broker);
+            assert_eq!(b.recv_frame().unwrap(), broadcast(b"unread"));
+            assert_eq!(b.recv_frame().unwrap(), b"");
+        });
+        is_over.store(true, Ordering::Relaxed);
+        result.unwrap();
+    });
 }
