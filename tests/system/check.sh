@@ -52,6 +52,29 @@ fail() {
 	exit 1
 }
 
+# built_with WHAT: whether this build has it, as its config.h says. Sets $left_out to what to say if not.
+# needs.py is the same for tests in Python.
+built_with() {
+	case $1 in
+	filters) built_macro=HAVE_PCAP built_package=libpcap-dev ;;
+	tables) built_macro=HAVE_SMARTCOLS built_package=libsmartcols-dev ;;
+	user-uplinks) built_macro=HAVE_SLIRP built_package=libslirp-dev ;;
+	*) fail "there is no part '$1' of a build" ;;
+	esac
+	left_out="built without $1 (Debian: $built_package)"
+	! grep -qx "#define $built_macro 1" "$top_builddir/config.h" || return 0
+	grep -qx "/[*] #undef $built_macro [*]/" "$top_builddir/config.h" ||
+		fail "$top_builddir/config.h does not say whether this build has $1 ($built_macro)"
+	return 1
+}
+
+# part_needs WHAT: whether this build has it. If not, it says that a part of the test is skipped.
+part_needs() {
+	! built_with "$1" || return 0
+	echo "skipped a part: $left_out"
+	return 1
+}
+
 started=
 scratch_end() {
 	for pid in $started; do
@@ -79,14 +102,9 @@ done
 PATH=$scratch/bin:$PATH
 export PATH
 
-# A test that sets TEST_NEEDS to `tables`, `filters` or both is skipped where memtun was built without them.
+# A test that sets TEST_NEEDS to such words is skipped in a build without one of them.
 for part in $TEST_NEEDS; do
-	case $part in
-	tables) library=libsmartcols ;;
-	filters) library=libpcap ;;
-	*) fail "TEST_NEEDS has the unknown word '$part'" ;;
-	esac
-	! memtun help | grep -q "($library)" || skip "memtun was built without $part ($library)"
+	built_with "$part" || skip "$left_out"
 done
 unset HOME
 

@@ -6,7 +6,6 @@
 # uid 0 and as an ordinary user.
 : "${top_srcdir:=.}"
 TEST_SECONDS=180
-TEST_NEEDS=tables
 . "$top_srcdir/tests/system/check.sh"
 . "$top_srcdir/tests/system/wrap.sh"
 
@@ -86,7 +85,7 @@ ok "an archive that cannot be fetched ends the job"
 
 # Two projects: the tests of one expect a broker, those of the other open /dev/net/tun.
 mkdir "$scratch/broker" "$scratch/device"
-printf 'check:\n\tmemtun exec -t a:bridge=lab -- memtun show a\n' >"$scratch/broker/Makefile"
+printf 'check:\n\tmemtun exec -t a:bridge=lab -- memtun -j show a\n' >"$scratch/broker/Makefile"
 printf 'check:\n\t%s open.py\n' "${PYTHON:-python3}" >"$scratch/device/Makefile"
 cat >"$scratch/device/open.py" <<'END'
 import fcntl, os, struct
@@ -99,7 +98,7 @@ END
 job_runs() {
 	case $(cat "$1") in
 	*"memtun wrap -- "*) project=device answer="a is a TUN" ;;
-	*) project=broker answer="a *open" ;;
+	*) project=broker answer='"name": "a",*"state": "open"' ;;
 	esac
 	directory=$(mktemp -d "$scratch/job XXXXXX")
 	cp "$scratch/$project"/* "$directory"

@@ -5,7 +5,6 @@
 # All are in a network namespace of this test's own.
 TEST_SECONDS=120
 TEST_NAMESPACES=yes
-TEST_NEEDS=tables
 # shellcheck source=tests/system/check.sh
 . "${top_srcdir:=.}/tests/system/check.sh"
 # shellcheck source=tests/system/uplink.sh
@@ -29,7 +28,7 @@ gone() {
 
 # no_such_tunnel NAME
 no_such_tunnel() {
-	! memtun show "$1" >"$scratch/found" 2>&1
+	! memtun -j show "$1" >"$scratch/found" 2>&1
 }
 
 # state_is NAME STATE
@@ -331,8 +330,10 @@ ends_with 0 memtun add p backend kernel mode tun
 ends_with 0 memtun -j show p
 is "$(json "d[0]['backend'], d[0]['state'], d[0]['queues'], 'socket' in d[0], 'overflow' in d[0]")" \
 	"kernel closed 0 False False" "what is shown"
-ends_with 0 memtun show
-has "$output" kernel
+if part_needs tables; then
+	ends_with 0 memtun show
+	has "$output" kernel
+fi
 ip address add 10.9.0.1/24 dev p
 ip link set p mtu 1400 up
 ends_with 0 $no_rights memtun exec -t p -- $judge tun '{p}'

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016,SC2086,SC2119,SC3045 # scripts in quotes and words are meant
 # memtund as its user sees it.
-TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 # --- usage ---
@@ -34,7 +33,7 @@ says "cannot make $scratch/no-directory/control"
 ok "CMD's status is passed on"
 
 mkdir "$scratch/elsewhere"
-ends_with 0 env -C "$scratch" memtund --socket relative -- sh -c 'cd elsewhere && memtun show'
+ends_with 0 env -C "$scratch" memtund --socket relative -- sh -c 'cd elsewhere && memtun -j show'
 ok "CMD finds a socket of a relative path from everywhere"
 
 long=$scratch/$(printf '%090d' 0)
@@ -42,7 +41,7 @@ for length in 77 80 83 86 90; do
 	directory=$(printf "%.${length}s" "$long")
 	[ "$directory" != "$scratch/" ] || continue
 	mkdir -p "$directory"
-	ends_with 0 env XDG_RUNTIME_DIR="$directory" memtund -- memtun show
+	ends_with 0 env XDG_RUNTIME_DIR="$directory" memtund -- memtun -j show
 done
 ok "a private socket's directory may be long"
 
@@ -52,7 +51,7 @@ is "${output#*
 700 directory" "mode of the private socket and its directory"
 directory=${output%%/control*}
 [ ! -e "$directory" ] || fail "$directory was left behind"
-ends_with 0 env XDG_RUNTIME_DIR="$scratch" memtund -- sh -c 'echo "$MEMTUN_SOCKET"; memtun show'
+ends_with 0 env XDG_RUNTIME_DIR="$scratch" memtund -- sh -c 'echo "$MEMTUN_SOCKET"; memtun -j show'
 has "$output" "$scratch/memtun-"
 is "$(ls -d "$scratch"/memtun-* 2>/dev/null)" "" "what is left behind"
 ok "CMD has a private broker, which leaves nothing behind"
@@ -83,7 +82,7 @@ ok "memtund gives up its capabilities, CMD keeps its own"
 
 run memtund -- sh -c 'sleep 1000 & trap "kill $!; exit 9" TERM; kill -TERM $PPID; wait'
 is "$status" 9 "status when TERM came to memtund and CMD took it"
-run memtund -- sh -c 'kill -INT $PPID; memtun show >/dev/null && exit 5'
+run memtund -- sh -c 'kill -INT $PPID; memtun -j show >/dev/null && exit 5'
 is "$status" 5 "status when INT came to memtund alone"
 ok "TERM is CMD's to take, and INT is left to the terminal"
 
@@ -95,7 +94,7 @@ is "$(stat -c '%a' "$MEMTUN_SOCKET.lock")" 600 "mode of the lock"
 ends_with 0 memtun add tun0
 ends_with 1 memtund --socket "$MEMTUN_SOCKET"
 says "a broker listens on $MEMTUN_SOCKET already"
-ends_with 0 memtun show tun0
+ends_with 0 memtun -j show tun0
 ok "a second broker is refused, and the first doesn't mind"
 
 for signal in TERM INT HUP; do
@@ -111,10 +110,10 @@ ok "TERM, INT and HUP end it, and it leaves nothing behind"
 kill -KILL "$broker"
 wait "$broker" 2>/dev/null
 [ -S "$MEMTUN_SOCKET" ] || fail "a killed broker's socket can't have gone"
-ends_with 3 memtun show
+ends_with 3 memtun -j show
 says "no broker listens there; memtund --socket starts one"
 broker_start
-ends_with 0 memtun show
+ends_with 0 memtun -j show
 ok "a killed broker's socket is replaced"
 
 : >"$scratch/file"
@@ -130,7 +129,7 @@ env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/runtime" memtund --ready-fd 3 3>"
 started="$started $!"
 read -r _ <"$scratch/ready" || fail "memtund did not start"
 is "$(stat -c %a "$scratch/runtime/memtun")" 700 "mode of the directory that it made"
-ends_with 0 env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/runtime" memtun show
+ends_with 0 env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/runtime" memtun -j show
 ok "it listens in XDG_RUNTIME_DIR, in a directory of its own"
 
 # Whatever /tmp may hold, it holds nothing for a user whom nobody has heard of.
@@ -167,11 +166,11 @@ fi
 ends_with 0 memtun bridge add lab
 memtun exec -t victim:bridge=lab -- sleep 1000 &
 victim=$!
-turns_until sh -c 'memtun show victim >/dev/null 2>&1'
+turns_until sh -c 'memtun -j show victim >/dev/null 2>&1'
 kill -KILL $victim
 wait $victim 2>/dev/null
-turns_until sh -c '! memtun show victim >/dev/null 2>&1'
-ends_with 1 memtun show victim
+turns_until sh -c '! memtun -j show victim >/dev/null 2>&1'
+ends_with 1 memtun -j show victim
 ends_with 0 memtun -j bridge show lab
 has "$output" '"ports": 0'
 ok "a killed client's tunnel goes"
@@ -195,10 +194,10 @@ with socket.socket(socket.AF_UNIX) as plain:
     plain.connect(sys.argv[1])
     data, fds, flags, address = socket.recv_fds(plain, 10, 10)
 print(len(data), len(fds), flush=True)
-subprocess.run(["memtun", "show", "tap0"], check=True)
+subprocess.run(["memtun", "-j", "show", "tap0"], check=True)
 ' "$scratch/plain"
 	has "$output" "1 1"
-	turns_until sh -c '! memtun show tap0 >/dev/null 2>&1'
+	turns_until sh -c '! memtun -j show tap0 >/dev/null 2>&1'
 	ok "a plain handoff gives one byte with one descriptor"
 fi
 
@@ -213,7 +212,7 @@ is "$(readlink /proc/$silent/fd/1 /proc/$silent/fd/2)" "/dev/null
 /dev/null" "what stands in for its output"
 ends_with 0 memtun --socket "$scratch/silent" add tap0
 ends_with 0 memtun --socket "$scratch/silent" exec -t tap0 -- true
-ends_with 0 memtun --socket "$scratch/silent" show tap0
+ends_with 0 memtun --socket "$scratch/silent" -j show tap0
 kill $silent
 wait $silent
 is $? 0 "status of a memtund without output"
@@ -222,7 +221,7 @@ memtund --socket "$scratch/silent" --ready-fd 2 2>"$scratch/ready" &
 silent=$!
 started="$started $silent"
 read -r _ <"$scratch/ready" || fail "memtund did not start"
-ends_with 0 memtun --socket "$scratch/silent" show
+ends_with 0 memtun --socket "$scratch/silent" -j show
 is "$(readlink /proc/$silent/fd/2)" /dev/null "what stands in for what it was ready on"
 kill $silent
 wait $silent
@@ -235,7 +234,7 @@ exec 4<"$scratch/log"
 read -r _ <"$scratch/ready" || fail "memtund did not start"
 exec 4<&-
 ends_with 0 memtun --socket "$scratch/piped" add tap0
-ends_with 0 memtun --socket "$scratch/piped" show tap0
+ends_with 0 memtun --socket "$scratch/piped" -j show tap0
 kill $piped
 wait $piped
 is $? 0 "status of a memtund whose log nobody reads"

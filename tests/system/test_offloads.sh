@@ -5,7 +5,6 @@
 # two lwIPs, the kernel behind an uplink of UDP, and a PC in QEMU. A kernel with offloads gets them
 # whole. What a receiver fetches has to arrive whole.
 TEST_SECONDS=120
-TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/netns.sh" || exit 1
 have_python || skip "no Python here"
@@ -110,7 +109,7 @@ $as_user memtun exec -t srv:bridge=lab -- $qemu -M none -display none -nodefault
 	-netdev hubport,hubid=0,id=p1,netdev=u -netdev hubport,hubid=0,id=p2,netdev=m \
 	</dev/null >"$scratch/server-output" 2>&1 &
 started="$started $!"
-turns_until memtun show srv >/dev/null 2>&1
+turns_until memtun -j show srv >/dev/null 2>&1
 ends_with 0 $as_user memtun add pc bridge lab
 before=$(web_frames)
 $as_user memtun exec -t pc -- $qemu -M pc -m 64 -display none -nodefaults -nographic \

@@ -5,7 +5,6 @@
 # DHCP and TFTP server (its own user-mode network), the other a PC that boots from the network and
 # runs the script it finds there.
 TEST_SECONDS=90
-TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 qemu="qemu-system-x86_64"
@@ -38,7 +37,7 @@ $as_user memtun exec -t srv:bridge=lab -- $qemu -M none -display none -nodefault
 	</dev/null >"$scratch/server-output" 2>&1 &
 started="$started $!"
 server_has_tunnel() {
-	memtun show srv >/dev/null 2>&1
+	memtun -j show srv >/dev/null 2>&1
 }
 turns_until server_has_tunnel
 
@@ -51,8 +50,10 @@ started="$started $!"
 console_until booted-through-memtun <"$scratch/serial"
 ok "a PC has got its address and its script from another QEMU"
 
-ends_with 0 memtun -s show
-sed 's/^/  /' "$scratch/output"
+if part_needs tables; then
+	ends_with 0 memtun -s show
+	sed 's/^/  /' "$scratch/output"
+fi
 ends_with 0 memtun -j -s show vm0
 case $output in
 *'"from-client-frames": 0,'* | *'"to-client-frames": 0,'*) fail "no frames are counted: $output" ;;

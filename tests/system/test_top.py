@@ -278,7 +278,6 @@ class Tables(TopCase):
     def test_without_ports_there_is_an_empty_array(self):
         self.assertEqual(self.done("-j", "top", "-b", "-n", "2", "-d", "0.1"), "[]\n[]\n")
 
-    @needs.tables
     def test_what_it_cannot_be_told_is_said(self):
         for words in (["-n"], ["-n", "0"], ["-d", "x"], ["-d", "0"], ["-d", "-1"], ["-x"], ["now"],
                       ["-b", "-n", "1", "more"]):
@@ -290,7 +289,7 @@ class Tables(TopCase):
         result = self.memtun("top")
         self.assertEqual(result.returncode, 1)
         self.assertIn("; use memtun top -b, or memtun -j top -b\n", result.stderr)
-        result = self.memtun("--socket", os.path.join(self.directory, "none"), "top", "-b")
+        result = self.memtun("--socket", os.path.join(self.directory, "none"), "-j", "top", "-b")
         self.assertEqual(result.returncode, 3)
 
     def ends(self, end):
@@ -321,7 +320,9 @@ class Tables(TopCase):
 class Screen(TopCase):
     def setUp(self):
         super().setUp()
-        # memtun was built without ncurses, or there are no terminals.
+        if not needs.built_with("screens"):
+            self.skipTest(needs.why_not("screens"))
+        # There may be no terminals.
         on = OnScreen(self.environment, "-n", "1")
         status, said = on.ends()
         on.close()

@@ -3,7 +3,6 @@
 # shellcheck disable=SC2016,SC2086,SC3045 # words and scripts in quotes are meant
 # Uplinks from the command line: add, show, monitor, wait and capture. The uplinks here are multicast
 # LANs on 127.0.0.1. Each type of uplink has a test of its own for the frames that it carries.
-TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 have_python || skip "no Python here to read JSON with"
@@ -27,7 +26,7 @@ ends_with 2 memtun uplink add lan port 65536
 says "port 65536 is not from 1 to 65535"
 ends_with 2 memtun uplink add lan type token-ring
 says "type is one of mcast, kernel, vde, bess, stream, dgram, udp, vxlan, fd, device, user, not 'token-ring'"
-for command in "uplink add lan $lan" "uplink del lan" "uplink show" "uplink" "wait lan up"; do
+for command in "uplink add lan $lan" "uplink del lan" "-j uplink show" "-j uplink" "wait lan up"; do
 	ends_with 3 memtun --socket "$scratch/none" $command
 	says "no broker listens there"
 done
@@ -58,7 +57,7 @@ ends_with 1 memtun uplink add 'lan%d' $lan
 says "an uplink's name has no %d"
 ends_with 0 memtun -j bridge show
 is "$output" "[]" "the bridges that refused uplinks leave"
-for command in "uplink del none" "uplink show none"; do
+for command in "uplink del none" "-j uplink show none"; do
 	ends_with 1 memtun $command
 	says "there is no uplink 'none'"
 done
@@ -66,8 +65,10 @@ ok "a wrong key or value of an uplink is refused by its name"
 
 # --- add, show, del ---
 
-ends_with 0 memtun uplink show
-is "$output" "" "the table of no uplinks"
+if part_needs tables; then
+	ends_with 0 memtun uplink show
+	is "$output" "" "the table of no uplinks"
+fi
 ends_with 0 memtun -j uplink show
 is "$output" "[]" "what memtun -j uplink show prints of nothing"
 ends_with 0 memtun uplink add lan $lan ttl 0 mtu 1400
@@ -77,15 +78,19 @@ ends_with 1 memtun uplink add lan $lan
 says "lan"
 ends_with 1 memtun add lan
 says "lan"
-ends_with 0 memtun uplink show
-is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME TYPE BRIDGE STATE JOINED-TO REASON
+if part_needs tables; then
+	ends_with 0 memtun uplink show
+	is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME TYPE BRIDGE STATE JOINED-TO REASON
 lan mcast lab up 230.0.0.1 port $port
 far mcast other up 230.0.0.1 port $port" "the table"
+fi
 ends_with 0 memtun uplink set far vlan 9
-ends_with 0 memtun uplink show
-is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME TYPE BRIDGE VLAN STATE JOINED-TO REASON
+if part_needs tables; then
+	ends_with 0 memtun uplink show
+	is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME TYPE BRIDGE VLAN STATE JOINED-TO REASON
 lan mcast lab up 230.0.0.1 port $port
 far mcast other 9 up 230.0.0.1 port $port" "the table with a VLAN"
+fi
 ends_with 0 memtun uplink set far vlan 0
 ends_with 0 memtun -j uplink show lan
 is "$(json 'd[0]["name"], d[0]["type"], d[0]["bridge"], d[0]["state"], d[0]["group"], d[0]["port"],
@@ -102,30 +107,41 @@ arrived() {
 	[ "$(memtun -j -s uplink show far | "${PYTHON:-python3}" -c 'import json, sys
 print(json.load(sys.stdin)[0]["from-client-frames"])')" = "$1" ]
 }
-memtun expect far --timeout 30 --ready-fd 3 'ether proto 0x88b5' 3>"$scratch/ready" \
-	>"$scratch/expected" &
-expect=$!
-started="$started $expect"
-read -r _ <"$scratch/ready"
+expect=
+if part_needs filters; then
+	memtun expect far --timeout 30 --ready-fd 3 'ether proto 0x88b5' 3>"$scratch/ready" \
+		>"$scratch/expected" &
+	expect=$!
+	started="$started $expect"
+	read -r _ <"$scratch/ready"
+fi
 ends_with 0 memtun inject pc --as-client --hex $frame
-wait "$expect"
-is $? 0 "the status of expect on an uplink"
-has "$(cat "$scratch/expected")" "$frame"
+if [ -n "$expect" ]; then
+	wait "$expect"
+	is $? 0 "the status of expect on an uplink"
+	has "$(cat "$scratch/expected")" "$frame"
+fi
 turns_until arrived 1
 ends_with 1 memtun inject far --hex $frame
 says "there is no tunnel 'far'"
-ends_with 0 memtun -s uplink show far
-is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME FROM-CLIENT-FRAMES FROM-CLIENT-BYTES \
+if part_needs tables; then
+	ends_with 0 memtun -s uplink show far
+	is "$(tr -s ' ' <"$scratch/output" | sed 's/ $//')" "NAME FROM-CLIENT-FRAMES FROM-CLIENT-BYTES \
 TO-CLIENT-FRAMES TO-CLIENT-BYTES TO-CLIENT-QUEUED
 far 1 26 0 0 0" "the table of counters"
+fi
 "${PYTHON:-python3}" -c 'import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
 s.sendto(b"short", ("230.0.0.1", int(sys.argv[1])))' "$port" || fail "no datagram sent"
 dropped() {
-	memtun -s uplink show far | grep -qx "far: from-client-dropped-runt 1"
+	memtun -j -s uplink show far | grep -q '"from-client-dropped-runt": *1,*$'
 }
 turns_until dropped
+if part_needs tables; then
+	ends_with 0 memtun -s uplink show far
+	has "$output" "far: from-client-dropped-runt 1"
+fi
 ok "an uplink's counters, and its drops by reason"
 
 # --- down ---
@@ -147,9 +163,11 @@ case $errors in
 	ends_with 0 memtun -j uplink show weak
 	is "$(json 'd[0]["state"], d[0]["connects"], "No such file" in d[0]["reason"], d[0]["path"]')" \
 		"down 0 True $path" "weak in JSON"
-	ends_with 0 memtun uplink show weak
-	has "$output" "$(printf '%s\n' "$path" | sed 's/\\/\\\\/')"
-	has "$output" "No such file"
+	if part_needs tables; then
+		ends_with 0 memtun uplink show weak
+		has "$output" "$(printf '%s\n' "$path" | sed 's/\\/\\\\/')"
+		has "$output" "No such file"
+	fi
 	ends_with 0 memtun uplink del weak
 	# A path is relative to the working directory of the command, not of the broker.
 	mkdir "$scratch/here"
@@ -224,6 +242,8 @@ has "$(cat "$scratch/lines")" " uplink-added late tap bridge lab type mcast 230.
 ok "monitor prints events of uplinks, and wait waits for them"
 
 # --- captures ---
+
+part_needs filters || exit 0
 
 # Prints the link types of a pcapng file's interfaces by name, and those of its frames.
 link_types() {

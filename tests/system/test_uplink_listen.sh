@@ -6,7 +6,6 @@
 # the three was killed and started anew. Then two memtund are joined by stream, and what memtun says
 # about bad input.
 TEST_SECONDS=120
-TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/uplink.sh" || exit 1
 
@@ -22,8 +21,10 @@ is "$errors" "" "what memtun says of an uplink that listens"
 ends_with 0 memtun uplink add tcp bridge lab type stream listen 127.0.0.1:0
 tcp=$(uplink_value tcp listen)
 has "$tcp" "127.0.0.1:*[1-9]"
-ends_with 0 memtun uplink show
-has "$output" "listens on $tcp: 0 of 64 peers"
+if part_needs tables; then
+	ends_with 0 memtun uplink show
+	has "$output" "listens on $tcp: 0 of 64 peers"
+fi
 while read -r keys; do
 	run memtun uplink add bad bridge lab ${keys%%|*}
 	[ "$status" != 0 ] || fail "memtun takes: $keys"
@@ -126,7 +127,7 @@ ok "the PCs boot again after each was killed and started anew"
 
 ends_with 0 memtun uplink del vm
 is "$(uplink_value tcp connected)" 1 "how many are connected to the other uplink"
-run memtun uplink show vm0
+run memtun -j uplink show vm0
 is "$status" 1 "the status for a port of an uplink that was deleted"
 [ ! -e "$home/vm" ] && [ ! -e "$home/vm.lock" ] || fail "a socket's file was left behind"
 ok "an uplink that is deleted takes its ports with it, and no other's"

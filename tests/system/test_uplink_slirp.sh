@@ -43,6 +43,6 @@ ok "the uplink finds a slirp4netns that was killed and started again"
 
 ends_with 0 memtun uplink del out
 uplink_told uplink-deleted out
-ends_with 1 memtun uplink show out
+ends_with 1 memtun -j uplink show out
 peer_stop
 ok "the uplink is deleted"

@@ -3,7 +3,6 @@
 # shellcheck disable=SC2086 # words are meant
 # In a user namespace the kernel reports all users that it does not map as one, the overflow uid. A
 # process that has this uid there takes no other process and no directory for its own.
-TEST_NEEDS=tables
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 
 overflow=$(cat /proc/sys/kernel/overflowuid) || skip "this kernel has no overflow uid"
@@ -27,15 +26,15 @@ broker_at "$name" $as_user unshare -U
 has "$(cat "$scratch/broker-log")" "only root can connect"
 ends_with 1 $as_user env MEMTUN_SOCKET="$name" memtun add tun0
 says "user namespace does not map this user"
-ends_with 1 $as_user unshare -U env MEMTUN_SOCKET="$name" memtun show
+ends_with 1 $as_user unshare -U env MEMTUN_SOCKET="$name" memtun -j show
 says "may be another user's: here user $overflow also stands for each user"
 kill "$broker"
 wait "$broker"
 ok "a broker with the overflow uid serves no unmapped user"
 
 broker_at "$name" $as_user
-ends_with 0 $as_user env MEMTUN_SOCKET="$name" memtun show
-ends_with 1 $as_user unshare -U env MEMTUN_SOCKET="$name" memtun show
+ends_with 0 $as_user env MEMTUN_SOCKET="$name" memtun -j show
+ends_with 1 $as_user unshare -U env MEMTUN_SOCKET="$name" memtun -j show
 says "may be another user's: here user $overflow also stands for each user"
 kill "$broker"
 wait "$broker"
@@ -46,10 +45,10 @@ ends_with 1 $as_user unshare -U env XDG_RUNTIME_DIR="$scratch/home" timeout 5 me
 has "$errors" "cannot be told from an unmapped user's directory"
 ok "a directory with the overflow uid is not one's own"
 
-ends_with 3 $as_user unshare -Ur env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/home" memtun show
+ends_with 3 $as_user unshare -Ur env -u MEMTUN_SOCKET XDG_RUNTIME_DIR="$scratch/home" memtun -j show
 says "no broker is running for this user, root of a user namespace; --socket or MEMTUN_SOCKET names one outside (looked for "
 broker_at "$name" $as_user
-ends_with 0 $as_user unshare -Ur env MEMTUN_SOCKET="$name" memtun show
+ends_with 0 $as_user unshare -Ur env MEMTUN_SOCKET="$name" memtun -j show
 kill "$broker"
 wait "$broker"
 ok "root of a user namespace is told to name the broker"

@@ -3,7 +3,6 @@
 # shellcheck disable=SC2086,SC3045 # words are meant
 # memtun wrap, run by an ordinary user without capabilities: its command line, the ways that calls
 # take, frames, signals, the exit status, children, and faults.
-TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 
@@ -69,12 +68,15 @@ is_wrapped() {
 # way_works OPTION [PROGRAM]: a tunnel opened that way carries frames in both directions.
 way_works() {
 	ends_with 0 $as_user memtun add sink bridge lab
-	watches "$scratch/expected" $as_user memtun expect sink --to-client --timeout 20 \
-		'ether broadcast'
-	expecting=$!
+	expecting=
+	if part_needs filters; then
+		watches "$scratch/expected" $as_user memtun expect sink --to-client --timeout 20 \
+			'ether broadcast'
+		expecting=$!
+	fi
 	is_wrapped $1 --bridge lab -- "${2:-wrap-program}" echo 'tap%d'
 	is "$first" tap0 "the name of the tunnel"
-	wait $expecting || fail "no frame from the program"
+	[ -z "$expecting" ] || wait $expecting || fail "no frame from the program"
 	ends_with 0 $as_user memtun inject tap0 --hex \
 		ffffffffffff020000000001080600000000000000000000000000000000
 	read -r line <&5

@@ -6,7 +6,6 @@
 #
 # test_wrap_container.sh and test_wrap_container_root.sh run the same in a container.
 TEST_SECONDS=150
-TEST_NEEDS=filters
 . "${top_srcdir:-.}/tests/system/check.sh" || exit 1
 . "${top_srcdir:-.}/tests/system/wrap.sh"
 container_variant
@@ -119,11 +118,13 @@ if command -v socat >/dev/null; then
 		TUN:10.0.0.7/24,tun-name=socat0,tun-type=tap,iff-no-pi,iff-up EXEC:cat
 	is_open socat0
 	mac=02:00:00:00:00:05
-	watches "$scratch/expected" $as_user memtun expect socat0 --timeout 20 "ether src $mac"
-	expecting=$!
-	ends_with 0 $as_user memtun inject socat0 --hex \
-		ffffffffffff020000000005080600000000000000000000000000000000
-	wait $expecting || fail "socat has not sent the frame back: $(cat "$scratch/program-output")"
+	if part_needs filters; then
+		watches "$scratch/expected" $as_user memtun expect socat0 --timeout 20 "ether src $mac"
+		expecting=$!
+		ends_with 0 $as_user memtun inject socat0 --hex \
+			ffffffffffff020000000005080600000000000000000000000000000000
+		wait $expecting || fail "socat has not sent the frame back: $(cat "$scratch/program-output")"
+	fi
 	kill "$program"
 	wait "$program"
 	ok "socat TUN: sets its address and flags, and carries frames"

@@ -32,6 +32,8 @@ import tempfile
 import termios
 import time
 
+import needs
+
 SOURCE = os.path.abspath(os.environ.get("top_srcdir", "."))
 BUILD = os.path.abspath(os.environ.get("top_builddir", "build"))
 SECONDS = 60  # the limit of one command; QEMU without KVM takes a few seconds to boot
@@ -265,11 +267,9 @@ def skip_what_is_missing(text, commands, reader):
     used = "\n".join("\n".join((command, *lines)) for command, lines in commands)
     if has_sanitizer(os.path.join(reader.programs, "memtun")):
         skip("pages are run without sanitizers, which would print reports among the page's output")
-    said = subprocess.run([os.path.join(reader.programs, "memtun"), "--help"], check=False,
-                          stdout=subprocess.PIPE).stdout.decode()
-    for library in ("libsmartcols", "libpcap"):
-        if f"({library})" in said:
-            skip(f"memtun was built without {library}")
+    for what in ("tables", "filters"):
+        if not needs.built_with(what):
+            skip(needs.why_not(what))
     for program, package in re.findall(r"`([\w-]+)`\s+\(Debian\s+package\s+`([\w-]+)`\)", text):
         if not shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin"):
             skip(f"no {program} here (Debian: {package})")
