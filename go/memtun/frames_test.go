@@ -270,6 +270,21 @@ func TestInjectionIntoAFullQueueEndsWithItsContext(t *testing.T) {
 
 // --- waits and events ---
 
+// lateContext is a context whose deadline has passed a moment before its timer ends it.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestWaitWithoutTimeIsOver(t *testing.T) {
+	broker := memtuntest.Broker(t)
+	broker.Tunnel("a")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := broker.WaitDrained(lateContext{ctx}, "a"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the deadline has passed: %v", err)
+	}
+}
+
 func TestWaitQuietReturnsWhenAllIsReadAndTellsWhatIsNot(t *testing.T) {
 	countDescriptors(t)
 	broker := memtuntest.Broker(t)

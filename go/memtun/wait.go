@@ -23,6 +23,7 @@ func (c *Client) patiently(ctx context.Context, ask func(context.Context, *sessi
 	if deadline, ok := ctx.Deadline(); ok {
 		rest := time.Until(deadline)
 		if rest <= 0 {
+			<-ctx.Done() // its timer ends it a moment later
 			return contextError(ctx, "no time to wait")
 		}
 		limit = []Option{with("time-limit", rest)}
