@@ -185,6 +185,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (lwip_tunnel_start(&tunnel) == -1)
 		err(1, "cannot start lwIP");
+	lwip_tunnel_read(&tunnel);
 
 	connection = connection_open(&url);
 	seconds = -now();

@@ -211,6 +211,7 @@ int main(int argc, char **argv)
 	listener = listener_open(&tunnel);
 	if (listener == -1)
 		err(1, "cannot listen on %s:%d", ip4addr_ntoa(&tunnel.address), HTTP_PORT);
+	lwip_tunnel_read(&tunnel);
 	printf("listening on http://%s/ (%lld MiB at /data)\n", ip4addr_ntoa(&tunnel.address),
 	       size);
 	fflush(stdout);

@@ -274,7 +274,11 @@ int lwip_tunnel_start(struct lwip_tunnel *tunnel)
 	}
 	sys_sem_wait(&plug.done);
 	sys_sem_free(&plug.done);
+	return 0;
+}
+
+void lwip_tunnel_read(struct lwip_tunnel *tunnel)
+{
 	sys_thread_new("tunnel", tunnel_read, tunnel, DEFAULT_THREAD_STACKSIZE,
 		       DEFAULT_THREAD_PRIO);
-	return 0;
 }

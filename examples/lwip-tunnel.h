@@ -43,4 +43,10 @@ int lwip_tunnel_take_passed(struct lwip_tunnel *tunnel);
  */
 int lwip_tunnel_start(struct lwip_tunnel *tunnel);
 
+/*
+ * Start to read frames, once. A server listens before it calls this: frames that have come until then
+ * wait in the tunnel, so lwIP refuses no early connection.
+ */
+void lwip_tunnel_read(struct lwip_tunnel *tunnel);
+
 #endif
