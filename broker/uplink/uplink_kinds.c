@@ -91,10 +91,12 @@ static const struct uplink_kind *kind_find(const struct attribute_set *options)
 const struct uplink_kind *uplink_kind_for(const struct attribute_set *options, struct fault *fault)
 {
 	const struct uplink_kind *kind = kind_find(options);
-	uint64_t type = attribute_set_number(options, MEMTUN_A_TYPE);
+	char type[16];
 
-	if (!kind)
+	if (!kind) {
+		attribute_format(options, MEMTUN_A_TYPE, type, sizeof(type));
 		fault_set(fault, EOPNOTSUPP, "this memtund was built without uplinks of type %s",
-			  attributes[MEMTUN_A_TYPE].words[type - 1]);
+			  type);
+	}
 	return kind && options_check(kind, options, fault) == 0 ? kind : NULL;
 }

@@ -229,9 +229,9 @@ func TestAnswerWithoutItsDescriptorIsAnError(t *testing.T) {
 		broker.send(buildRecord(cmdQueueOpen, 0, sequence, fds))
 		_, sequence = broker.request()
 		broker.send(buildRecord(typeDone, flagMulti, sequence, nil))
-		for _, short := range [][]byte{make([]byte, errorBodySize), make([]byte, errorBodySize)} {
+		for i := 0; i < 2; i++ {
 			_, sequence = broker.request()
-			broker.send(buildRecord(typeError, 0, sequence, short))
+			broker.send(buildRecord(typeError, 0, sequence, make([]byte, errorBodySize)))
 		}
 		_, sequence = broker.request()
 		broker.send(buildRecord(cmdQueueOpen, 0, sequence, nil))

@@ -156,9 +156,9 @@ impl Tunnel {
     ///
     /// A tunnel that has ended is [`io::ErrorKind::BrokenPipe`]. A frame that is too long is EMSGSIZE,
     /// and the tunnel can still be used: on a stream one of more than 69632 bytes and the headers,
-    /// and on the other sockets what the kernel refuses. The broker drops an empty frame. If a stream took only a part of
-    /// the frame before the time was over, or without waiting, the rest goes before the next frame,
-    /// or with `flush()`.
+    /// and on the other sockets what the kernel refuses. The broker drops an empty frame. If a stream
+    /// took only a part of the frame before the time was over, or without waiting, the rest goes
+    /// before the next frame, or with `flush()`.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         let deadline = self.channel.send_deadline();
         let stream = match &self.stream {
